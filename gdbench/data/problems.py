@@ -1,0 +1,38 @@
+"""From a problem's definition (a dict, as a suite gives it) to the mathematics that the kernels run."""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gdbench.data.dataset import Dataset
+from gdbench.data.load import load
+from gdbench.data.split import Split, split
+from gdbench.kernels import MLP, Samples
+
+
+def build(definition: Mapping[str, Any], dtype: str) -> MLP:
+    """The problem that a complete definition (suites/schema.py) describes, built once a process for each dtype."""
+    return _build(json.dumps(definition, sort_keys=True), dtype)
+
+
+@lru_cache(maxsize=64)
+def _build(text: str, dtype: str) -> MLP:
+    definition = json.loads(text)
+    dataset = load(definition["dataset"])
+    names = ("validation_fraction", "test_fraction", "scale", "subset")
+    splits = split(dataset, **{name: definition[name] for name in names})
+    names = ("hidden", "activation", "loss", "l2", "init", "shuffle", "drop_last")
+    samples = [_samples(part, dataset, definition["loss"], dtype) for part in splits]
+    return MLP(samples, dataset.outputs, **{name: definition[name] for name in names}, dtype=dtype)
+
+
+def _samples(part: Split, dataset: Dataset, loss: str, dtype: str) -> Samples:
+    """A split as the kernels take it: cross-entropy wants labels, mse targets, which are one-hot rows for labels."""
+    x = np.ascontiguousarray(part.x, dtype)
+    if not dataset.classes:
+        return Samples(x, np.zeros(0, np.int64), np.ascontiguousarray(part.y, dtype))
+    one_hot = np.eye(dataset.classes, dtype=dtype)[part.y] if loss == "mse" else np.zeros((0, dataset.outputs), dtype)
+    return Samples(x, np.ascontiguousarray(part.y, np.int64), one_hot)

@@ -1,0 +1,79 @@
+"""What machine, software and source a run had: a flat dict that is stored with it."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+import numba
+import psutil
+
+PACKAGES = ("gdbench", "numba", "llvmlite", "numpy", "scipy", "pandas", "scikit-learn", "numba-cuda")
+WIDE = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
+
+
+def environment() -> dict[str, Any]:
+    """The facts about this machine and installation, as JSON can hold them."""
+    return {
+        "cpu": cpu_name(),
+        "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
+        "threads": usable_cores(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "compiled_for": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
+        "features": cpu_features(),
+        "os": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        **{name: package_version(name) for name in PACKAGES},
+    }
+
+
+def usable_cores() -> int:
+    """How many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """The processor's own name, as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def cpu_features() -> list[str]:
+    """Which of the vector extensions that matter here the compiler uses."""
+    if numba.config.CPU_FEATURES:
+        enabled = {item[1:] for item in numba.config.CPU_FEATURES.split(",") if item.startswith("+")}
+    else:
+        enabled = {name for name, on in llvmlite.binding.get_host_cpu_features().items() if on}
+    return [name for name in WIDE if name in enabled]
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def git_state(folder: Path) -> tuple[str | None, bool | None]:
+    """Commit and dirty flag of the repository that `folder` lies in, or two None."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    return commit, dirty
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

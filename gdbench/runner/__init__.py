@@ -1,0 +1,8 @@
+"""From a suite to stored trials."""
+
+from gdbench.runner.estimate import Estimate, estimate
+from gdbench.runner.executor import Executor, ThreadExecutor
+from gdbench.runner.run import Watcher, run_suite
+from gdbench.runner.trial import train
+
+__all__ = ["Estimate", "Executor", "ThreadExecutor", "Watcher", "estimate", "run_suite", "train"]

@@ -1,0 +1,29 @@
+"""How long a trial is and at which of its steps it is looked at."""
+
+from collections.abc import Mapping
+
+MAX_EPOCH_ENDS = 1000
+
+
+def total_steps(budget: Mapping[str, int], per_epoch: int) -> int:
+    """The steps that a budget allows; a first-order rule evaluates one gradient a step."""
+    if "epochs" in budget:
+        return budget["epochs"] * per_epoch
+    return budget.get("steps") or budget["gradient_evaluations"]
+
+
+def evaluation_points(evaluate: Mapping[str, int], total: int, per_epoch: int) -> list[int]:
+    """The steps at which a trial of `total` steps is evaluated, from 0 to total.
+
+    {every: k}: multiples of k. {points: 2}: first and last. {points: p}: every epoch's end (evenly thinned to 1000 of
+    them) and the unique round(total^(i / (p - 1))).
+    """
+    if "every" in evaluate:
+        return sorted({*range(0, total, evaluate["every"]), total})
+    count = evaluate["points"]
+    if count == 2:
+        return [0, total]
+    stride = per_epoch * -(-(total // per_epoch) // MAX_EPOCH_ENDS) or total
+    ends = range(stride, total + 1, stride)
+    spread = (round(total ** (i / (count - 1))) for i in range(count))
+    return sorted({0, *ends, *spread, total})

@@ -1,0 +1,221 @@
+"""One execution of a suite: tune, choose, report, every finished trial committed at once."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numba
+
+from gdbench.environment import environment, git_state, usable_cores
+from gdbench.errors import Interrupted, UsageError
+from gdbench.kernels import source_hash
+from gdbench.plugins import plugin_hash
+from gdbench.runner.executor import Executor, ThreadExecutor
+from gdbench.runner.trial import CHUNK, train
+from gdbench.stats import choose
+from gdbench.store import Store, TrialRecord
+from gdbench.store.frames import read_trials
+from gdbench.suites import Setting, Suite, Trial
+
+BACKENDS = ("auto", "cpu", "cuda")
+HEARTBEAT_SECONDS = 10.0
+
+
+class Watcher(Protocol):
+    """Is told how a run goes on."""
+
+    def started(self, run: str, suite: Suite, total: int, done: int) -> None:
+        """A run begins, or goes on with `done` trials stored."""
+
+    def compiling(self) -> None:
+        """Kernels are being compiled."""
+
+    def finished(self, record: TrialRecord) -> None:
+        """A trial is stored."""
+
+
+class Silent:
+    """A watcher that says nothing."""
+
+    def started(self, run: str, suite: Suite, total: int, done: int) -> None:
+        """Ignored."""
+
+    def compiling(self) -> None:
+        """Ignored."""
+
+    def finished(self, record: TrialRecord) -> None:
+        """Ignored."""
+
+
+def code_hash() -> str:
+    """Hash of the kernels' and the plug-ins' source."""
+    plugins = plugin_hash()
+    return hashlib.sha256(f"{source_hash()}|{plugins}".encode()).hexdigest() if plugins else source_hash()
+
+
+def choose_backend(asked: str) -> str:
+    """The backend that runs: `auto` is the CPU where there is no GPU backend."""
+    if asked not in BACKENDS:
+        raise UsageError(f"backend {asked!r} is not one of {', '.join(BACKENDS)}")
+    if asked == "cuda":
+        raise NoBackend("backend 'cuda' is not part of this version; use --backend cpu or auto")
+    return "cpu"
+
+
+class NoBackend(UsageError):
+    """The backend asked for is not here. Exit code 3: nothing was measured."""
+
+    exit_code = 3
+
+
+def run_suite(
+    suite: Suite,
+    store: Store,
+    *,
+    jobs: int | None = None,
+    backend: str = "auto",
+    chunk: int = CHUNK,
+    fresh: bool = False,
+    executor: Executor | None = None,
+    watcher: Watcher | None = None,
+) -> str:
+    """Run `suite`, or go on with the latest run of it that was not finished; returns the run's id.
+
+    Raises Interrupted when the user stops it: what finished is stored, and the same call goes on from there.
+    """
+    watcher = watcher or Silent()
+    jobs = jobs or usable_cores()
+    executor = executor or ThreadExecutor(jobs)
+    backend = choose_backend(backend)
+    code = code_hash()
+    identity = hashlib.sha256(json.dumps([suite.definition, code, backend], sort_keys=True).encode()).hexdigest()
+    facts = {**environment(), "jobs": jobs}
+    compile_seconds = _compile(suite, watcher)
+    record = None if fresh else store.resume(identity)
+    if record is None:
+        commit, dirty = git_state(Path.cwd())
+        run = store.begin(
+            identity=identity,
+            suite=suite.name,
+            title=suite.title,
+            description=suite.model.description,
+            table=suite.table,
+            target=suite.model.target,
+            code=code,
+            backend=backend,
+            trials=suite.count(),
+            environment=facts,
+            git_commit=commit,
+            git_dirty=dirty,
+        )
+    else:
+        run = record.run
+    work = partial(_execute, store, run, code, backend, executor, partial(_safely, chunk), watcher)
+    started = time.perf_counter()
+    try:
+        watcher.started(run, suite, suite.count(), len(store.done(run)))
+        work(suite.first_trials())
+        work(suite.second_trials(best_settings(suite, store, run)))
+    except BaseException as error:
+        store.finish(run, "interrupted")
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(f"interrupted; run {run} keeps what finished, and the same command goes on from there") from None
+        raise
+    wall = time.perf_counter() - started
+    store.finish(run, "complete", {**facts, "compile_seconds": compile_seconds, "wall_seconds": wall})
+    return run
+
+
+def best_settings(suite: Suite, store: Store, run: str) -> list[Setting]:
+    """The settings that the tuning seeds chose, in the order of the suite."""
+    if not suite.tune_seeds:
+        return []
+    trials = read_trials(store, run)
+    chosen = choose(trials[trials["role"] == "tune"])
+    wanted = set(zip(chosen["problem"], chosen["rule"], chosen["batch_size"], chosen["setting"], strict=True))
+    names = {(problem, rule, setting) for problem, rule, _, setting in wanted}
+    return [s for s in suite.settings() if (s.problem, s.rule, s.hash) in names]
+
+
+def _compile(suite: Suite, watcher: Watcher) -> float:
+    """Compile what the suite needs before any trial is on the clock; returns the seconds it took.
+
+    Trains one step of one trial for every rule and dtype. Raises UsageError when a rule cannot be compiled.
+    """
+    watcher.compiling()
+    started = time.perf_counter()
+    seen = set()
+    for setting in [*suite.settings(), *suite.defaults()]:
+        kind = (setting.definition["rule"], setting.definition["dtype"])
+        if kind in seen:
+            continue
+        seen.add(kind)
+        probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}
+        try:
+            train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
+        except numba.core.errors.NumbaError as error:
+            raise UsageError(f"rule {kind[0]!r} cannot be compiled by Numba{explain(error)}") from None
+    return time.perf_counter() - started
+
+
+def explain(error: "numba.core.errors.NumbaError") -> str:
+    """Where and why Numba gave up, in a few words."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    place = next((line for line in lines if line.startswith("File ") and ".py" in line and "site-packages" not in line), "")
+    reason = next((line for line in lines if not line.startswith(("Failed in", "During", "File", "-", ">>>"))), lines[0])
+    return f" ({place.removeprefix('File ').rstrip(':')}): {reason}" if place else f": {reason}"
+
+
+def _safely(chunk: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRecord | None:
+    """`train`, with an error as a result: one bad trial must not take the others with it."""
+    try:
+        return train(trial, chunk, cancelled)
+    except Exception as error:
+        return TrialRecord(
+            trial=trial.index,
+            key=trial.key,
+            setting=trial.setting.hash,
+            problem=trial.setting.problem,
+            rule=trial.setting.rule,
+            role=trial.role,
+            seed=trial.seed,
+            batch_size=0,
+            dtype=trial.definition["dtype"],
+            definition=trial.definition,
+            status="failed",
+            steps=0,
+            epochs=0.0,
+            seconds=0.0,
+            steps_to_target=None if trial.target is None else float("inf"),
+            error=f"{type(error).__name__}: {error}",
+        )
+
+
+def _execute(
+    store: Store,
+    run: str,
+    code: str,
+    backend: str,
+    executor: Executor,
+    work: Callable[[Trial, Callable[[], bool]], TrialRecord | None],
+    watcher: Watcher,
+    trials: list[Trial],
+) -> None:
+    """Train the trials that the run does not hold yet and store each as it ends."""
+    done = store.done(run)
+    results = executor.map(work, [trial for trial in trials if done.get(trial.index) != trial.key])
+    beat = time.monotonic()
+    try:
+        for result in results:
+            if result is not None and result[1] is not None:
+                store.add(run, code, backend, result[1])
+                watcher.finished(result[1])
+            if time.monotonic() - beat > HEARTBEAT_SECONDS:
+                store.heartbeat(run)
+                beat = time.monotonic()
+    finally:
+        results.close()  # type: ignore[attr-defined]

@@ -1,0 +1,45 @@
+"""Which setting of a rule is best: chosen on the tuning seeds, so that the reporting seeds stay honest."""
+
+import numpy as np
+import pandas as pd
+
+GROUP = ["problem", "rule", "batch_size"]
+
+
+def choose(trials: pd.DataFrame) -> pd.DataFrame:
+    """The best setting of each problem, rule and batch size, one row each, the best first within a problem.
+
+    Best means: least median steps to target, then least median final validation loss (training loss where nothing
+    validates), then smaller lr, then what came first. A diverged or failed trial counts as infinite in both.
+
+    trials: `Run.trials`. The trials of role `tune` choose; without any, those of role `report` do.
+    Adds `at_edge` ("low" or "high" when lr is the least or greatest of at least three tried), `diverged` (share of the
+    group's trials), `median_steps` and `median_loss`.
+    """
+    columns = [*GROUP, "setting", "lr", "median_steps", "median_loss", "at_edge", "diverged", "settings"]
+    role = "tune" if (trials["role"] == "tune").any() else "report"
+    tuned = trials[trials["role"] == role].copy()
+    if tuned.empty:
+        return pd.DataFrame(columns=columns)
+    lost = tuned["status"].isin(["diverged", "failed"])
+    loss = tuned["val_loss"].where(tuned["val_loss"].notna(), tuned["train_loss"])
+    tuned["_loss"] = loss.where(~lost, np.inf).fillna(np.inf)
+    tuned["_steps"] = tuned["steps_to_target"].fillna(np.inf)
+    tuned["_diverged"] = tuned["status"] == "diverged"
+    settings = tuned.groupby([*GROUP, "setting"], sort=False, as_index=False).agg(
+        lr=("lr", "first"),
+        median_steps=("_steps", "median"),
+        median_loss=("_loss", "median"),
+        diverged=("_diverged", "mean"),
+        order=("trial", "min"),
+    )
+    groups = settings.groupby(GROUP, sort=False)
+    settings["diverged"] = groups["diverged"].transform("mean")
+    settings["settings"] = groups["setting"].transform("size")
+    lows, highs, tried = (groups["lr"].transform(how) for how in ("min", "max", "nunique"))
+    settings["at_edge"] = np.select(
+        [(tried >= 3) & (settings["lr"] == lows), (tried >= 3) & (settings["lr"] == highs)], ["low", "high"], default=""
+    )
+    settings = settings.sort_values(["problem", "median_steps", "median_loss", "lr", "order"], kind="stable")
+    best = settings.drop_duplicates(GROUP)
+    return best[columns].reset_index(drop=True)

@@ -1,0 +1,128 @@
+"""A run as pandas frames, long form: what reports, statistics and exports read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gdbench.store.database import Store
+from gdbench.store.records import RunRecord, curve_from_bytes
+from gdbench.store.schema import METRICS
+
+CURVE_COLUMNS = ("step", "epoch", *METRICS, "grad_norm", "lr")
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """The frames of one run. `about` says what was run; `environment` where."""
+
+    about: dict[str, Any]
+    environment: dict[str, Any]
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    targets: pd.DataFrame
+    timings: pd.DataFrame
+
+
+def read_frames(store: Store, record: RunRecord) -> Frames:
+    """The frames of a stored run."""
+    curves = _curves(store.rows("curves", record.run))
+    metrics = [name for name in METRICS if name in curves]
+    return Frames(
+        about=_about(record),
+        environment=record.environment,
+        trials=read_trials(store, record.run).drop(columns=[name for name in METRICS if name not in metrics]),
+        curves=curves,
+        targets=_targets(curves, record.target or {}),
+        timings=pd.DataFrame(
+            [dict(row) for row in store.rows("timings", record.run)],
+            columns=["run", "subject", "backend", "round", "sample", "seconds", "steps"],
+        ).drop(columns="run"),
+    )
+
+
+def _about(record: RunRecord) -> dict[str, Any]:
+    names = ("run", "suite", "title", "description", "state", "created", "finished", "code", "backend", "git_commit", "git_dirty")
+    return {**{name: getattr(record, name) for name in names}, "target": record.target or {}, "table": record.table}
+
+
+def read_trials(store: Store, run: str) -> pd.DataFrame:
+    """One row a trial; a hyperparameter that a trial's rule lacks is missing there."""
+    rows = store.rows("trials", run)
+    records = []
+    for row in rows:
+        definition = row["definition"]
+        records.append(
+            {
+                **{name: row[name] for name in ("run", "trial", "key", "code", "problem", "rule")},
+                **definition["hyperparameters"],
+                "schedule": schedule_name(definition["schedule"]),
+                "clip_norm": definition["clip_norm"],
+                "clip_value": definition["clip_value"],
+                **{name: row[name] for name in _AFTER},
+                **{name: row[name] for name in METRICS},
+                "setting": row["setting"],
+                "error": row["error"],
+            }
+        )
+    hyperparameters = list(dict.fromkeys(name for row in rows for name in row["definition"]["hyperparameters"] if name != "lr"))
+    columns = [
+        *("run", "trial", "key", "code", "problem", "rule", "lr"),
+        *hyperparameters,
+        *("schedule", "clip_norm", "clip_value"),
+        *_AFTER,
+        *METRICS,
+        *("setting", "error"),
+    ]
+    frame = pd.DataFrame(records, columns=columns)
+    numbers = {name: "float64" for name in ("steps_to_target", *METRICS)}
+    return frame.astype({"lr": "float64", **numbers})
+
+
+_AFTER = ("batch_size", "seed", "role", "dtype", "backend", "status", "steps", "epochs", "seconds", "steps_to_target", "digest")
+
+
+def schedule_name(schedule: Mapping[str, Any]) -> str:
+    """`constant`, or `constant(warmup=10)` where an option is not at rest."""
+    options = ", ".join(f"{name}={value:g}" for name, value in schedule.items() if name != "kind" and value)
+    return f"{schedule['kind']}({options})" if options else str(schedule["kind"])
+
+
+def _curves(rows: Any) -> pd.DataFrame:
+    """The points of every trial, one below the other."""
+    present = {name for row in rows for name in row["columns"]}
+    columns = [name for name in CURVE_COLUMNS if name in present] or ["step", "epoch", "grad_norm", "lr"]
+    blocks: dict[tuple[str, ...], list[np.ndarray]] = {}
+    trials: dict[tuple[str, ...], list[np.ndarray]] = {}
+    for row in rows:
+        names = tuple(row["columns"])
+        if not names:
+            continue
+        curve = curve_from_bytes(row["data"], len(names))
+        blocks.setdefault(names, []).append(curve)
+        trials.setdefault(names, []).append(np.full(len(curve), row["trial"]))
+    parts = [
+        pd.DataFrame(np.vstack(curves), columns=list(names)).assign(trial=np.concatenate(trials[names]))
+        for names, curves in blocks.items()
+    ]
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["trial", *columns])
+    frame = frame.reindex(columns=["trial", *columns]).astype({"trial": "int64", "step": "int64"})
+    return frame.sort_values(["trial", "step"], kind="stable", ignore_index=True)
+
+
+def _targets(curves: pd.DataFrame, target: Mapping[str, list[float]]) -> pd.DataFrame:
+    """For every trial and level the first evaluated step at or past it; infinite where there is none."""
+    parts = []
+    trials = curves["trial"].unique()
+    for metric, levels in target.items():
+        if metric not in curves:
+            continue
+        for level in levels:
+            past = curves[metric] >= level if metric.endswith("accuracy") else curves[metric] <= level
+            first = curves[past].groupby("trial")["step"].min().reindex(trials).fillna(np.inf)
+            parts.append(pd.DataFrame({"trial": trials, "metric": metric, "level": level, "step": first.to_numpy()}))
+    if not parts:
+        return pd.DataFrame({"trial": [], "metric": [], "level": [], "step": []}).astype({"trial": "int64"})
+    return pd.concat(parts, ignore_index=True).sort_values(["trial", "metric"], kind="stable", ignore_index=True)

@@ -1,0 +1,76 @@
+"""Rows of the store, as the program handles them."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+DONE = ("reached", "exhausted", "diverged", "stalled")  # a failed trial is tried again
+
+
+def curve_bytes(curve: np.ndarray) -> bytes:
+    """The columns of a curve (points x columns), one after another, as little-endian float64 with one kind of NaN."""
+    columns = np.array(curve, np.float64).T
+    columns[np.isnan(columns)] = np.nan
+    return np.ascontiguousarray(columns).astype("<f8").tobytes()
+
+
+def curve_from_bytes(data: bytes, columns: int) -> np.ndarray:
+    """What `curve_bytes` was given: points x columns."""
+    return np.frombuffer(data, "<f8").reshape(columns, -1).T
+
+
+def digest(curve: np.ndarray) -> str:
+    """SHA-256 of `curve_bytes`: equal digests mean that every bit of two curves agrees."""
+    return hashlib.sha256(curve_bytes(curve)).hexdigest()
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One execution of a suite, as stored."""
+
+    run: str
+    suite: str
+    title: str
+    description: str
+    identity: str
+    table: dict[str, Any]
+    target: dict[str, list[float]] | None
+    state: str
+    created: float
+    finished: float | None
+    heartbeat: float
+    host: str
+    process: int
+    process_started: float
+    code: str
+    backend: str
+    trials: int
+    environment: dict[str, Any]
+    git_commit: str | None
+    git_dirty: bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class TrialRecord:
+    """What a trial was and what came of it. `curve` is points x columns, `columns` its names, step first."""
+
+    trial: int
+    key: str
+    setting: str
+    problem: str
+    rule: str
+    role: str
+    seed: int
+    batch_size: int
+    dtype: str
+    definition: dict[str, Any]
+    status: str
+    steps: int
+    epochs: float
+    seconds: float
+    steps_to_target: float | None
+    columns: tuple[str, ...] = ()
+    curve: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    error: str | None = None

@@ -1,0 +1,106 @@
+"""The tables. `VERSION` rises with every change of them.
+
+A curve is stored as the bytes that its digest hashes: its columns, one after another, as little-endian float64.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+VERSION = 1
+
+METRICS = (
+    *(f"{split}_{kind}" for kind in ("loss", "accuracy", "mse") for split in ("train", "val", "test")),
+    "value",
+)
+
+metadata = MetaData()
+
+schema = Table("gdbench_schema", metadata, Column("version", Integer, primary_key=True))
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("suite", String(255), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("identity", String(64), nullable=False),  # what must agree for a run to be continued
+    Column("table", JSON, nullable=False),  # the suite as the user wrote it
+    Column("target", JSON),
+    Column("state", String(16), nullable=False),  # running, interrupted, complete
+    Column("created", Float, nullable=False),  # seconds since 1970
+    Column("finished", Float),
+    Column("heartbeat", Float, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("process_started", Float, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("backend", String(16), nullable=False),
+    Column("trials", Integer, nullable=False),  # how many there are to be
+    Column("environment", JSON, nullable=False),
+    Column("git_commit", String(40)),
+    Column("git_dirty", Boolean),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("trial", Integer, primary_key=True),
+    Column("key", String(32), nullable=False),
+    Column("setting", String(32), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("problem", String(255), nullable=False),
+    Column("rule", String(255), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("batch_size", Integer, nullable=False),
+    Column("dtype", String(16), nullable=False),
+    Column("backend", String(16), nullable=False),
+    Column("definition", JSON, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("steps", Integer, nullable=False),
+    Column("epochs", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("steps_to_target", Float),
+    Column("digest", String(64)),
+    *(Column(name, Float) for name in METRICS),
+    ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
+    Index("trials_by_key", "key"),
+)
+
+curves = Table(
+    "curves",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("trial", Integer, primary_key=True),
+    Column("columns", JSON, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
+)
+
+timings = Table(
+    "timings",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("backend", String(16), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("sample", Integer, primary_key=True),
+    Column("seconds", Float, nullable=False),
+    Column("steps", Integer, nullable=False),
+    ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
+)

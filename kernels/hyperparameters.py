@@ -1,0 +1,58 @@
+"""The names that hyperparameters have in every rule: what each means and which values make sense."""
+
+import math
+from dataclasses import dataclass
+
+from gdbench.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One hyperparameter: `low <= value < high`, or `low < value < high` when `open_low`; a switch is true or false."""
+
+    meaning: str
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    switch: bool = False
+
+    def check(self, name: str, value: object) -> float | bool:
+        """`value` as this hyperparameter takes it; raises UsageError with the range otherwise."""
+        if self.switch:
+            if isinstance(value, bool):
+                return value
+            raise UsageError(f"{name} = {value!r} must be true or false")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"{name} = {value!r} must be a number")
+        inside = (value > self.low if self.open_low else value >= self.low) and value < self.high
+        if not (inside and math.isfinite(value)):
+            raise UsageError(f"{name} = {value!r} must be {self.range()}")
+        return float(value)
+
+    def range(self) -> str:
+        """The allowed values, in words."""
+        parts = [] if self.low == -math.inf else [f"greater than {self.low:g}" if self.open_low else f"at least {self.low:g}"]
+        parts += [] if self.high == math.inf else [f"below {self.high:g}"]
+        return " and ".join(parts) if parts else "a finite number"
+
+
+_decay = {"low": 0.0, "high": 1.0}
+
+KNOWN: dict[str, Hyperparameter] = {
+    "lr": Hyperparameter("learning rate: how far a step goes", low=0.0, open_low=True),
+    "momentum": Hyperparameter("share of the last step's velocity that is kept: v = momentum v + g", **_decay),
+    "beta1": Hyperparameter("decay of the running mean of gradients", **_decay),
+    "beta2": Hyperparameter("decay of the running mean of squared gradients", **_decay),
+    "rho": Hyperparameter("decay of the running mean of squared gradients", **_decay),
+    "eps": Hyperparameter("keeps a division away from zero; the rule's formula shows where it stands", low=0.0),
+    "weight_decay": Hyperparameter("multiple of the parameters that is added to the gradient", low=0.0),
+    "bias_correction": Hyperparameter("whether running means are corrected for starting at zero", switch=True),
+}
+
+# A rule may have hyperparameters of its own: any finite number will do.
+OTHER = Hyperparameter("defined by the rule")
+
+
+def check(name: str, value: object) -> float | bool:
+    """`value` as the hyperparameter `name` takes it; raises UsageError with the range otherwise."""
+    return KNOWN.get(name, OTHER).check(name, value)

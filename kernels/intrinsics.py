@@ -1,0 +1,72 @@
+"""Single instructions that Python has no spelling for, each with a plain Python twin.
+
+The twins serve the lane without the compiler; they agree to rounding, not to the bit (Python 3.11 has no fused
+multiply-add).
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from numba.np.unsafe.ndarray import to_fixed_tuple
+
+from gdbench.kernels.jit import DISABLED
+
+
+def _fma(context, x, y, z):
+    """x * y + z, rounded once. All three float32 or all three float64."""
+    if not (isinstance(x, types.Float) and x == y == z):
+        return None
+
+    def lower(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return x(x, x, x), lower
+
+
+def _bitcast(source, target, llvm):
+    def typing(context, x):
+        if x != source:
+            return None
+
+        def lower(context, builder, signature, arguments):
+            return builder.bitcast(arguments[0], llvm)
+
+        return target(source), lower
+
+    return typing
+
+
+if DISABLED:
+
+    def fma(x, y, z):
+        """x * y + z: a float32's product is exact in float64, a float64's is rounded."""
+        return type(x)(np.float64(x) * np.float64(y) + np.float64(z))
+
+    def float32_bits(x):
+        """The 32 bits of a float32 as an int32."""
+        return np.float32(x).view(np.int32)
+
+    def bits_float32(x):
+        """The float32 whose bits are an int32's."""
+        return np.int32(x).view(np.float32)
+
+    def float64_bits(x):
+        """The 64 bits of a float64 as an int64."""
+        return np.float64(x).view(np.int64)
+
+    def bits_float64(x):
+        """The float64 whose bits are an int64's."""
+        return np.int64(x).view(np.float64)
+
+    def fixed_tuple(row, size):
+        """The first `size` elements of a vector as a tuple; `size` is a constant."""
+        return tuple(row[:size])
+
+else:
+    fixed_tuple = to_fixed_tuple
+    fma = intrinsic(_fma)
+    float32_bits = intrinsic(_bitcast(types.float32, types.int32, ir.IntType(32)))
+    bits_float32 = intrinsic(_bitcast(types.int32, types.float32, ir.FloatType()))
+    float64_bits = intrinsic(_bitcast(types.float64, types.int64, ir.IntType(64)))
+    bits_float64 = intrinsic(_bitcast(types.int64, types.float64, ir.DoubleType()))

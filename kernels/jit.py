@@ -1,0 +1,187 @@
+"""How kernels are compiled and where the machine code is kept: the one module that sets JIT flags.
+
+`inlined` marks a scalar function that is compiled into whatever calls it, on either device.
+`kernel` compiles a function with our flags and keeps the machine code on disk.
+
+Flags: `error_model="numpy"` (dividing by zero gives inf, not an exception), `nogil` (threads train trials side by
+side), and never fastmath: it would let the compiler reorder sums, contract products and drop the NaN checks that
+divergence detection needs, so that bits would depend on the processor.
+
+The cache is ours alone. Numba's own does not notice a change in another file's function (numba #1833), so the folder
+is named by the hash of all kernel sources and of the versions that compile them; plug-ins get a folder of their own.
+A `NUMBA_CACHE_DIR` that the user set is where that folder goes; otherwise the user's cache folder is.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+from filelock import FileLock, Timeout
+from numba.core import types
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.extending import overload, register_jitable
+
+from gdbench.kernels.source import source_hash
+
+DISABLED = bool(numba.config.DISABLE_JIT)  # the lane without the compiler: every kernel is then plain Python
+FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+KEEP_DAYS = 30
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let kernels call `function`, which is compiled into them; Python calls it as it stands."""
+    register_jitable(error_model=FLAGS["error_model"])(function)
+    return function
+
+
+def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[[Any], Any]:
+    """One function of one argument that is `single` for float32 and `double` for float64, chosen when compiled."""
+
+    def function(x):
+        return single(x) if isinstance(x, np.float32) else double(np.float64(x))
+
+    def choose(x):  # Numba asks that the names and annotations equal the implementations
+        if x == types.float32:
+            return lambda x: single(x)
+        if x == types.float64:
+            return lambda x: double(x)
+        return None
+
+    overload(function, jit_options={"error_model": FLAGS["error_model"]})(choose)
+    function.__doc__, function.__name__ = double.__doc__, double.__name__.removesuffix("64")
+    return function
+
+
+
+def cache_root() -> Path:
+    """The folder that holds the folders of machine code."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "gdbench"
+
+
+@lru_cache(maxsize=64)
+def cache_folder(extra: str = "") -> Path:
+    """The folder for this version of the kernels; `extra` is the hash of a plug-in's source, if it is compiled in."""
+    versions = f"{source_hash()}|{extra}|{numba.__version__}|{llvmlite.__version__}|{platform.python_version()}"
+    return cache_root() / f"gdbench-{hashlib.sha256(versions.encode()).hexdigest()[:16]}"
+
+
+def cache_problem() -> str | None:
+    """Why machine code cannot be kept on disk, or None when it can."""
+    try:
+        _make_folder(cache_folder())
+    except OSError as error:
+        return f"{error.strerror or error}: {cache_folder()}"
+    return None
+
+
+def _make_folder(folder: Path) -> None:
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f".probe-{os.getpid()}"
+    probe.touch()
+    probe.unlink()
+    os.utime(folder)
+    if new:
+        _prune(folder.parent)
+
+
+def _prune(root: Path) -> None:
+    for folder in root.glob("gdbench-" + "[0-9a-f]" * 16):
+        try:
+            if time.time() - folder.stat().st_mtime > KEEP_DAYS * 86400:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # another process removed it first
+            continue
+
+
+class _Locator(_CacheLocator):
+    """Tells Numba's cache to use our folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ensure_cache_path(self) -> None:
+        _make_folder(self.folder)
+
+    def get_cache_path(self) -> str:
+        return str(self.folder)
+
+    def get_source_stamp(self) -> str:
+        return self.folder.name
+
+    def get_disambiguator(self) -> None:
+        return None
+
+
+class _Impl(CompileResultCacheImpl):
+    def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
+        self._lineno = function.__code__.co_firstlineno
+        name = function.__qualname__.replace(".<locals>", "").replace("<", "").replace(">", "")
+        self._filename_base = f"{function.__module__.rsplit('.', 1)[-1]}.{name}-{variant or 'kernel'}"
+        self._locator = _Locator(folder)
+
+
+class _Cache(FunctionCache):
+    """Numba's cache of one function, keyed by signature, processor and variant, with one writer at a time."""
+
+    def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
+        self._impl_class = lambda py_func: _Impl(py_func, folder, variant)
+        self._variant = variant
+        super().__init__(function)
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        # Numba pickles the captured functions into its key, and not always to the same bytes. The folder already
+        # stands for every source file, so naming what is captured is enough.
+        return signature, codegen.magic_tuple(), self._variant
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        try:
+            self._impl.locator.ensure_cache_path()
+            with FileLock(Path(self._cache_path) / "lock", timeout=60):
+                super().save_overload(signature, data)
+        except (OSError, Timeout):  # a folder we may not write to: compiled code then lives as long as the process
+            self.disable()
+
+
+def kernel(
+    function: Callable[..., Any] | None = None,
+    *,
+    signature: Any = None,
+    variant: str = "",
+    source: str = "",
+) -> Any:
+    """Compile `function` with our flags and keep its machine code on disk.
+
+    signature: compile at once for these types and for no others; without it, at the first call for its types.
+    variant: names what a closure captures (a rule, a dtype); closures of one function need different names.
+    source: hash of a plug-in's source that is compiled in.
+    """
+    if function is None:
+        return lambda f: kernel(f, signature=signature, variant=variant, source=source)
+    if DISABLED:
+        return function
+    dispatcher = numba.njit(**FLAGS)(function)
+    dispatcher._cache = _Cache(function, cache_folder(source), variant)
+    if signature is not None:
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    return dispatcher

@@ -1,0 +1,167 @@
+"""The problem "mlp": the loss of a multilayer perceptron on a data set, as a function of its flat parameters.
+
+    problem = gdbench.problem("digits")
+    theta = problem.initial(seed=0)
+    rows = problem.batch(seed=0, step=1, size=32)
+    problem.loss(theta, rows), problem.gradient(theta, rows)
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdbench.errors import UsageError
+from gdbench.kernels import training
+from gdbench.kernels.activations import ACTIVATIONS
+from gdbench.kernels.initial import initial_weights
+from gdbench.kernels.losses import LOSSES
+from gdbench.kernels.network import Network, Workspace, parameter_count, workspace
+from gdbench.kernels.random import Stream, permutation
+from gdbench.kernels.training import Batches, Samples
+
+SPLITS = ("train", "val", "test")
+
+
+class MLP:
+    """The training objective of a network: mean loss over the training split plus 1/2 l2 |W|^2.
+
+    splits: Samples for train, val and test, in `dtype`; an empty split gives NaN.
+    """
+
+    def __init__(
+        self,
+        splits: Sequence[Samples],
+        outputs: int,
+        *,
+        hidden: Sequence[int],
+        activation: str,
+        loss: str,
+        l2: float,
+        init: str,
+        shuffle: str = "epoch",
+        drop_last: bool = False,
+        dtype: str = "float32",
+    ) -> None:
+        number = np.dtype(dtype).type
+        self.splits = tuple(splits)
+        self.samples = self.splits[0]
+        self.dtype = dtype
+        self.init = init
+        self.reshuffle = shuffle == "epoch"
+        self.drop_last = drop_last
+        self.sizes = np.array([self.samples.x.shape[1], *hidden, outputs], np.int64)
+        self.network = Network(self.sizes, ACTIVATIONS[activation], LOSSES[loss], number(l2))
+        self.size = parameter_count(self.sizes)
+        score = "accuracy" if self.samples.labels.size else "mse"
+        self.score_scale = 1.0 if score == "accuracy" else 1.0 / outputs
+        self.columns = (*(f"{split}_loss" for split in SPLITS), *(f"{split}_{score}" for split in SPLITS), "grad_norm")
+
+    @property
+    def x(self) -> np.ndarray:
+        """The training split's features, scaled: samples x features."""
+        return self.samples.x
+
+    @property
+    def y(self) -> np.ndarray:
+        """The training split's labels (int64) or targets (samples x outputs)."""
+        return self.samples.labels if self.samples.labels.size else self.samples.targets
+
+    @property
+    def n(self) -> int:
+        """How many samples train."""
+        return int(self.samples.x.shape[0])
+
+    def initial(self, seed: int) -> np.ndarray:
+        """The parameters at step 0: layer by layer W (inputs x outputs, row-major), then b."""
+        return initial_weights(self.sizes, self.init, seed).astype(self.dtype)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """How many steps pass over the training split once."""
+        return self.n // batch_size if self.drop_last else -(-self.n // batch_size)
+
+    def batch(self, seed: int, step: int, size: int) -> np.ndarray:
+        """The training rows that step 1, 2, ... uses, in order, as int64."""
+        if step < 1:
+            raise UsageError(f"step = {step!r} must be 1 or more: the first step is step 1")
+        if not 1 <= size <= self.n:
+            raise UsageError(f"size = {size!r} must lie between 1 and the {self.n} training samples")
+        if size == self.n:
+            return np.arange(self.n)
+        epoch, position = divmod(step - 1, self.steps_per_epoch(size))
+        order = permutation(seed, Stream.SHUFFLE, self.n, epoch if self.reshuffle else 0)
+        return order[position * size : (position + 1) * size]
+
+    def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
+        """Mean loss over training rows (all by default), penalty included."""
+        theta = self._parameters(theta)
+        value, _ = training.evaluate(theta, self.network, self.samples, self._rows(rows), self.workspace())
+        penalty, start = 0.0, 0
+        for inputs, outputs in zip(self.sizes[:-1], self.sizes[1:], strict=True):
+            penalty += math.fsum(theta[start : start + inputs * outputs].astype(float) ** 2)
+            start += (inputs + 1) * outputs
+        return float(value) + 0.5 * float(self.network.l2) * penalty
+
+    def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """The derivative of `loss` with respect to theta."""
+        work = self.workspace()
+        training.gradient(self._parameters(theta), self.network, self.samples, self._rows(rows), work)
+        return work.gradient
+
+    def workspace(self) -> Workspace:
+        """What one trial, or one call, writes to."""
+        return workspace(self.sizes, self.n, max(split.x.shape[0] for split in self.splits), self.dtype)
+
+    def begin(self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0) -> "Training":
+        """One trial's training, at its initial weights."""
+        number = np.dtype(self.dtype).type
+        per_epoch = self.steps_per_epoch(batch_size)
+        return Training(self, Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value)))
+
+    def _parameters(self, theta: np.ndarray) -> np.ndarray:
+        theta = np.ascontiguousarray(theta, self.dtype)
+        if theta.shape != (self.size,):
+            raise UsageError(f"theta has shape {theta.shape}; this problem has {self.size} parameters in one vector")
+        return theta
+
+    def _rows(self, rows: np.ndarray | None) -> np.ndarray:
+        if rows is None:
+            return np.arange(self.n)
+        rows = np.array(rows, np.int64)
+        if rows.ndim != 1 or not rows.size or rows.min() < 0 or rows.max() >= self.n:
+            raise UsageError(f"rows must be a list of row numbers from 0 to {self.n - 1}")
+        return rows
+
+
+class Training:
+    """A network in training: its parameters, its rule's state and the workspace. Not shared between threads."""
+
+    def __init__(self, problem: MLP, batches: Batches) -> None:
+        self.problem = problem
+        self.batches = batches
+        self.theta = problem.initial(batches.seed)
+        self.work = problem.workspace()
+        self.steps = 0
+
+    def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
+        """One step for each row of the rule's coefficients."""
+        problem = self.problem
+        loop = training.train(problem.dtype)
+        loop(update, self.theta, state, table, self.steps, problem.network, problem.samples, self.batches, self.work)
+        self.steps += len(table)
+
+    def evaluate(self) -> tuple[float, ...]:
+        """The values of `problem.columns` at the present parameters."""
+        problem, losses, scores = self.problem, [], []
+        for split in problem.splits:
+            if split.x.shape[0] == 0:
+                losses.append(math.nan)
+                scores.append(math.nan)
+                continue
+            rows = self.work.natural[: split.x.shape[0]]
+            loss, score = training.evaluate(self.theta, problem.network, split, rows, self.work)
+            losses.append(float(loss))
+            scores.append(float(score) * problem.score_scale)
+        slope = training.gradient_norm(self.theta, problem.network, problem.samples, self.work)
+        return (*losses, *scores, float(slope))

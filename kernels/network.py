@@ -1,0 +1,156 @@
+"""A multilayer perceptron on one block of samples: values forward, derivatives backward.
+
+The parameters are one flat vector: layer by layer the weights W (inputs x outputs, row-major), then the biases b. A
+layer computes a = activation(x W + b); the last has no activation. Sums start from the bias and add x_k W_kj in order
+of k (kernels/products.py).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gdbench.kernels.activations import activate, backpropagate
+from gdbench.kernels.jit import inlined, kernel
+from gdbench.kernels.products import add_product, transpose
+
+BLOCK = 128  # samples a block; no number depends on it
+
+
+class Network(NamedTuple):
+    """The shape of a network and what it minimises."""
+
+    sizes: np.ndarray  # int64: inputs, hidden widths ..., outputs
+    activation: int
+    loss: int
+    l2: np.floating  # penalty 1/2 l2 |W|^2, biases excluded
+
+
+class Workspace(NamedTuple):
+    """Everything a trial writes to while it trains, allocated once."""
+
+    values: np.ndarray  # a layer's results, block after block: BLOCK x sum(sizes)
+    deltas: np.ndarray  # derivatives of two neighbouring layers: 2 x (BLOCK x widest)
+    transposed: np.ndarray  # a layer's weights transposed
+    gradient: np.ndarray
+    order: np.ndarray  # int64: this epoch's permutation of the training samples
+    epoch: np.ndarray  # int64, one element: the epoch that `order` belongs to, -1 at first
+    natural: np.ndarray  # int64: 0, 1, 2, ...
+    losses: np.ndarray  # one element a sample of the largest split
+    scores: np.ndarray
+
+
+def parameter_count(sizes: np.ndarray) -> int:
+    """How many weights and biases a network of these sizes has."""
+    return int(sum(int(a) * int(b) + int(b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)))
+
+
+def workspace(sizes: np.ndarray, training: int, largest: int, dtype: str) -> Workspace:
+    """A workspace for `training` samples to train on and splits of at most `largest` samples."""
+    return Workspace(
+        values=np.zeros(BLOCK * int(sizes.sum()), dtype),
+        deltas=np.zeros((2, BLOCK * int(sizes[1:].max())), dtype),
+        transposed=np.zeros(int((sizes[:-1] * sizes[1:]).max()), dtype),
+        gradient=np.zeros(parameter_count(sizes), dtype),
+        order=np.arange(training),
+        epoch=np.full(1, -1),
+        natural=np.arange(largest),
+        losses=np.zeros(largest, dtype),
+        scores=np.zeros(largest, dtype),
+    )
+
+
+@inlined
+def _matrix(buffer, start, rows, columns):
+    return buffer[start : start + rows * columns].reshape(rows, columns)
+
+
+@inlined
+def gather(x, order, first, rows, values):
+    """Copy samples order[first], order[first + 1], ... to where `forward` reads them."""
+    features = x.shape[1]
+    for i in range(rows):
+        row = order[first + i]
+        for j in range(features):
+            values[i * features + j] = x[row, j]
+
+
+@inlined
+def forward(theta, network, rows, values):
+    """The outputs (rows x outputs) of the samples gathered in values; every layer's results stay there."""
+    sizes = network.sizes
+    layers = sizes.size - 1
+    weight = start = 0
+    for layer in range(layers):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        x = _matrix(values, start, rows, inputs)
+        start += BLOCK * inputs
+        z = _matrix(values, start, rows, outputs)
+        bias = weight + inputs * outputs
+        for i in range(rows):
+            for j in range(outputs):
+                z[i, j] = theta[bias + j]
+        add_product(x, _matrix(theta, weight, inputs, outputs), z)
+        if layer < layers - 1:
+            activate(network.activation, values[start : start + rows * outputs])
+        weight = bias + outputs
+    return _matrix(values, start, rows, sizes[layers])
+
+
+@inlined
+def backward(theta, network, rows, values, deltas, transposed, gradient):
+    """Add to gradient what these samples contribute; deltas[0] holds the derivatives of their losses by the outputs."""
+    sizes = network.sizes
+    weight = theta.size
+    start = 0
+    for layer in range(sizes.size):
+        start += BLOCK * sizes[layer]
+    start -= BLOCK * sizes[sizes.size - 1]
+    here, below = deltas[0], deltas[1]
+    for layer in range(sizes.size - 2, -1, -1):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        weight -= (inputs + 1) * outputs
+        start -= BLOCK * inputs
+        bias = weight + inputs * outputs
+        x = _matrix(values, start, rows, inputs)
+        d = _matrix(here, 0, rows, outputs)
+        add_product(x.T, d, _matrix(gradient, weight, inputs, outputs))
+        for i in range(rows):
+            for j in range(outputs):
+                gradient[bias + j] += d[i, j]
+        if layer > 0:
+            turned = _matrix(transposed, 0, outputs, inputs)
+            transpose(_matrix(theta, weight, inputs, outputs), turned)
+            below[: rows * inputs] = theta.dtype.type(0)
+            add_product(d, turned, _matrix(below, 0, rows, inputs))
+            backpropagate(network.activation, values[start : start + rows * inputs], below[: rows * inputs])
+            here, below = below, here
+
+
+@inlined
+def add_penalty(theta, network, gradient):
+    """Add l2 W to the gradient, weights only."""
+    if network.l2 == 0:
+        return
+    sizes = network.sizes
+    weight = 0
+    for layer in range(sizes.size - 1):
+        bias = weight + sizes[layer] * sizes[layer + 1]
+        for i in range(weight, bias):
+            gradient[i] += network.l2 * theta[i]
+        weight = bias + sizes[layer + 1]
+
+
+@kernel
+def _outputs(theta, network, x, work, out):
+    for first in range(0, x.shape[0], BLOCK):
+        rows = min(BLOCK, x.shape[0] - first)
+        gather(x, work.natural, first, rows, work.values)
+        out[first : first + rows] = forward(theta, network, rows, work.values)
+
+
+def network_outputs(theta: np.ndarray, sizes: np.ndarray, activation: int, x: np.ndarray) -> np.ndarray:
+    """The outputs (samples x outputs, float64) of a network of these sizes for the rows of x."""
+    out = np.empty((len(x), int(sizes[-1])))
+    network = Network(sizes, activation, 0, np.float64(0))
+    _outputs(np.ascontiguousarray(theta, np.float64), network, x, workspace(sizes, 1, len(x), "float64"), out)
+    return out

@@ -1,0 +1,217 @@
+"""The contract of an update rule: one scalar function, compiled into the loop over the parameters.
+
+    @rule(slots=("v",), lr=1e-3, momentum=0.9)
+    def momentum(p, g, v, c):
+        \"\"\"Paper, formula, defaults.\"\"\"
+        v = c.momentum * v + g
+        return p - c.lr * v, v
+
+`p` is one parameter, `g` its gradient, then one value per state slot (zero to four, zero at the start), and `c` holds
+this step's coefficients by name: `c.lr` (after the schedule) and every hyperparameter. The function returns the new
+parameter and the new slots. It runs in the parameters' dtype and must not use numbers of its own that are not
+coefficients: a bare 0.9 is a float64. What depends on the step is computed once a step, in float64, by a second
+function, and is named where it is declared:
+
+    @adam.coefficients("step", "root")
+    def _(t, lr, beta1, beta2, eps):              # t = 1, 2, ...
+        return lr / (1.0 - power(beta1, t)), math.sqrt(1.0 - power(beta2, t))
+"""
+
+import inspect
+import keyword
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import types
+
+from gdbench.errors import UsageError, nearest
+from gdbench.kernels import hyperparameters
+from gdbench.kernels.intrinsics import fixed_tuple
+from gdbench.kernels.jit import inlined, kernel
+
+MAX_SLOTS = 4
+
+
+@dataclass(eq=False)
+class Rule:
+    """An update rule: its scalar function, state slots, hyperparameters with defaults, and coefficients."""
+
+    name: str
+    scalar: Callable[..., Any]
+    slots: tuple[str, ...]
+    defaults: dict[str, float | bool]
+    source: str = ""  # hash of the plug-in that defines it; empty for ours
+    derived: tuple[str, ...] = ()
+    derive: Callable[..., Any] | None = None
+    _updates: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def doc(self) -> str:
+        """The rule's docstring: paper, formula, defaults."""
+        return inspect.getdoc(self.scalar) or ""
+
+    @property
+    def text(self) -> str:
+        """The source of the scalar function and of its coefficients."""
+        parts = [inspect.getsource(self.scalar)]
+        return "\n".join(parts if self.derive is None else [*parts, inspect.getsource(self.derive)])
+
+    @property
+    def coefficient_names(self) -> tuple[str, ...]:
+        """The names in `c`, in the order of a table's columns."""
+        return (*self.defaults, *self.derived)
+
+    def coefficients(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare coefficients that are derived from the step and the hyperparameters, in the order returned."""
+
+        def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+            expected = ["t", *self.defaults]
+            given = list(inspect.signature(function).parameters)
+            if given != expected:
+                raise UsageError(f"coefficients of rule {self.name!r} must take ({', '.join(expected)}), not ({', '.join(given)})")
+            _check_names(self.name, (*self.coefficient_names, *names))
+            self.derived, self.derive = names, inlined(function)
+            return function
+
+        return declare
+
+    def settings(self, given: Mapping[str, object]) -> dict[str, float | bool]:
+        """The defaults with `given` laid over them; raises UsageError for an unknown name or a value out of range."""
+        for name in given:
+            if name not in self.defaults:
+                raise UsageError(f"rule {self.name!r} has no hyperparameter {name!r}{nearest(name, self.defaults)}")
+        return {name: hyperparameters.check(name, given.get(name, default)) for name, default in self.defaults.items()}
+
+    @cached_property
+    def table_kernel(self) -> Any:
+        """`fill(first, lrs, others, out)`: the coefficients of steps first, first + 1, ... as rows of out, in float64."""
+        derive, fixed, rest = self.derive, len(self.defaults), len(self.defaults) - 1
+
+        def plain(first, lrs, others, out):
+            for i in range(lrs.size):
+                out[i, 0] = lrs[i]
+                for j in range(1, fixed):
+                    out[i, j] = others[j - 1]
+
+        def derived(first, lrs, others, out):
+            for i in range(lrs.size):
+                out[i, 0] = lrs[i]
+                for j in range(1, fixed):
+                    out[i, j] = others[j - 1]
+                column = fixed
+                for value in numba.literal_unroll(derive(first + i, lrs[i], *fixed_tuple(others, rest))):
+                    out[i, column] = value
+                    column += 1
+
+        return kernel(plain if derive is None else derived, variant=self.name, source=self.source)
+
+    def table(self, settings: Mapping[str, float | bool], first: int, lrs: np.ndarray, dtype: str) -> np.ndarray:
+        """Coefficients of steps first, first + 1, ... (1 is the first): one row a step, one column a name, in `dtype`."""
+        out = np.empty((lrs.size, len(self.coefficient_names)))
+        others = np.array([float(settings[name]) for name in self.defaults if name != "lr"])
+        self.table_kernel(first, lrs, others, out)
+        return out.astype(dtype)
+
+    def update(self, dtype: str) -> Any:
+        """The compiled `update(p, g, state, c)`: one step over flat arrays; state is (slots, n), c one table row."""
+        if dtype not in self._updates:
+            self._updates[dtype] = _compile_update(self, dtype)
+        return self._updates[dtype]
+
+
+def update_type(dtype: str) -> Any:
+    """The Numba signature that every rule's update has for `dtype`."""
+    t = numba.from_dtype(np.dtype(dtype))
+    return types.void(t[::1], t[::1], t[:, ::1], t[::1])
+
+
+def _compile_update(rule: Rule, dtype: str) -> Any:
+    """The loop over the parameters for the rule's number of slots, written out for each."""
+    scalar, width = inlined(rule.scalar), len(rule.coefficient_names)
+    coefficients = namedtuple(f"{rule.name.replace('-', '_')}_coefficients", rule.coefficient_names)  # type: ignore[misc]
+
+    def update0(p, g, state, row):
+        c = coefficients(*fixed_tuple(row, width))
+        for i in range(p.size):
+            p[i] = scalar(p[i], g[i], c)
+
+    def update1(p, g, state, row):
+        c = coefficients(*fixed_tuple(row, width))
+        a = state[0]
+        for i in range(p.size):
+            p[i], a[i] = scalar(p[i], g[i], a[i], c)
+
+    def update2(p, g, state, row):
+        c = coefficients(*fixed_tuple(row, width))
+        a, b = state[0], state[1]
+        for i in range(p.size):
+            p[i], a[i], b[i] = scalar(p[i], g[i], a[i], b[i], c)
+
+    def update3(p, g, state, row):
+        c = coefficients(*fixed_tuple(row, width))
+        a, b, d = state[0], state[1], state[2]
+        for i in range(p.size):
+            p[i], a[i], b[i], d[i] = scalar(p[i], g[i], a[i], b[i], d[i], c)
+
+    def update4(p, g, state, row):
+        c = coefficients(*fixed_tuple(row, width))
+        a, b, d, e = state[0], state[1], state[2], state[3]
+        for i in range(p.size):
+            p[i], a[i], b[i], d[i], e[i] = scalar(p[i], g[i], a[i], b[i], d[i], e[i], c)
+
+    loop = (update0, update1, update2, update3, update4)[len(rule.slots)]
+    return kernel(loop, signature=update_type(dtype), variant=f"{rule.name}-{dtype}", source=rule.source)
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(name: str | None = None, *, slots: tuple[str, ...] = (), **defaults: float | bool) -> Callable[[Callable[..., Any]], Rule]:
+    """Register the decorated scalar function as an update rule.
+
+    name: what users write; by default the function's name with '-' for '_'.
+    slots: names of the state arrays, zero to four, all zero at the start.
+    defaults: the hyperparameters; `lr` is required and comes first.
+    Raises UsageError for a name already taken, a wrong signature or a default out of range.
+    """
+
+    def register(function: Callable[..., Any]) -> Rule:
+        chosen = name or function.__name__.replace("_", "-")
+        if chosen in RULES:
+            raise UsageError(f"rule {chosen!r} is registered already; give yours another name")
+        if "lr" not in defaults:
+            raise UsageError(f"rule {chosen!r} needs a default for lr, such as lr=1e-3")
+        if len(slots) > MAX_SLOTS:
+            raise UsageError(f"rule {chosen!r} has {len(slots)} slots; at most {MAX_SLOTS} are supported")
+        expected = ["p", "g", *slots, "c"]
+        given = list(inspect.signature(function).parameters)
+        if given != expected:
+            raise UsageError(f"rule {chosen!r} must take ({', '.join(expected)}), not ({', '.join(given)})")
+        ordered = {"lr": defaults["lr"], **defaults}
+        _check_names(chosen, tuple(ordered))
+        checked = {key: hyperparameters.check(key, value) for key, value in ordered.items()}
+        RULES[chosen] = Rule(chosen, function, tuple(slots), checked)
+        return RULES[chosen]
+
+    return register
+
+
+def find(name: object) -> Rule:
+    """The rule of that name; raises UsageError with the nearest name otherwise."""
+    if isinstance(name, str) and name in RULES:
+        return RULES[name]
+    raise UsageError(f"unknown rule {name!r}{nearest(name, RULES)}")
+
+
+def _check_names(name: str, names: tuple[str, ...]) -> None:
+    for key in names:
+        if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_"):
+            raise UsageError(f"rule {name!r}: {key!r} cannot name a coefficient")
+    if len(set(names)) < len(names):
+        raise UsageError(f"rule {name!r} names a coefficient twice")
+

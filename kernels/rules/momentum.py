@@ -1,0 +1,21 @@
+"""Gradient descent with a velocity, the heavy ball.
+
+    run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"momentum": {"lr": 0.01}}})
+"""
+
+from gdbench.kernels.rule import rule
+
+
+@rule(slots=("v",), lr=1e-3, momentum=0.9, weight_decay=0.0)
+def momentum(p, g, v, c):
+    """Heavy ball (Polyak, USSR Computational Mathematics and Mathematical Physics 1964).
+
+    g = g + weight_decay p
+    v = momentum v + g
+    p = p - lr v
+
+    As torch.optim.SGD has it: lr multiplies the velocity when it is used, not the gradient when it is stored. Defaults
+    are PyTorch's; momentum 0.9, which PyTorch leaves at 0, is the value its documentation uses.
+    """
+    v = c.momentum * v + (g + c.weight_decay * p)
+    return p - c.lr * v, v

@@ -1,0 +1,31 @@
+"""Sums in an order that depends on the number of terms alone: chunks of 256, each in order, then the chunks in order."""
+
+import math
+
+from gdbench.kernels.jit import inlined
+
+CHUNK = 256
+
+
+@inlined
+def ordered_sum(x, size):
+    """The sum of x[:size], in x's dtype."""
+    total = x.dtype.type(0)
+    for start in range(0, size, CHUNK):
+        part = x.dtype.type(0)
+        for i in range(start, min(start + CHUNK, size)):
+            part += x[i]
+        total += part
+    return total
+
+
+@inlined
+def norm(x):
+    """The Euclidean norm of a vector, in its dtype."""
+    total = x.dtype.type(0)
+    for start in range(0, x.size, CHUNK):
+        part = x.dtype.type(0)
+        for i in range(start, min(start + CHUNK, x.size)):
+            part += x[i] * x[i]
+        total += part
+    return math.sqrt(total)

@@ -1,0 +1,144 @@
+"""The training loop and the evaluation of a network, compiled once for each dtype and every rule.
+
+A rule's update comes in as a first-class function of fixed signature, so that one compiled loop serves all rules.
+"""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels.jit import inlined, kernel
+from gdbench.kernels.losses import loss_gradient, loss_values
+from gdbench.kernels.network import BLOCK, Network, Workspace, add_penalty, backward, forward, gather, workspace
+from gdbench.kernels.random import Stream, permute
+from gdbench.kernels.rule import update_type
+from gdbench.kernels.sums import norm, ordered_sum
+
+_SHUFFLE = int(Stream.SHUFFLE)
+
+
+class Samples(NamedTuple):
+    """A split of a data set. Of labels and targets one is empty, or both say the same (labels and their one-hot rows)."""
+
+    x: np.ndarray  # samples x features
+    labels: np.ndarray  # int64: samples, or 0
+    targets: np.ndarray  # samples (or 0) x outputs
+
+
+class Batches(NamedTuple):
+    """Which samples a step uses, and what is done to their gradient."""
+
+    seed: int
+    size: int
+    per_epoch: int  # steps an epoch
+    reshuffle: bool  # a new permutation every epoch, or the first one's again
+    clip_norm: np.floating  # 0: not clipped
+    clip_value: np.floating
+
+
+@inlined
+def order_of(batches, step, n, work):
+    """The order in which the epoch of step (0, 1, ...) visits the samples; natural when a batch holds them all."""
+    if batches.size >= n:
+        return work.natural
+    epoch = step // batches.per_epoch if batches.reshuffle else 0
+    if work.epoch[0] != epoch:
+        permute(batches.seed, _SHUFFLE, epoch, work.order)
+        work.epoch[0] = epoch
+    return work.order
+
+
+@inlined
+def add_gradient(theta, network, samples, order, begin, end, work):
+    """Add to work.gradient the mean loss gradient of samples order[begin:end], in that order whatever the block."""
+    scale = theta.dtype.type(1) / theta.dtype.type(end - begin)
+    outputs = network.sizes[network.sizes.size - 1]
+    for first in range(begin, end, BLOCK):
+        rows = min(BLOCK, end - first)
+        gather(samples.x, order, first, rows, work.values)
+        z = forward(theta, network, rows, work.values)
+        d = work.deltas[0][: rows * outputs].reshape(rows, outputs)
+        loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
+        backward(theta, network, rows, work.values, work.deltas, work.transposed, work.gradient)
+
+
+@inlined
+def clip(gradient, batches):
+    """Scale the gradient down to clip_norm, then bound each element by clip_value."""
+    limit = batches.clip_norm
+    if limit > 0:
+        length = norm(gradient)
+        if length > limit:
+            factor = limit / length
+            for i in range(gradient.size):
+                gradient[i] *= factor
+    bound = batches.clip_value
+    if bound > 0:
+        for i in range(gradient.size):
+            g = -bound if gradient[i] < -bound else gradient[i]
+            gradient[i] = bound if g > bound else g
+
+
+def _train(update, theta, state, table, first, network, samples, batches, work):
+    """Steps first + 1, first + 2, ... (first have been taken), one for each row of the coefficients' table."""
+    n = samples.x.shape[0]
+    for i in range(table.shape[0]):
+        step = first + i
+        order = order_of(batches, step, n, work)
+        begin = (step % batches.per_epoch) * batches.size
+        work.gradient[:] = theta.dtype.type(0)
+        add_gradient(theta, network, samples, order, begin, min(begin + batches.size, n), work)
+        add_penalty(theta, network, work.gradient)
+        clip(work.gradient, batches)
+        update(theta, work.gradient, state, table[i])
+
+
+@kernel
+def gradient(theta, network, samples, rows, work):
+    """The gradient of the training objective over the samples `rows`, penalty included, into work.gradient."""
+    work.gradient[:] = theta.dtype.type(0)
+    add_gradient(theta, network, samples, rows, 0, rows.size, work)
+    add_penalty(theta, network, work.gradient)
+
+
+@kernel
+def gradient_norm(theta, network, samples, work):
+    """The norm of the gradient of the training objective over all samples."""
+    work.gradient[:] = theta.dtype.type(0)
+    add_gradient(theta, network, samples, work.natural, 0, samples.x.shape[0], work)
+    add_penalty(theta, network, work.gradient)
+    return norm(work.gradient)
+
+
+@kernel
+def evaluate(theta, network, samples, rows, work):
+    """Mean loss without penalty and mean score (kernels/losses.py) over the samples `rows`."""
+    n = rows.size
+    outputs = network.sizes[network.sizes.size - 1]
+    for first in range(0, n, BLOCK):
+        count = min(BLOCK, n - first)
+        gather(samples.x, rows, first, count, work.values)
+        z = forward(theta, network, count, work.values)
+        scratch = work.deltas[0][: count * outputs].reshape(count, outputs)
+        loss_values(network.loss, z, samples.labels, samples.targets, rows, first, scratch, work.losses, work.scores)
+    size = theta.dtype.type(n)
+    return ordered_sum(work.losses, n) / size, ordered_sum(work.scores, n) / size
+
+
+@lru_cache(maxsize=2)
+def train(dtype: str) -> Any:
+    """The compiled training loop for parameters of `dtype`; arguments as `_train` names them."""
+    number = np.dtype(dtype).type
+    sizes = np.array([1, 1])
+    network = Network(sizes, 0, 0, number(0))
+    samples = Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype))
+    batches = Batches(0, 1, 1, True, number(0), number(0))
+    update = types.FunctionType(update_type(dtype))
+    matrix = numba.typeof(np.zeros((1, 1), dtype))
+    work: Workspace = workspace(sizes, 1, 1, dtype)
+    rest = [numba.typeof(value) for value in (network, samples, batches, work)]
+    vector = numba.typeof(np.zeros(1, dtype))
+    return kernel(_train, signature=types.void(update, vector, matrix, matrix, types.int64, *rest), variant=dtype)

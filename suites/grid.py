@@ -1,0 +1,84 @@
+"""Axes: a scalar, a list, or a grid that names a list.
+
+{log = [low, high, count]}       from low to high by equal factors
+{linear = [low, high, count]}    from low to high by equal steps
+{values = [a, b, c]}             these
+{random = [low, high, count], scale = "log"}   drawn uniformly (on that scale), the same draws everywhere
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gdbench.errors import nearest
+from gdbench.kernels.random import Stream, uniforms
+
+KINDS = ("log", "linear", "values", "random")
+MAX_VALUES = 10_000
+
+
+def expand(value: Any) -> list[Any]:
+    """The values of an axis; raises ValueError, in words, for a grid that makes no sense or holds a value twice."""
+    if isinstance(value, Mapping):
+        value = _grid(value)
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    return check_axis(values)
+
+
+def check_axis(values: list[Any]) -> list[Any]:
+    """`values` if there are some and none comes twice; raises ValueError otherwise."""
+    if not values:
+        raise ValueError("is an empty grid; give at least one value")
+    seen = set()
+    for value in values:
+        text = json.dumps(value, sort_keys=True, default=str)
+        if text in seen:
+            raise ValueError(f"has {value!r} twice; give each value once")
+        seen.add(text)
+    return values
+
+
+def _grid(grid: Mapping[str, Any]) -> list[Any]:
+    kinds = [kind for kind in KINDS if kind in grid]
+    if len(kinds) != 1:
+        unknown = next(iter(grid), "")
+        raise ValueError(f"is not a grid; it needs exactly one of {', '.join(KINDS)}" + ("" if kinds else nearest(unknown, KINDS)))
+    kind = kinds[0]
+    extra = set(grid) - {kind} - ({"scale"} if kind == "random" else set())
+    if extra:
+        raise ValueError(f"has {sorted(extra)[0]!r}, which a {kind} grid does not take")
+    if kind == "values":
+        return list(grid["values"]) if isinstance(grid["values"], list) else [grid["values"]]
+    low, high, count = _bounds(kind, grid[kind])
+    scale = grid.get("scale", "linear") if kind == "random" else kind
+    if scale not in ("log", "linear"):
+        raise ValueError(f'has scale {scale!r}; use "log" or "linear"')
+    if scale == "log" and low <= 0:
+        raise ValueError(f"is a log grid through {low:g}; both ends must be greater than 0")
+    if kind == "random":
+        places = [float(u) for u in uniforms(0, Stream.GRID, count)]
+    else:
+        places = [i / (count - 1) for i in range(count)] if count > 1 else [0.0]
+    return [_between(scale, low, high, place) for place in places]
+
+
+def _bounds(kind: str, given: Any) -> tuple[float, float, int]:
+    numbers = isinstance(given, list) and len(given) == 3 and all(type(v) in (int, float) for v in given)
+    if not numbers or not all(math.isfinite(v) for v in given):
+        raise ValueError(f"is not a {kind} grid; write {{{kind} = [low, high, count]}} with three numbers")
+    low, high, count = given
+    if not isinstance(count, int) or not 1 <= count <= MAX_VALUES:
+        raise ValueError(f"has a count of {count!r}; it must be a whole number from 1 to {MAX_VALUES}")
+    if low > high or (low == high and count > 1):
+        raise ValueError(f"goes from {low:g} to {high:g}; the first must be less than the second")
+    return float(low), float(high), count
+
+
+def _between(scale: str, low: float, high: float, place: float) -> float:
+    """The value at `place` (0 to 1) of the way, rounded to 12 digits, so that every machine means the same number."""
+    if scale == "log":
+        value = 10.0 ** (math.log10(low) + place * (math.log10(high) - math.log10(low)))
+    else:
+        value = low + place * (high - low)
+    return float(f"{value:.12g}")

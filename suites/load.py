@@ -1,0 +1,124 @@
+"""From a suite's name, file or dict to a checked Suite, or to one sentence that says what is wrong."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gdbench.errors import UsageError, nearest
+from gdbench.suites.schema import SuiteModel
+from gdbench.suites.suite import Suite
+
+FOLDER = Path(__file__).parent
+
+
+def shipped() -> dict[str, Path]:
+    """The suites that come with gdbench, by name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def load(
+    source: str | Path | Mapping[str, Any], *, overrides: Sequence[str] = (), seeds: int | None = None
+) -> Suite:
+    """The suite of a shipped name, a TOML file's path, or a dict of the same shape.
+
+    overrides: `KEY=VALUE` texts, KEY with dots, VALUE as TOML has it. seeds: instead of the suite's own.
+    Raises UsageError that names file, key and value and says what would be right.
+    """
+    if isinstance(source, Mapping):
+        where, name, folder, table = "suite", "suite", Path.cwd(), _copy(source)
+    else:
+        path = find(str(source))
+        where, name, folder, table = str(source) if str(source).endswith(".toml") else path.name, path.stem, path.parent, read(path)
+    for override in overrides:
+        _override(table, override)
+    if seeds is not None:
+        table["seeds"] = seeds
+    try:
+        model = SuiteModel.model_validate(table)
+    except ValidationError as error:
+        raise UsageError(f"{where}: {sentence(error)}") from None
+    return Suite(name, where, folder, table, model)
+
+
+def find(name: str) -> Path:
+    """The file of a suite's name or path."""
+    if name in shipped():
+        return shipped()[name]
+    path = Path(name).expanduser()
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if not path.exists():
+            raise UsageError(f"suite file {name} does not exist; give a path to a TOML file or one of: {', '.join(shipped())}")
+        return path
+    raise UsageError(f"unknown suite {name!r}{nearest(name, shipped())}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The file's table."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start}); a suite is TOML text") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def sentence(error: ValidationError) -> str:
+    """pydantic's first complaint, as one sentence with key and value."""
+    first = error.errors(include_url=False)[0]
+    # Of the place, names and positions are the user's; pydantic adds the types it tried.
+    parts = [str(p) for p in first["loc"] if not (isinstance(p, str) and ("[" in p or p in ("int", "str", "float", "dict")))]
+    key = ".".join(parts)
+    if first["type"] == "extra_forbidden":
+        known = _fields(first["loc"])
+        return f"unknown key {key!r}{nearest(parts[-1], known)}"
+    if first["type"] == "missing":
+        return f"{key} is missing" + (' (add a table such as [rule.adam])' if key == "rule" else "") + (
+            ' (add a table such as [problem.digits] with kind = "mlp" and dataset = "digits")' if key == "problem" else ""
+        )
+    message = str(first["ctx"]["error"]) if "error" in first.get("ctx", {}) else first["msg"]
+    message = message[:1].lower() + message[1:]
+    if message.startswith("input "):
+        message = message.removeprefix("input ").replace("should", "must")
+    return f"{key} = {_short(first['input'])} {message}" if key else message
+
+
+def _fields(place: tuple[Any, ...]) -> list[str]:
+    from gdbench.suites.schema import Budget, Evaluate, MLPModel
+
+    tables: dict[str, Any] = {"budget": Budget, "evaluate": Evaluate, "problem": MLPModel}
+    model = tables.get(str(place[0]), SuiteModel) if len(place) > 1 else SuiteModel
+    return list(model.model_fields)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _copy(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(v) for v in value]
+    return value.item() if hasattr(value, "item") else value  # NumPy scalars
+
+
+def _override(table: dict[str, Any], text: str) -> None:
+    key, separator, value = text.partition("=")
+    parts = key.strip().split(".")
+    if not separator or not all(parts):
+        raise UsageError(f"--set {text!r} must be KEY=VALUE, such as budget.epochs=10")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"--set {text!r}: {part!r} is a value, not a table")
+    table[parts[-1]] = parsed

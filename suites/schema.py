@@ -1,0 +1,138 @@
+"""What a suite may say, as pydantic models. Every axis comes out as a list of checked values."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from gdbench.data.split import SCALES
+from gdbench.errors import nearest
+from gdbench.kernels import schedules
+from gdbench.kernels.activations import ACTIVATIONS
+from gdbench.kernels.initial import INITS
+from gdbench.kernels.losses import LOSSES
+from gdbench.suites.grid import check_axis, expand
+
+METRICS = tuple(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse"))
+
+
+def _one_of(names: Sequence[str]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value not in names:
+            raise ValueError(f"is not known{nearest(value, names)}")
+        return value
+
+    return check
+
+
+def _listed(value: Any) -> list[Any]:
+    """An axis of things that are themselves tables: a list is the axis, anything else one value."""
+    return check_axis(value if isinstance(value, list) else [value])
+
+
+def _widths(value: Any) -> list[Any]:
+    """`hidden`: [32, 16] is one network, [[32], [64, 64]] an axis of two."""
+    if isinstance(value, list) and value and all(isinstance(item, list) for item in value):
+        return check_axis(value)
+    return [value if isinstance(value, list) else [value]]
+
+
+def _schedule(value: Any) -> dict[str, Any]:
+    return schedules.settings(value)
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    return check_axis(values)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+_Fraction = Annotated[float, Field(ge=0, lt=1)]
+_Count = Annotated[int, Field(ge=1)]
+_Bound = Annotated[float, Field(ge=0)]
+_Axis = BeforeValidator(expand)
+_Activation = Annotated[str, AfterValidator(_one_of(tuple(ACTIVATIONS)))]
+_Loss = Annotated[str, AfterValidator(_one_of(tuple(LOSSES)))]
+_Init = Annotated[str, AfterValidator(_one_of(INITS))]
+_Scale = Annotated[str, AfterValidator(_one_of(SCALES))]
+_Shuffle = Annotated[str, AfterValidator(_one_of(("epoch", "once")))]
+_Dtype = Annotated[str, AfterValidator(_one_of(("float32", "float64")))]
+
+
+class MLPModel(_Model):
+    """`[problem.NAME]` with kind = "mlp"."""
+
+    kind: Literal["mlp"]
+    dataset: Annotated[list[str | dict[str, Any]], BeforeValidator(_listed)]
+    hidden: Annotated[list[list[_Count]], BeforeValidator(_widths)] = Field([[32]])
+    activation: Annotated[list[_Activation], _Axis] = Field(["relu"])
+    loss: Annotated[list[_Loss | None], _Axis] = Field([None])
+    init: Annotated[list[_Init | None], _Axis] = Field([None])
+    l2: Annotated[list[_Bound], _Axis] = Field([0.0])
+    scale: Annotated[list[_Scale], _Axis] = Field(["standard"])
+    validation_fraction: Annotated[list[_Fraction], _Axis] = Field([0.15])
+    test_fraction: Annotated[list[_Fraction], _Axis] = Field([0.15])
+    shuffle: Annotated[list[_Shuffle], _Axis] = Field(["epoch"])
+    drop_last: Annotated[list[bool], _Axis] = Field([False])
+    subset: Annotated[list[_Count | None], _Axis] = Field([None])
+
+
+class Budget(_Model):
+    """When a trial stops: exactly one of these."""
+
+    epochs: _Count | None = None
+    steps: _Count | None = None
+    gradient_evaluations: _Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Budget":
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("must name exactly one of epochs, steps and gradient_evaluations, such as {epochs = 30}")
+        return self
+
+
+class Evaluate(_Model):
+    """Where a trial is looked at: `points` spread over it (with every epoch's end), or `every` so many steps."""
+
+    points: Annotated[int, Field(ge=2)] | None = None
+    every: _Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Evaluate":
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("must name exactly one of points and every, such as {points = 40}")
+        return self
+
+
+def _target(value: Any) -> Any:
+    """One metric with one level or a ladder of levels, the easiest first."""
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError("must name exactly one metric, such as {val_accuracy = 0.95}")
+    ((metric, levels),) = value.items()
+    _one_of(METRICS)(metric)
+    levels = expand(levels)
+    return {metric: sorted(levels, reverse=not metric.endswith("accuracy")) if all(type(v) in (int, float) for v in levels) else levels}
+
+
+class SuiteModel(_Model):
+    """A whole suite file."""
+
+    title: str = ""
+    description: str = ""
+    seeds: _Count = 5
+    tune_seeds: Annotated[int, Field(ge=0)] | None = None
+    batch_size: Annotated[list[_Count | Literal["full"]], _Axis] = Field([32])
+    schedule: Annotated[list[Annotated[dict[str, Any], BeforeValidator(_schedule)]], BeforeValidator(_listed), AfterValidator(_distinct)] = Field(
+        ["constant"], validate_default=True
+    )
+    dtype: Annotated[list[_Dtype], _Axis] = Field(["float32"])
+    clip_norm: Annotated[list[_Bound], _Axis] = Field([0.0])
+    clip_value: Annotated[list[_Bound], _Axis] = Field([0.0])
+    budget: Budget = Field(Budget(epochs=30))
+    target: Annotated[dict[str, list[float]], BeforeValidator(_target)] | None = None
+    stop_at_target: bool = False
+    evaluate: Evaluate = Field(Evaluate(points=40))
+    problem: dict[str, MLPModel] = Field(min_length=1)
+    rule: dict[str, dict[str, Any]] = Field(min_length=1)

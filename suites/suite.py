@@ -1,0 +1,202 @@
+"""A checked suite and the trials that it stands for."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gdbench import data
+from gdbench.data.problems import build
+from gdbench.errors import UsageError
+from gdbench.kernels.hyperparameters import check
+from gdbench.kernels.rule import Rule
+from gdbench.kernels.rule import find as find_rule
+from gdbench.suites.grid import expand
+from gdbench.suites.schema import MLPModel, SuiteModel
+from gdbench.suites.trials import TUNE_SEED, Setting, Trial
+
+
+class Suite:
+    """A named set of trials: problems x rules x hyperparameters x batch sizes x seeds.
+
+    `table` is what the user wrote (overrides laid over it), `where` what errors call it.
+    """
+
+    def __init__(self, name: str, where: str, folder: Path, table: dict[str, Any], model: SuiteModel) -> None:
+        self.name, self.where, self.table, self.model = name, where, table, model
+        self.title = model.title or name
+        self.problems = dict(self._problems(folder))
+        self.rules = {label: self._rule(label, given) for label, given in model.rule.items()}
+        self._check_against_data()
+
+    @property
+    def tune_seeds(self) -> list[int]:
+        """The seeds that choose settings; none when the whole grid is reported."""
+        count = self.model.seeds if self.model.tune_seeds is None else self.model.tune_seeds
+        return [TUNE_SEED + i for i in range(count)]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that are reported."""
+        return list(range(self.model.seeds))
+
+    @property
+    def target(self) -> tuple[str, list[float]] | None:
+        """The metric that trials are to reach and its levels, the hardest last."""
+        return next(iter(self.model.target.items())) if self.model.target else None
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What two runs must share to be runs of the same suite: settings, defaults, seeds and target."""
+        return {
+            "settings": [[s.problem, s.rule, s.hash] for s in self.settings()],
+            "defaults": [[s.problem, s.rule, s.hash] for s in self.defaults()],
+            "seeds": self.model.seeds,
+            "tune_seeds": len(self.tune_seeds),
+            "target": self.model.target,
+        }
+
+    def settings(self) -> list[Setting]:
+        """The whole grid, in the order of the suite's text."""
+        grids = ((label, rule, grid) for label, (rule, grid) in self.rules.items())
+        return [
+            self._setting(problem, label, rule, dict(zip(grid, values, strict=True)), *axes)
+            for problem, (label, rule, grid) in itertools.product(self.problems, grids)
+            for values in itertools.product(*grid.values())
+            for axes in self._axes()
+        ]
+
+    def defaults(self) -> list[Setting]:
+        """Each rule's own defaults for each problem and batch size; the other axes at their first value."""
+        first = {batch: axes for axes in reversed(list(self._axes())) for batch in [axes[0]]}
+        return [
+            self._setting(problem, label, rule, {}, *first[batch])
+            for problem, (label, (rule, _)) in itertools.product(self.problems, self.rules.items())
+            for batch in self.model.batch_size
+        ]
+
+    def first_trials(self) -> list[Trial]:
+        """The grid: on the tuning seeds, or, without any, on the reporting seeds."""
+        if self.tune_seeds:
+            return self._number(self.settings(), self.tune_seeds, "tune", 0)
+        return self._number(self.settings(), self.seeds, "report", 0)
+
+    def second_trials(self, best: Iterable[Setting]) -> list[Trial]:
+        """The chosen settings and the defaults on the reporting seeds; nothing when the grid was reported itself."""
+        if not self.tune_seeds:
+            return []
+        first = len(self.settings()) * len(self.tune_seeds)
+        report = self._number(best, self.seeds, "report", first)
+        return report + self._number(self.defaults(), self.seeds, "default", first + len(report))
+
+    def count(self) -> int:
+        """How many trials the suite has in all."""
+        groups = len(self.problems) * len(self.rules) * len(self.model.batch_size)
+        second = 2 * groups * len(self.seeds) if self.tune_seeds else 0
+        return len(self.first_trials()) + second
+
+    def _number(self, settings: Iterable[Setting], seeds: list[int], role: str, first: int) -> list[Trial]:
+        target = (self.target[0], self.target[1][-1]) if self.target else None
+        pairs = itertools.product(settings, seeds)
+        return [Trial(first + i, setting, seed, role, target) for i, (setting, seed) in enumerate(pairs)]
+
+    def _axes(self) -> Iterator[tuple[Any, ...]]:
+        model = self.model
+        return itertools.product(model.batch_size, model.schedule, model.dtype, model.clip_norm, model.clip_value)
+
+    def _setting(
+        self, problem: str, label: str, rule: Rule, given: Mapping[str, Any], batch_size: Any, *others: Any
+    ) -> Setting:
+        schedule, dtype, clip_norm, clip_value = others
+        stop = list(self.target) if self.target and self.model.stop_at_target else None
+        definition = {
+            "problem": self.problems[problem],
+            "rule": rule.name,
+            "hyperparameters": rule.settings(given),
+            "schedule": schedule,
+            "batch_size": batch_size,
+            "dtype": dtype,
+            "clip_norm": float(clip_norm),
+            "clip_value": float(clip_value),
+            "budget": self.model.budget.model_dump(exclude_none=True),
+            "evaluate": self.model.evaluate.model_dump(exclude_none=True),
+            "stop": stop and [stop[0], stop[1][-1]],
+        }
+        return Setting(problem, label, definition)
+
+    def _problems(self, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every problem of the grid in full, named by its label and the axes along which it varies."""
+        for label, model in self.model.problem.items():
+            axes = {name: getattr(model, name) for name in MLPModel.model_fields if name != "kind"}
+            varied = [name for name, values in axes.items() if len(values) > 1]
+            for values in itertools.product(*axes.values()):
+                definition = dict(zip(axes, values, strict=True))
+                options = ", ".join(f"{name}={_text(definition[name])}" for name in varied)
+                yield (f"{label} ({options})" if options else label), self._problem(label, definition, folder)
+
+    def _problem(self, label: str, definition: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """The definition with every default filled in."""
+        place = f"{self.where}: problem.{label}"
+        try:
+            definition["dataset"] = data.resolve(definition["dataset"], folder)
+            classes = data.load(definition["dataset"]).classes
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(["dataset", *(str(part) for part in first["loc"])])
+            raise UsageError(f"{place}.{key} = {first['input']!r}: {first['msg']}") from None
+        except UsageError as error:
+            raise UsageError(f"{place}.dataset: {error}") from None
+        definition["loss"] = definition["loss"] or ("cross-entropy" if classes else "mse")
+        if definition["loss"] == "cross-entropy" and not classes:
+            raise UsageError(f"{place}.loss = 'cross-entropy' needs labels, and this data has numbers as targets; use 'mse'")
+        definition["init"] = definition["init"] or ("he-normal" if definition["activation"] == "relu" else "glorot-uniform")
+        definition["l2"] = float(definition["l2"])
+        return {"kind": "mlp", **definition}
+
+    def _rule(self, label: str, given: dict[str, Any]) -> tuple[Rule, dict[str, list[Any]]]:
+        """The rule and the checked axes of its hyperparameters, lr first."""
+        place = f"{self.where}: rule.{label}"
+        given = dict(given)
+        try:
+            rule = find_rule(given.pop("rule", label))
+        except UsageError as error:
+            raise UsageError(f"{place}: {error}") from None
+        axes = {}
+        for name, value in given.items():
+            try:
+                axes[name] = expand(value)
+            except ValueError as error:
+                raise UsageError(f"{place}.{name} = {value!r} {error}") from None
+            for item in axes[name]:
+                try:
+                    rule.settings({name: item})
+                    check(name, item)
+                except UsageError as error:
+                    raise UsageError(f"{place}.{error}" if name in rule.defaults else f"{place}: {error}") from None
+        return rule, axes
+
+    def _check_against_data(self) -> None:
+        """What only the data can tell: whether batches fit and whether the target is a metric of every problem."""
+        for label, definition in self.problems.items():
+            try:
+                problem = build(definition, self.model.dtype[0])
+            except UsageError as error:
+                raise UsageError(f"{self.where}: problem.{label}: {error}") from None
+            for size in self.model.batch_size:
+                if size != "full" and size > problem.n:
+                    raise UsageError(
+                        f"{self.where}: batch_size = {size} is larger than the {problem.n} training samples of "
+                        f'problem.{label}; use at most that, or "full"'
+                    )
+            if self.target and self.target[0] not in problem.columns:
+                known = ", ".join(column for column in problem.columns if column != "grid_norm")
+                raise UsageError(f"{self.where}: target = {self.target[0]!r} is no metric of problem.{label}; it has {known}")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        value = value.get("name", value)
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
