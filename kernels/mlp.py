@@ -96,7 +96,7 @@ class MLP:
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
         """Mean loss over training rows (all by default), penalty included."""
         theta = self._parameters(theta)
-        value, _ = training.evaluate(theta, self.network, self.samples, self._rows(rows), self.workspace())
+        value, _, _ = training.evaluate(theta, self.network, self.samples, self._rows(rows), self.workspace(), False)
         penalty, start = 0.0, 0
         for inputs, outputs in zip(self.sizes[:-1], self.sizes[1:], strict=True):
             penalty += math.fsum(theta[start : start + inputs * outputs].astype(float) ** 2)
@@ -153,15 +153,15 @@ class Training:
 
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present parameters."""
-        problem, losses, scores = self.problem, [], []
+        problem, losses, scores, slopes = self.problem, [], [], []
         for split in problem.splits:
-            if split.x.shape[0] == 0:
+            rows, training_split = self.work.natural[: split.x.shape[0]], split is problem.samples
+            if rows.size == 0:
                 losses.append(math.nan)
                 scores.append(math.nan)
                 continue
-            rows = self.work.natural[: split.x.shape[0]]
-            loss, score = training.evaluate(self.theta, problem.network, split, rows, self.work)
-            losses.append(float(loss))
-            scores.append(float(score) * problem.score_scale)
-        slope = training.gradient_norm(self.theta, problem.network, problem.samples, self.work)
-        return (*losses, *scores, float(slope))
+            values = training.evaluate(self.theta, problem.network, split, rows, self.work, training_split)
+            losses.append(float(values[0]))
+            scores.append(float(values[1]) * problem.score_scale)
+            slopes.append(float(values[2]))
+        return (*losses, *scores, slopes[0])

@@ -105,27 +105,29 @@ def gradient(theta, network, samples, rows, work):
 
 
 @kernel
-def gradient_norm(theta, network, samples, work):
-    """The norm of the gradient of the training objective over all samples."""
-    work.gradient[:] = theta.dtype.type(0)
-    add_gradient(theta, network, samples, work.natural, 0, samples.x.shape[0], work)
-    add_penalty(theta, network, work.gradient)
-    return norm(work.gradient)
+def evaluate(theta, network, samples, rows, work, slope):
+    """Mean loss without penalty, mean score (kernels/losses.py) over the samples `rows`, and the objective's slope there.
 
-
-@kernel
-def evaluate(theta, network, samples, rows, work):
-    """Mean loss without penalty and mean score (kernels/losses.py) over the samples `rows`."""
+    The slope is the norm of the gradient of the training objective, penalty included; 0 unless `slope` asks for it.
+    """
     n = rows.size
+    size = theta.dtype.type(n)
+    scale = theta.dtype.type(1) / size
     outputs = network.sizes[network.sizes.size - 1]
+    labels, targets = samples.labels, samples.targets
+    work.gradient[:] = theta.dtype.type(0)
     for first in range(0, n, BLOCK):
         count = min(BLOCK, n - first)
         gather(samples.x, rows, first, count, work.values)
         z = forward(theta, network, count, work.values)
-        scratch = work.deltas[0][: count * outputs].reshape(count, outputs)
-        loss_values(network.loss, z, samples.labels, samples.targets, rows, first, scratch, work.losses, work.scores)
-    size = theta.dtype.type(n)
-    return ordered_sum(work.losses, n) / size, ordered_sum(work.scores, n) / size
+        d = work.deltas[0][: count * outputs].reshape(count, outputs)
+        loss_values(network.loss, z, labels, targets, rows, first, d, work.losses, work.scores)
+        if slope:
+            loss_gradient(network.loss, z, labels, targets, rows, first, scale, d)
+            backward(theta, network, count, work.values, work.deltas, work.transposed, work.gradient)
+    if slope:
+        add_penalty(theta, network, work.gradient)
+    return ordered_sum(work.losses, n) / size, ordered_sum(work.scores, n) / size, norm(work.gradient)
 
 
 @lru_cache(maxsize=2)

@@ -3,6 +3,6 @@
 from gdbench.runner.estimate import Estimate, estimate
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.run import Watcher, run_suite
-from gdbench.runner.trial import train
+from gdbench.runner.trial import CHUNK, train
 
-__all__ = ["Estimate", "Executor", "ThreadExecutor", "Watcher", "estimate", "run_suite", "train"]
+__all__ = ["CHUNK", "Estimate", "Executor", "ThreadExecutor", "Watcher", "estimate", "run_suite", "train"]

@@ -16,9 +16,7 @@ from gdbench.kernels import source_hash
 from gdbench.plugins import plugin_hash
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.trial import CHUNK, train
-from gdbench.stats import choose
 from gdbench.store import Store, TrialRecord
-from gdbench.store.frames import read_trials
 from gdbench.suites import Setting, Suite, Trial
 
 BACKENDS = ("auto", "cpu", "cuda")
@@ -134,6 +132,9 @@ def best_settings(suite: Suite, store: Store, run: str) -> list[Setting]:
     """The settings that the tuning seeds chose, in the order of the suite."""
     if not suite.tune_seeds:
         return []
+    from gdbench.stats import choose  # these load pandas, which `import gdbench` must not
+    from gdbench.store.frames import read_trials
+
     trials = read_trials(store, run)
     chosen = choose(trials[trials["role"] == "tune"])
     wanted = set(zip(chosen["problem"], chosen["rule"], chosen["batch_size"], chosen["setting"], strict=True))

@@ -1,6 +1,6 @@
 """What the numbers say: choices, intervals, targets. Frames and arrays in, frames out."""
 
 from gdbench.stats.choice import GROUP, choose
-from gdbench.stats.intervals import Interval, bootstrap_median
+from gdbench.stats.intervals import Interval, bootstrap_median, summarise
 
-__all__ = ["GROUP", "Interval", "bootstrap_median", "choose"]
+__all__ = ["GROUP", "Interval", "bootstrap_median", "choose", "summarise"]

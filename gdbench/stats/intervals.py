@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 RESAMPLES = 2000
 
@@ -29,3 +30,10 @@ def bootstrap_median(values: np.ndarray, level: float = 0.95) -> Interval:
     # Order statistics rather than interpolation, which would make inf - inf of two infinite neighbours.
     low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     return Interval(float(np.median(values)), float(low), float(high))
+
+
+def summarise(frame: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
+    """`median`, `low` and `high` of `value` in each group of `keys` (`bootstrap_median`), a row a group."""
+    groups = frame.groupby(keys, sort=True)[value]
+    rows = [(*key, *bootstrap_median(values.to_numpy())) for key, values in groups]
+    return pd.DataFrame(rows, columns=[*keys, "median", "low", "high"])

@@ -1,0 +1,39 @@
+"""gdbench: which gradient-descent rule, at which learning rate and batch size, reaches the target soonest?
+
+    import gdbench
+    run = gdbench.run("quick")
+    run.trials, run.curves, run.targets        # pandas frames
+    run.report("report.html")
+
+Names are loaded when they are first used, so that importing gdbench costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gdbench.api import Run, load, problem, run
+    from gdbench.errors import GdbenchError
+    from gdbench.kernels.rule import rule
+
+__version__ = "0.1.0"
+__all__ = ["GdbenchError", "Run", "load", "problem", "rule", "run"]
+
+_HOMES = {
+    "GdbenchError": "gdbench.errors",
+    "Run": "gdbench.api",
+    "load": "gdbench.api",
+    "problem": "gdbench.api",
+    "rule": "gdbench.kernels.rule",
+    "run": "gdbench.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gdbench' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,152 @@
+"""What `import gdbench` offers."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gdbench import plugins as plugin_loader
+from gdbench import suites
+from gdbench.data import SHIPPED, SYNTHETIC
+from gdbench.data.problems import build
+from gdbench.errors import UsageError, nearest
+from gdbench.files import DATABASE, RESULTS, write_text
+from gdbench.kernels import MLP
+from gdbench.runner import CHUNK, Watcher, run_suite
+from gdbench.store import RunRecord, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gdbench.store.frames import Frames
+
+
+class Run:
+    """The results of one execution of a suite, as pandas frames in long form.
+
+    id: the run's name in its store. state: `complete`, `interrupted` or `running`.
+    """
+
+    def __init__(self, store: Store, record: RunRecord) -> None:
+        self._store, self.record = store, record
+        self.id, self.state = record.run, record.state
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "Run":
+        """A run that `gdbench export` wrote."""
+        from gdbench.export import read_export
+
+        run = cls.__new__(cls)
+        run.__dict__["frames"] = frames = read_export(Path(path))
+        run.id, run.state = frames.about["run"], frames.about["state"]
+        return run
+
+    @cached_property
+    def frames(self) -> "Frames":
+        """All frames, read from the store once."""
+        from gdbench.store.frames import read_frames  # pandas, which importing gdbench must not load
+
+        return read_frames(self._store, self.record)
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """A row a trial: what it was, how it ended, its losses and metrics at the end."""
+        return self.frames.trials
+
+    @property
+    def curves(self) -> "pd.DataFrame":
+        """A row an evaluation point: trial, step, epoch, losses and metrics, grad_norm, lr of the last step."""
+        return self.frames.curves
+
+    @property
+    def targets(self) -> "pd.DataFrame":
+        """For each trial and level of the target, the first evaluated step at or past it; infinite if there is none."""
+        return self.frames.targets
+
+    @property
+    def timings(self) -> "pd.DataFrame":
+        """Raw samples of what steps cost: subject, backend, round, sample, seconds, steps."""
+        return self.frames.timings
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The machine, the versions, the compiler's target."""
+        return self.frames.environment
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What was run: suite, title, target, when, state, code, commit."""
+        return self.frames.about
+
+    def report(self, path: str | Path) -> Path:
+        """Write the page, one self-contained HTML file, and return its path."""
+        from gdbench.reports import render
+
+        path = Path(path)
+        write_text(path, render(self.frames))
+        return path
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, {self.state})"
+
+
+def run(
+    suite: str | Path | Mapping[str, Any] | suites.Suite = "quick",
+    *,
+    store: str | Path | None = None,
+    jobs: int | None = None,
+    backend: str = "auto",
+    seeds: int | None = None,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    chunk: int = CHUNK,
+    fresh: bool = False,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Run a suite, or go on with the latest run of it that was not finished.
+
+    suite: a shipped suite's name, a TOML file's path, a dict of the same shape, or a suite already loaded.
+    store: a database URL or a file's path; `gdbench-results/gdbench.db` in the current folder by default.
+    jobs: threads, all cores by default. chunk: steps a call. Neither changes a bit of the results.
+    overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
+    Raises GdbenchError, whose message is one sentence, for anything wrong with these.
+    """
+    for name, value in (("jobs", 1 if jobs is None else jobs), ("chunk", chunk), ("seeds", 1 if seeds is None else seeds)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UsageError(f"{name} = {value!r} must be a whole number, 1 or more")
+    _load_plugins(plugins)
+    database = Store(RESULTS / DATABASE if store is None else store)
+    checked = suite if isinstance(suite, suites.Suite) else suites.load(suite, overrides=overrides, seeds=seeds)
+    name = run_suite(checked, database, jobs=jobs, backend=backend, chunk=chunk, fresh=fresh, watcher=watcher)
+    return Run(database, database.find(name))
+
+
+def load(store: str | Path | None = None, run: str = "latest") -> Run:
+    """A stored run: by its id, the unique beginning of it, `latest` or `latest~1`.
+
+    store: a database URL or a file's path; `gdbench-results/gdbench.db` in the current folder by default.
+    """
+    database = Store(RESULTS / DATABASE if store is None else store)
+    return Run(database, database.find(run))
+
+
+def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> MLP:
+    """The mathematics of a problem by itself: initial weights, batches, loss and gradient.
+
+    given: a data set's name (a network with one hidden layer of 32), or a dict as a suite's `[problem.NAME]` has it.
+    """
+    if isinstance(given, str):
+        if given not in SHIPPED and given not in SYNTHETIC:
+            raise UsageError(f"unknown problem {given!r}{nearest(given, [*SHIPPED, *SYNTHETIC])}")
+        given = {"kind": "mlp", "dataset": given}
+    table = {"problem": {"problem": dict(given)}, "rule": {"sgd": {}}, "batch_size": 1, "dtype": dtype}
+    definitions = suites.load(table).problems
+    if len(definitions) != 1:
+        raise UsageError(f"a problem must have one value for each key; this one stands for {len(definitions)} problems")
+    return build(next(iter(definitions.values())), dtype)
+
+
+def _load_plugins(files: Sequence[str | Path]) -> None:
+    plugin_loader.load_installed()
+    for file in files:
+        plugin_loader.load_file(file)

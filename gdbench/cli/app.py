@@ -1,0 +1,66 @@
+"""The commands put together, and what happens when one of them fails."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from gdbench import __version__
+from gdbench.cli import doctor, listing, results, run
+from gdbench.cli.output import fail
+from gdbench.errors import GdbenchError
+
+# click's ClickException, which older typers import and newer ones carry inside.
+CommandError: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="gdbench",
+    help="Which gradient-descent rule, at which learning rate and batch size, reaches the target soonest?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("report")(results.report)
+app.command("list")(listing.list_)
+app.command("show")(listing.show)
+app.command("export")(results.export)
+app.command("remove")(results.remove)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gdbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", callback=_version, is_eager=True),
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the code that section `Exit codes` of the README promises."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except GdbenchError as error:
+        code = fail(str(error), error.exit_code)
+    except CommandError as error:
+        code = fail(error.format_message(), 2)  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, typer.Abort):
+        code = fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    sys.exit(code or 0)
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,84 @@
+"""How a run shows its progress: trials done, trials a second, time left, the best so far."""
+
+import math
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from gdbench.cli.output import errors
+
+if TYPE_CHECKING:
+    from gdbench.store import TrialRecord
+    from gdbench.suites import Suite
+
+
+class Bar:
+    """A progress bar on standard error; lines every few seconds when that is not a terminal."""
+
+    EVERY = 10.0  # seconds between lines
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[best]}"),
+            console=errors,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._best: tuple[float, float] = (math.inf, math.inf)
+        self._text = ""
+        self._count = self._already = self._total = 0
+        self._began = self._said = time.monotonic()
+
+    def __enter__(self) -> "Bar":
+        if errors.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def compiling(self) -> None:
+        """Say what the first seconds are spent on."""
+        self._task = self._progress.add_task("compiling", total=None, speed="", best="")
+
+    def started(self, run: str, suite: "Suite", total: int, done: int) -> None:
+        """Begin, or go on, to count."""
+        if done:
+            errors.print(f"run {run}: going on, {done} of {total} trials are done")
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(f"{suite.name} {run}", total=total, completed=done, speed="", best="")
+        self._count, self._already, self._total = done, done, total
+        self._began = self._said = time.monotonic()
+
+    def finished(self, record: "TrialRecord") -> None:
+        """Count a trial and remember it if it is the best so far."""
+        self._count += 1
+        self._remember(record)
+        now = time.monotonic()
+        speed = f"{(self._count - self._already) / max(now - self._began, 1e-9):.0f} trials/s"
+        if self._task is not None:
+            self._progress.update(self._task, completed=self._count, speed=speed, best=self._text)
+        if not errors.is_terminal and now - self._said > self.EVERY:
+            errors.print(f"{self._count} of {self._total} trials, {speed}{', ' if self._text else ''}{self._text}")
+            self._said = now
+
+    def _remember(self, record: "TrialRecord") -> None:
+        if record.status in ("diverged", "failed"):
+            return
+        final = dict(zip(record.columns, record.curve[-1], strict=True))
+        loss = final.get("val_loss", math.nan)
+        loss = final.get("train_loss", math.inf) if math.isnan(loss) else loss
+        steps = math.inf if record.steps_to_target is None else record.steps_to_target
+        if (steps, loss) < self._best:
+            self._best = (steps, loss)
+            reach = f"target at step {steps:.0f}" if math.isfinite(steps) else f"loss {loss:.3g}"
+            lr = record.definition["hyperparameters"]["lr"]
+            self._text = f"best: {record.rule} lr {lr:.3g} batch {record.batch_size}, {reach}"

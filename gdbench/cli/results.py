@@ -1,0 +1,87 @@
+"""`gdbench report`, `export` and `remove`: what becomes of stored runs."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gdbench.cli.options import JsonOption, OutOption, RunArgument, StoreOption, open_run, open_store
+from gdbench.cli.output import print_json, say
+from gdbench.errors import UsageError
+from gdbench.files import RESULTS
+
+if TYPE_CHECKING:
+    from gdbench.api import Run
+
+
+def report_path(out: Path, run: str) -> Path:
+    """Where a run's page goes."""
+    return out / run / "report.html"
+
+
+def summary(run: "Run") -> dict[str, Any]:
+    """A run in a few numbers, as JSON can hold them."""
+    from gdbench.export import plain_rows
+    from gdbench.reports import ranking
+
+    statuses = run.trials["status"].value_counts()
+    about = {name: run.about[name] for name in ("run", "suite", "title", "state", "created", "code", "backend")}
+    return {**about, "trials": {str(k): int(v) for k, v in statuses.items()}, "ranking": plain_rows(ranking(run.frames))}
+
+
+def report(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, their unique beginnings, latest, latest~1, or exported files.", show_default="latest")] = None,
+    store: StoreOption = None,
+    out: OutOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the HTML page of stored or exported runs again."""
+    found = [open_run(name, store, out) for name in runs or ["latest"]]
+    pages = [str(run.report(report_path(out, run.id))) for run in found]
+    if as_json:
+        print_json([{"run": run.id, "report": page} for run, page in zip(found, pages, strict=True)])
+        return
+    for page in pages:
+        say(f"report: {page}")
+
+
+def export(
+    run: RunArgument = "latest",
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="json (one file), csv or parquet (a folder).")] = "json",
+    to: Annotated[Path | None, typer.Option("--to", metavar="PATH", help="File or folder to write; beside the run's report by default.")] = None,
+    store: StoreOption = None,
+    out: OutOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a run's trials, curves, targets and timings as files that other programs read."""
+    from gdbench.export import FORMATS, export
+
+    if form not in FORMATS:
+        raise UsageError(f"--format {form} is not one of {', '.join(FORMATS)}")
+    found = open_run(run, store, out)
+    default = out / found.id / ("export.json" if form == "json" else f"export-{form}")
+    path = export(found.frames, to or default, form)
+    if as_json:
+        print_json({"run": found.id, "format": form, "path": str(path)})
+    else:
+        say(f"export: {path}")
+
+
+def remove(
+    run: RunArgument,
+    store: StoreOption = None,
+    out: OutOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a run from the store, and its folder."""
+    database = open_store(store, out)
+    record = database.find(run)
+    if database.is_alive(record):
+        raise UsageError(f"run {record.run} is running (process {record.process}); stop it first")
+    database.remove(record.run)
+    shutil.rmtree(out / record.run, ignore_errors=True)
+    if as_json:
+        print_json({"removed": record.run})
+    else:
+        say(f"removed run {record.run} ({record.suite})")

@@ -1,0 +1,99 @@
+"""`gdbench run`."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gdbench.cli.options import JsonOption, OutOption, PluginOption, StoreOption, at_least_one, load_plugins, store_location
+from gdbench.cli.output import print_json, print_table, say
+from gdbench.cli.progress import Bar
+from gdbench.cli.results import report_path, summary
+from gdbench.files import RESULTS
+
+if TYPE_CHECKING:
+    from gdbench.api import Run
+    from gdbench.suites import Suite
+
+
+def run(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Names of shipped suites, or paths of TOML files.", show_default="quick")] = None,
+    store: StoreOption = None,
+    out: OutOption = RESULTS,
+    jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", help="Threads; all cores by default.", callback=at_least_one)] = None,
+    backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the suite, such as budget.epochs=5; may be repeated.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="Reporting seeds instead of the suite's own.", callback=at_least_one)] = None,
+    chunk: Annotated[int | None, typer.Option("--chunk", metavar="N", help="Steps a call, 1000 by default; changes no result.", callback=at_least_one)] = None,
+    plugin: PluginOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of going on with an unfinished run.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the trials and estimate the time; store nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Run suites, print the ranking and write the report.
+
+    An unfinished run of the same suite is gone on with. Results go to the folder of --out: the database gdbench.db, and
+    a folder a run with report.html.
+    """
+    from gdbench import api, suites
+    from gdbench.runner import CHUNK
+    from gdbench.runner.run import choose_backend
+
+    load_plugins(plugin)
+    choose_backend(backend)
+    checked = [suites.load(name, overrides=overrides or (), seeds=seeds) for name in names or ["quick"]]
+    if dry_run:
+        return _dry_run(checked, jobs, as_json)
+    documents = []
+    for suite in checked:
+        with ExitStack() as stack:
+            watcher = None if quiet or as_json else stack.enter_context(Bar())
+            done = api.run(suite, store=store_location(store, out), jobs=jobs, backend=backend, chunk=chunk or CHUNK, fresh=fresh, watcher=watcher)
+        page = done.report(report_path(out, done.id))
+        documents.append({**summary(done), "report": str(page)})
+        if not (quiet or as_json):
+            _print_result(done, page)
+    if as_json:
+        print_json(documents)
+    return 3 if any(_unusable(document) for document in documents) else 0
+
+
+def _unusable(document: dict[str, Any]) -> bool:
+    """Whether a trial failed, or nothing was measured."""
+    return bool(document["trials"].get("failed")) or not sum(document["trials"].values())
+
+
+def _print_result(done: "Run", page: Path) -> None:
+    from gdbench.reports import ranking
+    from gdbench.reports.ranking import readable
+
+    frame = ranking(done.frames)
+    if len(frame):
+        frame = frame[frame["best_batch"]].reset_index(drop=True)
+        frame["rank"] = frame.groupby("problem").cumcount() + 1
+        say()
+        print_table(readable(frame, done.frames), title=f"{done.about['title']} (each rule at its best batch size)")
+    say()
+    failed = done.trials[done.trials["status"] == "failed"]
+    if len(failed):
+        say(f"{len(failed)} trials failed; the first: {failed['error'].iloc[0]}")
+    say(f"run {done.id}: {len(done.trials)} trials in {done.environment.get('wall_seconds', 0.0):.1f} s")
+    say(f"report: {page}")
+
+
+def _dry_run(checked: Sequence["Suite"], jobs: int | None, as_json: bool) -> int:
+    """Print how many trials and steps there are and about how long they take."""
+    from gdbench.runner import estimate
+
+    rows = []
+    for suite in checked:
+        guess = estimate(suite, jobs)
+        rows.append({"suite": suite.name, **vars(guess)})
+    if as_json:
+        print_json(rows)
+        return 0
+    print_table([{**row, "steps": f"{row['steps']:,}", "evaluations": f"{row['evaluations']:,}", "seconds": f"about {row['seconds']:.1f}"} for row in rows])
+    return 0

@@ -1,0 +1,97 @@
+"""A run as files that other programs read, and back again.
+
+JSON: one file. CSV and Parquet: a folder with `about.json` and a file for each of trials, curves, targets, timings.
+Infinity is written as "inf" in JSON, NaN as null.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gdbench.errors import GdbenchError, UsageError
+from gdbench.files import replacing, write_text
+from gdbench.store.frames import Frames
+
+VERSION = 1
+FORMATS = ("json", "csv", "parquet")
+TABLES = ("trials", "curves", "targets", "timings")
+
+
+def export(frames: Frames, path: Path, form: str) -> Path:
+    """Write the frames as `form` to `path`, a file for json and a folder otherwise; returns the path."""
+    if form not in FORMATS:
+        raise UsageError(f"format {form!r} is not one of {', '.join(FORMATS)}")
+    head = {"gdbench_export": VERSION, "about": frames.about, "environment": frames.environment}
+    if form == "json":
+        tables = {name: _columns(getattr(frames, name)) for name in TABLES}
+        write_text(path, json.dumps({**head, **tables}, allow_nan=False) + "\n")
+        return path
+    for name in TABLES:
+        with replacing(path / f"{name}.{form}") as temporary:
+            _write(getattr(frames, name), temporary, form)
+    write_text(path / "about.json", json.dumps({**head, "format": form}, indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def read_export(path: Path) -> Frames:
+    """The frames that `export` wrote; raises UsageError for a file that is not one, or is newer than this program."""
+    file = path / "about.json" if path.is_dir() else path
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        version = document["gdbench_export"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is not a run exported by gdbench ({type(error).__name__}: {error})") from None
+    if version != VERSION:
+        raise UsageError(f"{path} has export version {version} and this gdbench reads {VERSION}; update gdbench")
+    try:
+        if "format" in document:
+            tables = {name: _read(file.parent / f"{name}.{document['format']}") for name in TABLES}
+        else:
+            tables = {name: _frame(document[name]) for name in TABLES}
+        return Frames(about=document["about"], environment=document["environment"], **tables)
+    except (OSError, KeyError, ValueError) as error:
+        raise UsageError(f"{path} is an incomplete export ({type(error).__name__}: {error}); export the run again") from None
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    return {name: [_plain(value) for value in frame[name].tolist()] for name in frame}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value
+
+
+def _frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
+    special = {"inf": np.inf, "-inf": -np.inf}
+    return pd.DataFrame({name: pd.Series([special.get(v, v) if isinstance(v, str) else v for v in values]) for name, values in columns.items()})
+
+
+def _write(frame: pd.DataFrame, path: Path, form: str) -> None:
+    if form == "csv":
+        frame.to_csv(path, index=False)
+        return
+    try:
+        frame.to_parquet(path, index=False)
+    except ImportError:
+        raise GdbenchError("Parquet needs pyarrow, which is not installed; run: pip install pyarrow") from None
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if path.suffix == ".csv":
+        return pd.read_csv(path, float_precision="round_trip")
+    try:
+        return pd.read_parquet(path)
+    except ImportError:
+        raise GdbenchError("Parquet needs pyarrow, which is not installed; run: pip install pyarrow") from None
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as JSON can hold them."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]

@@ -1,0 +1,99 @@
+"""The page: one self-contained HTML file with the ranking, the figures, and what was run and where."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from gdbench.reports import heat_map, loss_curves, sensitivity, text
+from gdbench.reports.ranking import ranking, readable
+from gdbench.reports.results import Results, only_problem, target
+from gdbench.reports.style import svg
+
+FIGURES = (loss_curves, sensitivity, heat_map)
+
+
+def render(results: Results) -> str:
+    """The page as HTML; it needs no other file and makes no request."""
+    folder = Path(__file__).parent
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    frame = ranking(results)
+    goal = target(results)
+    return environment.get_template("page.html").render(
+        about=results.about,
+        created=_when(results.about["created"]),
+        facts=list(_facts(results)),
+        machine=_machine(results.environment),
+        ranking=readable(frame, results),
+        answers=list(_answers(frame, results)),
+        goal=f"{text.metric_title(goal[0])} of {text.metric(*goal)}" if goal else None,
+        tuned=bool((results.trials["role"] == "tune").any()),
+        problems=list(_problems(results)),
+    )
+
+
+def _problems(results: Results) -> Iterator[dict[str, Any]]:
+    """Each problem with the figures that have data."""
+    for number, problem in enumerate(dict.fromkeys(results.trials["problem"])):
+        part = only_problem(results, problem)
+        figures = []
+        for module in FIGURES:
+            drawing = module.figure(part)
+            if drawing is None:
+                continue
+            name = f"p{number}-{module.__name__.rpartition('.')[2].replace('_', '-')}"
+            caption = module.caption(part) if hasattr(module, "caption") else module.CAPTION
+            figures.append({"name": name, "title": module.TITLE, "caption": caption, "alt": module.ALT, "svg": svg(drawing, name)})
+        yield {"name": problem, "figures": figures}
+
+
+def _answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
+    """One sentence a problem: which rule got there first."""
+    goal = target(results)
+    for problem, rows in frame.groupby("problem", sort=False) if len(frame) else []:
+        best = rows.iloc[0]
+        where = f"{best['rule']} at lr {text.number(best['lr'])}{', ' if best['other'] else ''}{best['other']}, batch size {best['batch_size']}"
+        if goal and pd.notna(best["steps_to_target"]) and best["steps_to_target"] != float("inf"):
+            low, high = text.steps(best["steps_to_target_low"]), text.steps(best["steps_to_target_high"])
+            yield (
+                f"{problem}: {where}, needs the fewest steps to {text.metric_title(goal[0])} {text.metric(*goal)}: "
+                f"{text.steps(best['steps_to_target'])} [{low}, {high}]."
+            )
+        elif goal:
+            yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."
+        else:
+            yield f"{problem}: {where}, ends at the lowest validation loss, {text.number(best['val_loss'])}."
+
+
+def _facts(results: Results) -> Iterator[tuple[str, str]]:
+    """What was run."""
+    about, trials = results.about, results.trials
+    yield "run", f"{about['run']} ({about['state']})"
+    yield "suite", str(about["suite"])
+    yield "when", _when(about["created"])
+    roles = trials["role"].value_counts()
+    yield "trials", f"{len(trials):,}: " + ", ".join(f"{count:,} {role}" for role, count in roles.items())
+    ends = trials["status"].value_counts()
+    yield "how they ended", ", ".join(f"{count:,} {status}" for status, count in ends.items())
+    yield "steps", f"{int(trials['steps'].sum()):,}"
+    yield "code", str(about["code"])[:12]
+    if about["git_commit"]:
+        yield "commit", about["git_commit"][:12] + (" with uncommitted changes" if about["git_dirty"] else "")
+
+
+def _machine(environment: Any) -> list[tuple[str, str]]:
+    """Where it was run, one fact a row."""
+    return [
+        (str(name).replace("_", " "), ", ".join(value) if isinstance(value, list) else f"{value:.3g}" if isinstance(value, float) else str(value))
+        for name, value in environment.items()
+        if value is not None
+    ]
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,114 @@
+"""The ranking: which rule, at which setting and batch size, reached the target soonest."""
+
+import numpy as np
+import pandas as pd
+
+from gdbench.reports import text
+from gdbench.reports.results import Results, reported, score_name, target
+from gdbench.stats import GROUP, bootstrap_median, choose
+
+NO_HYPERPARAMETER = {
+    *("run", "trial", "key", "code", "problem", "rule", "schedule", "clip_norm", "clip_value", "batch_size", "seed", "role"),
+    *("dtype", "backend", "status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error", "value"),
+    *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
+}
+
+
+def ranking(results: Results) -> pd.DataFrame:
+    """One row for each problem, rule and batch size, the best first within a problem.
+
+    The setting was chosen on the tuning seeds; every other number is a median over the reporting seeds with its 95 %
+    bootstrap interval (`_low`, `_high`). `best_batch` marks the batch size that the tuning seeds prefer for the rule;
+    `default_*` is the rule with its own defaults; `at_edge` says that the chosen lr is the least or greatest tried;
+    `diverged` is the share of the tuning trials of the group that diverged.
+    """
+    trials = results.trials
+    chosen = choose(trials)
+    best_batches = chosen.drop_duplicates(["problem", "rule"])["setting"]
+    final = reported(trials)
+    score = f"test_{score_name(trials)}"
+    wanted = target(results) is not None
+    rows = []
+    for choice in chosen.itertuples(index=False):
+        group = {name: getattr(choice, name) for name in GROUP}
+        mine = final[(final["setting"] == choice.setting) & _is(final, group)]
+        default = trials[(trials["role"] == "default") & _is(trials, group)]
+        row = {
+            **group,
+            "lr": choice.lr,
+            "other": _other(mine, trials),
+            "trials": len(mine),
+            "reached": float(np.isfinite(mine["steps_to_target"]).mean()) if wanted and len(mine) else np.nan,
+            **_median("steps_to_target", mine["steps_to_target"] if wanted else []),
+            **_median("train_loss", mine["train_loss"]),
+            **_median("val_loss", mine["val_loss"]),
+            **_median("test", mine[score] if score in mine else []),
+            "default_steps_to_target": float(default["steps_to_target"].median()) if wanted and len(default) else np.nan,
+            "default_test": float(default[score].median()) if score in default and len(default) else np.nan,
+            "at_edge": choice.at_edge,
+            "diverged": choice.diverged,
+            "settings": choice.settings,
+            "best_batch": choice.setting in set(best_batches),
+        }
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
+    frame["_problem"] = frame["problem"].map({name: i for i, name in enumerate(dict.fromkeys(trials["problem"]))})
+    frame = frame.sort_values(["_problem", "steps_to_target", "val_loss", "train_loss"], kind="stable", na_position="last")
+    frame.insert(1, "rank", frame.groupby("_problem").cumcount() + 1)
+    return frame.drop(columns="_problem").reset_index(drop=True)
+
+
+def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
+    """The ranking's rows with every number as text, for a terminal or a page."""
+    score = f"test_{score_name(results.trials)}"
+    several = frame["problem"].nunique() > 1 if len(frame) else False
+    goal = target(results)
+    rows = []
+    for row in frame.to_dict("records"):
+        cells = {"problem": row["problem"]} if several else {}
+        cells |= {"#": str(row["rank"]), "rule": row["rule"], "lr": text.number(row["lr"]) + (f" ({row['at_edge']} edge)" if row["at_edge"] else "")}
+        if (frame["other"] != "").any():
+            cells["other settings"] = row["other"]
+        cells["batch"] = str(row["batch_size"])
+        if goal:
+            cells["steps to target"] = _with_interval(text.steps, row, "steps_to_target")
+            cells["reached"] = text.percent(row["reached"], 0)
+        cells["validation loss"] = _with_interval(text.number, row, "val_loss")
+        cells[text.metric_title(score)] = _with_interval(lambda v: text.metric(score, v), row, "test")
+        if frame[["default_steps_to_target", "default_test"]].notna().any(axis=None):
+            default = f"{text.steps(row['default_steps_to_target'])} steps, " if goal else ""
+            cells["with defaults"] = default + text.metric(score, row["default_test"])
+        cells["diverged"] = text.percent(row["diverged"], 0)
+        rows.append(cells)
+    return rows
+
+
+def _is(frame: pd.DataFrame, group: dict[str, object]) -> "pd.Series[bool]":
+    match = pd.Series(True, index=frame.index)
+    for name, value in group.items():
+        match &= frame[name] == value
+    return match
+
+
+def _median(name: str, values: object) -> dict[str, float]:
+    interval = bootstrap_median(np.asarray(values, np.float64))
+    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _other(mine: pd.DataFrame, trials: pd.DataFrame) -> str:
+    """The chosen values of what the run varied besides lr."""
+    if mine.empty:
+        return ""
+    rule = trials[(trials["rule"] == mine["rule"].iloc[0]) & (trials["role"] != "default")]
+    names = [n for n in trials.columns if n not in NO_HYPERPARAMETER and n != "lr"]
+    names += ["schedule", "dtype", "clip_norm", "clip_value"]
+    varied = [n for n in names if rule[n].nunique(dropna=True) > 1]
+    return ", ".join(f"{n} {text.number(v) if isinstance(v := mine[n].iloc[0], float) else v}" for n in varied)
+
+
+def _with_interval(write: object, row: dict[str, float], name: str) -> str:
+    estimate = write(row[name])  # type: ignore[operator]
+    low, high = write(row[f"{name}_low"]), write(row[f"{name}_high"])  # type: ignore[operator]
+    return estimate if low == high == estimate else f"{estimate} [{low}, {high}]"

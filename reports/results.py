@@ -1,0 +1,65 @@
+"""What a report reads: the frames of one run, wherever they come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+
+from gdbench.stats import GROUP, choose
+
+
+class Results(Protocol):
+    """The frames of `gdbench.Run`."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What was run: run, suite, title, description, target ..."""
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """Where it ran."""
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """A row a trial."""
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """A row an evaluation point."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Results of some of a run's trials."""
+
+    about: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+
+
+def only_problem(results: Results, problem: str) -> Part:
+    """The results of one problem."""
+    trials = results.trials[results.trials["problem"] == problem]
+    curves = results.curves[results.curves["trial"].isin(trials["trial"])]
+    return Part(results.about, results.environment, trials, curves)
+
+
+def target(results: Results) -> tuple[str, float] | None:
+    """The metric that the trials were to reach and its hardest level."""
+    for metric, levels in results.about["target"].items():
+        return metric, levels[-1]
+    return None
+
+
+def score_name(trials: pd.DataFrame) -> str:
+    """The name of the metric besides the loss: accuracy for labels, mse for numbers."""
+    accuracy = "test_accuracy" in trials and bool(trials[["train_accuracy", "val_accuracy", "test_accuracy"]].notna().any(axis=None))
+    return "accuracy" if accuracy else "mse"
+
+
+def reported(trials: pd.DataFrame) -> pd.DataFrame:
+    """The reporting trials of each chosen setting, with the choice's columns beside theirs."""
+    chosen = choose(trials).drop(columns="lr")
+    return trials[trials["role"] == "report"].merge(chosen, on=[*GROUP, "setting"], how="inner")

@@ -1,0 +1,64 @@
+"""How much the learning rate matters: final validation loss against lr.
+
+    from gdbench.reports import sensitivity
+    sensitivity.figure(run)
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gdbench.reports.lines import draw_lines, share_legend
+from gdbench.reports.results import Results
+from gdbench.reports.style import grid, looks, order, style
+from gdbench.reports.text import metric_title
+
+TITLE = "Sensitivity to the learning rate"
+CAPTION = (
+    "Median final loss over the tuning seeds at each learning rate, with its 95 % bootstrap interval; where a rule has "
+    "other hyperparameters in the grid, the best of them at that learning rate. A cross on the upper edge: the median "
+    "trial diverged."
+)
+ALT = "Line plots of the final loss against the learning rate, one line a rule, one column a batch size; crosses mark divergence."
+
+
+def figure(results: Results) -> Figure | None:
+    """Final loss against lr, one column a batch size; None when no rule has at least two learning rates."""
+    role = "tune" if (results.trials["role"] == "tune").any() else "report"
+    tuned = results.trials[results.trials["role"] == role]
+    if tuned.empty or tuned.groupby("rule")["lr"].nunique().max() < 2:
+        return None
+    metric = "val_loss" if tuned["val_loss"].notna().any() else "train_loss"
+    tuned = tuned.assign(loss=tuned[metric].where(~tuned["status"].isin(["diverged", "failed"]), np.inf).fillna(np.inf))
+    points = _best_of_others(tuned)
+    batches = sorted(points["batch_size"].unique())
+    rules = order(points["rule"])
+    with style():
+        drawing, axes = grid(1, len(batches), height=3.6)
+        for ax, batch in zip(axes[0], batches, strict=True):
+            here = points[points["batch_size"] == batch]
+            draw_lines(ax, here, "lr", "loss", rules, markers=True)
+            ax.set(xlabel="learning rate", ylabel=f"final {metric_title(metric)}", title=f"batch size {batch}")
+            _mark_diverged(ax, here, rules)
+        share_legend(drawing, axes)
+    return drawing
+
+
+def _mark_diverged(ax: Axes, points: pd.DataFrame, rules: list[str]) -> None:
+    """A cross on the upper edge where the median is infinite; rules at the same place stand one below the other."""
+    medians = points.groupby(["rule", "lr"], as_index=False)["loss"].median()
+    lost = medians[np.isinf(medians["loss"])]
+    for _, crosses in lost.groupby("lr"):
+        for place, cross in enumerate(sorted(crosses.itertuples(), key=lambda c: rules.index(c.rule))):
+            ax.scatter(
+                cross.lr, 1.0 - 0.05 * place, marker="x", color=looks(rules)["palette"][cross.rule],
+                transform=ax.get_xaxis_transform(), clip_on=False, zorder=5,
+            )  # fmt: skip
+
+
+def _best_of_others(tuned: pd.DataFrame) -> pd.DataFrame:
+    """For every rule, batch size and lr the trials of the setting with the least median loss."""
+    medians = tuned.groupby(["rule", "batch_size", "lr", "setting"], sort=False, as_index=False)["loss"].median()
+    best = medians.sort_values("loss", kind="stable").drop_duplicates(["rule", "batch_size", "lr"])
+    return tuned.merge(best[["rule", "batch_size", "setting"]], on=["rule", "batch_size", "setting"])

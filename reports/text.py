@@ -1,0 +1,39 @@
+"""How numbers are written, in the terminal and on the page alike."""
+
+import math
+
+UNITS = {"accuracy": "%", "loss": "", "mse": ""}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with that many significant digits; an en dash for none, an infinity sign for a censored one."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
+    text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+    return text
+
+
+def steps(value: float) -> str:
+    """A number of steps."""
+    return "–" if value is None or math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.0f}"
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share as a percentage."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+
+
+def metric(name: str, value: float) -> str:
+    """A value of a metric, in its unit."""
+    return percent(value) if name.endswith("accuracy") else number(value)
+
+
+def metric_title(name: str) -> str:
+    """`val_accuracy` -> `validation accuracy`."""
+    split, _, kind = name.partition("_")
+    splits = {"train": "training", "val": "validation", "test": "test"}
+    return f"{splits[split]} {kind.replace('mse', 'mean squared error')}" if split in splits else name
