@@ -111,7 +111,11 @@ def run(
     overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
     Raises GdbenchError, whose message is one sentence, for anything wrong with these.
     """
-    for name, value in (("jobs", 1 if jobs is None else jobs), ("chunk", chunk), ("seeds", 1 if seeds is None else seeds)):
+    for name, value in (
+        ("jobs", 1 if jobs is None else jobs),
+        ("chunk", chunk),
+        ("seeds", 1 if seeds is None else seeds),
+    ):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UsageError(f"{name} = {value!r} must be a whole number, 1 or more")
     _load_plugins(plugins)

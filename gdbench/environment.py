@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding
-import numba
 import psutil
+
+from gdbench.kernels.jit import target
 
 PACKAGES = ("gdbench", "numba", "llvmlite", "numpy", "scipy", "pandas", "scikit-learn", "numba-cuda")
 WIDE = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
@@ -17,13 +17,14 @@ WIDE = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
 
 def environment() -> dict[str, Any]:
     """The facts about this machine and installation, as JSON can hold them."""
+    compiled_for, features = target()
     return {
         "cpu": cpu_name(),
         "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
         "threads": usable_cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "compiled_for": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
-        "features": cpu_features(),
+        "compiled_for": compiled_for,
+        "features": [name for name in WIDE if name in features],
         "os": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "python": platform.python_version(),
@@ -47,15 +48,6 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def cpu_features() -> list[str]:
-    """Which of the vector extensions that matter here the compiler uses."""
-    if numba.config.CPU_FEATURES:
-        enabled = {item[1:] for item in numba.config.CPU_FEATURES.split(",") if item.startswith("+")}
-    else:
-        enabled = {name for name, on in llvmlite.binding.get_host_cpu_features().items() if on}
-    return [name for name in WIDE if name in enabled]
-
-
 def package_version(name: str) -> str | None:
     """The installed version of a package, or None."""
     try:
@@ -75,5 +67,7 @@ def git_state(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10)
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
+    )
     return done.stdout.strip()

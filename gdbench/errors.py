@@ -22,7 +22,7 @@ class StoreError(GdbenchError):
     exit_code = 2
 
 
-class Interrupted(GdbenchError):
+class InterruptedRunError(GdbenchError):
     """The user stopped a run; what finished is stored. Exit code 130."""
 
     exit_code = 130

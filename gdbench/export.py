@@ -55,7 +55,9 @@ def read_export(path: Path) -> Frames:
             tables = {name: _frame(document[name]) for name in TABLES}
         return Frames(about=document["about"], environment=document["environment"], **tables)
     except (OSError, KeyError, ValueError) as error:
-        raise UsageError(f"{path} is an incomplete export ({type(error).__name__}: {error}); export the run again") from None
+        raise UsageError(
+            f"{path} is an incomplete export ({type(error).__name__}: {error}); export the run again"
+        ) from None
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
@@ -70,7 +72,12 @@ def _plain(value: Any) -> Any:
 
 def _frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
     special = {"inf": np.inf, "-inf": -np.inf}
-    return pd.DataFrame({name: pd.Series([special.get(v, v) if isinstance(v, str) else v for v in values]) for name, values in columns.items()})
+    return pd.DataFrame(
+        {
+            name: pd.Series([special.get(v, v) if isinstance(v, str) else v for v in values])
+            for name, values in columns.items()
+        }
+    )
 
 
 def _write(frame: pd.DataFrame, path: Path, form: str) -> None:

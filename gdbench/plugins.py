@@ -54,7 +54,9 @@ def plugin_hash() -> str:
     """Hash of all plug-ins' sources; empty without any."""
     if not _loaded:
         return ""
-    return hashlib.sha256("|".join(f"{Path(name).name}:{_loaded[name]}" for name in sorted(_loaded)).encode()).hexdigest()
+    return hashlib.sha256(
+        "|".join(f"{Path(name).name}:{_loaded[name]}" for name in sorted(_loaded)).encode()
+    ).hexdigest()
 
 
 def _register(place: str, source: str, run: Callable[[], None]) -> None:

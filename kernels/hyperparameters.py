@@ -31,19 +31,25 @@ class Hyperparameter:
 
     def range(self) -> str:
         """The allowed values, in words."""
-        parts = [] if self.low == -math.inf else [f"greater than {self.low:g}" if self.open_low else f"at least {self.low:g}"]
+        parts = (
+            []
+            if self.low == -math.inf
+            else [f"greater than {self.low:g}" if self.open_low else f"at least {self.low:g}"]
+        )
         parts += [] if self.high == math.inf else [f"below {self.high:g}"]
         return " and ".join(parts) if parts else "a finite number"
 
 
-_decay = {"low": 0.0, "high": 1.0}
+def _decay(meaning: str) -> Hyperparameter:
+    return Hyperparameter(meaning, low=0.0, high=1.0)
+
 
 KNOWN: dict[str, Hyperparameter] = {
     "lr": Hyperparameter("learning rate: how far a step goes", low=0.0, open_low=True),
-    "momentum": Hyperparameter("share of the last step's velocity that is kept: v = momentum v + g", **_decay),
-    "beta1": Hyperparameter("decay of the running mean of gradients", **_decay),
-    "beta2": Hyperparameter("decay of the running mean of squared gradients", **_decay),
-    "rho": Hyperparameter("decay of the running mean of squared gradients", **_decay),
+    "momentum": _decay("share of the last step's velocity that is kept: v = momentum v + g"),
+    "beta1": _decay("decay of the running mean of gradients"),
+    "beta2": _decay("decay of the running mean of squared gradients"),
+    "rho": _decay("decay of the running mean of squared gradients"),
     "eps": Hyperparameter("keeps a division away from zero; the rule's formula shows where it stands", low=0.0),
     "weight_decay": Hyperparameter("multiple of the parameters that is added to the gradient", low=0.0),
     "bias_correction": Hyperparameter("whether running means are corrected for starting at zero", switch=True),

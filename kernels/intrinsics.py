@@ -64,8 +64,8 @@ if DISABLED:
         return tuple(row[:size])
 
 else:
-    fixed_tuple = to_fixed_tuple
-    fma = intrinsic(_fma)
+    fixed_tuple = to_fixed_tuple  # type: ignore[assignment]
+    fma = intrinsic(_fma)  # type: ignore[assignment]
     float32_bits = intrinsic(_bitcast(types.float32, types.int32, ir.IntType(32)))
     bits_float32 = intrinsic(_bitcast(types.int32, types.float32, ir.FloatType()))
     float64_bits = intrinsic(_bitcast(types.float64, types.int64, ir.IntType(64)))

@@ -19,11 +19,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import llvmlite
+import llvmlite.binding
 import numba
 import numpy as np
 from filelock import FileLock, Timeout
@@ -33,7 +33,7 @@ from numba.extending import overload, register_jitable
 
 from gdbench.kernels.source import source_hash
 
-DISABLED = bool(numba.config.DISABLE_JIT)  # the lane without the compiler: every kernel is then plain Python
+DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]  # the lane without the compiler: every kernel is then plain Python
 FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 KEEP_DAYS = 30
 
@@ -61,6 +61,15 @@ def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable
     function.__doc__, function.__name__ = double.__doc__, double.__name__.removesuffix("64")
     return function
 
+
+def target() -> tuple[str, set[str]]:
+    """The processor that Numba compiles for, which need not be this one, and its features."""
+    config: Any = numba.config
+    if config.CPU_FEATURES is not None:
+        features = {item[1:] for item in config.CPU_FEATURES.split(",") if item.startswith("+")}
+    else:
+        features = {name for name, on in llvmlite.binding.get_host_cpu_features().items() if on}
+    return config.CPU_NAME or llvmlite.binding.get_host_cpu_name(), features
 
 
 def cache_root() -> Path:
@@ -144,7 +153,7 @@ class _Cache(FunctionCache):
     """Numba's cache of one function, keyed by signature, processor and variant, with one writer at a time."""
 
     def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
-        self._impl_class = lambda py_func: _Impl(py_func, folder, variant)
+        self._impl_class = partial(_Impl, folder=folder, variant=variant)  # type: ignore[assignment]
         self._variant = variant
         super().__init__(function)
 

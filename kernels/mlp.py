@@ -1,9 +1,9 @@
 """The problem "mlp": the loss of a multilayer perceptron on a data set, as a function of its flat parameters.
 
-    problem = gdbench.problem("digits")
-    theta = problem.initial(seed=0)
-    rows = problem.batch(seed=0, step=1, size=32)
-    problem.loss(theta, rows), problem.gradient(theta, rows)
+problem = gdbench.problem("digits")
+theta = problem.initial(seed=0)
+rows = problem.batch(seed=0, step=1, size=32)
+problem.loss(theta, rows), problem.gradient(theta, rows)
 """
 
 import math
@@ -117,7 +117,9 @@ class MLP:
         """One trial's training, at its initial weights."""
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
-        return Training(self, Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value)))
+        return Training(
+            self, Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
+        )
 
     def _parameters(self, theta: np.ndarray) -> np.ndarray:
         theta = np.ascontiguousarray(theta, self.dtype)

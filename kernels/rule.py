@@ -28,6 +28,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.errors import NumbaError
 
 from gdbench.errors import UsageError, nearest
 from gdbench.kernels import hyperparameters
@@ -73,7 +74,9 @@ class Rule:
             expected = ["t", *self.defaults]
             given = list(inspect.signature(function).parameters)
             if given != expected:
-                raise UsageError(f"coefficients of rule {self.name!r} must take ({', '.join(expected)}), not ({', '.join(given)})")
+                raise UsageError(
+                    f"coefficients of rule {self.name!r} must take ({', '.join(expected)}), not ({', '.join(given)})"
+                )
             _check_names(self.name, (*self.coefficient_names, *names))
             self.derived, self.derive = names, inlined(function)
             return function
@@ -89,8 +92,9 @@ class Rule:
 
     @cached_property
     def table_kernel(self) -> Any:
-        """`fill(first, lrs, others, out)`: the coefficients of steps first, first + 1, ... as rows of out, in float64."""
-        derive, fixed, rest = self.derive, len(self.defaults), len(self.defaults) - 1
+        """`fill(first, lrs, others, out)`: coefficients of steps first, first + 1, ... as rows of out, in float64."""
+        derive: Any = self.derive
+        fixed, rest = len(self.defaults), len(self.defaults) - 1
 
         def plain(first, lrs, others, out):
             for i in range(lrs.size):
@@ -111,16 +115,28 @@ class Rule:
         return kernel(plain if derive is None else derived, variant=self.name, source=self.source)
 
     def table(self, settings: Mapping[str, float | bool], first: int, lrs: np.ndarray, dtype: str) -> np.ndarray:
-        """Coefficients of steps first, first + 1, ... (1 is the first): one row a step, one column a name, in `dtype`."""
+        """Coefficients of steps first, first + 1, ... (1 is the first): one row a step, a column a name, in `dtype`.
+
+        Raises UsageError when the coefficients cannot be compiled.
+        """
         out = np.empty((lrs.size, len(self.coefficient_names)))
         others = np.array([float(settings[name]) for name in self.defaults if name != "lr"])
-        self.table_kernel(first, lrs, others, out)
+        try:
+            self.table_kernel(first, lrs, others, out)
+        except NumbaError as error:
+            raise _explained(self.name, error) from None
         return out.astype(dtype)
 
     def update(self, dtype: str) -> Any:
-        """The compiled `update(p, g, state, c)`: one step over flat arrays; state is (slots, n), c one table row."""
+        """The compiled `update(p, g, state, c)`: one step over flat arrays; state is (slots, n), c one table row.
+
+        Raises UsageError, with the line, when the rule cannot be compiled.
+        """
         if dtype not in self._updates:
-            self._updates[dtype] = _compile_update(self, dtype)
+            try:
+                self._updates[dtype] = _compile_update(self, dtype)
+            except NumbaError as error:
+                raise _explained(self.name, error) from None
         return self._updates[dtype]
 
 
@@ -171,7 +187,9 @@ def _compile_update(rule: Rule, dtype: str) -> Any:
 RULES: dict[str, Rule] = {}
 
 
-def rule(name: str | None = None, *, slots: tuple[str, ...] = (), **defaults: float | bool) -> Callable[[Callable[..., Any]], Rule]:
+def rule(
+    name: str | None = None, *, slots: tuple[str, ...] = (), **defaults: float | bool
+) -> Callable[[Callable[..., Any]], Rule]:
     """Register the decorated scalar function as an update rule.
 
     name: what users write; by default the function's name with '-' for '_'.
@@ -208,10 +226,19 @@ def find(name: object) -> Rule:
     raise UsageError(f"unknown rule {name!r}{nearest(name, RULES)}")
 
 
+def _explained(name: str, error: NumbaError) -> UsageError:
+    """Numba's complaint about a rule in one sentence, with the line of the rule's file."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    places = [line.removeprefix("File ").rstrip(":") for line in lines if line.startswith('File "') and ".py" in line]
+    place = next((p for p in places if "numba" not in p and "kernels/rule.py" not in p), "its own source")
+    skip = ("Failed in", "During", "File", "-", ">>>", "^", "There are", "Overload", "No implementation")
+    reason = next((line for line in lines if not line.startswith(skip)), lines[0])
+    return UsageError(f"rule {name!r} cannot be compiled by Numba, at {place}: {reason}")
+
+
 def _check_names(name: str, names: tuple[str, ...]) -> None:
     for key in names:
         if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_"):
             raise UsageError(f"rule {name!r}: {key!r} cannot name a coefficient")
     if len(set(names)) < len(names):
         raise UsageError(f"rule {name!r} names a coefficient twice")
-

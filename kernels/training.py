@@ -21,7 +21,7 @@ _SHUFFLE = int(Stream.SHUFFLE)
 
 
 class Samples(NamedTuple):
-    """A split of a data set. Of labels and targets one is empty, or both say the same (labels and their one-hot rows)."""
+    """A split of a data set. One of labels and targets is empty, or both say the same (targets are one-hot rows)."""
 
     x: np.ndarray  # samples x features
     labels: np.ndarray  # int64: samples, or 0
@@ -106,7 +106,7 @@ def gradient(theta, network, samples, rows, work):
 
 @kernel
 def evaluate(theta, network, samples, rows, work, slope):
-    """Mean loss without penalty, mean score (kernels/losses.py) over the samples `rows`, and the objective's slope there.
+    """Mean loss without penalty, mean score (kernels/losses.py) over the samples `rows`, and the objective's slope.
 
     The slope is the norm of the gradient of the training objective, penalty included; 0 unless `slope` asks for it.
     """

@@ -1,7 +1,7 @@
 """Rule x learning rate x batch size at a glance, divergence marked.
 
-    from gdbench.reports import heat_map
-    heat_map.figure(run)
+from gdbench.reports import heat_map
+heat_map.figure(run)
 """
 
 import numpy as np
@@ -25,8 +25,8 @@ def caption(results: Results) -> str:
     goal = target(results)
     cell = f"steps until {text.metric_title(goal[0])} reaches {text.metric(*goal)}" if goal else "final loss"
     return (
-        f"Each cell: median over the tuning seeds of the {cell}, at the best of the other hyperparameters; dark is good. ∞: "
-        "the median trial did not get there. D: at least half of the trials diverged (d: some did). Blank: not tried."
+        f"Each cell: median over the tuning seeds of the {cell}, at the best of the other hyperparameters; dark is good. "
+        "∞: the median trial did not get there. D: at least half of the trials diverged (d: some did). Blank: not tried."
     )
 
 
@@ -43,14 +43,20 @@ def figure(results: Results) -> Figure | None:
     norm = LogNorm(finite.min(), max(finite.max(), finite.min() * 1.01)) if len(finite) else None
     write = text.steps if target(results) else lambda v: text.number(v, 2)
     with style():
-        figure = Figure(figsize=(max(1.5 + 0.62 * len(rates), 6.0), (0.9 + 0.34 * len(rules)) * len(batches) + 0.6), layout="constrained")
+        figure = Figure(
+            figsize=(max(1.5 + 0.62 * len(rates), 6.0), (0.9 + 0.34 * len(rules)) * len(batches) + 0.6),
+            layout="constrained",
+        )
         axes = figure.subplots(len(batches), 1, squeeze=False, sharex=True)[:, 0]
         for ax, batch in zip(axes, batches, strict=True):
             here = cells[cells["batch_size"] == batch]
             values = here.pivot(index="rule", columns="lr", values="value").reindex(index=rules, columns=rates)
             diverged = here.pivot(index="rule", columns="lr", values="diverged").reindex(index=rules, columns=rates)
             labels = [
-                ["" if np.isnan(v) else "D" if d >= 0.5 else write(v) + (" d" if d > 0 else "") for v, d in zip(vs, ds, strict=True)]
+                [
+                    "" if np.isnan(v) else "D" if d >= 0.5 else write(v) + (" d" if d > 0 else "")
+                    for v, d in zip(vs, ds, strict=True)
+                ]
                 for vs, ds in zip(values.to_numpy(), diverged.to_numpy(), strict=True)
             ]
             shown = values.replace(np.inf, np.nan)
@@ -74,7 +80,9 @@ def _cells(tuned: pd.DataFrame, steps: bool) -> pd.DataFrame:
     value = tuned["steps_to_target"] if steps else loss.where(~lost, np.inf)
     tuned = tuned.assign(value=value.fillna(np.inf), diverged=(tuned["status"] == "diverged").astype(float))
     keys = ["rule", "batch_size", "lr"]
-    settings = tuned.groupby([*keys, "setting"], sort=False, as_index=False).agg(value=("value", "median"), diverged=("diverged", "mean"))
+    settings = tuned.groupby([*keys, "setting"], sort=False, as_index=False).agg(
+        value=("value", "median"), diverged=("diverged", "mean")
+    )
     return settings.sort_values(["value", "diverged"], kind="stable").drop_duplicates(keys)
 
 

@@ -1,7 +1,7 @@
 """Loss against step: each rule at the setting that the tuning seeds chose for it.
 
-    from gdbench.reports import loss_curves
-    loss_curves.figure(run)
+from gdbench.reports import loss_curves
+loss_curves.figure(run)
 """
 
 from matplotlib.figure import Figure
@@ -13,8 +13,8 @@ from gdbench.reports.text import metric_title
 
 TITLE = "Loss by step"
 CAPTION = (
-    "Each rule at its chosen setting. Lines are medians over the reporting seeds, bands their 95 % bootstrap intervals. "
-    "Both axes are logarithmic; step 0 stands at 1."
+    "Each rule at its chosen setting. Lines are medians over the reporting seeds, bands their 95 % bootstrap "
+    "intervals. Both axes are logarithmic; step 0 stands at 1."
 )
 ALT = "Line plots of training and validation loss against the step, one line a rule, one column a batch size."
 

@@ -20,7 +20,11 @@ def render(results: Results) -> str:
     """The page as HTML; it needs no other file and makes no request."""
     folder = Path(__file__).parent
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     frame = ranking(results)
     goal = target(results)
@@ -48,7 +52,9 @@ def _problems(results: Results) -> Iterator[dict[str, Any]]:
                 continue
             name = f"p{number}-{module.__name__.rpartition('.')[2].replace('_', '-')}"
             caption = module.caption(part) if hasattr(module, "caption") else module.CAPTION
-            figures.append({"name": name, "title": module.TITLE, "caption": caption, "alt": module.ALT, "svg": svg(drawing, name)})
+            figures.append(
+                {"name": name, "title": module.TITLE, "caption": caption, "alt": module.ALT, "svg": svg(drawing, name)}
+            )
         yield {"name": problem, "figures": figures}
 
 
@@ -57,7 +63,8 @@ def _answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     goal = target(results)
     for problem, rows in frame.groupby("problem", sort=False) if len(frame) else []:
         best = rows.iloc[0]
-        where = f"{best['rule']} at lr {text.number(best['lr'])}{', ' if best['other'] else ''}{best['other']}, batch size {best['batch_size']}"
+        other = f", {best['other']}" if best["other"] else ""
+        where = f"{best['rule']} at lr {text.number(best['lr'])}{other}, batch size {best['batch_size']}"
         if goal and pd.notna(best["steps_to_target"]) and best["steps_to_target"] != float("inf"):
             low, high = text.steps(best["steps_to_target_low"]), text.steps(best["steps_to_target_high"])
             yield (
@@ -89,7 +96,10 @@ def _facts(results: Results) -> Iterator[tuple[str, str]]:
 def _machine(environment: Any) -> list[tuple[str, str]]:
     """Where it was run, one fact a row."""
     return [
-        (str(name).replace("_", " "), ", ".join(value) if isinstance(value, list) else f"{value:.3g}" if isinstance(value, float) else str(value))
+        (
+            str(name).replace("_", " "),
+            ", ".join(value) if isinstance(value, list) else f"{value:.3g}" if isinstance(value, float) else str(value),
+        )
         for name, value in environment.items()
         if value is not None
     ]

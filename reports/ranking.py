@@ -1,5 +1,8 @@
 """The ranking: which rule, at which setting and batch size, reached the target soonest."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -8,8 +11,33 @@ from gdbench.reports.results import Results, reported, score_name, target
 from gdbench.stats import GROUP, bootstrap_median, choose
 
 NO_HYPERPARAMETER = {
-    *("run", "trial", "key", "code", "problem", "rule", "schedule", "clip_norm", "clip_value", "batch_size", "seed", "role"),
-    *("dtype", "backend", "status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error", "value"),
+    *(
+        "run",
+        "trial",
+        "key",
+        "code",
+        "problem",
+        "rule",
+        "schedule",
+        "clip_norm",
+        "clip_value",
+        "batch_size",
+        "seed",
+        "role",
+    ),
+    *(
+        "dtype",
+        "backend",
+        "status",
+        "steps",
+        "epochs",
+        "seconds",
+        "steps_to_target",
+        "digest",
+        "setting",
+        "error",
+        "value",
+    ),
     *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
 }
 
@@ -42,8 +70,10 @@ def ranking(results: Results) -> pd.DataFrame:
             **_median("steps_to_target", mine["steps_to_target"] if wanted else []),
             **_median("train_loss", mine["train_loss"]),
             **_median("val_loss", mine["val_loss"]),
-            **_median("test", mine[score] if score in mine else []),
-            "default_steps_to_target": float(default["steps_to_target"].median()) if wanted and len(default) else np.nan,
+            **_median("test", mine.get(score, [])),
+            "default_steps_to_target": float(default["steps_to_target"].median())
+            if wanted and len(default)
+            else np.nan,
             "default_test": float(default[score].median()) if score in default and len(default) else np.nan,
             "at_edge": choice.at_edge,
             "diverged": choice.diverged,
@@ -55,7 +85,9 @@ def ranking(results: Results) -> pd.DataFrame:
     if frame.empty:
         return frame
     frame["_problem"] = frame["problem"].map({name: i for i, name in enumerate(dict.fromkeys(trials["problem"]))})
-    frame = frame.sort_values(["_problem", "steps_to_target", "val_loss", "train_loss"], kind="stable", na_position="last")
+    frame = frame.sort_values(
+        ["_problem", "steps_to_target", "val_loss", "train_loss"], kind="stable", na_position="last"
+    )
     frame.insert(1, "rank", frame.groupby("_problem").cumcount() + 1)
     return frame.drop(columns="_problem").reset_index(drop=True)
 
@@ -68,7 +100,11 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
     rows = []
     for row in frame.to_dict("records"):
         cells = {"problem": row["problem"]} if several else {}
-        cells |= {"#": str(row["rank"]), "rule": row["rule"], "lr": text.number(row["lr"]) + (f" ({row['at_edge']} edge)" if row["at_edge"] else "")}
+        cells |= {
+            "#": str(row["rank"]),
+            "rule": row["rule"],
+            "lr": text.number(row["lr"]) + (f" ({row['at_edge']} edge)" if row["at_edge"] else ""),
+        }
         if (frame["other"] != "").any():
             cells["other settings"] = row["other"]
         cells["batch"] = str(row["batch_size"])
@@ -76,7 +112,7 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
             cells["steps to target"] = _with_interval(text.steps, row, "steps_to_target")
             cells["reached"] = text.percent(row["reached"], 0)
         cells["validation loss"] = _with_interval(text.number, row, "val_loss")
-        cells[text.metric_title(score)] = _with_interval(lambda v: text.metric(score, v), row, "test")
+        cells[text.metric_title(score)] = _with_interval(partial(text.metric, score), row, "test")
         if frame[["default_steps_to_target", "default_test"]].notna().any(axis=None):
             default = f"{text.steps(row['default_steps_to_target'])} steps, " if goal else ""
             cells["with defaults"] = default + text.metric(score, row["default_test"])
@@ -108,7 +144,7 @@ def _other(mine: pd.DataFrame, trials: pd.DataFrame) -> str:
     return ", ".join(f"{n} {text.number(v) if isinstance(v := mine[n].iloc[0], float) else v}" for n in varied)
 
 
-def _with_interval(write: object, row: dict[str, float], name: str) -> str:
-    estimate = write(row[name])  # type: ignore[operator]
-    low, high = write(row[f"{name}_low"]), write(row[f"{name}_high"])  # type: ignore[operator]
+def _with_interval(write: Callable[[float], str], row: dict[str, float], name: str) -> str:
+    estimate = write(row[name])
+    low, high = write(row[f"{name}_low"]), write(row[f"{name}_high"])
     return estimate if low == high == estimate else f"{estimate} [{low}, {high}]"

@@ -55,7 +55,9 @@ def target(results: Results) -> tuple[str, float] | None:
 
 def score_name(trials: pd.DataFrame) -> str:
     """The name of the metric besides the loss: accuracy for labels, mse for numbers."""
-    accuracy = "test_accuracy" in trials and bool(trials[["train_accuracy", "val_accuracy", "test_accuracy"]].notna().any(axis=None))
+    accuracy = "test_accuracy" in trials and bool(
+        trials[["train_accuracy", "val_accuracy", "test_accuracy"]].notna().any(axis=None)
+    )
     return "accuracy" if accuracy else "mse"
 
 

@@ -1,7 +1,7 @@
 """How much the learning rate matters: final validation loss against lr.
 
-    from gdbench.reports import sensitivity
-    sensitivity.figure(run)
+from gdbench.reports import sensitivity
+sensitivity.figure(run)
 """
 
 import numpy as np
@@ -20,7 +20,9 @@ CAPTION = (
     "other hyperparameters in the grid, the best of them at that learning rate. A cross on the upper edge: the median "
     "trial diverged."
 )
-ALT = "Line plots of the final loss against the learning rate, one line a rule, one column a batch size; crosses mark divergence."
+ALT = (
+    "Line plots of final loss against learning rate, one line a rule, one column a batch size; crosses mark divergence."
+)
 
 
 def figure(results: Results) -> Figure | None:

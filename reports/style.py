@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 # The order fixes each rule's colour; a label that is not here comes after them, by name.
 RULES = (
     "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adadelta", "adamax", "nadam", "amsgrad",
-    "adamw", "radam", "lookahead", "ranger", "lion", "gd-armijo", "gd-exact", "newton", "newton-damped", "newton-cg", "lbfgs",
+    "adamw", "radam", "lookahead", "ranger", "lion",
+    "gd-armijo", "gd-exact", "newton", "newton-damped", "newton-cg", "lbfgs",
 )  # fmt: skip
 DASHES = ("", (4, 1.5), (1, 1))
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
@@ -22,7 +23,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
 @contextmanager
 def style() -> Iterator[None]:
     """Draw inside this; nothing outside is changed."""
-    settings: dict[str, Any] = {
+    settings: Any = {
         **sns.axes_style("whitegrid"),
         **sns.plotting_context("notebook", font_scale=0.85),
         "svg.fonttype": "none",

@@ -43,7 +43,9 @@ def _grid(grid: Mapping[str, Any]) -> list[Any]:
     kinds = [kind for kind in KINDS if kind in grid]
     if len(kinds) != 1:
         unknown = next(iter(grid), "")
-        raise ValueError(f"is not a grid; it needs exactly one of {', '.join(KINDS)}" + ("" if kinds else nearest(unknown, KINDS)))
+        raise ValueError(
+            f"is not a grid; it needs exactly one of {', '.join(KINDS)}" + ("" if kinds else nearest(unknown, KINDS))
+        )
     kind = kinds[0]
     extra = set(grid) - {kind} - ({"scale"} if kind == "random" else set())
     if extra:

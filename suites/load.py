@@ -19,9 +19,7 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
 
 
-def load(
-    source: str | Path | Mapping[str, Any], *, overrides: Sequence[str] = (), seeds: int | None = None
-) -> Suite:
+def load(source: str | Path | Mapping[str, Any], *, overrides: Sequence[str] = (), seeds: int | None = None) -> Suite:
     """The suite of a shipped name, a TOML file's path, or a dict of the same shape.
 
     overrides: `KEY=VALUE` texts, KEY with dots, VALUE as TOML has it. seeds: instead of the suite's own.
@@ -31,7 +29,12 @@ def load(
         where, name, folder, table = "suite", "suite", Path.cwd(), _copy(source)
     else:
         path = find(str(source))
-        where, name, folder, table = str(source) if str(source).endswith(".toml") else path.name, path.stem, path.parent, read(path)
+        where, name, folder, table = (
+            str(source) if str(source).endswith(".toml") else path.name,
+            path.stem,
+            path.parent,
+            read(path),
+        )
     for override in overrides:
         _override(table, override)
     if seeds is not None:
@@ -50,7 +53,9 @@ def find(name: str) -> Path:
     path = Path(name).expanduser()
     if path.suffix == ".toml" or len(path.parts) > 1:
         if not path.exists():
-            raise UsageError(f"suite file {name} does not exist; give a path to a TOML file or one of: {', '.join(shipped())}")
+            raise UsageError(
+                f"suite file {name} does not exist; give a path to a TOML file or one of: {', '.join(shipped())}"
+            )
         return path
     raise UsageError(f"unknown suite {name!r}{nearest(name, shipped())}")
 
@@ -71,14 +76,22 @@ def sentence(error: ValidationError) -> str:
     """pydantic's first complaint, as one sentence with key and value."""
     first = error.errors(include_url=False)[0]
     # Of the place, names and positions are the user's; pydantic adds the types it tried.
-    parts = [str(p) for p in first["loc"] if not (isinstance(p, str) and ("[" in p or p in ("int", "str", "float", "dict")))]
+    parts = [
+        str(p) for p in first["loc"] if not (isinstance(p, str) and ("[" in p or p in ("int", "str", "float", "dict")))
+    ]
     key = ".".join(parts)
     if first["type"] == "extra_forbidden":
         known = _fields(first["loc"])
         return f"unknown key {key!r}{nearest(parts[-1], known)}"
     if first["type"] == "missing":
-        return f"{key} is missing" + (' (add a table such as [rule.adam])' if key == "rule" else "") + (
-            ' (add a table such as [problem.digits] with kind = "mlp" and dataset = "digits")' if key == "problem" else ""
+        return (
+            f"{key} is missing"
+            + (" (add a table such as [rule.adam])" if key == "rule" else "")
+            + (
+                ' (add a table such as [problem.digits] with kind = "mlp" and dataset = "digits")'
+                if key == "problem"
+                else ""
+            )
         )
     message = str(first["ctx"]["error"]) if "error" in first.get("ctx", {}) else first["msg"]
     message = message[:1].lower() + message[1:]

@@ -113,7 +113,11 @@ def _target(value: Any) -> Any:
     ((metric, levels),) = value.items()
     _one_of(METRICS)(metric)
     levels = expand(levels)
-    return {metric: sorted(levels, reverse=not metric.endswith("accuracy")) if all(type(v) in (int, float) for v in levels) else levels}
+    return {
+        metric: sorted(levels, reverse=not metric.endswith("accuracy"))
+        if all(type(v) in (int, float) for v in levels)
+        else levels
+    }
 
 
 class SuiteModel(_Model):
@@ -124,9 +128,9 @@ class SuiteModel(_Model):
     seeds: _Count = 5
     tune_seeds: Annotated[int, Field(ge=0)] | None = None
     batch_size: Annotated[list[_Count | Literal["full"]], _Axis] = Field([32])
-    schedule: Annotated[list[Annotated[dict[str, Any], BeforeValidator(_schedule)]], BeforeValidator(_listed), AfterValidator(_distinct)] = Field(
-        ["constant"], validate_default=True
-    )
+    schedule: Annotated[
+        list[Annotated[dict[str, Any], BeforeValidator(_schedule)]], BeforeValidator(_listed), AfterValidator(_distinct)
+    ] = Field(["constant"], validate_default=True)
     dtype: Annotated[list[_Dtype], _Axis] = Field(["float32"])
     clip_norm: Annotated[list[_Bound], _Axis] = Field([0.0])
     clip_value: Annotated[list[_Bound], _Axis] = Field([0.0])

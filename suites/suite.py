@@ -61,10 +61,10 @@ class Suite:
 
     def settings(self) -> list[Setting]:
         """The whole grid, in the order of the suite's text."""
-        grids = ((label, rule, grid) for label, (rule, grid) in self.rules.items())
         return [
             self._setting(problem, label, rule, dict(zip(grid, values, strict=True)), *axes)
-            for problem, (label, rule, grid) in itertools.product(self.problems, grids)
+            for problem in self.problems
+            for label, (rule, grid) in self.rules.items()
             for values in itertools.product(*grid.values())
             for axes in self._axes()
         ]
@@ -74,7 +74,8 @@ class Suite:
         first = {batch: axes for axes in reversed(list(self._axes())) for batch in [axes[0]]}
         return [
             self._setting(problem, label, rule, {}, *first[batch])
-            for problem, (label, (rule, _)) in itertools.product(self.problems, self.rules.items())
+            for problem in self.problems
+            for label, (rule, _) in self.rules.items()
             for batch in self.model.batch_size
         ]
 
@@ -111,7 +112,6 @@ class Suite:
         self, problem: str, label: str, rule: Rule, given: Mapping[str, Any], batch_size: Any, *others: Any
     ) -> Setting:
         schedule, dtype, clip_norm, clip_value = others
-        stop = list(self.target) if self.target and self.model.stop_at_target else None
         definition = {
             "problem": self.problems[problem],
             "rule": rule.name,
@@ -123,7 +123,7 @@ class Suite:
             "clip_value": float(clip_value),
             "budget": self.model.budget.model_dump(exclude_none=True),
             "evaluate": self.model.evaluate.model_dump(exclude_none=True),
-            "stop": stop and [stop[0], stop[1][-1]],
+            "stop": [self.target[0], self.target[1][-1]] if self.target and self.model.stop_at_target else None,
         }
         return Setting(problem, label, definition)
 
@@ -151,8 +151,12 @@ class Suite:
             raise UsageError(f"{place}.dataset: {error}") from None
         definition["loss"] = definition["loss"] or ("cross-entropy" if classes else "mse")
         if definition["loss"] == "cross-entropy" and not classes:
-            raise UsageError(f"{place}.loss = 'cross-entropy' needs labels, and this data has numbers as targets; use 'mse'")
-        definition["init"] = definition["init"] or ("he-normal" if definition["activation"] == "relu" else "glorot-uniform")
+            raise UsageError(
+                f"{place}.loss = 'cross-entropy' needs labels, and this data has numbers as targets; use 'mse'"
+            )
+        definition["init"] = definition["init"] or (
+            "he-normal" if definition["activation"] == "relu" else "glorot-uniform"
+        )
         definition["l2"] = float(definition["l2"])
         return {"kind": "mlp", **definition}
 
@@ -192,8 +196,10 @@ class Suite:
                         f'problem.{label}; use at most that, or "full"'
                     )
             if self.target and self.target[0] not in problem.columns:
-                known = ", ".join(column for column in problem.columns if column != "grid_norm")
-                raise UsageError(f"{self.where}: target = {self.target[0]!r} is no metric of problem.{label}; it has {known}")
+                known = ", ".join(column for column in problem.columns if column != "grad_norm")
+                raise UsageError(
+                    f"{self.where}: target = {self.target[0]!r} is no metric of problem.{label}; it has {known}"
+                )
 
 
 def _text(value: Any) -> str:

@@ -12,19 +12,24 @@ from gdbench.kernels.jit import cache_folder, cache_problem
 
 def doctor(as_json: JsonOption = False) -> None:
     """Show processor, BLAS, threads, GPU, versions and cache, and what would make gdbench faster here."""
-    import numba
-
     facts = environment()
     libraries = blas_libraries()
-    facts["blas"] = [f"{lib['internal_api']} {lib['version']} ({lib.get('architecture', 'unknown')} kernels), {lib['num_threads']} threads" for lib in libraries]
-    facts["numba_threading"] = numba.config.THREADING_LAYER
+    facts["blas"] = [
+        f"{lib['internal_api']} {lib['version']} ({lib.get('architecture', 'unknown')} kernels)" for lib in libraries
+    ]
     facts["gpu"] = gpu()
     facts["cache"] = str(cache_folder())
     advice = [*_advice(facts, libraries)]
     if as_json:
         print_json({**facts, "advice": advice})
         return
-    print_facts((name.replace("_", " "), ", ".join(value) if isinstance(value, list) else "not installed" if value is None else value) for name, value in facts.items())
+    print_facts(
+        (
+            name.replace("_", " "),
+            ", ".join(value) if isinstance(value, list) else "not installed" if value is None else value,
+        )
+        for name, value in facts.items()
+    )
     say()
     for line in advice or ["nothing to improve"]:
         say(f"- {line}")
@@ -54,16 +59,24 @@ def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Ite
     """What would make it faster, one sentence each."""
     features = facts["features"]
     assert isinstance(features, list)
-    if "avx512f" in features and any(str(lib.get("architecture", "")).lower() in ("haswell", "zen") for lib in libraries):
+    if "avx512f" in features and any(
+        str(lib.get("architecture", "")).lower() in ("haswell", "zen") for lib in libraries
+    ):
         yield (
-            "OpenBLAS chose AVX2 kernels on a processor with AVX-512; our kernels do not use it, but NumPy, SciPy and scikit-learn "
-            "run matrix products at up to twice the speed with OPENBLAS_CORETYPE=SkylakeX in the environment"
+            "OpenBLAS chose AVX2 kernels on a processor with AVX-512; our kernels do not use it, but NumPy, SciPy and "
+            "scikit-learn run matrix products at up to twice the speed with OPENBLAS_CORETYPE=SkylakeX in the environment"
         )
     if "fma" not in features and facts["machine"] in ("x86_64", "AMD64"):
-        yield "this processor (or NUMBA_CPU_FEATURES) has no fused multiply-add, so matrix products call a slow library function; results keep their bits"
+        yield (
+            "this processor (or NUMBA_CPU_FEATURES) has no fused multiply-add, so matrix products call a slow library "
+            "function; results keep their bits"
+        )
     problem = cache_problem()
     if problem:
-        yield f"compiled kernels cannot be kept ({problem}), so every start compiles anew; set NUMBA_CACHE_DIR to a folder that can be written"
+        yield (
+            f"compiled kernels cannot be kept ({problem}), so every start compiles anew; set NUMBA_CACHE_DIR to a folder "
+            "that can be written"
+        )
     if str(facts["gpu"]).startswith("none"):
         yield "no GPU was found; everything runs on the CPU"
     if find_spec("pyarrow") is None:

@@ -17,7 +17,15 @@ from gdbench.kernels.rule import Rule
 
 
 def list_(
-    what: Annotated[str, typer.Argument(metavar="[WHAT]", help="rules, problems, datasets, suites, schedules, activations, losses, backends or runs; all but runs by default.", show_default=False)] = "",
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="[WHAT]",
+            help="rules, problems, datasets, suites, schedules, activations, losses, backends or runs; "
+            "all but runs by default.",
+            show_default=False,
+        ),
+    ] = "",
     store: StoreOption = None,
     out: OutOption = RESULTS,
     plugin: PluginOption = None,
@@ -63,7 +71,11 @@ def show(
 
 def _rules() -> list[dict[str, Any]]:
     return [
-        {"rule": rule.name, "defaults": ", ".join(f"{k}={_value(v)}" for k, v in rule.defaults.items()), "source": rule.doc.splitlines()[0] if rule.doc else ""}
+        {
+            "rule": rule.name,
+            "defaults": ", ".join(f"{k}={_value(v)}" for k, v in rule.defaults.items()),
+            "source": rule.doc.splitlines()[0] if rule.doc else "",
+        }
         for rule in RULES.values()
     ]
 
@@ -76,7 +88,12 @@ def _datasets() -> list[dict[str, Any]]:
 
 
 def _problems() -> list[dict[str, Any]]:
-    return [{"problem": "mlp", "what": "loss of a multilayer perceptron of any depth on a data set; a data set's name alone means one hidden layer of 32"}]
+    return [
+        {
+            "problem": "mlp",
+            "what": "loss of a multilayer perceptron on a data set, any depth (a data set's name alone: one hidden layer, 32)",
+        }
+    ]
 
 
 def _suites() -> list[dict[str, Any]]:
@@ -88,7 +105,10 @@ def _suites() -> list[dict[str, Any]]:
 def _schedules() -> list[dict[str, Any]]:
     from gdbench.kernels.schedules import MEANINGS, SCHEDULES
 
-    return [{"schedule": name, "options": ", ".join(options), "lr at step t": MEANINGS[name]} for name, options in SCHEDULES.items()]
+    return [
+        {"schedule": name, "options": ", ".join(options), "lr at step t": MEANINGS[name]}
+        for name, options in SCHEDULES.items()
+    ]
 
 
 def _activations() -> list[dict[str, Any]]:
@@ -144,10 +164,24 @@ def _value(value: float | bool) -> str:
 def _show_rule(rule: Rule, as_json: bool) -> None:
     meanings = {name: KNOWN.get(name, OTHER).meaning for name in rule.defaults}
     if as_json:
-        print_json({"rule": rule.name, "doc": rule.doc, "slots": rule.slots, "defaults": rule.defaults, "meanings": meanings, "source": rule.text})
+        print_json(
+            {
+                "rule": rule.name,
+                "doc": rule.doc,
+                "slots": rule.slots,
+                "defaults": rule.defaults,
+                "meanings": meanings,
+                "source": rule.text,
+            }
+        )
         return
     say(f"{rule.name}\n\n{rule.doc}\n")
-    print_table([{"hyperparameter": k, "default": _value(v), "range": KNOWN.get(k, OTHER).range(), "meaning": meanings[k]} for k, v in rule.defaults.items()])
+    print_table(
+        [
+            {"hyperparameter": k, "default": _value(v), "range": KNOWN.get(k, OTHER).range(), "meaning": meanings[k]}
+            for k, v in rule.defaults.items()
+        ]
+    )
     say(f"\nstate: {', '.join(rule.slots) or 'none'}\n\n{rule.text}")
 
 
@@ -191,6 +225,14 @@ def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:
         return
     say(f"{run.about['title']}\n")
     statuses = ", ".join(f"{count} {status}" for status, count in document["trials"].items())
-    print_facts([("run", run.id), ("suite", run.about["suite"]), ("state", run.state), ("trials", statuses), ("code", run.about["code"][:12])])
+    print_facts(
+        [
+            ("run", run.id),
+            ("suite", run.about["suite"]),
+            ("state", run.state),
+            ("trials", statuses),
+            ("code", run.about["code"][:12]),
+        ]
+    )
     say()
     print_table(readable(ranking(run.frames), run.frames))

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from gdbench.store import Store
 
 StoreOption = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="Database URL or file; by default gdbench.db in the folder of --out.")
+    str | None,
+    typer.Option("--store", metavar="URL", help="Database URL or file; by default gdbench.db in the folder of --out."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-PluginOption = Annotated[list[Path] | None, typer.Option("--plugin", metavar="FILE.py", help="Python file that registers rules; may be repeated.")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id, its unique beginning, latest, latest~1, or an exported file.")]
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE.py", help="Python file that registers rules; may be repeated."),
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="Id, its unique beginning, latest, latest~1, or an exported file.")
+]
 
 
 def store_location(store: str | None, out: Path) -> str | Path:

@@ -28,7 +28,9 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
     """Print rows of the same keys as a table; nothing is cut off when the output is not a terminal."""
     if not rows:
         return
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(
+        title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
+    )
     for name in rows[0]:
         table.add_column(str(name), overflow="fold")
     for row in rows:

@@ -27,11 +27,22 @@ def summary(run: "Run") -> dict[str, Any]:
 
     statuses = run.trials["status"].value_counts()
     about = {name: run.about[name] for name in ("run", "suite", "title", "state", "created", "code", "backend")}
-    return {**about, "trials": {str(k): int(v) for k, v in statuses.items()}, "ranking": plain_rows(ranking(run.frames))}
+    return {
+        **about,
+        "trials": {str(k): int(v) for k, v in statuses.items()},
+        "ranking": plain_rows(ranking(run.frames)),
+    }
 
 
 def report(
-    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, their unique beginnings, latest, latest~1, or exported files.", show_default="latest")] = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Ids, their unique beginnings, latest, latest~1, or exported files.",
+            show_default="latest",
+        ),
+    ] = None,
     store: StoreOption = None,
     out: OutOption = RESULTS,
     as_json: JsonOption = False,
@@ -48,8 +59,13 @@ def report(
 
 def export(
     run: RunArgument = "latest",
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="json (one file), csv or parquet (a folder).")] = "json",
-    to: Annotated[Path | None, typer.Option("--to", metavar="PATH", help="File or folder to write; beside the run's report by default.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="json (one file), csv or parquet (a folder).")
+    ] = "json",
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="PATH", help="File or folder to write; beside the run's report by default."),
+    ] = None,
     store: StoreOption = None,
     out: OutOption = RESULTS,
     as_json: JsonOption = False,

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, OutOption, PluginOption, StoreOption, at_least_one, load_plugins, store_location
+from gdbench.cli.options import (
+    JsonOption,
+    OutOption,
+    PluginOption,
+    StoreOption,
+    at_least_one,
+    load_plugins,
+    store_location,
+)
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.cli.progress import Bar
 from gdbench.cli.results import report_path, summary
@@ -19,17 +27,41 @@ if TYPE_CHECKING:
 
 
 def run(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Names of shipped suites, or paths of TOML files.", show_default="quick")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SUITE]...", help="Names of shipped suites, or paths of TOML files.", show_default="quick"
+        ),
+    ] = None,
     store: StoreOption = None,
     out: OutOption = RESULTS,
-    jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", help="Threads; all cores by default.", callback=at_least_one)] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", help="Threads; all cores by default.", callback=at_least_one)
+    ] = None,
     backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="auto, cpu or cuda.")] = "auto",
-    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the suite, such as budget.epochs=5; may be repeated.")] = None,
-    seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="Reporting seeds instead of the suite's own.", callback=at_least_one)] = None,
-    chunk: Annotated[int | None, typer.Option("--chunk", metavar="N", help="Steps a call, 1000 by default; changes no result.", callback=at_least_one)] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key of the suite, such as budget.epochs=5; may be repeated."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", metavar="N", help="Reporting seeds instead of the suite's own.", callback=at_least_one),
+    ] = None,
+    chunk: Annotated[
+        int | None,
+        typer.Option(
+            "--chunk", metavar="N", help="Steps a call, 1000 by default; changes no result.", callback=at_least_one
+        ),
+    ] = None,
     plugin: PluginOption = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of going on with an unfinished run.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the trials and estimate the time; store nothing.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over instead of going on with an unfinished run.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the trials and estimate the time; store nothing.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -51,7 +83,15 @@ def run(
     for suite in checked:
         with ExitStack() as stack:
             watcher = None if quiet or as_json else stack.enter_context(Bar())
-            done = api.run(suite, store=store_location(store, out), jobs=jobs, backend=backend, chunk=chunk or CHUNK, fresh=fresh, watcher=watcher)
+            done = api.run(
+                suite,
+                store=store_location(store, out),
+                jobs=jobs,
+                backend=backend,
+                chunk=chunk or CHUNK,
+                fresh=fresh,
+                watcher=watcher,
+            )
         page = done.report(report_path(out, done.id))
         documents.append({**summary(done), "report": str(page)})
         if not (quiet or as_json):
@@ -95,5 +135,15 @@ def _dry_run(checked: Sequence["Suite"], jobs: int | None, as_json: bool) -> int
     if as_json:
         print_json(rows)
         return 0
-    print_table([{**row, "steps": f"{row['steps']:,}", "evaluations": f"{row['evaluations']:,}", "seconds": f"about {row['seconds']:.1f}"} for row in rows])
+    print_table(
+        [
+            {
+                **row,
+                "steps": f"{row['steps']:,}",
+                "evaluations": f"{row['evaluations']:,}",
+                "seconds": f"about {row['seconds']:.1f}",
+            }
+            for row in rows
+        ]
+    )
     return 0

@@ -18,15 +18,17 @@ def build(definition: Mapping[str, Any], dtype: str) -> MLP:
     return _build(json.dumps(definition, sort_keys=True), dtype)
 
 
+_SPLIT = ("validation_fraction", "test_fraction", "scale", "subset")
+_NETWORK = ("hidden", "activation", "loss", "l2", "init", "shuffle", "drop_last")
+
+
 @lru_cache(maxsize=64)
 def _build(text: str, dtype: str) -> MLP:
     definition = json.loads(text)
     dataset = load(definition["dataset"])
-    names = ("validation_fraction", "test_fraction", "scale", "subset")
-    splits = split(dataset, **{name: definition[name] for name in names})
-    names = ("hidden", "activation", "loss", "l2", "init", "shuffle", "drop_last")
+    splits = split(dataset, **{name: definition[name] for name in _SPLIT})
     samples = [_samples(part, dataset, definition["loss"], dtype) for part in splits]
-    return MLP(samples, dataset.outputs, **{name: definition[name] for name in names}, dtype=dtype)
+    return MLP(samples, dataset.outputs, **{name: definition[name] for name in _NETWORK}, dtype=dtype)
 
 
 def _samples(part: Split, dataset: Dataset, loss: str, dtype: str) -> Samples:

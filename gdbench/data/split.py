@@ -42,7 +42,7 @@ def split(
 
 
 def _take(data: Dataset, rows: np.ndarray, count: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` of the rows at random, each class by its share (largest remainders first), and the others; both sorted."""
+    """`count` rows at random, each class by its share (largest remainders first), and the others; both sorted."""
     shuffled = rows[permutation(SEED, Stream.SPLIT, len(rows), step)]
     labels = data.y[shuffled] if data.classes else np.zeros(len(shuffled), np.int64)
     sizes = np.bincount(labels)
@@ -65,4 +65,5 @@ def _scaled(x: np.ndarray, train: np.ndarray, scale: str) -> np.ndarray:
         width = x[train].max(axis=0) - low
     else:
         low, width = column_means_and_deviations(x[train])
-    return (x - low) / np.where(width > 0, width, 1.0)
+    scaled: np.ndarray = (x - low) / np.where(width > 0, width, 1.0)
+    return scaled

@@ -8,10 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import numba
-
 from gdbench.environment import environment, git_state, usable_cores
-from gdbench.errors import Interrupted, UsageError
+from gdbench.errors import InterruptedRunError, UsageError
 from gdbench.kernels import source_hash
 from gdbench.plugins import plugin_hash
 from gdbench.runner.executor import Executor, ThreadExecutor
@@ -60,11 +58,11 @@ def choose_backend(asked: str) -> str:
     if asked not in BACKENDS:
         raise UsageError(f"backend {asked!r} is not one of {', '.join(BACKENDS)}")
     if asked == "cuda":
-        raise NoBackend("backend 'cuda' is not part of this version; use --backend cpu or auto")
+        raise NoBackendError("backend 'cuda' is not part of this version; use --backend cpu or auto")
     return "cpu"
 
 
-class NoBackend(UsageError):
+class NoBackendError(UsageError):
     """The backend asked for is not here. Exit code 3: nothing was measured."""
 
     exit_code = 3
@@ -83,7 +81,7 @@ def run_suite(
 ) -> str:
     """Run `suite`, or go on with the latest run of it that was not finished; returns the run's id.
 
-    Raises Interrupted when the user stops it: what finished is stored, and the same call goes on from there.
+    Raises InterruptedRunError when the user stops it: what finished is stored, and the same call goes on from there.
     """
     watcher = watcher or Silent()
     jobs = jobs or usable_cores()
@@ -121,7 +119,9 @@ def run_suite(
     except BaseException as error:
         store.finish(run, "interrupted")
         if isinstance(error, KeyboardInterrupt):
-            raise Interrupted(f"interrupted; run {run} keeps what finished, and the same command goes on from there") from None
+            raise InterruptedRunError(
+                f"interrupted; run {run} keeps what finished, and the same command goes on from there"
+            ) from None
         raise
     wall = time.perf_counter() - started
     store.finish(run, "complete", {**facts, "compile_seconds": compile_seconds, "wall_seconds": wall})
@@ -156,19 +156,8 @@ def _compile(suite: Suite, watcher: Watcher) -> float:
             continue
         seen.add(kind)
         probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}
-        try:
-            train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
-        except numba.core.errors.NumbaError as error:
-            raise UsageError(f"rule {kind[0]!r} cannot be compiled by Numba{explain(error)}") from None
+        train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
     return time.perf_counter() - started
-
-
-def explain(error: "numba.core.errors.NumbaError") -> str:
-    """Where and why Numba gave up, in a few words."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    place = next((line for line in lines if line.startswith("File ") and ".py" in line and "site-packages" not in line), "")
-    reason = next((line for line in lines if not line.startswith(("Failed in", "During", "File", "-", ">>>"))), lines[0])
-    return f" ({place.removeprefix('File ').rstrip(':')}): {reason}" if place else f": {reason}"
 
 
 def _safely(chunk: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRecord | None:

@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, func, insert, inspect, make_url, select, update
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from gdbench.errors import StoreError, UsageError
@@ -49,7 +62,10 @@ class Store:
             try:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StoreError(f"store folder {self.file.parent} cannot be made: {error.strerror}; choose another with --store or --out") from None
+                raise StoreError(
+                    f"store folder {self.file.parent} cannot be made: {error.strerror}; "
+                    "choose another with --store or --out"
+                ) from None
             self._engine = self._open()
         try:
             with self._engine.begin() as connection:
@@ -102,7 +118,7 @@ class Store:
                 return None
             query = select(schema.runs).where(schema.runs.c.identity == identity).order_by(schema.runs.c.created.desc())
             row = connection.execute(query.limit(1)).mappings().first()
-        if row is None or row["state"] == "complete" or _is_alive(row):
+        if row is None or row["state"] == "complete" or _is_alive(dict(row)):
             return None
         self._writable()
         self._update(row["run"], state="running", **_alive(time.time()))
@@ -139,13 +155,17 @@ class Store:
         if base == "latest" and (back.isdigit() or "~" not in name):
             index = int(back or 0)
             if index >= len(records):
-                raise UsageError(f"run {name!r} is not in {place}: it holds {len(records)}; latest~{len(records) - 1} is the oldest")
+                raise UsageError(
+                    f"run {name!r} is not in {place}: it holds {len(records)}; latest~{len(records) - 1} is the oldest"
+                )
             return records[index]
         matches = [record for record in records if record.run.startswith(name)] if name else []
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise UsageError(f"run {name!r} is not unique: it begins {', '.join(m.run for m in matches[:5])}; give more of it")
+            raise UsageError(
+                f"run {name!r} is not unique: it begins {', '.join(m.run for m in matches[:5])}; give more of it"
+            )
         raise UsageError(f"run {name!r} is not in {place}; `gdbench list runs` shows what is")
 
     def remove(self, run: str) -> None:
@@ -192,7 +212,7 @@ class Store:
             if connection is None:
                 return []
             query = select(chosen).where(chosen.c.run == run).order_by(*chosen.primary_key.columns)
-            return connection.execute(query).mappings().all()
+            return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _url(location: str | Path) -> URL:
@@ -202,7 +222,9 @@ def _url(location: str | Path) -> URL:
     try:
         return make_url(text)
     except ArgumentError:
-        raise UsageError(f"store {text!r} is no database URL; write sqlite:///path/to/gdbench.db or a file's path") from None
+        raise UsageError(
+            f"store {text!r} is no database URL; write sqlite:///path/to/gdbench.db or a file's path"
+        ) from None
 
 
 def _check_sqlite_file(path: Path) -> None:
@@ -224,13 +246,16 @@ def _check_schema(engine: Engine, place: str) -> None:
     if not tables:
         return
     if schema.schema.name not in tables:
-        raise StoreError(f"store {place} holds another program's tables ({', '.join(tables[:3])}); it was left as it is; choose another with --store")
+        raise StoreError(
+            f"store {place} holds another program's tables ({', '.join(tables[:3])}); it was left as it is; "
+            "choose another with --store"
+        )
     with engine.connect() as connection:
         version = connection.scalar(select(func.max(schema.schema.c.version)))
     if version is None or version > schema.VERSION:
         raise StoreError(
-            f"store {place} has schema version {version} and this gdbench knows {schema.VERSION}; it was left as it is; "
-            "update gdbench or choose another with --store"
+            f"store {place} has schema version {version} and this gdbench knows {schema.VERSION}; it was left "
+            "as it is; update gdbench or choose another with --store"
         )
 
 
@@ -246,7 +271,12 @@ def _reason(error: Exception) -> str:
 
 def _alive(now: float) -> dict[str, Any]:
     process = psutil.Process()
-    return {"heartbeat": now, "host": socket.gethostname(), "process": process.pid, "process_started": process.create_time()}
+    return {
+        "heartbeat": now,
+        "host": socket.gethostname(),
+        "process": process.pid,
+        "process_started": process.create_time(),
+    }
 
 
 def _is_alive(row: Mapping[str, Any]) -> bool:

@@ -44,7 +44,19 @@ def read_frames(store: Store, record: RunRecord) -> Frames:
 
 
 def _about(record: RunRecord) -> dict[str, Any]:
-    names = ("run", "suite", "title", "description", "state", "created", "finished", "code", "backend", "git_commit", "git_dirty")
+    names = (
+        "run",
+        "suite",
+        "title",
+        "description",
+        "state",
+        "created",
+        "finished",
+        "code",
+        "backend",
+        "git_commit",
+        "git_dirty",
+    )
     return {**{name: getattr(record, name) for name in names}, "target": record.target or {}, "table": record.table}
 
 
@@ -67,7 +79,9 @@ def read_trials(store: Store, run: str) -> pd.DataFrame:
                 "error": row["error"],
             }
         )
-    hyperparameters = list(dict.fromkeys(name for row in rows for name in row["definition"]["hyperparameters"] if name != "lr"))
+    hyperparameters = list(
+        dict.fromkeys(name for row in rows for name in row["definition"]["hyperparameters"] if name != "lr")
+    )
     columns = [
         *("run", "trial", "key", "code", "problem", "rule", "lr"),
         *hyperparameters,
@@ -77,11 +91,23 @@ def read_trials(store: Store, run: str) -> pd.DataFrame:
         *("setting", "error"),
     ]
     frame = pd.DataFrame(records, columns=columns)
-    numbers = {name: "float64" for name in ("steps_to_target", *METRICS)}
+    numbers = dict.fromkeys(("steps_to_target", *METRICS), "float64")
     return frame.astype({"lr": "float64", **numbers})
 
 
-_AFTER = ("batch_size", "seed", "role", "dtype", "backend", "status", "steps", "epochs", "seconds", "steps_to_target", "digest")
+_AFTER = (
+    "batch_size",
+    "seed",
+    "role",
+    "dtype",
+    "backend",
+    "status",
+    "steps",
+    "epochs",
+    "seconds",
+    "steps_to_target",
+    "digest",
+)
 
 
 def schedule_name(schedule: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Adagrad: every parameter's step shrinks with the gradients that it has seen.
 
-    run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"adagrad": {"lr": 0.1}}})
+run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"adagrad": {"lr": 0.1}}})
 """
 
 import math

@@ -1,6 +1,6 @@
 """Adam: momentum over RMSProp, both corrected for starting at zero.
 
-    run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"adam": {"lr": 1e-3}}})
+run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"adam": {"lr": 1e-3}}})
 """
 
 import math

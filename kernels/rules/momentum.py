@@ -1,6 +1,6 @@
 """Gradient descent with a velocity, the heavy ball.
 
-    run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"momentum": {"lr": 0.01}}})
+run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"momentum": {"lr": 0.01}}})
 """
 
 from gdbench.kernels.rule import rule

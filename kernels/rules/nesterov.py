@@ -1,6 +1,6 @@
 """Nesterov's momentum: the velocity looks one step ahead.
 
-    run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"nesterov": {"lr": 0.01}}})
+run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"nesterov": {"lr": 0.01}}})
 """
 
 from gdbench.kernels.rule import rule

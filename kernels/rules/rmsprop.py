@@ -1,6 +1,6 @@
 """RMSProp: Adagrad that forgets.
 
-    run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"rmsprop": {"lr": 1e-3}}})
+run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"rmsprop": {"lr": 1e-3}}})
 """
 
 import math

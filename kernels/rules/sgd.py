@@ -1,6 +1,6 @@
 """Gradient descent, stochastic or not according to the batch size.
 
-    run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"sgd": {"lr": 0.1}}})
+run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"sgd": {"lr": 0.1}}})
 """
 
 from gdbench.kernels.rule import rule
