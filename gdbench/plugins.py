@@ -51,12 +51,12 @@ def load_installed() -> None:
 
 
 def plugin_hash() -> str:
-    """Hash of all plug-ins' sources; empty without any."""
-    if not _loaded:
+    """Hash of every rule that is not ours, with the source of its plug-in; empty without any."""
+    foreign = sorted((rule for rule in RULES.values() if rule.source != ""), key=lambda rule: rule.name)
+    if not foreign:
         return ""
-    return hashlib.sha256(
-        "|".join(f"{Path(name).name}:{_loaded[name]}" for name in sorted(_loaded)).encode()
-    ).hexdigest()
+    parts = [f"{rule.name}:{rule.source or rule.text}" for rule in foreign]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
 def _register(place: str, source: str, run: Callable[[], None]) -> None:

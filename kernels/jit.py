@@ -176,20 +176,21 @@ def kernel(
     *,
     signature: Any = None,
     variant: str = "",
-    source: str = "",
+    source: str | None = "",
 ) -> Any:
     """Compile `function` with our flags and keep its machine code on disk.
 
     signature: compile at once for these types and for no others; without it, at the first call for its types.
     variant: names what a closure captures (a rule, a dtype); closures of one function need different names.
-    source: hash of a plug-in's source that is compiled in.
+    source: hash of a plug-in's source that is compiled in; None, when that is not known, keeps nothing.
     """
     if function is None:
         return lambda f: kernel(f, signature=signature, variant=variant, source=source)
     if DISABLED:
         return function
     dispatcher = numba.njit(**FLAGS)(function)
-    dispatcher._cache = _Cache(function, cache_folder(source), variant)
+    if source is not None:
+        dispatcher._cache = _Cache(function, cache_folder(source), variant)
     if signature is not None:
         dispatcher.compile(signature)
         dispatcher.disable_compile()

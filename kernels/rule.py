@@ -27,6 +27,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import literal_unroll
 from numba.core import types
 from numba.core.errors import NumbaError
 
@@ -36,6 +37,7 @@ from gdbench.kernels.intrinsics import fixed_tuple
 from gdbench.kernels.jit import inlined, kernel
 
 MAX_SLOTS = 4
+_OURS = "gdbench.kernels."
 
 
 @dataclass(eq=False)
@@ -46,7 +48,7 @@ class Rule:
     scalar: Callable[..., Any]
     slots: tuple[str, ...]
     defaults: dict[str, float | bool]
-    source: str = ""  # hash of the plug-in that defines it; empty for ours
+    source: str | None = None  # hash of what it is compiled from, beside the kernels; None: unknown, so never cached
     derived: tuple[str, ...] = ()
     derive: Callable[..., Any] | None = None
     _updates: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -58,9 +60,12 @@ class Rule:
 
     @property
     def text(self) -> str:
-        """The source of the scalar function and of its coefficients."""
-        parts = [inspect.getsource(self.scalar)]
-        return "\n".join(parts if self.derive is None else [*parts, inspect.getsource(self.derive)])
+        """The source of the scalar function and of its coefficients; their bytecode where there is no source."""
+        functions = [self.scalar] if self.derive is None else [self.scalar, self.derive]
+        try:
+            return "\n\n".join(inspect.getsource(function) for function in functions)
+        except OSError:
+            return repr([(function.__code__.co_code, function.__code__.co_consts) for function in functions])
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -107,10 +112,7 @@ class Rule:
                 out[i, 0] = lrs[i]
                 for j in range(1, fixed):
                     out[i, j] = others[j - 1]
-                column = fixed
-                for value in numba.literal_unroll(derive(first + i, lrs[i], *fixed_tuple(others, rest))):
-                    out[i, column] = value
-                    column += 1
+                _store(derive(first + i, lrs[i], *fixed_tuple(others, rest)), out[i, fixed:])
 
         return kernel(plain if derive is None else derived, variant=self.name, source=self.source)
 
@@ -138,6 +140,15 @@ class Rule:
             except NumbaError as error:
                 raise _explained(self.name, error) from None
         return self._updates[dtype]
+
+
+@inlined
+def _store(values, out):
+    """Write a tuple of numbers, integers among them, to a float64 vector."""
+    i = 0
+    for value in literal_unroll(values):
+        out[i] = value
+        i += 1  # noqa: SIM113 (Numba unrolls no enumerate)
 
 
 def update_type(dtype: str) -> Any:
@@ -213,7 +224,8 @@ def rule(
         ordered = {"lr": defaults["lr"], **defaults}
         _check_names(chosen, tuple(ordered))
         checked = {key: hyperparameters.check(key, value) for key, value in ordered.items()}
-        RULES[chosen] = Rule(chosen, function, tuple(slots), checked)
+        source = "" if function.__module__.startswith(_OURS) else None
+        RULES[chosen] = Rule(chosen, function, tuple(slots), checked, source)
         return RULES[chosen]
 
     return register

@@ -1,4 +1,4 @@
-"""Sums in an order that depends on the number of terms alone: chunks of 256, each in order, then their sums in order."""
+"""Sums in an order that depends on the number of terms alone: chunks of 256 in order, then their sums in order."""
 
 import math
 

@@ -25,8 +25,9 @@ def caption(results: Results) -> str:
     goal = target(results)
     cell = f"steps until {text.metric_title(goal[0])} reaches {text.metric(*goal)}" if goal else "final loss"
     return (
-        f"Each cell: median over the tuning seeds of the {cell}, at the best of the other hyperparameters; dark is good. "
-        "∞: the median trial did not get there. D: at least half of the trials diverged (d: some did). Blank: not tried."
+        f"Each cell: median over the tuning seeds of the {cell}, at the best of the other hyperparameters; dark is "
+        "good. ∞: the median trial did not get there. D: at least half of the trials diverged (d: some did). Blank: "
+        "not tried."
     )
 
 

@@ -75,9 +75,9 @@ def read(path: Path) -> dict[str, Any]:
 def sentence(error: ValidationError) -> str:
     """pydantic's first complaint, as one sentence with key and value."""
     first = error.errors(include_url=False)[0]
-    # Of the place, names and positions are the user's; pydantic adds the types it tried.
+    # Of the place, names are the user's; pydantic adds positions in the expanded axis and the types it tried.
     parts = [
-        str(p) for p in first["loc"] if not (isinstance(p, str) and ("[" in p or p in ("int", "str", "float", "dict")))
+        p for p in first["loc"] if isinstance(p, str) and "[" not in p and p not in ("int", "str", "float", "dict")
     ]
     key = ".".join(parts)
     if first["type"] == "extra_forbidden":

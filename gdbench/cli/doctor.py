@@ -63,8 +63,8 @@ def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Ite
         str(lib.get("architecture", "")).lower() in ("haswell", "zen") for lib in libraries
     ):
         yield (
-            "OpenBLAS chose AVX2 kernels on a processor with AVX-512; our kernels do not use it, but NumPy, SciPy and "
-            "scikit-learn run matrix products at up to twice the speed with OPENBLAS_CORETYPE=SkylakeX in the environment"
+            "OpenBLAS chose AVX2 kernels on a processor with AVX-512; our kernels do without it, but NumPy, SciPy "
+            "and scikit-learn multiply matrices up to twice as fast with OPENBLAS_CORETYPE=SkylakeX in the environment"
         )
     if "fma" not in features and facts["machine"] in ("x86_64", "AMD64"):
         yield (
@@ -74,8 +74,8 @@ def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Ite
     problem = cache_problem()
     if problem:
         yield (
-            f"compiled kernels cannot be kept ({problem}), so every start compiles anew; set NUMBA_CACHE_DIR to a folder "
-            "that can be written"
+            f"compiled kernels cannot be kept ({problem}), so every start compiles anew; set NUMBA_CACHE_DIR to a "
+            "folder that can be written"
         )
     if str(facts["gpu"]).startswith("none"):
         yield "no GPU was found; everything runs on the CPU"

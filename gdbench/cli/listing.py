@@ -91,7 +91,7 @@ def _problems() -> list[dict[str, Any]]:
     return [
         {
             "problem": "mlp",
-            "what": "loss of a multilayer perceptron on a data set, any depth (a data set's name alone: one hidden layer, 32)",
+            "what": "loss of a multilayer perceptron on a data set (the data set's name alone: one hidden layer of 32)",
         }
     ]
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gdbench.cli.output import errors
+from gdbench.runner import Watcher
 
 if TYPE_CHECKING:
     from gdbench.store import TrialRecord
     from gdbench.suites import Suite
 
 
-class Bar:
+class Bar(Watcher):
     """A progress bar on standard error; lines every few seconds when that is not a terminal."""
 
     EVERY = 10.0  # seconds between lines

@@ -17,7 +17,6 @@ from gdbench.cli.options import (
     store_location,
 )
 from gdbench.cli.output import print_json, print_table, say
-from gdbench.cli.progress import Bar
 from gdbench.cli.results import report_path, summary
 from gdbench.files import RESULTS
 
@@ -71,6 +70,7 @@ def run(
     a folder a run with report.html.
     """
     from gdbench import api, suites
+    from gdbench.cli.progress import Bar
     from gdbench.runner import CHUNK
     from gdbench.runner.run import choose_backend
 

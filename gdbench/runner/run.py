@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from gdbench.environment import environment, git_state, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
@@ -21,30 +20,17 @@ BACKENDS = ("auto", "cpu", "cuda")
 HEARTBEAT_SECONDS = 10.0
 
 
-class Watcher(Protocol):
-    """Is told how a run goes on."""
-
-    def started(self, run: str, suite: Suite, total: int, done: int) -> None:
-        """A run begins, or goes on with `done` trials stored."""
+class Watcher:
+    """Is told how a run goes on; this one does not care."""
 
     def compiling(self) -> None:
         """Kernels are being compiled."""
 
+    def started(self, run: str, suite: Suite, total: int, done: int) -> None:
+        """A run begins, or goes on with `done` of `total` trials stored."""
+
     def finished(self, record: TrialRecord) -> None:
         """A trial is stored."""
-
-
-class Silent:
-    """A watcher that says nothing."""
-
-    def started(self, run: str, suite: Suite, total: int, done: int) -> None:
-        """Ignored."""
-
-    def compiling(self) -> None:
-        """Ignored."""
-
-    def finished(self, record: TrialRecord) -> None:
-        """Ignored."""
 
 
 def code_hash() -> str:
@@ -83,7 +69,7 @@ def run_suite(
 
     Raises InterruptedRunError when the user stops it: what finished is stored, and the same call goes on from there.
     """
-    watcher = watcher or Silent()
+    watcher = watcher or Watcher()
     jobs = jobs or usable_cores()
     executor = executor or ThreadExecutor(jobs)
     backend = choose_backend(backend)

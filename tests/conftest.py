@@ -1,0 +1,23 @@
+"""What all tests share: an empty current folder, and a small suite that trains in a moment."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture
+def small():
+    """A suite of 24 trials on iris: two rules, two learning rates, two batch sizes."""
+    return {
+        "title": "Iris, small",
+        "seeds": 2,
+        "batch_size": [8, 32],
+        "budget": {"epochs": 3},
+        "target": {"val_accuracy": 0.8},
+        "evaluate": {"points": 6},
+        "problem": {"iris": {"kind": "mlp", "dataset": "iris", "hidden": [5]}},
+        "rule": {"sgd": {"lr": [0.01, 0.1]}, "adam": {"lr": [0.003, 0.03]}},
+    }

@@ -1,0 +1,152 @@
+"""Data sets: shipped, files and synthetic; splits and scaling."""
+
+import numpy as np
+import pytest
+
+import gdbench
+from gdbench import data
+from gdbench.errors import UsageError
+from gdbench.kernels.moments import column_means_and_deviations
+
+SPLIT = {"validation_fraction": 0.15, "test_fraction": 0.15, "scale": "standard", "subset": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes"),
+    [
+        ("digits", (1797, 64), 10),
+        ("iris", (150, 4), 3),
+        ("wine", (178, 13), 3),
+        ("breast-cancer", (569, 30), 2),
+        ("diabetes", (442, 10), 0),
+    ],
+)
+def test_shipped_data_have_their_known_shapes(name, shape, classes):
+    loaded = data.load({"name": name})
+    assert loaded.x.shape == shape and loaded.classes == classes and np.isfinite(loaded.x).all()
+
+
+def test_splits_are_disjoint_complete_and_stratified():
+    digits = data.load({"name": "digits"})
+    raw = data.split(digits, **{**SPLIT, "scale": "none"})
+    assert [len(part.x) for part in raw] == [1257, 270, 270]
+    together = np.vstack([part.x for part in raw])
+    assert sorted(map(bytes, together)) == sorted(map(bytes, digits.x))
+    share = np.bincount(digits.y) / len(digits.y)
+    for part in raw:
+        assert np.abs(np.bincount(part.y, minlength=10) - share * len(part.y)).max() <= 1.0
+
+
+def test_features_are_scaled_by_the_training_split():
+    train, validation, _ = data.split(data.load({"name": "wine"}), **SPLIT)
+    np.testing.assert_allclose(train.x.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(train.x.std(axis=0), 1, rtol=1e-12)
+    assert np.abs(validation.x.mean(axis=0)).max() > 1e-3
+    low = data.split(data.load({"name": "wine"}), **{**SPLIT, "scale": "minmax"})[0].x
+    np.testing.assert_array_equal([low.min(axis=0), low.max(axis=0)], [np.zeros(13), np.ones(13)])
+
+
+def test_a_constant_feature_is_only_shifted():
+    train, *_ = data.split(data.load({"name": "digits"}), **SPLIT)
+    assert not train.x[:, 0].any() and np.isfinite(train.x).all()
+
+
+def test_moments_agree_with_numpy():
+    x = np.random.default_rng(0).normal(3, 2, size=(500, 7))
+    means, deviations = column_means_and_deviations(x)
+    np.testing.assert_allclose(means, x.mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(deviations, x.std(axis=0), rtol=1e-13)
+
+
+def test_a_subset_keeps_the_classes():
+    parts = data.split(data.load({"name": "iris"}), **{**SPLIT, "subset": 30})
+    labels = np.concatenate([part.y for part in parts])
+    assert np.bincount(labels).tolist() == [10, 10, 10]
+
+
+def test_fractions_may_be_zero():
+    parts = data.split(data.load({"name": "iris"}), **{**SPLIT, "validation_fraction": 0.0, "test_fraction": 0.0})
+    assert [len(part.x) for part in parts] == [150, 0, 0]
+
+
+def test_teachers_repeat_and_can_be_learnt(tmp_path):
+    options = {"name": "teacher", "samples": 600, "features": 8, "classes": 3, "hidden": [6]}
+    first, again = (data.load(data.resolve({**options, "seed": s}, tmp_path)) for s in (1, 1))
+    np.testing.assert_array_equal(first.x, again.x)
+    assert first.classes == 3 and first.x.shape == (600, 8)
+    assert not np.array_equal(first.x, data.load(data.resolve({**options, "seed": 2}, tmp_path)).x)
+    suite = {
+        "seeds": 1,
+        "tune_seeds": 0,
+        "budget": {"epochs": 30},
+        "problem": {"t": {"kind": "mlp", "dataset": options}},
+        "rule": {"adam": {"lr": 0.01}},
+    }
+    trials = gdbench.run(suite, store=tmp_path / "t.db").trials
+    assert trials["test_accuracy"].iloc[0] > 0.8
+
+
+def test_a_teacher_regression_has_its_outputs(tmp_path):
+    resolved = data.resolve({"name": "teacher", "samples": 50, "classes": 0, "outputs": 3, "noise": 0.5}, tmp_path)
+    loaded = data.load(resolved)
+    assert loaded.y.shape == (50, 3) and loaded.classes == 0 and loaded.outputs == 3
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def test_npz_files_load_and_count_by_content(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 5)), np.arange(40) % 3
+    here, there = save(tmp_path / "a.npz", X=x, y=y), save(tmp_path / "b.npz", X=x, y=y)
+    loaded = data.load(data.resolve("a.npz", tmp_path))
+    np.testing.assert_array_equal(loaded.x, x)
+    assert loaded.classes == 3
+    assert data.resolve(str(here), tmp_path)["sha256"] == data.resolve(str(there), tmp_path)["sha256"]
+    images = save(tmp_path / "c.npz", X=rng.normal(size=(40, 2, 3)), y=rng.normal(size=(40, 2)))
+    assert data.load(data.resolve(str(images), tmp_path)).x.shape == (40, 6)
+
+
+X, Y = np.ones((6, 2)), np.array([0, 1, 0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"X": X}, "no array 'y'"),
+        ({"x": X, "y": Y}, "no array 'X'"),
+        ({"X": X, "y": Y[:5]}, "for 6 samples"),
+        ({"X": X[:, 0], "y": Y}, "samples x features"),
+        ({"X": np.where(np.arange(12).reshape(6, 2) == 5, np.nan, 1.0), "y": Y}, "X[2, 1] is nan"),
+        ({"X": X, "y": np.array([0.0, 1, np.inf, 1, 0, 1])}, "y[2, 0] is inf"),
+        ({"X": X, "y": Y - 1}, "labels must be 0, 1, 2"),
+        ({"X": X, "y": Y * 2}, "no sample of class 1"),
+        ({"X": np.full((6, 2), "a"), "y": Y}, "must hold numbers"),
+    ],
+)
+def test_a_wrong_npz_file_says_what_and_where(arrays, words, tmp_path):
+    path = save(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(UsageError) as caught:
+        data.load(data.resolve(str(path), tmp_path))
+    assert words in str(caught.value) and "bad.npz" in str(caught.value)
+
+
+def test_files_that_are_no_npz_are_refused(tmp_path):
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(UsageError, match="cannot be read as an NPZ file"):
+        data.load(data.resolve("text.npz", tmp_path))
+    with pytest.raises(UsageError, match="not an NPZ file"):
+        data.resolve("table.xlsx", tmp_path)
+
+
+def test_problem_takes_names_and_dicts_and_says_what_is_wrong():
+    assert gdbench.problem("iris").size == (4 + 1) * 32 + 33 * 3
+    assert gdbench.problem({"kind": "mlp", "dataset": "iris", "hidden": []}).size == 15
+    with pytest.raises(UsageError, match="did you mean 'digits'"):
+        gdbench.problem("digit")
+    with pytest.raises(UsageError, match="one value for each key"):
+        gdbench.problem({"kind": "mlp", "dataset": "iris", "l2": [0, 1]})
+    with pytest.raises(UsageError, match="first step is step 1"):
+        gdbench.problem("iris").batch(0, 0, 4)

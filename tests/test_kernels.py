@@ -1,0 +1,223 @@
+"""Products, sums and networks against slow references, to the bit where bits are promised."""
+
+import math
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gdbench
+from gdbench.kernels import MLP, Samples, training
+from gdbench.kernels.jit import kernel
+from gdbench.kernels.network import BLOCK
+from gdbench.kernels.products import add_product
+from gdbench.kernels.sums import norm, ordered_sum
+
+
+@kernel(variant="product")
+def _product(a, b, c):
+    add_product(a, b, c)
+
+
+@kernel(variant="sum")
+def _sum(x):
+    return ordered_sum(x, x.size)
+
+
+@kernel(variant="norm")
+def _norm(x):
+    return norm(x)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.booleans(), st.integers(0, 2**32 - 1))
+def test_products_add_in_order_of_k_with_one_fma_each(rows, depth, columns, turned, seed):
+    rng = np.random.default_rng(seed)
+    a, b, c = (rng.normal(size=s).astype(np.float32) for s in ((rows, depth), (depth, columns), (rows, columns)))
+    expected = c.copy()
+    for i in range(rows):
+        for j in range(columns):
+            for k in range(depth):
+                expected[i, j] = reference.fma32(a[i, k], b[k, j], expected[i, j])
+    _product(np.asfortranarray(a) if turned else a, b, c)
+    np.testing.assert_array_equal(c, expected)
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), max_size=700))
+def test_sums_run_in_chunks_of_256_in_order(values):
+    x = np.array(values, np.float32)
+    total = np.float32(0)
+    for start in range(0, len(x), 256):
+        part = np.float32(0)
+        for value in x[start : start + 256]:
+            part = np.float32(part + value)
+        total = np.float32(total + part)
+    assert _sum(x) == total
+
+
+def test_norm_is_the_euclidean_norm():
+    x = np.random.default_rng(0).normal(size=1000)
+    assert _norm(x) == pytest.approx(np.linalg.norm(x), rel=1e-14)
+
+
+def make(dtype="float64", *, n=40, hidden=(5,), activation="relu", loss="cross-entropy", l2=0.0, **options):
+    """A small problem with random data: 6 features, 4 classes or outputs."""
+    rng = np.random.default_rng(7)
+
+    def samples(count):
+        x, labels = rng.normal(size=(count, 6)).astype(dtype), rng.integers(0, 4, count)
+        if loss == "mse":
+            return Samples(x, np.zeros(0, np.int64), rng.normal(size=(count, 4)).astype(dtype))
+        return Samples(x, labels, np.zeros((0, 4), dtype))
+
+    splits = [samples(n), samples(9), samples(11)]
+    return MLP(
+        splits, 4, hidden=hidden, activation=activation, loss=loss, l2=l2, init="he-normal", dtype=dtype, **options
+    )
+
+
+CASES = [
+    (activation, loss, hidden, l2)
+    for activation in ("relu", "tanh", "identity")
+    for loss in ("cross-entropy", "mse")
+    for hidden in ((), (5,), (7, 3), (4, 6, 5))
+    for l2 in (0.0, 0.1)
+]
+
+
+@pytest.mark.parametrize("batch", [1, 7, BLOCK + 5, 2 * BLOCK + 3])
+@pytest.mark.parametrize(("activation", "loss", "hidden", "l2"), CASES)
+def test_loss_and_gradient_agree_with_the_reference_and_with_differences(activation, loss, hidden, l2, batch):
+    problem = make(n=2 * BLOCK + 3, hidden=hidden, activation=activation, loss=loss, l2=l2)
+    theta = problem.initial(1) + 0.05
+    rows = problem.batch(0, 2, batch)
+    arguments = (problem.sizes, activation, loss, l2, problem.x[rows], problem.y[rows])
+    assert problem.loss(theta, rows) == pytest.approx(reference.loss(theta, *arguments), rel=1e-12)
+    got = problem.gradient(theta, rows)
+    np.testing.assert_allclose(got, reference.gradient(theta, *arguments), rtol=1e-10, atol=1e-14)
+    for i in range(0, problem.size, 11):
+        h = np.zeros(problem.size)
+        h[i] = 1e-6
+        difference = (problem.loss(theta + h, rows) - problem.loss(theta - h, rows)) / 2e-6
+        assert abs(difference - got[i]) <= 1e-7 * max(1.0, np.abs(got).max())
+
+
+def test_float32_gradients_follow_float64():
+    for activation, loss, hidden, l2 in CASES:
+        single, double = (
+            make(d, hidden=hidden, activation=activation, loss=loss, l2=l2) for d in ("float32", "float64")
+        )
+        theta = single.initial(0)
+        got, expected = single.gradient(theta), double.gradient(theta.astype(float))
+        assert np.abs(got - expected).max() <= 2e-5 * np.abs(expected).max()
+
+
+def test_the_block_size_changes_no_bit():
+    # The gradient over many blocks equals the gradient added up in one long order.
+    problem = make("float32", n=3 * BLOCK + 17)
+    theta, work = problem.initial(0), problem.workspace()
+    rows = np.arange(problem.n)
+    whole = problem.gradient(theta, rows)
+    scale = np.float32(1) / np.float32(problem.n)
+    assert scale > 0
+    total = np.zeros_like(whole)
+    # Bias of the last layer: its derivative is the sum of the samples' derivatives, in order.
+    for i in rows:
+        training.gradient(theta, problem.network, problem.samples, rows[i : i + 1], work)
+        total[-4:] += work.gradient[-4:] * scale
+    np.testing.assert_allclose(whole[-4:], total[-4:], rtol=2e-5, atol=1e-7)
+
+
+def test_evaluation_reports_loss_accuracy_and_slope():
+    problem = make(n=300, l2=0.1)
+    trained = problem.begin(seed=3, batch_size=10)
+    values = dict(zip(problem.columns, trained.evaluate(), strict=True))
+    z = reference.outputs(trained.theta, problem.sizes, "relu", problem.x)
+    assert values["train_accuracy"] == pytest.approx((z.argmax(axis=1) == problem.y).mean())
+    plain = reference.loss(trained.theta, problem.sizes, "relu", "cross-entropy", 0.0, problem.x, problem.y)
+    assert values["train_loss"] == pytest.approx(plain, rel=1e-12)  # without the penalty
+    assert values["grad_norm"] == pytest.approx(np.linalg.norm(problem.gradient(trained.theta)), rel=1e-12)  # with it
+    assert problem.loss(trained.theta) > values["train_loss"]
+
+
+def test_regression_reports_mean_squared_error():
+    problem = make(loss="mse")
+    values = dict(zip(problem.columns, problem.begin(seed=0, batch_size=5).evaluate(), strict=True))
+    assert values["train_mse"] == pytest.approx(values["train_loss"], rel=1e-12)
+    assert "train_accuracy" not in values
+
+
+def test_a_nan_is_seen_by_loss_accuracy_and_slope():
+    for activation in ("relu", "tanh", "identity"):
+        trained = make(activation=activation).begin(seed=0, batch_size=5)
+        trained.theta[0] = math.nan
+        values = dict(zip(trained.problem.columns, trained.evaluate(), strict=True))
+        assert math.isnan(values["train_loss"]) and math.isnan(values["grad_norm"])
+        assert values["train_accuracy"] == 0.0
+
+
+def test_batches_cover_every_epoch_once_and_the_last_is_short():
+    problem = make(n=23)
+    for epoch in range(3):
+        rows = [problem.batch(5, 1 + epoch * 5 + i, 5) for i in range(5)]
+        assert [len(r) for r in rows] == [5, 5, 5, 5, 3]
+        assert sorted(np.concatenate(rows).tolist()) == list(range(23))
+    assert not np.array_equal(problem.batch(5, 1, 5), problem.batch(5, 6, 5))
+    np.testing.assert_array_equal(problem.batch(5, 4, 23), np.arange(23))
+
+
+def test_shuffle_once_repeats_the_batches_and_drop_last_skips_the_short_one():
+    once = make(n=23, shuffle="once")
+    np.testing.assert_array_equal(once.batch(5, 1, 5), once.batch(5, 6, 5))
+    dropping = make(n=23, drop_last=True)
+    assert dropping.steps_per_epoch(5) == 4
+    assert [len(dropping.batch(0, s, 5)) for s in range(1, 9)] == [5] * 8
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": "once"}, {"drop_last": True}])
+def test_training_uses_the_batches_that_batch_names(options):
+    problem = make(n=23, **options)
+    rule = gdbench.kernels.RULES["sgd"]
+    trained, theta = problem.begin(seed=4, batch_size=5), problem.initial(4)
+    trained.advance(rule.update("float64"), np.zeros((0, problem.size)), np.array([[0.1, 0.0]] * 12))
+    for step in range(1, 13):
+        theta = theta - 0.1 * problem.gradient(theta, problem.batch(4, step, 5))
+    np.testing.assert_array_equal(trained.theta, theta)
+
+
+def test_clipping_bounds_norm_and_values():
+    problem = make()
+    full = problem.gradient(problem.initial(0))
+    table, none = np.array([[1.0, 0.0]]), np.zeros((0, problem.size))
+    update = gdbench.kernels.RULES["sgd"].update("float64")
+
+    def moved(**clip):
+        trained = problem.begin(seed=0, batch_size=problem.n, **clip)
+        trained.advance(update, none, table)
+        return problem.initial(0) - trained.theta
+
+    limit = np.linalg.norm(full) / 3
+    np.testing.assert_allclose(moved(clip_norm=limit), full / 3, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(moved(clip_value=0.01), np.clip(full, -0.01, 0.01), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(moved(clip_norm=1e9), full, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("init", ["he-normal", "he-uniform", "glorot-normal", "glorot-uniform", "zeros"])
+def test_initial_weights_have_their_variance_and_biases_are_zero(init):
+    definition = {"kind": "mlp", "dataset": {"name": "teacher", "features": 100}, "hidden": [200], "init": init}
+    problem = gdbench.problem(definition)
+    (w1, b1), (_, b2) = reference.unpack(problem.initial(0), problem.sizes)
+    assert not b1.any() and not b2.any()
+    fan = {"he": 100, "glorot": 300}.get(init.split("-")[0])
+    expected = 2 / fan if fan else 0.0
+    assert w1.var() == pytest.approx(expected, rel=0.05)
+    if init.endswith("uniform"):
+        assert np.abs(w1).max() <= math.sqrt(3 * expected)
+    assert not np.array_equal(problem.initial(0), problem.initial(1)) or init == "zeros"
+
+
+def test_float32_starts_from_the_rounded_float64_weights():
+    single, double = (gdbench.problem("iris", dtype=d).initial(3) for d in ("float32", "float64"))
+    np.testing.assert_array_equal(single, double.astype(np.float32))
