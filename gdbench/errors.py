@@ -31,8 +31,6 @@ class InterruptedRunError(GdbenchError):
 def nearest(name: object, known: Iterable[str]) -> str:
     """`; did you mean 'adam'?` when a known name is close to `name`, else the list of known names."""
     names = list(known)
-    if 0 < len(names) <= 3:
-        return f"; known: {', '.join(names)}"
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"

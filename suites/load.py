@@ -96,7 +96,9 @@ def sentence(error: ValidationError) -> str:
     message = str(first["ctx"]["error"]) if "error" in first.get("ctx", {}) else first["msg"]
     message = message[:1].lower() + message[1:]
     if message.startswith("input "):
-        message = message.removeprefix("input ").replace("should", "must")
+        message = message.removeprefix("input ").replace("should", "must").replace("valid integer", "whole number")
+    if message.startswith(("unknown", "schedule")):  # it names the value itself
+        return f"{key}: {message}"
     return f"{key} = {_short(first['input'])} {message}" if key else message
 
 

@@ -45,6 +45,18 @@ def _distinct(values: list[Any]) -> list[Any]:
     return check_axis(values)
 
 
+def _batch_size(value: Any) -> int | str:
+    if value == "full" or (type(value) is int and value >= 1):
+        return value  # type: ignore[no-any-return]
+    raise ValueError('must be a whole number, 1 or more, or "full"')
+
+
+def _dataset(value: Any) -> str | dict[str, Any]:
+    if isinstance(value, str | dict):
+        return value
+    raise ValueError('must be a name, a path, or a table such as {name = "teacher", samples = 1000}')
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -65,7 +77,7 @@ class MLPModel(_Model):
     """`[problem.NAME]` with kind = "mlp"."""
 
     kind: Literal["mlp"]
-    dataset: Annotated[list[str | dict[str, Any]], BeforeValidator(_listed)]
+    dataset: Annotated[list[Annotated[Any, AfterValidator(_dataset)]], BeforeValidator(_listed)]
     hidden: Annotated[list[list[_Count]], BeforeValidator(_widths)] = Field([[32]])
     activation: Annotated[list[_Activation], _Axis] = Field(["relu"])
     loss: Annotated[list[_Loss | None], _Axis] = Field([None])
@@ -127,7 +139,7 @@ class SuiteModel(_Model):
     description: str = ""
     seeds: _Count = 5
     tune_seeds: Annotated[int, Field(ge=0)] | None = None
-    batch_size: Annotated[list[_Count | Literal["full"]], _Axis] = Field([32])
+    batch_size: Annotated[list[Annotated[Any, AfterValidator(_batch_size)]], _Axis] = Field([32])
     schedule: Annotated[
         list[Annotated[dict[str, Any], BeforeValidator(_schedule)]], BeforeValidator(_listed), AfterValidator(_distinct)
     ] = Field(["constant"], validate_default=True)

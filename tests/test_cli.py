@@ -1,0 +1,284 @@
+"""Commands as a user types them: output, exit codes, and what importing costs."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from gdbench.cli import main
+
+
+def call(capsys, *arguments):
+    """Exit code, standard output and standard error of a command."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in arguments])
+    printed = capsys.readouterr()
+    return ended.value.code, printed.out, printed.err
+
+
+def python(code, **options):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **options).stdout
+
+
+SUITE = """
+title = "Little"
+seeds = 2
+budget = {epochs = 2}
+batch_size = 16
+[problem.iris]
+kind = "mlp"
+dataset = "iris"
+[rule.sgd]
+lr = [0.01, 0.1, 1.0]
+"""
+
+
+@pytest.fixture
+def suite(tmp_path):
+    path = tmp_path / "little.toml"
+    path.write_text(SUITE)
+    return path
+
+
+@pytest.fixture
+def done(suite, tmp_path, capsys):
+    code, _, _ = call(capsys, "run", suite, "--quiet", "--out", tmp_path / "out")
+    assert code == 0
+    return tmp_path / "out"
+
+
+def test_run_prints_the_ranking_and_leaves_a_database_and_a_page(suite, tmp_path, capsys):
+    code, out, _ = call(capsys, "run", suite, "--out", tmp_path / "out")
+    assert code == 0 and "Little" in out and "sgd" in out and "report:" in out
+    folders = [p for p in (tmp_path / "out").iterdir() if p.is_dir()]
+    assert (tmp_path / "out" / "gdbench.db").is_file() and (folders[0] / "report.html").is_file()
+
+
+def test_run_prints_json_alone_when_asked(suite, tmp_path, capsys):
+    code, out, err = call(capsys, "run", suite, "--json", "--out", tmp_path / "out")
+    (document,) = json.loads(out)
+    assert code == 0 and err == "" and document["state"] == "complete"
+    assert document["trials"] == {"exhausted": 10} and document["ranking"][0]["rule"] == "sgd"
+
+
+def test_dry_run_counts_and_stores_nothing(suite, tmp_path, capsys):
+    code, out, _ = call(capsys, "run", suite, "--dry-run", "--json", "--out", tmp_path / "out")
+    (guess,) = json.loads(out)
+    assert code == 0 and guess["trials"] == 10 and guess["steps"] == 10 * 14 and guess["seconds"] > 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_set_seeds_and_jobs_are_taken(suite, tmp_path, capsys):
+    options = ["--set", "budget.epochs=1", "--set", "rule.sgd.lr=0.5", "--seeds", "3", "--jobs", "1", "--chunk", "2"]
+    code, out, _ = call(capsys, "run", suite, "--json", "--out", tmp_path / "out", *options)
+    assert code == 0 and json.loads(out)[0]["trials"] == {"exhausted": 9}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "quik"], 2, "did you mean 'quick'"),
+        (["run", "--backend", "gpu"], 2, "backend 'gpu' is not one of auto, cpu, cuda"),
+        (["run", "--backend", "cuda"], 3, "backend 'cuda' is not part of this version"),
+        (["run", "--jobs", "0"], 2, "must be 1 or more"),
+        (["run", "--plugin", "none.py"], 2, "none.py cannot be read"),
+        (["run", "--nonsense"], 2, "--nonsense"),
+        (["nonsense"], 2, "nonsense"),
+        (["list", "rulez"], 2, "did you mean 'rules'"),
+        (["show", "adem"], 2, "did you mean 'adam'"),
+        (["report", "latest"], 2, "there are no runs"),
+        (["export", "latest", "--format", "xml"], 2, "json, csv, parquet"),
+        (["remove", "abc"], 2, "there are no runs"),
+    ],
+)
+def test_mistakes_have_their_exit_code_and_one_sentence(arguments, code, words, capsys):
+    got, out, err = call(capsys, *arguments)
+    assert got == code and out == "" and words in err
+    assert err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_stored_runs_are_listed_shown_reported_exported_and_removed(done, tmp_path, capsys):
+    _, out, _ = call(capsys, "list", "runs", "--json", "--out", done)
+    (row,) = json.loads(out)
+    assert row["suite"] == "little" and row["state"] == "complete" and row["trials"] == "10 of 10"
+    code, out, _ = call(capsys, "show", row["run"][:5], "--out", done)
+    assert code == 0 and "Little" in out
+    page = done / row["run"] / "report.html"
+    page.unlink()
+    assert call(capsys, "report", "--out", done)[0] == 0 and page.is_file()
+    for form, made in (
+        ("json", "export.json"),
+        ("csv", "export-csv/trials.csv"),
+        ("parquet", "export-parquet/curves.parquet"),
+    ):
+        assert call(capsys, "export", "latest", "--format", form, "--out", done)[0] == 0
+        assert (done / row["run"] / made).is_file()
+    code, _, _ = call(capsys, "report", done / row["run"] / "export.json", "--out", tmp_path / "again")
+    assert code == 0 and (tmp_path / "again" / row["run"] / "report.html").read_text() == page.read_text()
+    assert call(capsys, "remove", row["run"], "--out", done)[0] == 0
+    assert not page.parent.exists() and call(capsys, "report", "--out", done)[0] == 2
+
+
+def test_everything_can_be_listed_and_shown(capsys):
+    code, out, _ = call(capsys, "list", "--json")
+    lists = json.loads(out)
+    assert code == 0 and {row["rule"] for row in lists["rules"]} >= {
+        "sgd",
+        "momentum",
+        "nesterov",
+        "adagrad",
+        "rmsprop",
+        "adam",
+    }
+    assert all(lists.values())
+    for name in ("adam", "quick"):
+        code, out, _ = call(capsys, "show", name)
+        assert code == 0 and len(out) > 200
+    assert "beta1^t" in call(capsys, "show", "adam")[1]
+    code, out, _ = call(capsys, "list")
+    assert code == 0 and "digits" in out
+
+
+def test_doctor_says_what_is_here_and_what_would_help(capsys, tmp_path, monkeypatch):
+    from gdbench.cli import doctor
+    from gdbench.kernels import jit
+
+    monkeypatch.setattr(doctor, "blas_libraries", lambda: [
+        {"internal_api": "openblas", "version": "0.3", "architecture": "Haswell", "num_threads": 2}
+    ])  # fmt: skip
+    monkeypatch.setattr(doctor, "gpu", lambda: "none (no NVIDIA driver)")
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked / "cache"))
+    jit.cache_folder.cache_clear()
+    code, out, _ = call(capsys, "doctor", "--json")
+    jit.cache_folder.cache_clear()
+    facts = json.loads(out)
+    advice = " ".join(facts["advice"])
+    assert code == 0 and facts["cpu"] and facts["numba"]
+    assert "cannot be kept" in advice and "no GPU" in advice
+    assert ("OPENBLAS_CORETYPE" in advice) == ("avx512f" in facts["features"])
+
+
+PLUGIN = '''
+import gdbench
+
+@gdbench.rule(slots=("v",), lr=0.1, momentum=0.9)
+def my_momentum(p, g, v, c):
+    """Heavy ball, written by a user."""
+    v = c.momentum * v + g
+    return p - c.lr * v, v
+'''
+
+
+def test_a_plugin_rule_is_listed_shown_and_swept_like_ours(suite, tmp_path, capsys):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(PLUGIN)
+    suite.write_text(SUITE + "[rule.my-momentum]\nlr = 0.1\n[rule.momentum]\nlr = 0.1\n")
+    try:
+        assert "my-momentum" in call(capsys, "list", "rules", "--plugin", plugin)[1]
+        assert "written by a user" in call(capsys, "show", "my-momentum", "--plugin", plugin)[1]
+        code, _, _ = call(capsys, "run", suite, "--plugin", plugin, "--quiet", "--out", tmp_path / "out")
+        assert code == 0
+    finally:
+        forget("my-momentum")
+    import gdbench
+
+    trials = gdbench.load(tmp_path / "out" / "gdbench.db").trials
+    report = trials[trials["role"] == "report"].set_index(["rule", "seed"])["digest"]
+    assert report["my-momentum"].tolist() == report["momentum"].tolist()
+
+
+def forget(name):
+    from gdbench import plugins
+    from gdbench.kernels import RULES
+
+    RULES.pop(name)
+    plugins._loaded.clear()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import gdbench\nx = = 3\n", "line 2"),
+        ("import gdbench\n\nraise RuntimeError('planted')\n", "line 3: RuntimeError: planted"),
+        ("import gdbench\n@gdbench.rule(lr=0.1)\ndef adam(p, g, c):\n    return p\n", "registered already"),
+        ("import gdbench\n@gdbench.rule(lr=-1)\ndef r(p, g, c):\n    return p\n", "lr = -1 must be greater than 0"),
+    ],
+)
+def test_a_wrong_plugin_says_where(source, words, tmp_path, capsys):
+    plugin = tmp_path / "wrong.py"
+    plugin.write_text(source)
+    code, _, err = call(capsys, "list", "rules", "--plugin", plugin)
+    assert code == 2 and words in err and "wrong.py" in err and err.count("\n") == 1
+
+
+def test_a_plugin_that_numba_cannot_compile_names_the_line_and_writes_nothing(suite, tmp_path, capsys):
+    plugin = tmp_path / "odd.py"
+    plugin.write_text("import gdbench\n\n@gdbench.rule(lr=0.1)\ndef odd(p, g, c):\n    return p - c.rate * g\n")
+    suite.write_text(SUITE + "[rule.odd]\nlr = 0.1\n")
+    try:
+        code, _, err = call(capsys, "run", suite, "--plugin", plugin, "--quiet", "--out", tmp_path / "out")
+    finally:
+        forget("odd")
+    assert code == 2 and "odd.py" in err and "line 5" in err and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_importing_gdbench_loads_no_heavy_package_and_changes_no_setting():
+    code = """
+import os, sys, threading, warnings, json
+import numba
+before = (dict(os.environ), threading.active_count(), list(warnings.filters), {k: getattr(numba.config, k) for k in dir(numba.config) if k.isupper()})
+import gdbench, gdbench.api, gdbench.cli
+gdbench.run, gdbench.rule
+after = (dict(os.environ), threading.active_count(), list(warnings.filters), {k: getattr(numba.config, k) for k in dir(numba.config) if k.isupper()})
+from numba.core.caching import _CacheImpl
+print(json.dumps([before == after, [m for m in ("pandas", "seaborn", "sklearn", "matplotlib", "torch") if m in sys.modules],
+                  [c.__module__ for c in _CacheImpl._locator_classes if "gdbench" in c.__module__]]))
+"""
+    assert json.loads(python(code)) == [True, [], []]
+
+
+def test_listing_rules_is_quick():
+    command = [sys.executable, "-m", "gdbench", "list", "rules"]
+    bare = [sys.executable, "-c", "import numba, typer"]
+    seconds = {}
+    for name, run in (("list", command), ("bare", bare)):
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            subprocess.run(run, check=True, capture_output=True)
+            times.append(time.perf_counter() - started)
+        seconds[name] = min(times)
+    assert seconds["list"] < 3 * seconds["bare"]  # a ratio, since machines differ
+
+
+def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(suite, tmp_path):
+    import signal
+
+    suite.write_text(SUITE.replace("epochs = 2", "epochs = 3000"))
+    command = [
+        sys.executable,
+        "-m",
+        "gdbench",
+        "run",
+        str(suite),
+        "--out",
+        str(tmp_path / "out"),
+        "--set",
+        "evaluate.points=2",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    database = tmp_path / "out" / "gdbench.db"
+    deadline = time.monotonic() + 120
+    while not database.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command goes on" in err and "Traceback" not in err
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "10 trials" in done.stdout

@@ -1,0 +1,150 @@
+"""Rankings, figures and the page, from frames alone."""
+
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import gdbench
+from gdbench.reports import heat_map, loss_curves, ranking, render, sensitivity, text
+from gdbench.reports.ranking import readable
+from gdbench.reports.style import looks
+
+FIGURES = (loss_curves, sensitivity, heat_map)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    suite = {
+        "title": "Two flowers <b>&",
+        "seeds": 3,
+        "batch_size": [8, 32],
+        "budget": {"epochs": 4},
+        "target": {"val_accuracy": 0.8},
+        "problem": {
+            "iris": {"kind": "mlp", "dataset": "iris", "hidden": [5]},
+            "wine": {"kind": "mlp", "dataset": "wine"},
+        },
+        "rule": {"sgd": {"lr": [0.01, 0.1, 1e4]}, "adam": {"lr": [0.003, 0.03, 0.3], "beta1": [0.5, 0.9]}},
+    }
+    return gdbench.run(suite, store=tmp_path_factory.mktemp("reports") / "r.db")
+
+
+def test_the_ranking_reports_medians_of_the_chosen_settings(run):
+    frame = ranking(run.frames)
+    assert len(frame) == 2 * 2 * 2
+    for row in frame.itertuples():
+        mine = run.trials[
+            (run.trials["role"] == "report") & (run.trials["problem"] == row.problem) & (run.trials["rule"] == row.rule)
+        ]
+        mine = mine[mine["batch_size"] == row.batch_size]
+        assert len(mine) == row.trials == 3 and set(mine["lr"]) == {row.lr}
+        assert row.steps_to_target == mine["steps_to_target"].median()
+        assert row.test == mine["test_accuracy"].median()
+        assert row.val_loss_low <= row.val_loss <= row.val_loss_high
+        assert row.reached == np.isfinite(mine["steps_to_target"]).mean()
+    for _, rows in frame.groupby("problem"):
+        assert rows["rank"].tolist() == [1, 2, 3, 4] and rows["steps_to_target"].is_monotonic_increasing
+        assert rows.groupby("rule")["best_batch"].sum().tolist() == [1, 1]
+
+
+def test_the_ranking_shows_divergence_edges_and_other_hyperparameters(run):
+    frame = ranking(run.frames)
+    sgd = frame[frame["rule"] == "sgd"]
+    assert (sgd["diverged"] > 0).any()
+    rows = readable(frame, run.frames)
+    assert any("beta1" in row["other settings"] for row in rows)
+    edges = frame["at_edge"].tolist()
+    assert [("edge" in row["lr"]) for row in rows] == [bool(e) for e in edges]
+
+
+@pytest.mark.parametrize("module", FIGURES)
+def test_every_figure_draws_labels_and_gives_a_figure(module, run):
+    figure = module.figure(run.frames)
+    assert isinstance(figure, Figure)
+    assert all(ax.get_xlabel() or ax.get_ylabel() or ax.get_title() for ax in figure.axes)
+
+
+def test_sensitivity_marks_divergence(run):
+    figure = sensitivity.figure(run.frames)
+    marked = [c for ax in figure.axes for c in ax.collections if len(c.get_offsets()) and c.get_offsets()[0][0] == 1e4]
+    assert marked
+
+
+def test_the_heat_map_marks_divergence(run):
+    words = {t.get_text() for ax in heat_map.figure(run.frames).axes for t in ax.texts}
+    assert "D" in words
+
+
+@pytest.mark.parametrize("module", FIGURES)
+def test_no_figure_without_data(module, run):
+    empty = SimpleNamespace(about=run.about, environment={}, trials=run.trials.iloc[:0], curves=run.curves.iloc[:0])
+    assert module.figure(empty) is None
+
+
+def test_a_rule_has_the_same_colour_everywhere():
+    assert looks(["adam", "mine"])["palette"]["adam"] == looks(["sgd", "adam"])["palette"]["adam"]
+    many = looks(["sgd", "adam", "nadam", "lion", "zzz", "yyy"])
+    pairs = {(many["palette"][r], many["dashes"][r]) for r in many["palette"]}
+    assert len(pairs) == 6
+
+
+class Page(HTMLParser):
+    """Collects tags, ids, and what would be fetched."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids, self.fetched, self.tags = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href", "data") and value and not value.startswith(("#", "data:")):
+                self.fetched.append(value)
+
+
+def test_the_page_is_one_file_with_unique_ids_and_escaped_text(run, tmp_path):
+    path = run.report(tmp_path / "deep" / "report.html")
+    html = path.read_text(encoding="utf-8")
+    page = Page()
+    page.feed(html)
+    assert page.fetched == [] and "@import" not in html and not re.search(r"url\((?!#)", html)
+    assert len(page.ids) == len(set(page.ids))
+    assert page.tags.count("svg") == 6 and page.tags.count("figure") == 6
+    assert "Two flowers &lt;b&gt;&amp;" in html and "Two flowers <b>" not in html
+    for words in ("wine", run.id, "tuning seeds", run.environment["cpu"], "digest" if False else "code"):
+        assert words in html
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_an_unfinished_run_says_so(run):
+    about = {**run.about, "state": "interrupted"}
+    some = run.trials[run.trials["role"] == "tune"].head(5)
+    part = SimpleNamespace(about=about, environment=run.environment, trials=some, curves=run.curves)
+    assert "This run is interrupted" in render(part)
+
+
+def test_a_run_without_target_or_tuning_is_shown(tmp_path):
+    suite = {
+        "seeds": 2,
+        "tune_seeds": 0,
+        "budget": {"epochs": 2},
+        "problem": {"d": {"kind": "mlp", "dataset": "diabetes"}},
+    }
+    plain = gdbench.run({**suite, "rule": {"adam": {"lr": [0.01, 0.1]}}}, store=tmp_path / "p.db")
+    html = render(plain.frames)
+    assert "test mean squared error" in html and "steps to target" not in html and "flatters it" in html
+
+
+def test_numbers_are_written_for_people():
+    inf, nan = float("inf"), float("nan")
+    assert [text.number(v) for v in (0, 0.1, 0.031623, 123.4, 1234.5, 2.5e-7, inf, nan)] == [
+        "0", "0.1", "0.0316", "123", "1234", "2.50e-7", "∞", "–",
+    ]  # fmt: skip
+    assert text.steps(12345.0) == "12,345" and text.percent(0.9781) == "97.8 %"
+    assert text.metric_title("val_accuracy") == "validation accuracy"

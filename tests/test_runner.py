@@ -1,0 +1,348 @@
+"""Runs: bits that depend on nothing but the trial, resuming, and how trials end."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import gdbench
+from gdbench import suites
+from gdbench.errors import InterruptedRunError
+from gdbench.kernels import RULES
+from gdbench.runner import Watcher, estimate, run_suite, train
+from gdbench.runner.points import evaluation_points, total_steps
+from gdbench.store import Store
+
+
+def digests(run):
+    return dict(zip(run.trials["trial"], run.trials["digest"], strict=True))
+
+
+@pytest.fixture
+def plain(small, tmp_path):
+    """The small suite, run without anything special."""
+    return gdbench.run(small, store=tmp_path / "plain.db", jobs=1)
+
+
+@pytest.mark.parametrize("options", [{"jobs": 2}, {"chunk": 1}, {"chunk": 1000}, {"jobs": 3, "chunk": 7}])
+def test_digests_do_not_depend_on_jobs_or_chunks(options, small, plain, tmp_path):
+    assert digests(gdbench.run(small, store=tmp_path / "other.db", **options)) == digests(plain)
+
+
+def test_a_run_has_every_role_seed_and_setting(small, plain):
+    trials = plain.trials
+    assert trials["role"].value_counts().to_dict() == {"tune": 16, "report": 8, "default": 8}
+    assert set(trials[trials["role"] == "tune"]["seed"]) == {10000, 10001}
+    assert set(trials[trials["role"] != "tune"]["seed"]) == {0, 1}
+    assert plain.state == "complete" and len(trials) == 32
+    assert trials["digest"].str.fullmatch("[0-9a-f]{64}").all() and trials["code"].nunique() == 1
+
+
+def test_the_chosen_settings_are_reported(plain):
+    trials = plain.trials
+    for (rule, batch), tuned in trials[trials["role"] == "tune"].groupby(["rule", "batch_size"]):
+        medians = tuned.groupby("lr").agg(steps=("steps_to_target", "median"), loss=("val_loss", "median"))
+        best = medians.reset_index().sort_values(["steps", "loss", "lr"])["lr"].iloc[0]
+        reported = trials[(trials["role"] == "report") & (trials["rule"] == rule) & (trials["batch_size"] == batch)]
+        assert set(reported["lr"]) == {best}
+        default = trials[(trials["role"] == "default") & (trials["rule"] == rule) & (trials["batch_size"] == batch)]
+        assert set(default["lr"]) == {RULES[rule].defaults["lr"]}
+
+
+def test_the_digest_is_the_hash_of_the_curves_columns(plain):
+    import hashlib
+
+    names = ["step", "epoch", "train_loss", "val_loss", "test_loss", "train_accuracy", "val_accuracy", "test_accuracy"]
+    for trial, curve in plain.curves.groupby("trial"):
+        assert list(plain.curves.columns) == ["trial", *names, "grad_norm", "lr"]
+        columns = curve[[*names, "grad_norm", "lr"]].to_numpy(np.float64).T
+        columns[np.isnan(columns)] = np.nan
+        expected = hashlib.sha256(np.ascontiguousarray(columns).astype("<f8").tobytes()).hexdigest()
+        assert plain.trials.set_index("trial").loc[trial, "digest"] == expected
+
+
+def test_curves_end_where_trials_end(plain):
+    last = plain.curves.groupby("trial").tail(1).set_index("trial")
+    trials = plain.trials.set_index("trial")
+    for name in ("train_loss", "val_accuracy", "test_loss"):
+        np.testing.assert_array_equal(last[name], trials.loc[last.index, name])
+    np.testing.assert_array_equal(last["step"], trials.loc[last.index, "steps"])
+    np.testing.assert_allclose(last["epoch"], 3.0)
+    first = plain.curves[plain.curves["step"] == 0]
+    assert first["lr"].isna().all() and len(first) == len(trials)
+
+
+def test_steps_to_target_is_the_first_evaluated_step_past_it(plain):
+    for trial, curve in plain.curves.groupby("trial"):
+        past = curve[curve["val_accuracy"] >= 0.8]["step"]
+        row = plain.trials.set_index("trial").loc[trial]
+        assert row["steps_to_target"] == (past.min() if len(past) else math.inf)
+        assert row["status"] == ("reached" if len(past) else "exhausted")
+    targets = plain.targets.set_index("trial")
+    np.testing.assert_array_equal(
+        targets["step"], plain.trials.set_index("trial").loc[targets.index, "steps_to_target"]
+    )
+
+
+class StopAfter(Watcher):
+    """Presses Ctrl-C after so many trials."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def finished(self, record):
+        self.count -= 1
+        if self.count == 0:
+            raise KeyboardInterrupt
+
+
+class Count(Watcher):
+    """Counts the trials that are trained."""
+
+    def __init__(self):
+        self.trained = []
+
+    def finished(self, record):
+        self.trained.append(record.trial)
+
+
+@pytest.mark.parametrize("after", [1, 9, 20])
+def test_an_interrupted_run_goes_on_and_gives_the_same(after, small, plain, tmp_path):
+    store = tmp_path / "stopped.db"
+    with pytest.raises(InterruptedRunError):
+        gdbench.run(small, store=store, watcher=StopAfter(after))
+    stopped = gdbench.load(store)
+    assert stopped.state == "interrupted"
+    before = set(stopped.trials["trial"])
+    assert len(before) >= after
+    count = Count()
+    again = gdbench.run(small, store=store, watcher=count)
+    assert again.id == stopped.id and again.state == "complete"
+    assert not before & set(count.trained) and len(before) + len(count.trained) == 32
+    assert digests(again) == digests(plain)
+
+
+def test_fresh_starts_over_and_complete_runs_are_not_reused(small, tmp_path):
+    store = tmp_path / "s.db"
+    with pytest.raises(InterruptedRunError):
+        gdbench.run(small, store=store, watcher=StopAfter(3))
+    first = gdbench.load(store).id
+    fresh = gdbench.run(small, store=store, fresh=True)
+    assert fresh.id != first
+    count = Count()
+    assert gdbench.run(small, store=store, watcher=count).id not in (first, fresh.id)
+    assert len(count.trained) == 32
+
+
+def test_another_suite_or_a_living_run_is_not_gone_on_with(small, tmp_path):
+    store = tmp_path / "s.db"
+    with pytest.raises(InterruptedRunError):
+        gdbench.run(small, store=store, watcher=StopAfter(3))
+    first = gdbench.load(store).id
+    assert gdbench.run({**small, "seeds": 1}, store=store).id != first
+    alive = Store(store)
+    identity = next(r.identity for r in alive.runs() if r.run == first)
+    assert alive.resume(identity) is not None  # now this process runs it
+    assert alive.resume(identity) is None
+    assert gdbench.run(small, store=store).id != first
+
+
+SCRIPT = "import sys; from gdbench.cli import main; main(sys.argv[1:])"
+
+
+def test_a_killed_run_goes_on_where_it_was(small, plain, tmp_path):
+    path, store = tmp_path / "small.toml", tmp_path / "killed.db"
+    path.write_text(toml({**small, "budget": {"epochs": 400}, "evaluate": {"points": 2}}))
+    command = [sys.executable, "-c", SCRIPT, "run", str(path), "--store", str(store), "--out", str(tmp_path), "--quiet"]
+    process = subprocess.Popen([*command, "--chunk", "5"], cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    while len(_stored(store)) < 3:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = _stored(store)
+    killed = gdbench.load(store)
+    assert killed.state == "running" and 3 <= len(before) < 32
+    seconds = dict(zip(killed.trials["trial"], killed.trials["seconds"], strict=True))
+    subprocess.run(command, cwd=tmp_path, check=True)
+    ended = gdbench.load(store)
+    assert ended.id == killed.id and ended.state == "complete"
+    after = dict(zip(ended.trials["trial"], ended.trials["seconds"], strict=True))
+    assert {t: after[t] for t in before} == seconds  # not trained again
+    whole = gdbench.run(str(path), store=tmp_path / "whole.db")
+    assert digests(ended) == digests(whole)
+
+
+def _stored(path):
+    if not path.exists():
+        return {}
+    try:
+        store = Store(path)
+        runs = store.runs()
+    except Exception:  # the other process is making the tables just now
+        return {}
+    return store.done(runs[0].run) if runs else {}
+
+
+def toml(table):
+    """The few kinds of values that the small suite has, as TOML."""
+    lines = [f"{k} = {_value(v)}" for k, v in table.items() if k not in ("problem", "rule")]
+    for kind in ("problem", "rule"):
+        for name, entries in table[kind].items():
+            lines += [f"[{kind}.{name}]", *(f"{k} = {_value(v)}" for k, v in entries.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {_value(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value)
+
+
+def test_avx2_code_gives_the_same_bits(small, plain, tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(toml({**small, "dtype": ["float32"]}))
+    features = "+avx2,+fma,+avx,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+popcnt,+bmi,+bmi2"
+    haswell = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}
+    command = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        "run",
+        str(path),
+        "--store",
+        str(tmp_path / "h.db"),
+        "--out",
+        str(tmp_path),
+        "--quiet",
+    ]
+    subprocess.run(command, cwd=tmp_path, check=True, env={**os.environ, **haswell})
+    other = gdbench.load(tmp_path / "h.db")
+    assert other.environment["compiled_for"] == "haswell"
+    assert digests(other) == digests(plain)
+
+
+PLAIN_PYTHON = """
+import json, numpy as np
+from gdbench import suites
+from gdbench.runner import train
+suite = suites.load(json.loads({suite!r}))
+print(json.dumps([np.nan_to_num(train(t).curve, nan=-1.0).tolist() for t in suite.first_trials()]))
+"""
+
+
+def test_without_the_compiler_the_numbers_agree_to_rounding(tmp_path):
+    suite = {
+        "seeds": 1,
+        "tune_seeds": 0,
+        "batch_size": 9,
+        "budget": {"steps": 4},
+        "evaluate": {"points": 2},
+        "dtype": ["float32", "float64"],
+        "problem": {
+            "iris": {"kind": "mlp", "dataset": "iris", "subset": 30, "hidden": [3], "activation": ["relu", "tanh"]}
+        },
+        "rule": {name: {"lr": 0.01} for name in ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")},
+    }
+    code = PLAIN_PYTHON.format(suite=json.dumps(suite))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+    )
+    for trial, interpreted in zip(suites.load(suite).first_trials(), json.loads(done.stdout), strict=True):
+        compiled = np.nan_to_num(train(trial).curve, nan=-1.0)
+        tolerance = 2e-5 if trial.definition["dtype"] == "float32" else 1e-12
+        np.testing.assert_allclose(interpreted, compiled, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "total", "per_epoch", "points"),
+    [
+        ({"points": 2}, 100, 10, [0, 100]),
+        ({"every": 40}, 100, 10, [0, 40, 80, 100]),
+        ({"points": 3}, 100, 50, [0, 1, 10, 50, 100]),
+        ({"points": 5}, 16, 100, [0, 1, 2, 4, 8, 16]),
+        ({"points": 2}, 1, 1, [0, 1]),
+    ],
+)
+def test_evaluation_points(evaluate, total, per_epoch, points):
+    assert evaluation_points(evaluate, total, per_epoch) == points
+
+
+def test_at_most_a_thousand_epoch_ends_are_evaluated():
+    points = evaluation_points({"points": 3}, 2500 * 4, 4)
+    assert len(points) <= 1000 + 4 and points[-1] == 10000
+    assert all(p % 12 == 0 for p in points if p not in (0, 1, 100, 10000))
+
+
+def test_budgets_count_steps():
+    assert total_steps({"epochs": 3}, 7) == 21
+    assert total_steps({"steps": 5}, 7) == total_steps({"gradient_evaluations": 5}, 7) == 5
+
+
+def test_divergence_ends_a_trial_and_is_counted(small, tmp_path):
+    suite = {**small, "problem": {"d": {"kind": "mlp", "dataset": "diabetes"}}, "target": {"val_loss": 1.0}}
+    run = gdbench.run({**suite, "tune_seeds": 0, "rule": {"sgd": {"lr": [1e-9, 10.0]}}}, store=tmp_path / "d.db")
+    wild = run.trials[run.trials["lr"] == 10.0]
+    assert set(wild["status"]) == {"diverged"} and (wild["steps"] < 3 * 10**3).all()
+    assert np.isinf(wild["steps_to_target"]).all()
+    assert set(run.trials[run.trials["lr"] == 1e-9]["status"]) == {"exhausted"}
+
+
+def test_stop_at_target_ends_a_trial_there(small, tmp_path):
+    run = gdbench.run({**small, "stop_at_target": True, "target": {"val_accuracy": 0.4}}, store=tmp_path / "s.db")
+    reached = run.trials[run.trials["status"] == "reached"]
+    assert len(reached) and (reached["steps"] == reached["steps_to_target"]).all()
+
+
+def test_a_ladder_of_targets_gives_a_step_for_each_level(small, tmp_path):
+    run = gdbench.run({**small, "target": {"val_accuracy": [0.8, 0.5]}}, store=tmp_path / "l.db")
+    wide = run.targets.pivot(index="trial", columns="level", values="step")
+    assert list(wide.columns) == [0.5, 0.8] and (wide[0.5] <= wide[0.8]).all()
+    np.testing.assert_array_equal(wide[0.8], run.trials.set_index("trial").loc[wide.index, "steps_to_target"])
+
+
+def test_a_failed_trial_leaves_the_others(small, tmp_path, monkeypatch):
+    from gdbench.runner import run as module
+
+    def sometimes(trial, chunk, cancelled):
+        if trial.index == 5:
+            raise ZeroDivisionError("planted")
+        return train(trial, chunk, cancelled)
+
+    suite, store = suites.load(small), Store(tmp_path / "f.db")
+    monkeypatch.setattr(module, "train", lambda trial, *rest: sometimes(trial, *rest) if rest else train(trial))
+    run_suite(suite, store)
+    trials = gdbench.load(tmp_path / "f.db").trials
+    failed = trials[trials["status"] == "failed"]
+    assert failed["trial"].tolist() == [5] and failed["error"].iloc[0] == "ZeroDivisionError: planted"
+    assert len(trials) == 32
+
+
+def test_the_estimate_counts_trials_and_steps(small):
+    guess = estimate(suites.load(small), jobs=1)
+    assert guess.trials == 32
+    assert guess.steps == 16 * (3 * 14 + 3 * 4)  # 106 samples: 14 and 4 steps an epoch
+    assert guess.seconds > 0
+
+
+def test_full_batches_use_all_samples(small, tmp_path):
+    run = gdbench.run({**small, "batch_size": "full", "budget": {"steps": 5}}, store=tmp_path / "f.db")
+    assert set(run.trials["batch_size"]) == {106} and (run.trials["epochs"] == 5).all()
+
+
+def test_float64_is_an_axis(small, tmp_path):
+    run = gdbench.run({**small, "dtype": ["float32", "float64"], "tune_seeds": 0}, store=tmp_path / "f.db")
+    single, double = (run.trials[run.trials["dtype"] == d].reset_index() for d in ("float32", "float64"))
+    np.testing.assert_allclose(single["train_loss"], double["train_loss"], rtol=1e-3)
+    assert not set(single["digest"]) & set(double["digest"])

@@ -1,0 +1,127 @@
+"""The store: what is no store of ours is left alone, names find runs, nothing is half-written."""
+
+import hashlib
+import sqlite3
+
+import pandas as pd
+import pytest
+
+import gdbench
+from gdbench.errors import StoreError, UsageError
+from gdbench.store import Store
+from gdbench.store.schema import VERSION
+
+
+def content(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def foreign(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE albums (id INTEGER)")
+    connection.close()
+
+
+def newer(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE gdbench_schema (version INTEGER PRIMARY KEY)")
+        connection.execute("INSERT INTO gdbench_schema VALUES (?)", (VERSION + 1,))
+    connection.close()
+
+
+def text(path):
+    path.write_text("this is a diary, not a database, and longer than sixteen bytes")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (foreign, "another program's tables (albums)"),
+        (newer, f"schema version {VERSION + 1}"),
+        (text, "not an SQLite database"),
+    ],
+)
+def test_a_database_that_is_not_ours_is_refused_and_untouched(make, words, small, tmp_path):
+    path = tmp_path / "x.db"
+    make(path)
+    before = content(path)
+    for attempt in (lambda: gdbench.run(small, store=path), lambda: gdbench.load(path)):
+        with pytest.raises(StoreError) as caught:
+            attempt()
+        assert words in str(caught.value) and "x.db" in str(caught.value)
+    assert content(path) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.db"]
+
+
+def test_a_folder_or_a_strange_url_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="is a folder"):
+        Store(tmp_path)
+    with pytest.raises(UsageError, match="no database URL"):
+        Store("-://x")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store("nosuchdatabase://host/name")
+
+
+def test_reading_makes_no_file(tmp_path):
+    with pytest.raises(UsageError, match="there are no runs"):
+        gdbench.load(tmp_path / "none.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def two(small, tmp_path):
+    path = tmp_path / "two.db"
+    return path, gdbench.run(small, store=path).id, gdbench.run(small, store=path).id
+
+
+def test_names_find_runs(two):
+    path, first, second = two
+    store = Store(path)
+    assert store.find("latest").run == second and store.find("latest~1").run == first
+    assert store.find(first).run == store.find(first[:6]).run == first
+    for name, words in (("latest~2", "latest~1 is the oldest"), ("zzzz", "list runs"), ("", "list runs")):
+        with pytest.raises(UsageError, match=words):
+            store.find(name)
+
+
+def test_removing_a_run_leaves_the_other(two):
+    path, first, second = two
+    store = Store(path)
+    store.remove(first)
+    assert [r.run for r in store.runs()] == [second]
+    for table in ("trials", "curves", "timings"):
+        assert not store.rows(table, first)
+    assert len(store.rows("trials", second)) == 32
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_a_url_and_a_path_name_the_same_store(two):
+    path, _, second = two
+    assert gdbench.load(f"sqlite:///{path}").id == second
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+def test_exports_come_back_as_they_were(form, two, tmp_path):
+    from gdbench.export import export
+
+    run = gdbench.load(two[0])
+    path = export(run.frames, tmp_path / "out" / ("run.json" if form == "json" else "folder"), form)
+    back = gdbench.Run.from_file(path)
+    assert back.id == run.id and back.environment == run.environment
+    for name in ("trials", "curves", "targets"):
+        mine, theirs = getattr(run, name), getattr(back, name)
+        pd.testing.assert_frame_equal(mine, theirs, check_dtype=False, check_exact=True)
+
+
+def test_what_is_no_export_is_refused(tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(UsageError, match="not a run exported"):
+        gdbench.Run.from_file(tmp_path / "a.json")
+    (tmp_path / "b.json").write_text('{"gdbench_export": 99}')
+    with pytest.raises(UsageError, match="export version 99"):
+        gdbench.Run.from_file(tmp_path / "b.json")
+    (tmp_path / "c.json").write_text('{"gdbench_export": 1, "about": {}, "environment": {}}')
+    with pytest.raises(UsageError, match="incomplete export"):
+        gdbench.Run.from_file(tmp_path / "c.json")
