@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gdbench.api import Run, load, problem, run
     from gdbench.errors import GdbenchError
-    from gdbench.kernels.rule import rule
+    from gdbench.kernels.contract import rule
 
 __version__ = "0.1.0"
 __all__ = ["GdbenchError", "Run", "load", "problem", "rule", "run"]
@@ -24,7 +24,7 @@ _HOMES = {
     "Run": "gdbench.api",
     "load": "gdbench.api",
     "problem": "gdbench.api",
-    "rule": "gdbench.kernels.rule",
+    "rule": "gdbench.kernels.contract",
     "run": "gdbench.api",
 }
 

@@ -10,11 +10,11 @@ import numba
 import numpy as np
 from numba.core import types
 
+from gdbench.kernels.contract import update_type
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.losses import loss_gradient, loss_values
 from gdbench.kernels.network import BLOCK, Network, Workspace, add_penalty, backward, forward, gather, workspace
 from gdbench.kernels.random import Stream, permute
-from gdbench.kernels.rule import update_type
 from gdbench.kernels.sums import norm, ordered_sum
 
 _SHUFFLE = int(Stream.SHUFFLE)

@@ -9,7 +9,7 @@ import jinja2
 import pandas as pd
 
 from gdbench.reports import heat_map, loss_curves, sensitivity, text
-from gdbench.reports.ranking import ranking, readable
+from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import Results, only_problem, target
 from gdbench.reports.style import svg
 

@@ -1,6 +1,6 @@
 """Which sweeps: suites as TOML files, the schema that checks them, and the trials they stand for."""
 
-from gdbench.suites.load import find, load, shipped
+from gdbench.suites.reading import find, load, shipped
 from gdbench.suites.suite import Suite
 from gdbench.suites.trials import Setting, Trial
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from gdbench.data.split import SCALES
+from gdbench.data.splitting import SCALES
 from gdbench.errors import nearest
 from gdbench.kernels import schedules
 from gdbench.kernels.activations import ACTIVATIONS

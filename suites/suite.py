@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from gdbench import data
 from gdbench.data.problems import build
 from gdbench.errors import UsageError
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.contract import find as find_rule
 from gdbench.kernels.hyperparameters import check
-from gdbench.kernels.rule import Rule
-from gdbench.kernels.rule import find as find_rule
 from gdbench.suites.grid import expand
 from gdbench.suites.schema import MLPModel, SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial

@@ -163,7 +163,7 @@ def test_the_second_call_compiles_nothing():
 @pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_float32_updates_hold_no_double_and_no_fused_operation(name):
-    from gdbench.kernels.rule import _compile_update
+    from gdbench.kernels.contract import _compile_update
 
     rule = RULES[name]
     fresh = type(rule)(name, rule.scalar, rule.slots, rule.defaults, None, rule.derived, rule.derive)

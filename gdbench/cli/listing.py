@@ -12,8 +12,8 @@ from gdbench.cli.output import print_facts, print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
 from gdbench.kernels import RULES
+from gdbench.kernels.contract import Rule
 from gdbench.kernels.hyperparameters import KNOWN, OTHER
-from gdbench.kernels.rule import Rule
 
 
 def list_(
@@ -209,7 +209,7 @@ def _show_suite(name: str, as_json: bool) -> None:
 def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:
     from gdbench.cli.results import summary
     from gdbench.reports import ranking
-    from gdbench.reports.ranking import readable
+    from gdbench.reports.ranking_table import readable
 
     try:
         run = open_run(name, store, out)

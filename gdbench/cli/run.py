@@ -108,7 +108,7 @@ def _unusable(document: dict[str, Any]) -> bool:
 
 def _print_result(done: "Run", page: Path) -> None:
     from gdbench.reports import ranking
-    from gdbench.reports.ranking import readable
+    from gdbench.reports.ranking_table import readable
 
     frame = ranking(done.frames)
     if len(frame):

@@ -1,9 +1,9 @@
 """Data sets: shipped ones, files and synthetic ones, as checked arrays."""
 
 from gdbench.data.dataset import Dataset
-from gdbench.data.load import load, resolve
+from gdbench.data.loading import load, resolve
 from gdbench.data.shipped import SHIPPED
-from gdbench.data.split import split
+from gdbench.data.splitting import split
 from gdbench.data.synthetic import SYNTHETIC
 
 __all__ = ["SHIPPED", "SYNTHETIC", "Dataset", "load", "resolve", "split"]

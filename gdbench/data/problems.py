@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.dataset import Dataset
-from gdbench.data.load import load
-from gdbench.data.split import Split, split
+from gdbench.data.loading import load
+from gdbench.data.splitting import Split, split
 from gdbench.kernels import MLP, Samples
 
 

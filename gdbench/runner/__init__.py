@@ -1,6 +1,6 @@
 """From a suite to stored trials."""
 
-from gdbench.runner.estimate import Estimate, estimate
+from gdbench.runner.calibration import Estimate, estimate
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.run import Watcher, run_suite
 from gdbench.runner.trial import CHUNK, train

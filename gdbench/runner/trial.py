@@ -8,7 +8,7 @@ import numpy as np
 
 from gdbench.data.problems import build
 from gdbench.kernels import schedules
-from gdbench.kernels.rule import find
+from gdbench.kernels.contract import find
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial

@@ -5,8 +5,8 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 
 import math
 
+from gdbench.kernels.contract import rule
 from gdbench.kernels.elementary import power
-from gdbench.kernels.rule import rule
 
 
 @rule(slots=("m", "v"), lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, bias_correction=True)

@@ -18,6 +18,7 @@ function, and is named where it is declared:
 """
 
 import inspect
+import itertools
 import keyword
 from collections import namedtuple
 from collections.abc import Callable, Mapping
@@ -126,7 +127,7 @@ class Rule:
         try:
             self.table_kernel(first, lrs, others, out)
         except NumbaError as error:
-            raise _explained(self.name, error) from None
+            raise _explained(self, error) from None
         return out.astype(dtype)
 
     def update(self, dtype: str) -> Any:
@@ -138,7 +139,7 @@ class Rule:
             try:
                 self._updates[dtype] = _compile_update(self, dtype)
             except NumbaError as error:
-                raise _explained(self.name, error) from None
+                raise _explained(self, error) from None
         return self._updates[dtype]
 
 
@@ -238,14 +239,22 @@ def find(name: object) -> Rule:
     raise UsageError(f"unknown rule {name!r}{nearest(name, RULES)}")
 
 
-def _explained(name: str, error: NumbaError) -> UsageError:
-    """Numba's complaint about a rule in one sentence, with the line of the rule's file."""
+def _explained(rule: Rule, error: NumbaError) -> UsageError:
+    """Numba's complaint about a rule in one sentence, with the line of the rule's file.
+
+    Numba nests its messages: the innermost failure, the last in the text, is about the user's own line.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    places = [line.removeprefix("File ").rstrip(":") for line in lines if line.startswith('File "') and ".py" in line]
-    place = next((p for p in places if "numba" not in p and "kernels/rule.py" not in p), "its own source")
-    skip = ("Failed in", "During", "File", "-", ">>>", "^", "There are", "Overload", "No implementation")
-    reason = next((line for line in lines if not line.startswith(skip)), lines[0])
-    return UsageError(f"rule {name!r} cannot be compiled by Numba, at {place}: {reason}")
+    inner = max((i for i, line in enumerate(lines) if "Failed in nopython mode" in line), default=-1) + 1
+    reason = " ".join(
+        itertools.takewhile(lambda line: not line.startswith(("There ", "File ", "During")), lines[inner:])
+    )
+    places = [line for line in lines if line.startswith('File "') and "contract.py" not in line]
+    code = rule.scalar.__code__
+    place = (
+        places[0].removeprefix("File ").rstrip(":") if places else f'"{code.co_filename}", line {code.co_firstlineno}'
+    )
+    return UsageError(f"rule {rule.name!r} cannot be compiled by Numba, at {place}: {reason}")
 
 
 def _check_names(name: str, names: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from gdbench.data.problems import build
 from gdbench.environment import usable_cores
 from gdbench.kernels import schedules
-from gdbench.kernels.rule import find
+from gdbench.kernels.contract import find
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.suites import Setting, Suite
 
