@@ -15,6 +15,7 @@ import numpy as np
 from gdbench.errors import UsageError
 from gdbench.kernels import training
 from gdbench.kernels.activations import ACTIVATIONS
+from gdbench.kernels.curvature import hessian
 from gdbench.kernels.initial import initial_weights
 from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import Network, Workspace, parameter_count, workspace
@@ -108,6 +109,13 @@ class MLP:
         work = self.workspace()
         training.gradient(self._parameters(theta), self.network, self.samples, self._rows(rows), work)
         return work.gradient
+
+    def hessian(self, theta: np.ndarray) -> np.ndarray:
+        """The second derivatives of `loss` over all training rows: size x size, float64."""
+        targets = self.samples.targets
+        if not len(targets):
+            targets = np.eye(int(self.sizes[-1]))[self.samples.labels]
+        return hessian(self._parameters(theta), self.network, self.samples.x, targets)
 
     def workspace(self) -> Workspace:
         """What one trial, or one call, writes to."""

@@ -10,37 +10,6 @@ from gdbench.reports import text
 from gdbench.reports.results import Results, reported, score_name, target
 from gdbench.stats import GROUP, bootstrap_median, choose
 
-NO_HYPERPARAMETER = {
-    *(
-        "run",
-        "trial",
-        "key",
-        "code",
-        "problem",
-        "rule",
-        "schedule",
-        "clip_norm",
-        "clip_value",
-        "batch_size",
-        "seed",
-        "role",
-    ),
-    *(
-        "dtype",
-        "backend",
-        "status",
-        "steps",
-        "epochs",
-        "seconds",
-        "steps_to_target",
-        "digest",
-        "setting",
-        "error",
-        "value",
-    ),
-    *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
-}
-
 
 def ranking(results: Results) -> pd.DataFrame:
     """One row for each problem, rule and batch size, the best first within a problem.
@@ -64,7 +33,7 @@ def ranking(results: Results) -> pd.DataFrame:
         row = {
             **group,
             "lr": choice.lr,
-            "other": _other(mine, trials),
+            "other": _other(mine, results),
             "trials": len(mine),
             "reached": float(np.isfinite(mine["steps_to_target"]).mean()) if wanted and len(mine) else np.nan,
             **_median("steps_to_target", mine["steps_to_target"] if wanted else []),
@@ -133,13 +102,19 @@ def _median(name: str, values: object) -> dict[str, float]:
     return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-def _other(mine: pd.DataFrame, trials: pd.DataFrame) -> str:
+def _other(mine: pd.DataFrame, results: Results) -> str:
     """The chosen values of what the run varied besides lr."""
     if mine.empty:
         return ""
+    trials = results.trials
     rule = trials[(trials["rule"] == mine["rule"].iloc[0]) & (trials["role"] != "default")]
-    names = [n for n in trials.columns if n not in NO_HYPERPARAMETER and n != "lr"]
-    names += ["schedule", "dtype", "clip_norm", "clip_value"]
+    names = [
+        *(n for n in results.about["hyperparameters"] if n != "lr"),
+        "schedule",
+        "dtype",
+        "clip_norm",
+        "clip_value",
+    ]
     varied = [n for n in names if rule[n].nunique(dropna=True) > 1]
     return ", ".join(f"{n} {text.number(v) if isinstance(v := mine[n].iloc[0], float) else v}" for n in varied)
 

@@ -125,6 +125,9 @@ def _target(value: Any) -> Any:
     ((metric, levels),) = value.items()
     _one_of(METRICS)(metric)
     levels = expand(levels)
+    outside = [v for v in levels if metric.endswith("accuracy") and type(v) in (int, float) and not 0 < v <= 1]
+    if outside:
+        raise ValueError(f"has an accuracy of {outside[0]}; an accuracy is a share, above 0 and at most 1")
     return {
         metric: sorted(levels, reverse=not metric.endswith("accuracy"))
         if all(type(v) in (int, float) for v in levels)

@@ -235,7 +235,8 @@ from numba.core.caching import CompileResultCacheImpl
 
 def settings():
     config = {name: repr(getattr(numba.config, name)) for name in dir(numba.config) if name.isupper()}
-    return dict(os.environ), threading.active_count(), list(warnings.filters), config, list(CompileResultCacheImpl._locator_classes)
+    locators = list(CompileResultCacheImpl._locator_classes)
+    return dict(os.environ), threading.active_count(), list(warnings.filters), config, locators
 
 before = settings()
 import gdbench, gdbench.api, gdbench.cli

@@ -9,25 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbench.kernels import elementary
-from gdbench.kernels.jit import kernel
+from gdbench.kernels.jit import DISABLED, kernel
 
 FUNCTIONS = {"exp": (elementary.exp, mpmath.exp, 1.0), "log": (elementary.log, mpmath.log, 1.0)}
 FUNCTIONS["tanh"] = (elementary.tanh, mpmath.tanh, 2.0)
 
 
-@kernel(variant="exp")
+@kernel(source=None)
 def _exp(x, out):
     for i in range(x.size):
         out[i] = elementary.exp(x[i])
 
 
-@kernel(variant="log")
+@kernel(source=None)
 def _log(x, out):
     for i in range(x.size):
         out[i] = elementary.log(x[i])
 
 
-@kernel(variant="tanh")
+@kernel(source=None)
 def _tanh(x, out):
     for i in range(x.size):
         out[i] = elementary.tanh(x[i])
@@ -36,7 +36,7 @@ def _tanh(x, out):
 COMPILED = {"exp": _exp, "log": _log, "tanh": _tanh}
 
 
-@kernel(variant="power")
+@kernel(source=None)
 def _power(x, n):
     return elementary.power(x, n)
 
@@ -104,9 +104,9 @@ def test_power_keeps_its_relative_bound(x, n):
     assert error <= max(n, 1) * 2.0**-53
 
 
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_float32_loops_hold_no_double():
     apply("exp", [0.5], "float32"), apply("log", [0.5], "float32"), apply("tanh", [0.5], "float32")
     for name, function in COMPILED.items():
-        text = {signature[0].dtype.name: ir for signature, ir in function.inspect_llvm().items()}
-        if text.get("float32"):  # a function loaded from the cache keeps no IR
-            assert " double " not in text["float32"], name
+        single = [text for signature, text in function.inspect_llvm().items() if signature[0].dtype.name == "float32"]
+        assert single and " double " not in single[0], name

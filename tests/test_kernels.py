@@ -16,17 +16,17 @@ from gdbench.kernels.products import add_product
 from gdbench.kernels.sums import norm, ordered_sum
 
 
-@kernel(variant="product")
+@kernel(source=None)
 def _product(a, b, c):
     add_product(a, b, c)
 
 
-@kernel(variant="sum")
+@kernel(source=None)
 def _sum(x):
     return ordered_sum(x, x.size)
 
 
-@kernel(variant="norm")
+@kernel(source=None)
 def _norm(x):
     return norm(x)
 
@@ -102,6 +102,19 @@ def test_loss_and_gradient_agree_with_the_reference_and_with_differences(activat
         h[i] = 1e-6
         difference = (problem.loss(theta + h, rows) - problem.loss(theta - h, rows)) / 2e-6
         assert abs(difference - got[i]) <= 1e-7 * max(1.0, np.abs(got).max())
+
+
+@pytest.mark.parametrize(("activation", "loss", "hidden", "l2"), CASES)
+def test_hessians_are_the_derivatives_of_gradients(activation, loss, hidden, l2):
+    problem = make(n=12, hidden=hidden, activation=activation, loss=loss, l2=l2)
+    theta = problem.initial(1) + 0.05
+    got = problem.hessian(theta)
+    assert np.abs(got - got.T).max() <= 1e-12 * np.abs(got).max()
+    for i in range(0, problem.size, 7):
+        h = np.zeros(problem.size)
+        h[i] = 1e-5
+        difference = (problem.gradient(theta + h) - problem.gradient(theta - h)) / 2e-5
+        np.testing.assert_allclose(got[i], difference, atol=2e-7 * max(1.0, np.abs(got).max()))
 
 
 def test_float32_gradients_follow_float64():

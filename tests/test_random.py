@@ -11,12 +11,12 @@ from gdbench.kernels.jit import kernel
 from gdbench.kernels.random import Stream
 
 
-@kernel(variant="philox")
+@kernel(source=None)
 def _philox(seed, stream, step, index):
     return random.philox(seed, stream, step, index)
 
 
-@kernel(variant="quantile")
+@kernel(source=None)
 def _quantile(u):
     return random.normal_quantile(u)
 

@@ -180,6 +180,7 @@ BAD = {
         GOOD.replace("hidden = [4]", "test_fraction = 0.9\nvalidation_fraction = 0.999"),
         ["problem.iris", "to train on"],
     ),
+    "accuracy in percent": (GOOD.replace("0.9}", "90}"), ["target", "accuracy of 90", "at most 1"]),
     "unknown schedule": ('schedule = "constnt"\n' + GOOD, ["schedule", "did you mean 'constant'"]),
     "unknown dtype": ('dtype = "float16"\n' + GOOD, ["dtype = 'float16'", "did you mean 'float64'"]),
     "dataset of a wrong type": (

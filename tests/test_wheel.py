@@ -47,7 +47,9 @@ def test_the_main_job_runs_away_from_the_checkout(wheel, tmp_path):
     where = subprocess.run([python, "-c", code], cwd=away, check=True, capture_output=True, text=True).stdout
     assert where.count(str(site)) == 2
     small = ["--set", "budget.epochs=1", "--set", "seeds=1", "--set", "batch_size=256", "--json"]
-    done = subprocess.run([python, "-m", "gdbench", "run", *small], cwd=away, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [python, "-m", "gdbench", "run", *small], cwd=away, check=True, capture_output=True, text=True
+    )
     (document,) = json.loads(done.stdout)
     assert document["state"] == "complete" and sum(document["trials"].values()) == 6 * 7 + 12
     assert (away / document["report"]).is_file()

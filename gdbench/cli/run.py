@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import (
+    BackendOption,
+    ChunkOption,
+    JobsOption,
     JsonOption,
     OutOption,
     PluginOption,
+    SeedsOption,
+    SetOption,
     StoreOption,
-    at_least_one,
     load_plugins,
     store_location,
 )
@@ -28,39 +32,18 @@ if TYPE_CHECKING:
 def run(
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[SUITE]...", help="Names of shipped suites, or paths of TOML files.", show_default="quick"
-        ),
+        typer.Argument(metavar="[SUITE]...", help="Shipped suites, or paths of TOML files.", show_default="quick"),
     ] = None,
     store: StoreOption = None,
     out: OutOption = RESULTS,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", metavar="N", help="Threads; all cores by default.", callback=at_least_one)
-    ] = None,
-    backend: Annotated[str, typer.Option("--backend", metavar="NAME", help="auto, cpu or cuda.")] = "auto",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Override a key of the suite, such as budget.epochs=5; may be repeated."
-        ),
-    ] = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option("--seeds", metavar="N", help="Reporting seeds instead of the suite's own.", callback=at_least_one),
-    ] = None,
-    chunk: Annotated[
-        int | None,
-        typer.Option(
-            "--chunk", metavar="N", help="Steps a call, 1000 by default; changes no result.", callback=at_least_one
-        ),
-    ] = None,
+    jobs: JobsOption = None,
+    backend: BackendOption = "auto",
+    overrides: SetOption = None,
+    seeds: SeedsOption = None,
+    chunk: ChunkOption = None,
     plugin: PluginOption = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over instead of going on with an unfinished run.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count the trials and estimate the time; store nothing.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not go on with an unfinished run.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count trials, estimate the time; store nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -120,7 +103,12 @@ def _print_result(done: "Run", page: Path) -> None:
     failed = done.trials[done.trials["status"] == "failed"]
     if len(failed):
         say(f"{len(failed)} trials failed; the first: {failed['error'].iloc[0]}")
-    say(f"run {done.id}: {len(done.trials)} trials in {done.environment.get('wall_seconds', 0.0):.1f} s")
+    seconds = {name: done.environment[name] for name in ("wall_seconds", "compile_seconds")}
+    say(
+        "run {}: {} trials in {wall_seconds:.1f} s, after {compile_seconds:.1f} s of compiling".format(
+            done.id, len(done.trials), **seconds
+        )
+    )
     say(f"report: {page}")
 
 

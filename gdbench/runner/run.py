@@ -12,7 +12,7 @@ from gdbench.errors import InterruptedRunError, UsageError
 from gdbench.kernels import source_hash
 from gdbench.plugins import plugin_hash
 from gdbench.runner.executor import Executor, ThreadExecutor
-from gdbench.runner.trial import CHUNK, train
+from gdbench.runner.trial import CHUNK, failed, train
 from gdbench.store import Store, TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
@@ -151,24 +151,7 @@ def _safely(chunk: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRec
     try:
         return train(trial, chunk, cancelled)
     except Exception as error:
-        return TrialRecord(
-            trial=trial.index,
-            key=trial.key,
-            setting=trial.setting.hash,
-            problem=trial.setting.problem,
-            rule=trial.setting.rule,
-            role=trial.role,
-            seed=trial.seed,
-            batch_size=0,
-            dtype=trial.definition["dtype"],
-            definition=trial.definition,
-            status="failed",
-            steps=0,
-            epochs=0.0,
-            seconds=0.0,
-            steps_to_target=None if trial.target is None else float("inf"),
-            error=f"{type(error).__name__}: {error}",
-        )
+        return failed(trial, error)
 
 
 def _execute(

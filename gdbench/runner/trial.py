@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
 CHUNK = 1000  # steps a call: how often a trial can be cancelled
+_LOSS = "train_loss"
 
 
 def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lambda: False) -> TrialRecord | None:
@@ -51,22 +53,14 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
         now = dict(zip(columns, curve[-1], strict=True))
         if math.isinf(steps_to_target) and trial.target is not None and _past(now, *trial.target):
             steps_to_target, status = float(point), "reached"
-        if _diverged(now, curve[0][columns.index(_LOSS)] if _LOSS in columns else math.nan):
+        if _diverged(now, first=curve[0][columns.index(_LOSS)]):
             status = "diverged"
             break
         if definition["stop"] and _past(now, *definition["stop"]):
             break
-    return TrialRecord(
-        trial=trial.index,
-        key=trial.key,
-        setting=trial.setting.hash,
-        problem=trial.setting.problem,
-        rule=trial.setting.rule,
-        role=trial.role,
-        seed=trial.seed,
+    return _record(
+        trial,
         batch_size=batch_size,
-        dtype=dtype,
-        definition=definition,
         status=status,
         steps=training.steps,
         epochs=training.steps / per_epoch,
@@ -77,7 +71,33 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
     )
 
 
-_LOSS = "train_loss"
+def failed(trial: Trial, error: Exception) -> TrialRecord:
+    """What a trial that raised an error leaves."""
+    return _record(
+        trial,
+        batch_size=0,
+        status="failed",
+        steps=0,
+        epochs=0.0,
+        seconds=0.0,
+        steps_to_target=None if trial.target is None else math.inf,
+        error=f"{type(error).__name__}: {error}",
+    )
+
+
+def _record(trial: Trial, **outcome: Any) -> TrialRecord:
+    return TrialRecord(
+        trial=trial.index,
+        key=trial.key,
+        setting=trial.setting.hash,
+        problem=trial.setting.problem,
+        rule=trial.setting.rule,
+        role=trial.role,
+        seed=trial.seed,
+        dtype=trial.definition["dtype"],
+        definition=trial.definition,
+        **outcome,
+    )
 
 
 def _past(now: dict[str, float], metric: str, level: float) -> bool:

@@ -29,11 +29,14 @@ class Frames:
 def read_frames(store: Store, record: RunRecord) -> Frames:
     """The frames of a stored run."""
     curves = _curves(store.rows("curves", record.run))
-    metrics = [name for name in METRICS if name in curves]
+    trials = read_trials(store, record.run)
     return Frames(
-        about=_about(record),
+        about={
+            **_about(record),
+            "hyperparameters": list(trials.columns[trials.columns.get_loc("lr") : trials.columns.get_loc("schedule")]),
+        },
         environment=record.environment,
-        trials=read_trials(store, record.run).drop(columns=[name for name in METRICS if name not in metrics]),
+        trials=trials.drop(columns=[name for name in METRICS if name not in curves]),
         curves=curves,
         targets=_targets(curves, record.target or {}),
         timings=pd.DataFrame(
