@@ -37,6 +37,9 @@ def ranking(results: Results) -> pd.DataFrame:
             "trials": len(mine),
             "reached": float(np.isfinite(mine["steps_to_target"]).mean()) if wanted and len(mine) else np.nan,
             **_median("steps_to_target", mine["steps_to_target"] if wanted else []),
+            "epochs_to_target": float((mine["steps_to_target"] * mine["epochs"] / mine["steps"]).median())
+            if wanted
+            else np.nan,
             **_median("train_loss", mine["train_loss"]),
             **_median("val_loss", mine["val_loss"]),
             **_median("test", mine.get(score, [])),
@@ -79,6 +82,7 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
         cells["batch"] = str(row["batch_size"])
         if goal:
             cells["steps to target"] = _with_interval(text.steps, row, "steps_to_target")
+            cells["epochs"] = text.number(row["epochs_to_target"], 2)
             cells["reached"] = text.percent(row["reached"], 0)
         cells["validation loss"] = _with_interval(text.number, row, "val_loss")
         cells[text.metric_title(score)] = _with_interval(partial(text.metric, score), row, "test")
