@@ -20,6 +20,10 @@ from gdbench.store.frames import Frames
 VERSION = 1
 FORMATS = ("json", "csv", "parquet")
 TABLES = ("trials", "curves", "targets", "timings")
+TEXT = {
+    *("run", "key", "code", "problem", "rule", "schedule", "role", "dtype", "backend", "status", "digest", "setting"),
+    *("error", "metric", "subject"),
+}
 
 
 def export(frames: Frames, path: Path, form: str) -> Path:
@@ -71,10 +75,10 @@ def _plain(value: Any) -> Any:
 
 
 def _frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
-    special = {"inf": np.inf, "-inf": -np.inf}
+    special = {"inf": np.inf, "-inf": -np.inf, None: np.nan}
     return pd.DataFrame(
         {
-            name: pd.Series([special.get(v, v) if isinstance(v, str) else v for v in values])
+            name: [v if name in TEXT or not isinstance(v, str | None) else special[v] for v in values]
             for name, values in columns.items()
         }
     )
@@ -82,7 +86,7 @@ def _frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
 
 def _write(frame: pd.DataFrame, path: Path, form: str) -> None:
     if form == "csv":
-        frame.to_csv(path, index=False)
+        frame.to_csv(path, index=False, float_format=lambda value: repr(float(value)))  # every bit of it
         return
     try:
         frame.to_parquet(path, index=False)
@@ -92,7 +96,8 @@ def _write(frame: pd.DataFrame, path: Path, form: str) -> None:
 
 def _read(path: Path) -> pd.DataFrame:
     if path.suffix == ".csv":
-        return pd.read_csv(path, engine="python")  # the only engine that reads every float back exactly
+        # The Python engine reads every float back exactly; text stays text, a run's id of digits alone for one.
+        return pd.read_csv(path, engine="python", dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
     try:
         return pd.read_parquet(path)
     except ImportError:

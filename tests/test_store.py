@@ -107,6 +107,8 @@ def test_exports_come_back_as_they_were(form, two, tmp_path):
     from gdbench.export import export
 
     run = gdbench.load(two[0])
+    run.trials["run"] = "12345678"  # an id of digits alone must come back as text
+    run.trials.loc[3, "problem"] = "NA"
     path = export(run.frames, tmp_path / "out" / ("run.json" if form == "json" else "folder"), form)
     back = gdbench.Run.from_file(path)
     assert back.id == run.id and back.environment == run.environment
