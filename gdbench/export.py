@@ -96,8 +96,9 @@ def _write(frame: pd.DataFrame, path: Path, form: str) -> None:
 
 def _read(path: Path) -> pd.DataFrame:
     if path.suffix == ".csv":
-        # The Python engine reads every float back exactly; text stays text, a run's id of digits alone for one.
-        return pd.read_csv(path, engine="python", dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
+        # Numbers are parsed here, since what pandas rounds differs from version to version.
+        cells = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.DataFrame({name: [_parsed(v, name in TEXT) for v in cells[name]] for name in cells})
     try:
         return pd.read_parquet(path)
     except ImportError:
@@ -107,3 +108,10 @@ def _read(path: Path) -> pd.DataFrame:
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A frame's rows as JSON can hold them."""
     return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _parsed(cell: str, text: bool) -> Any:
+    """What a cell of a CSV file stands for."""
+    if text or cell in ("", "True", "False"):
+        return {"": np.nan, "True": True, "False": False}.get(cell, cell)
+    return int(cell) if cell.lstrip("-").isdigit() else float(cell)
