@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gdbench.errors import GdbenchError
+from gdbench.errors import GdbenchError, UsageError
 
 RESULTS = Path("gdbench-results")  # in the current folder
 DATABASE = "gdbench.db"
@@ -15,25 +15,36 @@ DATABASE = "gdbench.db"
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; give a file's path")
+    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise GdbenchError(f"{path} cannot be written: {error.strerror}") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        raise GdbenchError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file, or leave what is there."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def user_path(text: str | Path) -> Path:
+    """The path that a user wrote, `~` for the home folder."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UsageError(f"path {text} begins with the home folder of a user who is not known here") from None
 
 
 def _umask() -> int:

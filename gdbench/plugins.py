@@ -1,81 +1,96 @@
 """Rules from outside: a file given by `--plugin`, or a package's `gdbench.plugins` entry point."""
 
-import hashlib
 import importlib.util
-import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
+from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from gdbench.errors import UsageError
+from gdbench.files import user_path
 from gdbench.kernels import RULES
+from gdbench.kernels.source import hash_files
 
 GROUP = "gdbench.plugins"
 
-_loaded: dict[str, str] = {}  # what was loaded, and the hash of its source
+_loaded: dict[str, tuple[str, set[str]]] = {}  # by file: hash of its source, and the rules that it registered
 
 
 def load_file(path: str | Path) -> None:
-    """Run a plug-in file, which registers its rules; a file already loaded and unchanged is not run again."""
-    path = Path(path).expanduser().absolute()
+    """Run a plug-in file, which registers its rules; again only if it changed, and then in place of what it was."""
+    path = user_path(path).absolute()
     try:
-        source = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UsageError(f"plug-in {path} cannot be read: {error.strerror}") from None
-    if _loaded.get(str(path)) == source:
+    earlier, rules = _loaded.get(str(path), ("", set()))
+    if earlier == content:
         return
-    name = f"gdbench_plugin_{path.stem}_{source[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    for name in rules:
+        RULES.pop(name, None)
+    module_name = f"gdbench_plugin_{path.stem}_{content[:8]}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"plug-in {path} is not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # inspect.getsource looks for it there
+    sys.modules[module_name] = module  # inspect.getsource looks for it there
     loader = spec.loader
-    _register(str(path), source, lambda: loader.exec_module(module))
+    sys.path.insert(0, str(path.parent))  # so that a plug-in can import what lies beside it
+    try:
+        registered = _register(str(path), lambda: loader.exec_module(module))
+    finally:
+        sys.path.remove(str(path.parent))
+    _loaded[str(path)] = content, registered
+    _mark(registered, path.parent, path)
 
 
 @lru_cache(maxsize=1)
 def load_installed() -> None:
     """Load the plug-ins of installed packages, once a process."""
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
-
-        def load(entry=entry) -> None:  # type: ignore[no-untyped-def]
-            loaded = entry.load()
-            file = inspect.getsourcefile(loaded)
-            _loaded[entry.name] = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else entry.value
-
-        _register(entry.name, "", load)
+        registered = _register(f"{entry.name} ({entry.value})", entry.load)
+        file = getattr(sys.modules.get(entry.module), "__file__", None)
+        if file:
+            top = Path(getattr(sys.modules[entry.module.partition(".")[0]], "__file__", None) or file)
+            _mark(registered, top.parent if top.name == "__init__.py" else Path(file).parent, Path(file))
 
 
 def plugin_hash() -> str:
-    """Hash of every rule that is not ours, with the source of its plug-in; empty without any."""
+    """Hash of every rule that is not ours, with the source it comes from; empty without any."""
     foreign = sorted((rule for rule in RULES.values() if rule.source != ""), key=lambda rule: rule.name)
-    if not foreign:
-        return ""
-    parts = [f"{rule.name}:{rule.source or rule.text}" for rule in foreign]
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()
+    parts = [f"{rule.name}:{rule.fingerprint}" for rule in foreign]
+    return sha256("|".join(parts).encode()).hexdigest() if parts else ""
 
 
-def _register(place: str, source: str, run: Callable[[], None]) -> None:
+def _mark(rules: set[str], folder: Path, file: Path) -> None:
+    """Tell the rules which source they are compiled from: the file and every loaded module in its folder.
+
+    A helper module may hold half of a rule, and Numba's cache would not notice a change of it.
+    """
+    files = {file}
+    for module in list(sys.modules.values()):
+        place = getattr(module, "__file__", None)
+        if place and place.endswith(".py") and Path(place).is_relative_to(folder) and Path(place).is_file():
+            files.add(Path(place))
+    source = hash_files(sorted(files), folder)
+    for name in rules:
+        RULES[name].source = source
+
+
+def _register(place: str, run: Callable[[], object]) -> set[str]:
+    """The names of the rules that `run` registers; none stay when it fails."""
     before = set(RULES)
     try:
         run()
-    except UsageError as error:
-        _forget(set(RULES) - before)
-        raise UsageError(f"plug-in {place}: {error}") from None
-    except Exception as error:
-        _forget(set(RULES) - before)
+    except (Exception, SystemExit) as error:
+        for name in set(RULES) - before:
+            del RULES[name]
+        if isinstance(error, UsageError):
+            raise UsageError(f"plug-in {place}: {error}") from None
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == place]
         line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else "?")
         raise UsageError(f"plug-in {place}, line {line}: {type(error).__name__}: {error}") from None
-    _loaded.setdefault(place, source)
-    for name in set(RULES) - before:
-        RULES[name].source = _loaded[place]
-
-
-def _forget(names: Iterable[str]) -> None:
-    for name in names:
-        del RULES[name]
+    return set(RULES) - before

@@ -20,6 +20,7 @@ function, and is named where it is declared:
 import inspect
 import itertools
 import keyword
+import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,14 @@ from gdbench.kernels.jit import inlined, kernel
 
 MAX_SLOTS = 4
 _OURS = "gdbench.kernels."
+# What trials have beside hyperparameters: names that would clash in their table.
+RESERVED = {
+    *("run", "trial", "key", "code", "problem", "rule", "schedule", "batch_size", "seed", "role", "dtype", "backend"),
+    *("status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
+    *("clip_norm", "clip_value"),
+    *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
+    *("value", "t"),
+}
 
 
 @dataclass(eq=False)
@@ -66,7 +75,18 @@ class Rule:
         try:
             return "\n\n".join(inspect.getsource(function) for function in functions)
         except OSError:
-            return repr([(function.__code__.co_code, function.__code__.co_consts) for function in functions])
+            return repr([function.__code__.co_code for function in functions])
+
+    @property
+    def fingerprint(self) -> str:
+        """What the rule computes: its text and the numbers that it takes from outside itself."""
+        functions = [self.scalar] if self.derive is None else [self.scalar, self.derive]
+        outside: dict[str, Any] = {}
+        for function in functions:
+            variables = inspect.getclosurevars(function)
+            outside |= {**variables.globals, **variables.nonlocals}
+        numbers = {name: value for name, value in sorted(outside.items()) if isinstance(value, int | float | tuple)}
+        return f"{self.source or self.text}|{numbers!r}"
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -128,6 +148,9 @@ class Rule:
             self.table_kernel(first, lrs, others, out)
         except NumbaError as error:
             raise _explained(self, error) from None
+        except ValueError:
+            names = ", ".join(self.derived)
+            raise UsageError(f"rule {self.name!r}: its coefficients must return one value each for {names}") from None
         return out.astype(dtype)
 
     def update(self, dtype: str) -> Any:
@@ -145,7 +168,9 @@ class Rule:
 
 @inlined
 def _store(values, out):
-    """Write a tuple of numbers, integers among them, to a float64 vector."""
+    """Write a tuple of numbers, integers among them, to a float64 vector of that size."""
+    if len(values) != out.size:
+        raise ValueError("wrong number of coefficients")
     i = 0
     for value in literal_unroll(values):
         out[i] = value
@@ -210,8 +235,15 @@ def rule(
     Raises UsageError for a name already taken, a wrong signature or a default out of range.
     """
 
+    if callable(name):
+        raise UsageError(f"write @rule(lr=...) above {name.__name__}: a rule needs a default for lr")
+    if isinstance(slots, str):
+        raise UsageError(f"slots = {slots!r} must be a tuple of names, such as ({slots!r},)")
+
     def register(function: Callable[..., Any]) -> Rule:
         chosen = name or function.__name__.replace("_", "-")
+        if not re.fullmatch("[a-z][a-z0-9-]*", chosen):
+            raise UsageError(f"rule {chosen!r} must have a name of small letters, digits and '-', such as 'my-rule'")
         if chosen in RULES:
             raise UsageError(f"rule {chosen!r} is registered already; give yours another name")
         if "lr" not in defaults:
@@ -259,7 +291,7 @@ def _explained(rule: Rule, error: NumbaError) -> UsageError:
 
 def _check_names(name: str, names: tuple[str, ...]) -> None:
     for key in names:
-        if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_"):
-            raise UsageError(f"rule {name!r}: {key!r} cannot name a coefficient")
+        if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_") or key in RESERVED:
+            raise UsageError(f"rule {name!r}: {key!r} cannot name a coefficient; choose another name")
     if len(set(names)) < len(names):
         raise UsageError(f"rule {name!r} names a coefficient twice")

@@ -24,10 +24,14 @@ class Hyperparameter:
             raise UsageError(f"{name} = {value!r} must be true or false")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UsageError(f"{name} = {value!r} must be a number")
+        try:
+            value = float(value)
+        except OverflowError:
+            value = math.inf
         inside = (value > self.low if self.open_low else value >= self.low) and value < self.high
         if not (inside and math.isfinite(value)):
             raise UsageError(f"{name} = {value!r} must be {self.range()}")
-        return float(value)
+        return value
 
     def range(self) -> str:
         """The allowed values, in words."""

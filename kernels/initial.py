@@ -16,13 +16,13 @@ from gdbench.kernels.random import Stream, normals, uniforms
 INITS = ("he-normal", "he-uniform", "glorot-normal", "glorot-uniform", "zeros")
 
 
-def initial_weights(sizes: np.ndarray, init: str, seed: int) -> np.ndarray:
+def initial_weights(sizes: np.ndarray, init: str, seed: int, stream: Stream = Stream.INITIAL) -> np.ndarray:
     """The flat parameters, layer by layer W (inputs x outputs, row-major) then b, in float64."""
     count = int(((sizes[:-1] + 1) * sizes[1:]).sum())
     theta = np.zeros(count)
     if init == "zeros":
         return theta
-    draws = normals(seed, Stream.INITIAL, count) if init.endswith("normal") else uniforms(seed, Stream.INITIAL, count)
+    draws = (normals if init.endswith("normal") else uniforms)(seed, stream, count)
     start = 0
     for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
         deviation = math.sqrt(2.0 / float(inputs if init.startswith("he") else inputs + outputs))

@@ -17,8 +17,10 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -77,20 +79,27 @@ def cache_root() -> Path:
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
         return Path(chosen)
+    try:
+        home = Path.home()
+    except RuntimeError:  # neither HOME nor a passwd entry
+        home = Path(tempfile.gettempdir())
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        base = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = home / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "gdbench"
+        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
+    return Path(base) / "gdbench"
 
 
 @lru_cache(maxsize=64)
 def cache_folder(extra: str = "") -> Path:
     """The folder for this version of the kernels; `extra` is the hash of a plug-in's source, if it is compiled in."""
     versions = f"{source_hash()}|{extra}|{numba.__version__}|{llvmlite.__version__}|{platform.python_version()}"
-    return cache_root() / f"gdbench-{hashlib.sha256(versions.encode()).hexdigest()[:16]}"
+    folder = cache_root() / f"gdbench-{hashlib.sha256(versions.encode()).hexdigest()[:16]}"
+    with suppress(OSError):  # not there yet, or not ours to touch
+        os.utime(folder)  # in use, so not to be pruned
+    return folder
 
 
 def cache_problem() -> str | None:
@@ -108,7 +117,6 @@ def _make_folder(folder: Path) -> None:
     probe = folder / f".probe-{os.getpid()}"
     probe.touch()
     probe.unlink()
-    os.utime(folder)
     if new:
         _prune(folder.parent)
 

@@ -25,6 +25,7 @@ class Stream(IntEnum):
     DATA = 3
     SPLIT = 4
     GRID = 5
+    TEACHER = 6
 
 
 _u = np.uint64

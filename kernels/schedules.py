@@ -7,6 +7,7 @@ options' defaults stand in `OPTIONS`.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -25,8 +26,10 @@ def _fill(lr, warmup, first, out):
         out[i] = lr * (t / warmup) if t < warmup else lr
 
 
-def settings(given: str | Mapping[str, object]) -> dict[str, object]:
+def settings(given: str | Mapping[str, Any]) -> dict[str, Any]:
     """The schedule in full, `{"kind": ..., option: value ...}`; raises UsageError for what it does not know."""
+    if not isinstance(given, str | Mapping):
+        raise UsageError(f'schedule {given!r} must be a name or a table such as {{kind = "constant", warmup = 10}}')
     options = {"kind": given} if isinstance(given, str) else dict(given)
     kind = options.pop("kind", None)
     if not isinstance(kind, str) or kind not in SCHEDULES:
@@ -34,13 +37,13 @@ def settings(given: str | Mapping[str, object]) -> dict[str, object]:
     for name, value in options.items():
         if name not in SCHEDULES[kind]:
             raise UsageError(f"schedule {kind!r} has no option {name!r}{nearest(name, SCHEDULES[kind])}")
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
             raise UsageError(f"schedule {kind!r}: {name} = {value!r} must be a whole number of steps, 0 or more")
     return {"kind": kind, **{name: options.get(name, OPTIONS[name]) for name in SCHEDULES[kind]}}
 
 
-def learning_rates(schedule: Mapping[str, object], lr: float, first: int, count: int) -> np.ndarray:
+def learning_rates(schedule: Mapping[str, Any], lr: float, first: int, count: int) -> np.ndarray:
     """lr at steps first ... first + count - 1 for a schedule as `settings` gives it."""
     out = np.empty(count)
-    _fill(float(lr), int(str(schedule["warmup"])), first, out)
+    _fill(float(lr), schedule["warmup"], first, out)
     return out

@@ -106,7 +106,7 @@ def gradient(theta, network, samples, rows, work):
 
 @kernel
 def evaluate(theta, network, samples, rows, work, slope):
-    """Mean loss without penalty, mean score (kernels/losses.py) over the samples `rows`, and the objective's slope.
+    """Mean loss without penalty, sum of scores (kernels/losses.py) over the samples `rows`, and the objective's slope.
 
     The slope is the norm of the gradient of the training objective, penalty included; 0 unless `slope` asks for it.
     """
@@ -127,7 +127,7 @@ def evaluate(theta, network, samples, rows, work, slope):
             backward(theta, network, count, work.values, work.deltas, work.transposed, work.gradient)
     if slope:
         add_penalty(theta, network, work.gradient)
-    return ordered_sum(work.losses, n) / size, ordered_sum(work.scores, n) / size, norm(work.gradient)
+    return ordered_sum(work.losses, n) / size, ordered_sum(work.scores, n), norm(work.gradient)
 
 
 @lru_cache(maxsize=2)

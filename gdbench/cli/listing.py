@@ -136,7 +136,7 @@ def _runs(store: str | None, out: Path) -> list[dict[str, Any]]:
         {
             "run": record.run,
             "suite": record.suite,
-            "state": record.state if record.state != "running" or database.is_alive(record) else "interrupted",
+            "state": record.state,
             "started": datetime.fromtimestamp(record.created).isoformat(" ", "seconds"),
             "trials": f"{len(database.done(record.run))} of {record.trials}",
             "backend": record.backend,

@@ -93,7 +93,7 @@ def remove(
     """Delete a run from the store, and its folder."""
     database = open_store(store, out)
     record = database.find(run)
-    if database.is_alive(record):
+    if record.state == "running":
         raise UsageError(f"run {record.run} is running (process {record.process}); stop it first")
     database.remove(record.run)
     shutil.rmtree(out / record.run, ignore_errors=True)

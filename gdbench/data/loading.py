@@ -12,6 +12,7 @@ from gdbench.data.files import load_npz
 from gdbench.data.shipped import SHIPPED, load_shipped
 from gdbench.data.synthetic import SYNTHETIC, load_teacher, teacher_options
 from gdbench.errors import UsageError, nearest
+from gdbench.files import user_path
 
 
 def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(given, Mapping):
         options = dict(given)
         name = options.pop("name", None)
-        if name not in SYNTHETIC:
+        if not isinstance(name, str) or name not in SYNTHETIC:
             raise UsageError(f"dataset name {name!r} takes no options{nearest(name, SYNTHETIC)}")
         return {"name": name, **teacher_options(options)}
     if given in SHIPPED:
@@ -32,12 +33,12 @@ def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
     path = Path(given)
     if not path.suffix and len(path.parts) == 1:
         raise UsageError(f"unknown dataset {given!r}{nearest(given, [*SHIPPED, *SYNTHETIC])}")
-    path = (folder / path.expanduser()).absolute()
+    path = (folder / user_path(path)).absolute()
     if path.suffix.lower() != ".npz":
         raise UsageError(f"dataset {given!r} is not an NPZ file; save X and y with numpy.savez(path, X=..., y=...)")
     if not path.is_file():
         raise UsageError(f"dataset file {path} does not exist")
-    return {"file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"file": str(path), "sha256": _content_hash(path)}
 
 
 def load(resolved: Mapping[str, Any]) -> Dataset:
@@ -45,12 +46,19 @@ def load(resolved: Mapping[str, Any]) -> Dataset:
     return _load(json.dumps(resolved, sort_keys=True))
 
 
+def _content_hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UsageError(f"dataset file {path} cannot be read ({error.strerror})") from None
+
+
 @lru_cache(maxsize=16)
 def _load(text: str) -> Dataset:
     resolved = json.loads(text)
     if "file" in resolved:
         path = Path(resolved["file"])
-        if hashlib.sha256(path.read_bytes()).hexdigest() != resolved["sha256"]:
+        if _content_hash(path) != resolved["sha256"]:
             raise UsageError(f"dataset file {path} changed while it was in use; run the suite again")
         return load_npz(path)
     if resolved["name"] in SHIPPED:

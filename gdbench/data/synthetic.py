@@ -7,7 +7,7 @@ teacher's outputs before they become labels or targets. The teacher's weights ar
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,13 +26,13 @@ class Teacher(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    samples: int = Field(2000, ge=1)
-    features: int = Field(20, ge=1)
-    hidden: list[int] = Field([16])
-    classes: int = Field(4, ge=0)
-    outputs: int = Field(1, ge=1)
+    samples: int = Field(2000, ge=1, le=10**8)
+    features: int = Field(20, ge=1, le=10**6)
+    hidden: list[Annotated[int, Field(ge=1, le=10**6)]] = Field([16])
+    classes: int = Field(4, ge=0, le=10**4)
+    outputs: int = Field(1, ge=1, le=10**4)
     noise: float = Field(0.0, ge=0.0, allow_inf_nan=False)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**62)
 
 
 def teacher_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,7 +46,8 @@ def load_teacher(options: Mapping[str, Any]) -> Dataset:
     outputs = options["classes"] or options["outputs"]
     sizes = np.array([features, *options["hidden"], outputs], np.int64)
     x = normals(seed, Stream.DATA, samples * features).reshape(samples, features)
-    weights = initial_weights(sizes, "glorot-normal", seed)
+    # A stream of its own: a student of the same seed must not begin with the teacher's weights.
+    weights = initial_weights(sizes, "glorot-normal", seed, Stream.TEACHER)
     z = network_outputs(weights, sizes, ACTIVATIONS["tanh"], x)
     z = z + options["noise"] * normals(seed, Stream.NOISE, z.size).reshape(z.shape)
     return Dataset("teacher", x, z.argmax(axis=1).astype(np.int64) if options["classes"] else z)

@@ -1,16 +1,18 @@
 """The database: SQLite in WAL mode unless a URL says otherwise. One process writes a run; any may read."""
 
 import socket
+import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 from sqlalchemy import (
     URL,
+    ColumnElement,
     Connection,
     Engine,
     create_engine,
@@ -26,9 +28,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from gdbench.errors import StoreError, UsageError
+from gdbench.files import user_path
 from gdbench.store import schema
 from gdbench.store.records import DONE, RunRecord, TrialRecord, curve_bytes, digest
 
+_WRITE = "gdbench_write"
 ALIVE_SECONDS = 60.0  # a run on another machine without a heartbeat for so long has died
 
 
@@ -44,19 +48,31 @@ class Store:
             self._engine = self._open()
 
     def _open(self) -> Engine:
+        """An engine for a database that is ours or empty; refuses any other before anything could write to it."""
         if self.file and self.file.exists():
             _check_sqlite_file(self.file)
         try:
             engine = create_engine(self.url)
             if self.url.drivername.startswith("sqlite"):
-                event.listen(engine, "connect", _set_foreign_keys)
-            _check_schema(engine, self.url.render_as_string())
+                event.listen(engine, "connect", _prepare_sqlite)
+                event.listen(engine, "begin", _begin_sqlite)
+            else:
+                with engine.connect() as connection:
+                    tables = inspect(connection).get_table_names()
+                    ours = schema.schema.name in tables
+                    version = connection.scalar(select(func.max(schema.schema.c.version))) if ours else None
+                _check_schema(tables, version, self.place)
         except (DatabaseError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise StoreError(f"store {self.url.render_as_string()} cannot be opened: {_reason(error)}") from None
+            raise StoreError(f"store {self.place} cannot be opened: {_reason(error)}") from None
         return engine
 
+    @property
+    def place(self) -> str:
+        """The store's address, as messages name it."""
+        return str(self.file) if self.file else self.url.render_as_string()
+
     def _writable(self) -> Engine:
-        """The engine, its tables made if need be."""
+        """The engine, its tables made if need be: all in one transaction, so that nobody sees half of them."""
         if self._engine is None:
             assert self.file is not None
             try:
@@ -67,16 +83,10 @@ class Store:
                     "choose another with --store or --out"
                 ) from None
             self._engine = self._open()
-        try:
-            with self._engine.begin() as connection:
-                if self.file:
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            with self._engine.begin() as connection:
-                schema.metadata.create_all(connection)
-                if connection.scalar(select(func.count()).select_from(schema.schema)) == 0:
-                    connection.execute(insert(schema.schema).values(version=schema.VERSION))
-        except DatabaseError as error:
-            raise StoreError(f"store {self.url.render_as_string()} cannot be written: {_reason(error)}") from None
+        with self._writing() as connection:
+            schema.metadata.create_all(connection)
+            if connection.scalar(select(func.count()).select_from(schema.schema)) == 0:
+                connection.execute(insert(schema.schema).values(version=schema.VERSION))
         return self._engine
 
     @contextmanager
@@ -84,20 +94,24 @@ class Store:
         """A connection, or None when there is no database yet."""
         if self._engine is None and self.file and self.file.exists():
             self._engine = self._open()
-        if self._engine is None or not inspect(self._engine).has_table("runs"):
+        if self._engine is None:
             yield None
             return
-        with self._engine.connect() as connection:
-            yield connection
+        try:
+            with self._engine.connect() as connection:
+                yield connection if inspect(connection).has_table("runs") else None
+        except DatabaseError as error:
+            raise StoreError(f"store {self.place} cannot be read: {_reason(error)}") from None
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its beginning, so that what it reads stays true."""
         assert self._engine is not None, "begin or resume a run first"
         try:
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(**{_WRITE: True}).begin() as connection:
                 yield connection
         except DatabaseError as error:
-            raise StoreError(f"store {self.url.render_as_string()} cannot be written: {_reason(error)}") from None
+            raise StoreError(f"store {self.place} cannot be written: {_reason(error)}") from None
 
     # ------------------------------------------------------------------------------------------------------- runs
 
@@ -106,23 +120,25 @@ class Store:
         run = uuid.uuid4().hex[:8]
         now = time.time()
         row = {"run": run, "identity": identity, "state": "running", "created": now, **_alive(now), **values}
-        engine = self._writable()
-        with engine.begin() as connection:
+        self._writable()
+        with self._writing() as connection:
             connection.execute(insert(schema.runs).values(row))
         return run
 
     def resume(self, identity: str) -> RunRecord | None:
-        """The latest run of that identity, marked as running here, if it is neither complete nor alive."""
+        """The latest run of that identity that is neither complete nor alive, from now on this process's; or None."""
         with self._reading() as connection:
             if connection is None:
                 return None
-            query = select(schema.runs).where(schema.runs.c.identity == identity).order_by(schema.runs.c.created.desc())
-            row = connection.execute(query.limit(1)).mappings().first()
-        if row is None or row["state"] == "complete" or _is_alive(dict(row)):
-            return None
         self._writable()
-        self._update(row["run"], state="running", **_alive(time.time()))
-        return RunRecord(**row)
+        query = select(schema.runs).where(schema.runs.c.identity == identity).order_by(schema.runs.c.created.desc())
+        with self._writing() as connection:
+            for row in connection.execute(query).mappings():
+                if row["state"] != "complete" and not _is_alive(dict(row)):
+                    values = {"state": "running", **_alive(time.time())}
+                    connection.execute(update(schema.runs).where(schema.runs.c.run == row["run"]).values(values))
+                    return RunRecord(**{**row, **values})
+        return None
 
     def heartbeat(self, run: str) -> None:
         """Say that the run's process lives."""
@@ -138,21 +154,21 @@ class Store:
             connection.execute(update(schema.runs).where(schema.runs.c.run == run).values(values))
 
     def runs(self) -> list[RunRecord]:
-        """All runs, the latest first."""
+        """All runs, the latest first; one whose process died is `interrupted`, whatever it last said of itself."""
         with self._reading() as connection:
             if connection is None:
                 return []
             rows = connection.execute(select(schema.runs).order_by(schema.runs.c.created.desc())).mappings().all()
-        return [RunRecord(**row) for row in rows]
+        return [_record(dict(row)) for row in rows]
 
     def find(self, name: str) -> RunRecord:
         """The run of an id, its unique beginning, `latest` or `latest~1`; raises UsageError otherwise."""
         records = self.runs()
-        place = self.url.render_as_string()
+        place = self.place
         if not records:
             raise UsageError(f"there are no runs in {place}; make one with `gdbench run`")
         base, _, back = name.partition("~")
-        if base == "latest" and (back.isdigit() or "~" not in name):
+        if base == "latest" and ((back.isascii() and back.isdigit()) or "~" not in name):
             index = int(back or 0)
             if index >= len(records):
                 raise UsageError(
@@ -174,10 +190,6 @@ class Store:
             for table in (schema.timings, schema.curves, schema.trials, schema.runs):
                 connection.execute(delete(table).where(table.c.run == run))
 
-    def is_alive(self, record: RunRecord) -> bool:
-        """Whether the process of a running run still lives."""
-        return record.state == "running" and _is_alive(vars(record))
-
     # ------------------------------------------------------------------------------------------------------- trials
 
     def add(self, run: str, code: str, backend: str, record: TrialRecord) -> None:
@@ -198,10 +210,21 @@ class Store:
             connection.execute(insert(schema.trials).values(row))
             connection.execute(insert(schema.curves).values(curve))
 
+    def keep(self, run: str, keys: Mapping[int, str]) -> None:
+        """Delete the trials that are not in the plan, a key by number: failed ones that chose otherwise left them."""
+        stale = [(number, key) for number, key in self._keys(run).items() if keys.get(number) != key]
+        with self._writing() as connection:
+            for number, _ in stale:
+                for table in (schema.curves, schema.trials):
+                    connection.execute(delete(table).where(table.c.run == run, table.c.trial == number))
+
     def done(self, run: str) -> dict[int, str]:
         """The key of every trial of a run that need not be trained again, by its number."""
+        return self._keys(run, schema.trials.c.status.in_(DONE))
+
+    def _keys(self, run: str, *conditions: ColumnElement[bool]) -> dict[int, str]:
         columns = schema.trials.c
-        query = select(columns.trial, columns.key).where(columns.run == run, columns.status.in_(DONE))
+        query = select(columns.trial, columns.key).where(columns.run == run, *conditions)
         with self._reading() as connection:
             return {} if connection is None else {row.trial: row.key for row in connection.execute(query)}
 
@@ -218,7 +241,7 @@ class Store:
 def _url(location: str | Path) -> URL:
     text = str(location)
     if "://" not in text:
-        return URL.create("sqlite", database=str(Path(text).expanduser()))
+        return URL.create("sqlite", database=str(user_path(text)))
     try:
         return make_url(text)
     except ArgumentError:
@@ -228,7 +251,7 @@ def _url(location: str | Path) -> URL:
 
 
 def _check_sqlite_file(path: Path) -> None:
-    """Refuse what is no SQLite database before anything opens it for writing."""
+    """Refuse what is no database of ours, through a connection that cannot write, not even a checkpoint."""
     if path.is_dir():
         raise StoreError(f"store {path} is a folder; give a file's path, such as {path / 'gdbench.db'}")
     try:
@@ -238,35 +261,52 @@ def _check_sqlite_file(path: Path) -> None:
         raise StoreError(f"store {path} cannot be read: {error.strerror}") from None
     if head and head != b"SQLite format 3\0":
         raise StoreError(f"store {path} is not an SQLite database; it was left as it is; choose another with --store")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            version = None
+            if schema.schema.name in tables:
+                (version,) = connection.execute(f"SELECT max(version) FROM {schema.schema.name}").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"store {path} cannot be read: {error}; it was left as it is") from None
+    _check_schema(tables, version, str(path))
 
 
-def _check_schema(engine: Engine, place: str) -> None:
+def _check_schema(tables: list[str], version: int | None, place: str) -> None:
     """Refuse a database that is not ours, or newer than we know."""
-    tables = inspect(engine).get_table_names()
-    if not tables:
-        return
-    if schema.schema.name not in tables:
+    if tables and schema.schema.name not in tables:
         raise StoreError(
             f"store {place} holds another program's tables ({', '.join(tables[:3])}); it was left as it is; "
             "choose another with --store"
         )
-    with engine.connect() as connection:
-        version = connection.scalar(select(func.max(schema.schema.c.version)))
-    if version is None or version > schema.VERSION:
+    if version is not None and version > schema.VERSION:
         raise StoreError(
             f"store {place} has schema version {version} and this gdbench knows {schema.VERSION}; it was left "
             "as it is; update gdbench or choose another with --store"
         )
 
 
-def _set_foreign_keys(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA foreign_keys=ON")
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     connection.execute("PRAGMA busy_timeout=30000")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _record(row: dict[str, Any]) -> RunRecord:
+    if row["state"] == "running" and not _is_alive(row):
+        row["state"] = "interrupted"
+    return RunRecord(**row)
+
+
 def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
 
 
 def _alive(now: float) -> dict[str, Any]:
@@ -290,4 +330,6 @@ def _is_alive(row: Mapping[str, Any]) -> bool:
             return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
+        except psutil.Error:  # another user's process
+            return True
     return time.time() - float(row["heartbeat"]) < ALIVE_SECONDS
