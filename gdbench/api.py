@@ -1,7 +1,8 @@
 """What `import gdbench` offers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,27 +112,36 @@ def run(
     overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
     Raises GdbenchError, whose message is one sentence, for anything wrong with these.
     """
-    for name, value in (
-        ("jobs", 1 if jobs is None else jobs),
-        ("chunk", chunk),
-        ("seeds", 1 if seeds is None else seeds),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UsageError(f"{name} = {value!r} must be a whole number, 1 or more")
-    _load_plugins(plugins)
-    database = Store(RESULTS / DATABASE if store is None else store)
-    checked = suite if isinstance(suite, suites.Suite) else suites.load(suite, overrides=overrides, seeds=seeds)
-    name = run_suite(checked, database, jobs=jobs, backend=backend, chunk=chunk, fresh=fresh, watcher=watcher)
+    from gdbench.stats import choose  # pandas, which importing gdbench must not load
+
+    jobs, chunk, seeds = _count("jobs", jobs), _count("chunk", chunk) or CHUNK, _count("seeds", seeds)
+    _load_plugins(_texts("plugins", plugins))
+    database = _store(store)
+    if not isinstance(suite, suites.Suite):
+        suite = suites.load(suite, overrides=[str(text) for text in _texts("overrides", overrides)], seeds=seeds)
+    name = run_suite(
+        suite, database, choose=choose, jobs=jobs, backend=backend, chunk=chunk, fresh=fresh, watcher=watcher
+    )
     return Run(database, database.find(name))
 
 
 def load(store: str | Path | None = None, run: str = "latest") -> Run:
-    """A stored run: by its id, the unique beginning of it, `latest` or `latest~1`.
+    """A stored run: by its id, the unique beginning of it, `latest` or `latest~1`; or an exported one.
 
-    store: a database URL or a file's path; `gdbench-results/gdbench.db` in the current folder by default.
+    store: a database URL or a file's path (`gdbench-results/gdbench.db` in the current folder by default), or what
+    `gdbench export` wrote: a JSON file, or a folder of CSV or Parquet files.
     """
-    database = Store(RESULTS / DATABASE if store is None else store)
+    if isinstance(store, str | Path) and is_export(Path(store)):
+        return Run.from_file(store)
+    database = _store(store)
+    if not isinstance(run, str):
+        raise UsageError(f"run = {run!r} must be text: an id, the beginning of one, or 'latest'")
     return Run(database, database.find(run))
+
+
+def is_export(path: Path) -> bool:
+    """Whether a path looks like what `gdbench export` writes."""
+    return path.suffix == ".json" or (path / "about.json").is_file()
 
 
 def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> MLP:
@@ -139,10 +149,15 @@ def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> MLP:
 
     given: a data set's name (a network with one hidden layer of 32), or a dict as a suite's `[problem.NAME]` has it.
     """
-    if isinstance(given, str):
-        if given not in SHIPPED and given not in SYNTHETIC:
-            raise UsageError(f"unknown problem {given!r}{nearest(given, [*SHIPPED, *SYNTHETIC])}")
-        given = {"kind": "mlp", "dataset": given}
+    if isinstance(given, str | Path):
+        if str(given) not in (*SHIPPED, *SYNTHETIC) and Path(given).suffix != ".npz":
+            raise UsageError(f"unknown problem {str(given)!r}{nearest(given, [*SHIPPED, *SYNTHETIC])}")
+        given = {"kind": "mlp", "dataset": str(given)}
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"problem {given!r} must be a data set's name or a dict such as {{'kind': 'mlp', 'dataset': 'iris'}}"
+        )
+    dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
     table = {"problem": {"problem": dict(given)}, "rule": {"sgd": {}}, "batch_size": 1, "dtype": dtype}
     definitions = suites.load(table).problems
     if len(definitions) != 1:
@@ -150,7 +165,36 @@ def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> MLP:
     return build(next(iter(definitions.values())), dtype)
 
 
-def _load_plugins(files: Sequence[str | Path]) -> None:
+def _store(store: str | Path | None) -> Store:
+    if store is not None and not isinstance(store, str | Path):
+        raise UsageError(f"store = {store!r} must be a database URL or a file's path")
+    return Store(RESULTS / DATABASE if store is None else store)
+
+
+def _count(name: str, value: Any) -> int | None:
+    """A whole number, 1 or more, NumPy's too; or None."""
+    if value is None:
+        return None
+    try:
+        number = 0 if isinstance(value, bool) else index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise UsageError(f"{name} = {value!r} must be a whole number, 1 or more")
+    return number
+
+
+def _texts(name: str, value: Any) -> list[str | Path]:
+    """A list of texts or paths; one alone is a list of one."""
+    if isinstance(value, str | Path):
+        return [value]
+    texts = list(value) if isinstance(value, Iterable) else [value]
+    if not all(isinstance(text, str | Path) for text in texts):
+        raise UsageError(f"{name} = {value!r} must be a list of texts")
+    return texts
+
+
+def _load_plugins(files: Iterable[str | Path]) -> None:
     plugin_loader.load_installed()
     for file in files:
         plugin_loader.load_file(file)

@@ -6,7 +6,9 @@ Infinity is written as "inf" in JSON, NaN as null.
 
 import json
 import math
+import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from gdbench.errors import GdbenchError, UsageError
 from gdbench.files import replacing, write_text
 from gdbench.store.frames import Frames
 
+_NO_PARQUET = "Parquet needs pyarrow, which is not installed; run: pip install pyarrow"
 VERSION = 1
 FORMATS = ("json", "csv", "parquet")
 TABLES = ("trials", "curves", "targets", "timings")
@@ -30,6 +33,8 @@ def export(frames: Frames, path: Path, form: str) -> Path:
     """Write the frames as `form` to `path`, a file for json and a folder otherwise; returns the path."""
     if form not in FORMATS:
         raise UsageError(f"format {form!r} is not one of {', '.join(FORMATS)}")
+    if form == "parquet" and find_spec("pyarrow") is None:
+        raise GdbenchError(_NO_PARQUET)
     head = {"gdbench_export": VERSION, "about": frames.about, "environment": frames.environment}
     if form == "json":
         tables = {name: _columns(getattr(frames, name)) for name in TABLES}
@@ -47,21 +52,27 @@ def read_export(path: Path) -> Frames:
     file = path / "about.json" if path.is_dir() else path
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or "gdbench_export" not in document:
+        raise UsageError(f"{path} is not a run exported by gdbench")
+    if document["gdbench_export"] != VERSION:
         version = document["gdbench_export"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a run exported by gdbench ({type(error).__name__}: {error})") from None
-    if version != VERSION:
         raise UsageError(f"{path} has export version {version} and this gdbench reads {VERSION}; update gdbench")
     try:
         if "format" in document:
             tables = {name: _read(file.parent / f"{name}.{document['format']}") for name in TABLES}
         else:
             tables = {name: _frame(document[name]) for name in TABLES}
-        return Frames(about=document["about"], environment=document["environment"], **tables)
-    except (OSError, KeyError, ValueError) as error:
-        raise UsageError(
-            f"{path} is an incomplete export ({type(error).__name__}: {error}); export the run again"
-        ) from None
+        about = document["about"]
+        if not re.fullmatch(r"\w+", about["run"]):  # it names a folder
+            raise ValueError(f"run {about['run']!r} is no id")
+        return Frames(about=about, environment=dict(document["environment"]), **tables)
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{path} is an incomplete export ({reason}); export the run again") from None
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
@@ -88,10 +99,7 @@ def _write(frame: pd.DataFrame, path: Path, form: str) -> None:
     if form == "csv":
         frame.to_csv(path, index=False, float_format=lambda value: repr(float(value)))  # every bit of it
         return
-    try:
-        frame.to_parquet(path, index=False)
-    except ImportError:
-        raise GdbenchError("Parquet needs pyarrow, which is not installed; run: pip install pyarrow") from None
+    frame.to_parquet(path, index=False)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -102,7 +110,7 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except ImportError:
-        raise GdbenchError("Parquet needs pyarrow, which is not installed; run: pip install pyarrow") from None
+        raise GdbenchError(_NO_PARQUET) from None
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

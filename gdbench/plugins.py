@@ -90,7 +90,8 @@ def _register(place: str, run: Callable[[], object]) -> set[str]:
             del RULES[name]
         if isinstance(error, UsageError):
             raise UsageError(f"plug-in {place}: {error}") from None
+        reason = " ".join(str(getattr(error, "msg", error)).split())
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == place]
         line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else "?")
-        raise UsageError(f"plug-in {place}, line {line}: {type(error).__name__}: {error}") from None
+        raise UsageError(f"plug-in {place}, line {line}: {type(error).__name__}: {reason}") from None
     return set(RULES) - before

@@ -96,6 +96,9 @@ class Rule:
     def coefficients(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare coefficients that are derived from the step and the hyperparameters, in the order returned."""
 
+        if not names or not all(isinstance(name, str) for name in names):
+            raise UsageError(f'write @{self.name}.coefficients("name", ...) with the names of what it returns')
+
         def declare(function: Callable[..., Any]) -> Callable[..., Any]:
             expected = ["t", *self.defaults]
             given = list(inspect.signature(function).parameters)
@@ -148,7 +151,7 @@ class Rule:
             self.table_kernel(first, lrs, others, out)
         except NumbaError as error:
             raise _explained(self, error) from None
-        except ValueError:
+        except ValueError:  # from _store
             names = ", ".join(self.derived)
             raise UsageError(f"rule {self.name!r}: its coefficients must return one value each for {names}") from None
         return out.astype(dtype)
@@ -237,8 +240,8 @@ def rule(
 
     if callable(name):
         raise UsageError(f"write @rule(lr=...) above {name.__name__}: a rule needs a default for lr")
-    if isinstance(slots, str):
-        raise UsageError(f"slots = {slots!r} must be a tuple of names, such as ({slots!r},)")
+    if not isinstance(slots, tuple | list) or not all(isinstance(slot, str) for slot in slots):
+        raise UsageError(f'slots = {slots!r} must be a tuple of names, such as ("v",)')
 
     def register(function: Callable[..., Any]) -> Rule:
         chosen = name or function.__name__.replace("_", "-")
@@ -255,7 +258,7 @@ def rule(
         if given != expected:
             raise UsageError(f"rule {chosen!r} must take ({', '.join(expected)}), not ({', '.join(given)})")
         ordered = {"lr": defaults["lr"], **defaults}
-        _check_names(chosen, tuple(ordered))
+        _check_names(chosen, (*ordered, *slots))
         checked = {key: hyperparameters.check(key, value) for key, value in ordered.items()}
         source = "" if function.__module__.startswith(_OURS) else None
         RULES[chosen] = Rule(chosen, function, tuple(slots), checked, source)
@@ -278,6 +281,9 @@ def _explained(rule: Rule, error: NumbaError) -> UsageError:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     inner = max((i for i, line in enumerate(lines) if "Failed in nopython mode" in line), default=-1) + 1
+    if "literal_unroll" in str(error):
+        names = ", ".join(rule.derived)
+        return UsageError(f"rule {rule.name!r}: its coefficients must return a tuple with one number each for {names}")
     reason = " ".join(
         itertools.takewhile(lambda line: not line.startswith(("There ", "File ", "During")), lines[inner:])
     )

@@ -30,18 +30,20 @@ class Hyperparameter:
             value = math.inf
         inside = (value > self.low if self.open_low else value >= self.low) and value < self.high
         if not (inside and math.isfinite(value)):
-            raise UsageError(f"{name} = {value!r} must be {self.range()}")
+            finite = "" if math.isfinite(value) else "finite and "
+            raise UsageError(f"{name} = {value!r} must be {finite}{self.range()}")
         return value
 
     def range(self) -> str:
         """The allowed values, in words."""
-        parts = (
-            []
-            if self.low == -math.inf
-            else [f"greater than {self.low:g}" if self.open_low else f"at least {self.low:g}"]
-        )
-        parts += [] if self.high == math.inf else [f"below {self.high:g}"]
-        return " and ".join(parts) if parts else "a finite number"
+        if self.switch:
+            return "true or false"
+        parts = []
+        if self.low > -math.inf:
+            parts.append(f"{'greater than' if self.open_low else 'at least'} {self.low:g}")
+        if self.high < math.inf:
+            parts.append(f"below {self.high:g}")
+        return " and ".join(parts) or "a finite number"
 
 
 def _decay(meaning: str) -> Hyperparameter:

@@ -170,6 +170,12 @@ class _Cache(FunctionCache):
         # stands for every source file, so naming what is captured is enough.
         return signature, codegen.magic_tuple(), self._variant
 
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(signature, target_context)
+        except OSError:  # a folder that cannot be read
+            return None
+
     def save_overload(self, signature: Any, data: Any) -> None:
         try:
             self._impl.locator.ensure_cache_path()

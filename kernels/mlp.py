@@ -23,6 +23,7 @@ from gdbench.kernels.random import Stream, permutation
 from gdbench.kernels.training import Batches, Samples
 
 SPLITS = ("train", "val", "test")
+MAX_PARAMETERS = 10**9
 
 
 class MLP:
@@ -55,6 +56,11 @@ class MLP:
         self.sizes = np.array([self.samples.x.shape[1], *hidden, outputs], np.int64)
         self.network = Network(self.sizes, ACTIVATIONS[activation], LOSSES[loss], number(l2))
         self.size = parameter_count(self.sizes)
+        if self.size > MAX_PARAMETERS:
+            gigabytes = self.size * number(0).itemsize / 2**30
+            raise UsageError(
+                f"hidden = {list(hidden)} makes {self.size:,} parameters, {gigabytes:,.0f} GB; use smaller layers"
+            )
         score = "accuracy" if self.samples.labels.size else "mse"
         self.scores_a_sample = 1 if score == "accuracy" else outputs
         self.columns = (*(f"{split}_loss" for split in SPLITS), *(f"{split}_{score}" for split in SPLITS), "grad_norm")
@@ -76,6 +82,8 @@ class MLP:
 
     def initial(self, seed: int) -> np.ndarray:
         """The parameters at step 0: layer by layer W (inputs x outputs, row-major), then b."""
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+            raise UsageError(f"seed = {seed!r} must be a whole number, 0 or more")
         return initial_weights(self.sizes, self.init, seed).astype(self.dtype)
 
     def steps_per_epoch(self, batch_size: int) -> int:
@@ -131,6 +139,9 @@ class MLP:
         )
 
     def _parameters(self, theta: np.ndarray) -> np.ndarray:
+        theta = np.asarray(theta)
+        if theta.dtype.kind not in "fiu":
+            raise UsageError(f"theta has dtype {theta.dtype}; parameters are real numbers")
         theta = np.ascontiguousarray(theta, self.dtype)
         if theta.shape != (self.size,):
             raise UsageError(f"theta has shape {theta.shape}; this problem has {self.size} parameters in one vector")

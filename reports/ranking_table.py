@@ -12,8 +12,9 @@ from gdbench.stats import GROUP, bootstrap_median, choose
 
 
 def ranking(results: Results) -> pd.DataFrame:
-    """One row for each problem, rule and batch size, the best first within a problem.
+    """One row for each problem, rule and batch size; within a problem first each rule at its best batch size.
 
+    Both parts are in order of median steps to target, then of validation loss; `rank` counts the first part alone.
     The setting was chosen on the tuning seeds; every other number is a median over the reporting seeds with its 95 %
     bootstrap interval (`_low`, `_high`). `best_batch` marks the batch size that the tuning seeds prefer for the rule;
     `default_*` is the rule with its own defaults; `at_edge` says that the chosen lr is the least or greatest tried;
@@ -57,11 +58,12 @@ def ranking(results: Results) -> pd.DataFrame:
     if frame.empty:
         return frame
     frame["_problem"] = frame["problem"].map({name: i for i, name in enumerate(dict.fromkeys(trials["problem"]))})
+    frame["_other"] = ~frame["best_batch"]
     frame = frame.sort_values(
-        ["_problem", "steps_to_target", "val_loss", "train_loss"], kind="stable", na_position="last"
+        ["_problem", "_other", "steps_to_target", "val_loss", "train_loss"], kind="stable", na_position="last"
     )
-    frame.insert(1, "rank", frame.groupby("_problem").cumcount() + 1)
-    return frame.drop(columns="_problem").reset_index(drop=True)
+    frame.insert(1, "rank", (frame.groupby("_problem").cumcount() + 1).where(frame["best_batch"]))
+    return frame.drop(columns=["_problem", "_other"]).reset_index(drop=True)
 
 
 def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
@@ -73,7 +75,7 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
     for row in frame.to_dict("records"):
         cells = {"problem": row["problem"]} if several else {}
         cells |= {
-            "#": str(row["rank"]),
+            "#": text.number(row["rank"]),
             "rule": row["rule"],
             "lr": text.number(row["lr"]) + (f" ({row['at_edge']} edge)" if row["at_edge"] else ""),
         }
@@ -126,4 +128,4 @@ def _other(mine: pd.DataFrame, results: Results) -> str:
 def _with_interval(write: Callable[[float], str], row: dict[str, float], name: str) -> str:
     estimate = write(row[name])
     low, high = write(row[f"{name}_low"]), write(row[f"{name}_high"])
-    return estimate if low == high == estimate else f"{estimate} [{low}, {high}]"
+    return estimate if low == high == estimate or np.isnan(row[f"{name}_low"]) else f"{estimate} [{low}, {high}]"

@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 
 from gdbench.reports.lines import draw_lines, share_legend
 from gdbench.reports.results import Results
-from gdbench.reports.style import grid, looks, order, style
+from gdbench.reports.style import looks, order, panels, style
 from gdbench.reports.text import metric_title
+from gdbench.stats import final_loss
 
 TITLE = "Sensitivity to the learning rate"
 CAPTION = (
     "Median final loss over the tuning seeds at each learning rate, with its 95 % bootstrap interval; where a rule has "
-    "other hyperparameters in the grid, the best of them at that learning rate. A cross on the upper edge: the median "
-    "trial diverged."
+    "other hyperparameters in the grid, the best of them at that learning rate. A cross near the upper edge: the "
+    "median trial diverged."
 )
 ALT = (
     "Line plots of final loss against learning rate, one line a rule, one column a batch size; crosses mark divergence."
@@ -32,13 +33,13 @@ def figure(results: Results) -> Figure | None:
     if tuned.empty or tuned.groupby("rule")["lr"].nunique().max() < 2:
         return None
     metric = "val_loss" if tuned["val_loss"].notna().any() else "train_loss"
-    tuned = tuned.assign(loss=tuned[metric].where(~tuned["status"].isin(["diverged", "failed"]), np.inf).fillna(np.inf))
+    tuned = tuned.assign(loss=final_loss(tuned))
     points = _best_of_others(tuned)
     batches = sorted(points["batch_size"].unique())
     rules = order(points["rule"])
     with style():
-        drawing, axes = grid(1, len(batches), height=3.6)
-        for ax, batch in zip(axes[0], batches, strict=True):
+        drawing, axes = panels(len(batches), height=3.6)
+        for ax, batch in zip(axes, batches, strict=True):
             here = points[points["batch_size"] == batch]
             draw_lines(ax, here, "lr", "loss", rules, markers=True)
             ax.set(xlabel="learning rate", ylabel=f"final {metric_title(metric)}", title=f"batch size {batch}")
@@ -54,8 +55,8 @@ def _mark_diverged(ax: Axes, points: pd.DataFrame, rules: list[str]) -> None:
     for _, crosses in lost.groupby("lr"):
         for place, cross in enumerate(sorted(crosses.itertuples(), key=lambda c: rules.index(c.rule))):
             ax.scatter(
-                cross.lr, 1.0 - 0.05 * place, marker="x", color=looks(rules)["palette"][cross.rule],
-                transform=ax.get_xaxis_transform(), clip_on=False, zorder=5,
+                cross.lr, 0.97 - 0.05 * place, marker="x", color=looks(rules)["palette"][cross.rule],
+                transform=ax.get_xaxis_transform(), zorder=5,
             )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # The order fixes each rule's colour; a label that is not here comes after them, by name.
@@ -37,9 +38,9 @@ def style() -> Iterator[None]:
 
 
 def order(labels: Iterable[str]) -> list[str]:
-    """Rule labels in their fixed order."""
+    """Rule labels in their fixed order; others after them, as they come."""
     known = {name: place for place, name in enumerate(RULES)}
-    return sorted(set(labels), key=lambda label: (known.get(label, len(known)), label))
+    return sorted(dict.fromkeys(labels), key=lambda label: known.get(label, len(known)))
 
 
 def looks(labels: Iterable[str]) -> dict[str, dict[Any, Any]]:
@@ -55,10 +56,15 @@ def looks(labels: Iterable[str]) -> dict[str, dict[Any, Any]]:
     }
 
 
-def grid(rows: int, columns: int, *, width: float = 4.2, height: float = 3.2) -> tuple[Figure, Any]:
-    """A figure with rows x columns axes (always as a matrix)."""
+def panels(count: int, *, width: float = 4.2, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` axes, at most three in a row, so that text stays readable on a page."""
+    columns = min(count, 3)
+    rows = -(-count // columns)
     figure = Figure(figsize=(max(width * columns, 6.0), height * rows), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, sharey="row")
+    axes = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
+    for unused in axes[count:]:
+        unused.remove()
+    return figure, axes[:count]
 
 
 def svg(figure: Figure, name: str) -> str:

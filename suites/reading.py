@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from gdbench.errors import UsageError, nearest
-from gdbench.suites.schema import SuiteModel
+from gdbench.files import user_path
+from gdbench.suites.schema import Budget, Evaluate, MLPModel, SuiteModel
 from gdbench.suites.suite import Suite
 
 FOLDER = Path(__file__).parent
@@ -50,7 +51,7 @@ def find(name: str) -> Path:
     """The file of a suite's name or path."""
     if name in shipped():
         return shipped()[name]
-    path = Path(name).expanduser()
+    path = user_path(name)
     if path.suffix == ".toml" or len(path.parts) > 1:
         if not path.exists():
             raise UsageError(
@@ -64,10 +65,10 @@ def read(path: Path) -> dict[str, Any]:
     """The file's table."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start}); a suite is TOML text") from None
+    except (ValueError, RecursionError) as error:  # TOML's own errors are ValueErrors; so are numbers of 5000 digits
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -75,10 +76,8 @@ def read(path: Path) -> dict[str, Any]:
 def sentence(error: ValidationError) -> str:
     """pydantic's first complaint, as one sentence with key and value."""
     first = error.errors(include_url=False)[0]
-    # Of the place, names are the user's; pydantic adds positions in the expanded axis and the types it tried.
-    parts = [
-        p for p in first["loc"] if isinstance(p, str) and "[" not in p and p not in ("int", "str", "float", "dict")
-    ]
+    # pydantic adds positions in the expanded axis, which the user never wrote.
+    parts = [part for part in first["loc"] if isinstance(part, str)]
     key = ".".join(parts)
     if first["type"] == "extra_forbidden":
         known = _fields(first["loc"])
@@ -93,18 +92,29 @@ def sentence(error: ValidationError) -> str:
                 else ""
             )
         )
+    if first["type"] in _TYPES:
+        return f"{key} = {_short(first['input'])} must be {_TYPES[first['type']]}"
     message = str(first["ctx"]["error"]) if "error" in first.get("ctx", {}) else first["msg"]
     message = message[:1].lower() + message[1:]
-    if message.startswith("input "):
-        message = message.removeprefix("input ").replace("should", "must").replace("valid integer", "whole number")
-    if message.startswith(("unknown", "schedule")):  # it names the value itself
-        return f"{key}: {message}"
-    return f"{key} = {_short(first['input'])} {message}" if key else message
+    message = message.removeprefix("input ").replace("should", "must")
+    if not key or message.startswith(("unknown", "schedule")):  # it names key and value itself
+        return f"{key}: {message}" if key else message
+    return f"{key} = {_short(first['input'])} {message}"
+
+
+_TYPES = {
+    "model_type": "a table, such as {epochs = 30}",
+    "dict_type": "a table",
+    "list_type": "a list",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "too_short": "a table with at least one entry",
+}
 
 
 def _fields(place: tuple[Any, ...]) -> list[str]:
-    from gdbench.suites.schema import Budget, Evaluate, MLPModel
-
     tables: dict[str, Any] = {"budget": Budget, "evaluate": Evaluate, "problem": MLPModel}
     model = tables.get(str(place[0]), SuiteModel) if len(place) > 1 else SuiteModel
     return list(model.model_fields)
@@ -120,7 +130,9 @@ def _copy(value: Any) -> Any:
         return {str(k): _copy(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_copy(v) for v in value]
-    return value.item() if hasattr(value, "item") else value  # NumPy scalars
+    if isinstance(value, Path):
+        return str(value)
+    return _copy(value.tolist()) if hasattr(value, "tolist") else value  # NumPy's scalars and arrays
 
 
 def _override(table: dict[str, Any], text: str) -> None:

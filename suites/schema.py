@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from gdbench.data.splitting import SCALES
 from gdbench.errors import nearest
@@ -12,8 +12,10 @@ from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.initial import INITS
 from gdbench.kernels.losses import LOSSES
 from gdbench.suites.grid import check_axis, expand
+from gdbench.suites.trials import TUNE_SEED
 
-METRICS = tuple(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse"))
+# What a target may name: choices look at validation or training data, test data is only reported.
+METRICS = tuple(f"{split}_{kind}" for split in ("train", "val") for kind in ("loss", "accuracy", "mse"))
 
 
 def _one_of(names: Sequence[str]) -> Callable[[Any], Any]:
@@ -26,27 +28,23 @@ def _one_of(names: Sequence[str]) -> Callable[[Any], Any]:
 
 
 def _listed(value: Any) -> list[Any]:
-    """An axis of things that are themselves tables: a list is the axis, anything else one value."""
+    """An axis of things that are themselves tables: a list (or {values = [...]}) is the axis, else it is one value."""
+    if isinstance(value, dict) and set(value) == {"values"}:
+        value = value["values"]
     return check_axis(value if isinstance(value, list) else [value])
 
 
 def _widths(value: Any) -> list[Any]:
-    """`hidden`: [32, 16] is one network, [[32], [64, 64]] an axis of two."""
+    """`hidden`: [32, 16] is one network, [[32], [64, 64]] an axis of two, 32 short for [32]."""
+    if isinstance(value, dict):
+        value = expand(value)
     if isinstance(value, list) and value and all(isinstance(item, list) for item in value):
         return check_axis(value)
     return [value if isinstance(value, list) else [value]]
 
 
-def _schedule(value: Any) -> dict[str, Any]:
-    return schedules.settings(value)
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    return check_axis(values)
-
-
 def _batch_size(value: Any) -> int | str:
-    if value == "full" or (type(value) is int and value >= 1):
+    if value == "full" or (type(value) is int and 1 <= value <= 10**9):
         return value  # type: ignore[no-any-return]
     raise ValueError('must be a whole number, 1 or more, or "full"')
 
@@ -62,7 +60,8 @@ class _Model(BaseModel):
 
 
 _Fraction = Annotated[float, Field(ge=0, lt=1)]
-_Count = Annotated[int, Field(ge=1)]
+_Count = Annotated[int, Field(ge=1, le=10**9)]
+_Seeds = Annotated[int, Field(le=TUNE_SEED)]  # more would run into the tuning seeds
 _Bound = Annotated[float, Field(ge=0)]
 _Axis = BeforeValidator(expand)
 _Activation = Annotated[str, AfterValidator(_one_of(tuple(ACTIVATIONS)))]
@@ -125,6 +124,8 @@ def _target(value: Any) -> Any:
     ((metric, levels),) = value.items()
     _one_of(METRICS)(metric)
     levels = expand(levels)
+    if any(type(v) in (int, float) and v <= 0 for v in levels):
+        raise ValueError("has a level that is not above 0; nothing can reach it")
     outside = [v for v in levels if metric.endswith("accuracy") and type(v) in (int, float) and not 0 < v <= 1]
     if outside:
         raise ValueError(f"has an accuracy of {outside[0]}; an accuracy is a share, above 0 and at most 1")
@@ -140,11 +141,13 @@ class SuiteModel(_Model):
 
     title: str = ""
     description: str = ""
-    seeds: _Count = 5
-    tune_seeds: Annotated[int, Field(ge=0)] | None = None
+    seeds: Annotated[_Seeds, Field(ge=1)] = 5
+    tune_seeds: Annotated[_Seeds, Field(ge=0)] | None = None
     batch_size: Annotated[list[Annotated[Any, AfterValidator(_batch_size)]], _Axis] = Field([32])
     schedule: Annotated[
-        list[Annotated[dict[str, Any], BeforeValidator(_schedule)]], BeforeValidator(_listed), AfterValidator(_distinct)
+        list[Annotated[dict[str, Any], BeforeValidator(schedules.settings)]],
+        BeforeValidator(_listed),
+        AfterValidator(check_axis),
     ] = Field(["constant"], validate_default=True)
     dtype: Annotated[list[_Dtype], _Axis] = Field(["float32"])
     clip_norm: Annotated[list[_Bound], _Axis] = Field([0.0])
@@ -155,3 +158,24 @@ class SuiteModel(_Model):
     evaluate: Evaluate = Field(Evaluate(points=40))
     problem: dict[str, MLPModel] = Field(min_length=1)
     rule: dict[str, dict[str, Any]] = Field(min_length=1)
+
+    @field_validator("problem", "rule", mode="before")
+    @classmethod
+    def _labels(cls, tables: Any) -> Any:
+        """Labels are drawn and printed: anything printable will do but a dollar sign, which begins a formula."""
+        for label in tables if isinstance(tables, dict) else ():
+            if (
+                not isinstance(label, str)
+                or not label.strip()
+                or not label.isprintable()
+                or "$" in label
+                or len(label) > 80
+            ):
+                raise ValueError(f"has the label {label!r}; use up to 80 printable characters without $")
+        return tables
+
+    @model_validator(mode="after")
+    def _stop(self) -> "SuiteModel":
+        if self.stop_at_target and not self.target:
+            raise ValueError("stop_at_target = true needs a target, such as {val_accuracy = 0.95}")
+        return self

@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from gdbench.data.problems import build
 from gdbench.errors import UsageError
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.contract import find as find_rule
-from gdbench.kernels.hyperparameters import check
 from gdbench.suites.grid import expand
 from gdbench.suites.schema import MLPModel, SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
+
+_AXES = [name for name in MLPModel.model_fields if name != "kind"]
+MAX_TRIALS = 1_000_000
 
 
 class Suite:
@@ -28,8 +32,9 @@ class Suite:
     def __init__(self, name: str, where: str, folder: Path, table: dict[str, Any], model: SuiteModel) -> None:
         self.name, self.where, self.table, self.model = name, where, table, model
         self.title = model.title or name
-        self.problems = dict(self._problems(folder))
         self.rules = {label: self._rule(label, given) for label, given in model.rule.items()}
+        self._check_count()
+        self.problems = dict(self._problems(folder))
         self._check_against_data()
 
     @property
@@ -52,13 +57,14 @@ class Suite:
     def definition(self) -> dict[str, Any]:
         """What two runs must share to be runs of the same suite: settings, defaults, seeds and target."""
         return {
-            "settings": [[s.problem, s.rule, s.hash] for s in self.settings()],
-            "defaults": [[s.problem, s.rule, s.hash] for s in self.defaults()],
+            "settings": [[s.problem, s.rule, s.hash] for s in self.settings],
+            "defaults": [[s.problem, s.rule, s.hash] for s in self.defaults],
             "seeds": self.model.seeds,
             "tune_seeds": len(self.tune_seeds),
             "target": self.model.target,
         }
 
+    @cached_property
     def settings(self) -> list[Setting]:
         """The whole grid, in the order of the suite's text."""
         return [
@@ -69,6 +75,7 @@ class Suite:
             for axes in self._axes()
         ]
 
+    @cached_property
     def defaults(self) -> list[Setting]:
         """Each rule's own defaults for each problem and batch size; the other axes at their first value."""
         first = {batch: axes for axes in reversed(list(self._axes())) for batch in [axes[0]]}
@@ -82,22 +89,21 @@ class Suite:
     def first_trials(self) -> list[Trial]:
         """The grid: on the tuning seeds, or, without any, on the reporting seeds."""
         if self.tune_seeds:
-            return self._number(self.settings(), self.tune_seeds, "tune", 0)
-        return self._number(self.settings(), self.seeds, "report", 0)
+            return self._number(self.settings, self.tune_seeds, "tune", 0)
+        return self._number(self.settings, self.seeds, "report", 0)
 
     def second_trials(self, best: Iterable[Setting]) -> list[Trial]:
         """The chosen settings and the defaults on the reporting seeds; nothing when the grid was reported itself."""
         if not self.tune_seeds:
             return []
-        first = len(self.settings()) * len(self.tune_seeds)
+        first = len(self.settings) * len(self.tune_seeds)
         report = self._number(best, self.seeds, "report", first)
-        return report + self._number(self.defaults(), self.seeds, "default", first + len(report))
+        return report + self._number(self.defaults, self.seeds, "default", first + len(report))
 
     def count(self) -> int:
         """How many trials the suite has in all."""
-        groups = len(self.problems) * len(self.rules) * len(self.model.batch_size)
-        second = 2 * groups * len(self.seeds) if self.tune_seeds else 0
-        return len(self.first_trials()) + second
+        seeds = len(self.tune_seeds) or len(self.seeds)
+        return len(self.settings) * seeds + (2 * len(self.defaults) * len(self.seeds) if self.tune_seeds else 0)
 
     def _number(self, settings: Iterable[Setting], seeds: list[int], role: str, first: int) -> list[Trial]:
         target = (self.target[0], self.target[1][-1]) if self.target else None
@@ -130,7 +136,7 @@ class Suite:
     def _problems(self, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every problem of the grid in full, named by its label and the axes along which it varies."""
         for label, model in self.model.problem.items():
-            axes = {name: getattr(model, name) for name in MLPModel.model_fields if name != "kind"}
+            axes = {name: getattr(model, name) for name in _AXES}
             varied = [name for name, values in axes.items() if len(values) > 1]
             for values in itertools.product(*axes.values()):
                 definition = dict(zip(axes, values, strict=True))
@@ -146,7 +152,8 @@ class Suite:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             key = ".".join(["dataset", *(str(part) for part in first["loc"])])
-            raise UsageError(f"{place}.{key} = {first['input']!r}: {first['msg']}") from None
+            problem = "is no option of a teacher" if first["type"] == "extra_forbidden" else first["msg"].lower()
+            raise UsageError(f"{place}.{key} = {first['input']!r} {problem.removeprefix('input ')}") from None
         except UsageError as error:
             raise UsageError(f"{place}.dataset: {error}") from None
         definition["loss"] = definition["loss"] or ("cross-entropy" if classes else "mse")
@@ -177,10 +184,21 @@ class Suite:
             for item in axes[name]:
                 try:
                     rule.settings({name: item})
-                    check(name, item)
                 except UsageError as error:
                     raise UsageError(f"{place}.{error}" if name in rule.defaults else f"{place}: {error}") from None
         return rule, axes
+
+    def _check_count(self) -> None:
+        """Refuse a grid that nobody means before it is laid out in memory."""
+        model = self.model
+        axes = [model.batch_size, model.schedule, model.dtype, model.clip_norm, model.clip_value]
+        points = sum(math.prod(len(values) for values in grid.values()) for _, grid in self.rules.values())
+        problems = sum(math.prod(len(getattr(p, name)) for name in _AXES) for p in model.problem.values())
+        trials = points * problems * math.prod(len(axis) for axis in axes) * (len(self.tune_seeds) or len(self.seeds))
+        if trials > MAX_TRIALS:
+            raise UsageError(
+                f"{self.where}: the grid has {trials:,} trials; give it fewer values (at most {MAX_TRIALS:,})"
+            )
 
     def _check_against_data(self) -> None:
         """What only the data can tell: whether batches fit and whether the target is a metric of every problem."""
@@ -189,6 +207,10 @@ class Suite:
                 problem = build(definition, self.model.dtype[0])
             except UsageError as error:
                 raise UsageError(f"{self.where}: problem.{label}: {error}") from None
+            if problem.n in self.model.batch_size and "full" in self.model.batch_size:
+                raise UsageError(
+                    f'{self.where}: batch_size holds {problem.n} and "full", the same for problem.{label}; give one'
+                )
             for size in self.model.batch_size:
                 if size != "full" and size > problem.n:
                     raise UsageError(
@@ -196,13 +218,20 @@ class Suite:
                         f'problem.{label}; use at most that, or "full"'
                     )
             if self.target and self.target[0] not in problem.columns:
-                known = ", ".join(column for column in problem.columns if column != "grad_norm")
+                known = ", ".join(c for c in problem.columns if c != "grad_norm" and not c.startswith("test"))
                 raise UsageError(
                     f"{self.where}: target = {self.target[0]!r} is no metric of problem.{label}; it has {known}"
+                )
+            if self.target and self.target[0].startswith("val") and definition["validation_fraction"] == 0:
+                raise UsageError(
+                    f"{self.where}: target = {self.target[0]!r} needs validation data, and problem.{label} has "
+                    "validation_fraction = 0; use a training metric"
                 )
 
 
 def _text(value: Any) -> str:
+    """A value of an axis in a problem's label."""
     if isinstance(value, dict):
-        value = value.get("name", value)
+        options = ", ".join(f"{name}={_text(option)}" for name, option in value.items() if name != "name")
+        return f"{value.get('name', '')}({options})"
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

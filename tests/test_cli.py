@@ -8,6 +8,7 @@ import time
 import pytest
 
 from gdbench.cli import main
+from gdbench.store import Store
 
 
 def call(capsys, *arguments):
@@ -82,7 +83,7 @@ def test_set_seeds_and_jobs_are_taken(suite, tmp_path, capsys):
         (["run", "quik"], 2, "did you mean 'quick'"),
         (["run", "--backend", "gpu"], 2, "backend 'gpu' is not one of auto, cpu, cuda"),
         (["run", "--backend", "cuda"], 3, "backend 'cuda' is not part of this version"),
-        (["run", "--jobs", "0"], 2, "must be 1 or more"),
+        (["run", "--jobs", "0"], 2, "--jobs"),
         (["run", "--plugin", "none.py"], 2, "none.py cannot be read"),
         (["run", "--nonsense"], 2, "--nonsense"),
         (["nonsense"], 2, "nonsense"),
@@ -191,6 +192,37 @@ def test_a_plugin_rule_is_listed_shown_and_swept_like_ours(suite, tmp_path, caps
     assert report["my-momentum"].tolist() == report["momentum"].tolist()
 
 
+def test_what_a_plugin_imports_counts_as_its_source(tmp_path):
+    from gdbench import plugins
+
+    (tmp_path / "half.py").write_text("FACTOR = 1.0\n")
+    plugin = tmp_path / "whole.py"
+    plugin.write_text(
+        "import gdbench\nimport half\n@gdbench.rule(lr=0.1)\ndef whole(p, g, c):\n    return p - c.lr * g\n"
+    )
+    hashes = []
+    for factor in ("1.0", "2.0"):
+        (tmp_path / "half.py").write_text(f"FACTOR = {factor}\n")
+        plugins.load_file(plugin)
+        hashes.append(plugins.plugin_hash())
+        forget("whole")
+    assert hashes[0] != hashes[1]
+
+
+def test_a_plugin_that_changed_takes_its_own_place(tmp_path):
+    from gdbench import plugins
+    from gdbench.kernels import RULES
+
+    plugin = tmp_path / "twice.py"
+    try:
+        for lr in (0.1, 0.2):
+            plugin.write_text(f"import gdbench\n@gdbench.rule(lr={lr})\ndef twice(p, g, c):\n    return p - c.lr * g\n")
+            plugins.load_file(plugin)
+            assert RULES["twice"].defaults["lr"] == lr
+    finally:
+        forget("twice")
+
+
 def forget(name):
     from gdbench import plugins
     from gdbench.kernels import RULES
@@ -205,7 +237,13 @@ def forget(name):
         ("import gdbench\nx = = 3\n", "line 2"),
         ("import gdbench\n\nraise RuntimeError('planted')\n", "line 3: RuntimeError: planted"),
         ("import gdbench\n@gdbench.rule(lr=0.1)\ndef adam(p, g, c):\n    return p\n", "registered already"),
-        ("import gdbench\n@gdbench.rule(lr=-1)\ndef r(p, g, c):\n    return p\n", "lr = -1 must be greater than 0"),
+        ("import sys\nsys.exit(5)\n", "line 2: SystemExit: 5"),
+        ("raise ValueError('two\\nlines')\n", "ValueError: two lines"),
+        ("import gdbench\n@gdbench.rule\ndef r(p, g, c):\n    return p\n", "write @rule(lr=...)"),
+        ("import gdbench\n@gdbench.rule('my rule', lr=1)\ndef r(p, g, c):\n    return p\n", "small letters"),
+        ("import gdbench\n@gdbench.rule(lr=1, steps=3)\ndef r(p, g, c):\n    return p\n", "'steps' cannot name"),
+        ("import gdbench\n@gdbench.rule(slots='v', lr=1)\ndef r(p, g, v, c):\n    return p, v\n", "tuple of names"),
+        ("import gdbench\n@gdbench.rule(lr=-1)\ndef r(p, g, c):\n    return p\n", "lr = -1.0 must be greater than 0"),
     ],
 )
 def test_a_wrong_plugin_says_where(source, words, tmp_path, capsys):
@@ -279,11 +317,53 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(suite, tmp_path):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     database = tmp_path / "out" / "gdbench.db"
     deadline = time.monotonic() + 120
-    while not database.exists() and time.monotonic() < deadline:
+    while not stored(database) and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "the same command goes on" in err and "Traceback" not in err
+    (stopped,) = Store(database).runs()
+    kept = stored(database)
+    assert stopped.state == "interrupted" and 1 <= len(kept) < 10
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0 and "10 trials" in done.stdout
+    assert done.returncode == 0 and f"run {stopped.run}: 10 trials" in done.stdout
+    assert f"{len(kept)} of 10 are done" in done.stderr and kept.items() <= stored(database).items()
+
+
+def stored(path):
+    """The trials of the first run in a store that another process may just be making."""
+    runs = Store(path).runs()
+    return Store(path).done(runs[0].run) if runs else {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"jobs": 0}, {"jobs": 1.5}, {"jobs": True}, {"chunk": 0}, {"seeds": -1}, {"store": 5}, {"overrides": 5},
+        {"overrides": [5]}, {"plugins": 5}, {"suite": 5}, {"suite": {}}, {"backend": "gpu"}, {"backend": 3},
+    ],
+)  # fmt: skip
+def test_wrong_arguments_of_run_are_refused_in_a_sentence(wrong, tmp_path):
+    import gdbench
+
+    with pytest.raises(gdbench.GdbenchError) as caught:
+        gdbench.run(**{"suite": "quick", "store": tmp_path / "x.db", **wrong})
+    assert "\n" not in str(caught.value) and not (tmp_path / "x.db").exists()
+
+
+def test_numpy_values_and_paths_are_taken(tmp_path):
+    import numpy as np
+
+    import gdbench
+
+    np.savez(tmp_path / "d.npz", X=np.random.default_rng(0).normal(size=(50, 3)), y=np.arange(50) % 2)
+    problem = {"kind": "mlp", "dataset": tmp_path / "d.npz"}
+    suite = {
+        "seeds": np.int64(1),
+        "budget": {"steps": 2},
+        "problem": {"d": problem},
+        "rule": {"sgd": {"lr": np.logspace(-3, -1, 3)}},
+    }
+    run = gdbench.run(suite, store=tmp_path / "n.db", jobs=np.int64(2), overrides="batch_size=7")
+    assert len(run.trials) == 5 and set(run.trials["batch_size"]) == {7}
+    assert gdbench.problem(tmp_path / "d.npz", dtype=np.float32).n == 34

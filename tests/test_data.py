@@ -86,6 +86,20 @@ def test_teachers_repeat_and_can_be_learnt(tmp_path):
     assert trials["test_accuracy"].iloc[0] > 0.8
 
 
+def test_a_student_does_not_begin_with_its_teachers_weights():
+    options = {"name": "teacher", "samples": 300, "features": 8, "classes": 3, "hidden": [6], "seed": 0}
+    definition = {
+        "kind": "mlp",
+        "dataset": options,
+        "hidden": [6],
+        "activation": "tanh",
+        "init": "glorot-normal",
+        "scale": "none",
+    }
+    values = gdbench.problem(definition).begin(seed=0, batch_size=10).evaluate()
+    assert values[3] < 0.8  # training accuracy at step 0
+
+
 def test_a_teacher_regression_has_its_outputs(tmp_path):
     resolved = data.resolve({"name": "teacher", "samples": 50, "classes": 0, "outputs": 3, "noise": 0.5}, tmp_path)
     loaded = data.load(resolved)
@@ -121,6 +135,8 @@ X, Y = np.ones((6, 2)), np.array([0, 1, 0, 1, 0, 1])
         ({"X": X[:, 0], "y": Y}, "samples x features"),
         ({"X": np.where(np.arange(12).reshape(6, 2) == 5, np.nan, 1.0), "y": Y}, "X[2, 1] is nan"),
         ({"X": X, "y": np.array([0.0, 1, np.inf, 1, 0, 1])}, "y[2, 0] is inf"),
+        ({"X": X, "y": np.zeros((6, 0))}, "must have a row for each"),
+        ({"X": X * 1e200, "y": Y}, "below 1e100"),
         ({"X": X, "y": Y - 1}, "labels must be 0, 1, 2"),
         ({"X": X, "y": Y * 2}, "no sample of class 1"),
         ({"X": np.full((6, 2), "a"), "y": Y}, "must hold numbers"),

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gdbench
-from gdbench.kernels import MLP, Samples, training
+from gdbench.errors import UsageError
+from gdbench.kernels import MLP, Samples
 from gdbench.kernels.jit import kernel
 from gdbench.kernels.network import BLOCK
 from gdbench.kernels.products import add_product
@@ -127,22 +128,6 @@ def test_float32_gradients_follow_float64():
         assert np.abs(got - expected).max() <= 2e-5 * np.abs(expected).max()
 
 
-def test_the_block_size_changes_no_bit():
-    # The gradient over many blocks equals the gradient added up in one long order.
-    problem = make("float32", n=3 * BLOCK + 17)
-    theta, work = problem.initial(0), problem.workspace()
-    rows = np.arange(problem.n)
-    whole = problem.gradient(theta, rows)
-    scale = np.float32(1) / np.float32(problem.n)
-    assert scale > 0
-    total = np.zeros_like(whole)
-    # Bias of the last layer: its derivative is the sum of the samples' derivatives, in order.
-    for i in rows:
-        training.gradient(theta, problem.network, problem.samples, rows[i : i + 1], work)
-        total[-4:] += work.gradient[-4:] * scale
-    np.testing.assert_allclose(whole[-4:], total[-4:], rtol=2e-5, atol=1e-7)
-
-
 def test_evaluation_reports_loss_accuracy_and_slope():
     problem = make(n=300, l2=0.1)
     trained = problem.begin(seed=3, batch_size=10)
@@ -234,3 +219,18 @@ def test_initial_weights_have_their_variance_and_biases_are_zero(init):
 def test_float32_starts_from_the_rounded_float64_weights():
     single, double = (gdbench.problem("iris", dtype=d).initial(3) for d in ("float32", "float64"))
     np.testing.assert_array_equal(single, double.astype(np.float32))
+
+
+def test_what_is_no_row_number_or_parameter_is_refused():
+    problem = gdbench.problem("iris")
+    theta = problem.initial(0)
+    for rows in (np.ones(problem.n, bool), [1.5], [-1], [problem.n], [], [[0, 1]]):
+        with pytest.raises(UsageError, match="rows must be"):
+            problem.loss(theta, rows)
+    for wrong in (theta[:-1], theta.astype(complex), "theta"):
+        with pytest.raises(UsageError, match="theta has"):
+            problem.gradient(wrong)
+    for seed in (-1, 1.5, "a", 2**70, True):
+        with pytest.raises(UsageError, match="seed ="):
+            problem.initial(seed)
+    np.testing.assert_array_equal(problem.batch(0, 1, "full"), np.arange(problem.n))

@@ -5,7 +5,9 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 import gdbench
@@ -47,7 +49,10 @@ def test_the_ranking_reports_medians_of_the_chosen_settings(run):
         assert row.val_loss_low <= row.val_loss <= row.val_loss_high
         assert row.reached == np.isfinite(mine["steps_to_target"]).mean()
     for _, rows in frame.groupby("problem"):
-        assert rows["rank"].tolist() == [1, 2, 3, 4] and rows["steps_to_target"].is_monotonic_increasing
+        best, others = rows[rows["best_batch"]], rows[~rows["best_batch"]]
+        assert rows["best_batch"].tolist() == [True, True, False, False]
+        assert best["rank"].tolist() == [1, 2] and others["rank"].isna().all()
+        assert best["steps_to_target"].is_monotonic_increasing and others["steps_to_target"].is_monotonic_increasing
         assert rows.groupby("rule")["best_batch"].sum().tolist() == [1, 1]
 
 
@@ -65,13 +70,56 @@ def test_the_ranking_shows_divergence_edges_and_other_hyperparameters(run):
 def test_every_figure_draws_labels_and_gives_a_figure(module, run):
     figure = module.figure(run.frames)
     assert isinstance(figure, Figure)
-    assert all(ax.get_xlabel() or ax.get_ylabel() or ax.get_title() for ax in figure.axes)
+    assert all("batch size" in ax.get_title() for ax in figure.axes)
+    assert all(ax.get_xlabel() for ax in figure.axes[-1:])
 
 
 def test_sensitivity_marks_divergence(run):
     figure = sensitivity.figure(run.frames)
     marked = [c for ax in figure.axes for c in ax.collections if len(c.get_offsets()) and c.get_offsets()[0][0] == 1e4]
     assert marked
+
+
+def test_crosses_lie_within_their_axes(run):
+    for ax in sensitivity.figure(run.frames).axes:
+        low, high = ax.get_xlim()
+        for marks in ax.collections:
+            if isinstance(marks, PathCollection):
+                offsets = np.asarray(marks.get_offsets())
+                assert ((offsets[:, 0] >= low) & (offsets[:, 0] <= high)).all()
+
+
+def test_a_line_counts_the_trials_that_were_lost(run):
+    rows = pd.DataFrame({"step": [0, 1, 2, 0, 1, 0, 1, 2], "trial": [0, 0, 0, 1, 1, 2, 2, 2]})
+    rows = rows.assign(train_loss=1.0, val_loss=1.0, rule="r", batch_size=8, status="exhausted")
+    rows.loc[rows["trial"] == 1, "status"] = "diverged"
+    whole = loss_curves._complete(rows)
+    assert sorted(whole.loc[whole["step"] == 2, "train_loss"]) == [1.0, 1.0, np.inf]
+    rows["status"] = "reached"  # stopped at its target: nobody knows its later losses
+    assert loss_curves._complete(rows)["step"].max() == 1
+
+
+def test_a_run_in_which_everything_diverged_is_shown(tmp_path, recwarn):
+    suite = {"seeds": 2, "budget": {"epochs": 3}, "problem": {"d": {"kind": "mlp", "dataset": "diabetes"}}}
+    lost = gdbench.run({**suite, "rule": {"sgd": {"lr": [1e8, 1e9]}}}, store=tmp_path / "l.db")
+    assert set(lost.trials[lost.trials["role"] != "default"]["status"]) == {"diverged"}
+    html = render(lost.frames)
+    assert "100 %" in html and not list(recwarn)
+
+
+def test_many_batch_sizes_wrap_to_rows_of_three(tmp_path):
+    suite = {"seeds": 1, "batch_size": [2, 4, 8, 16, 32, 64], "budget": {"steps": 5}, "target": {"val_accuracy": 0.9}}
+    suite |= {"problem": {"i": {"kind": "mlp", "dataset": "iris"}}, "rule": {"sgd": {"lr": [0.01, 0.1]}}}
+    wide = gdbench.run(suite, store=tmp_path / "w.db")
+    assert sensitivity.figure(wide.frames).get_size_inches()[0] < 14
+    assert len(sensitivity.figure(wide.frames).axes) == 6 and len(loss_curves.figure(wide.frames).axes) == 12
+
+
+def test_labels_are_drawn_as_they_stand(tmp_path):
+    suite = {"seeds": 1, "budget": {"steps": 2}, "problem": {"a_b^c <x> [/y]": {"kind": "mlp", "dataset": "iris"}}}
+    odd = gdbench.run({**suite, "rule": {"[bold]_^ sgd": {"rule": "sgd", "lr": [0.01, 0.1]}}}, store=tmp_path / "o.db")
+    html = render(odd.frames)
+    assert "a_b^c &lt;x&gt; [/y]" in html and "[bold]_^ sgd" in html
 
 
 def test_the_heat_map_marks_divergence(run):

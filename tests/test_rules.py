@@ -236,6 +236,21 @@ def test_coefficients_may_be_derived_from_lr_alone_and_mix_integers():
     )
 
 
+@pytest.mark.parametrize("returned", ["0.5", "(0.5, 0.5)", "()", "0.5, 1, 2.0"])
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+def test_coefficients_that_return_too_few_or_too_many_are_refused(returned):
+    names = {}
+    exec(f"def derive(t, lr):\n    return {returned}", names)
+
+    def short(p, g, c):
+        return p - c.a * g
+
+    rule = declare(short, lr=1.0)
+    rule.coefficients("a")(names["derive"])
+    with pytest.raises(UsageError, match="coefficients must return"):
+        rule.table({"lr": 1.0}, 1, np.ones(3), "float64")
+
+
 def test_a_rule_that_is_wrong_says_why():
     def bad(p, gradient, c):
         return p

@@ -46,6 +46,14 @@ def test_ties_go_to_the_lower_loss_then_to_the_smaller_lr():
     assert settings_of(choose(frame(trial(setting="a"), trial(setting="b")))) == ["a"]
 
 
+def test_a_diverged_trial_has_not_arrived():
+    rows = [
+        trial(setting="a", status="diverged", steps_to_target=1.0),
+        trial(setting="b", lr=0.2, steps_to_target=90.0),
+    ]
+    assert settings_of(choose(frame(*rows))) == ["b"]
+
+
 def test_diverged_trials_count_as_infinite_loss():
     nothing = {"steps_to_target": math.nan}
     rows = [
@@ -82,7 +90,7 @@ def test_no_trials_give_no_choices():
     assert choose(frame(trial()).iloc[:0]).empty
 
 
-@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=12), st.randoms())
+@given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=12), st.randoms())
 def test_the_interval_holds_the_median_and_ignores_order(values, rng):
     interval = bootstrap_median(np.array(values))
     assert interval.low <= interval.estimate <= interval.high
@@ -95,6 +103,8 @@ def test_the_interval_covers_the_median_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     hits = [i.low <= 0 <= i.high for i in (bootstrap_median(rng.normal(size=25)) for _ in range(200))]
     assert 0.89 <= np.mean(hits) <= 1.0
+    few = [i.low <= 0 <= i.high for i in (bootstrap_median(rng.normal(size=5)) for _ in range(400))]
+    assert 0.90 <= np.mean(few) <= 0.97  # as its docstring says
 
 
 def test_infinity_takes_part_and_nan_is_not_hidden():
@@ -108,4 +118,4 @@ def test_infinity_takes_part_and_nan_is_not_hidden():
 def test_summaries_have_a_row_a_group():
     table = pd.DataFrame({"k": ["a", "a", "a", "b"], "v": [1.0, 2.0, 9.0, 4.0]})
     rows = summarise(table, ["k"], "v")
-    assert rows["median"].tolist() == [2.0, 4.0] and rows["low"].tolist()[1] == rows["high"].tolist()[1] == 4.0
+    assert rows["median"].tolist() == [2.0, 4.0] and rows["low"].isna().tolist() == [False, True]

@@ -2,6 +2,10 @@
 
 import hashlib
 import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -33,9 +37,22 @@ def text(path):
     path.write_text("this is a diary, not a database, and longer than sixteen bytes")
 
 
+def foreign_in_wal(path):
+    # Another program is using its database: everything it wrote is still in the write-ahead log.
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("CREATE TABLE albums (id INTEGER)")
+    connection.commit()
+    OPEN.append(connection)
+
+
+OPEN = []
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (foreign_in_wal, "another program's tables (albums)"),
         (foreign, "another program's tables (albums)"),
         (newer, f"schema version {VERSION + 1}"),
         (text, "not an SQLite database"),
@@ -50,7 +67,9 @@ def test_a_database_that_is_not_ours_is_refused_and_untouched(make, words, small
             attempt()
         assert words in str(caught.value) and "x.db" in str(caught.value)
     assert content(path) == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.db"]
+    assert {p.name for p in tmp_path.iterdir()} <= {"x.db", *(("x.db-wal", "x.db-shm") if OPEN else ())}
+    while OPEN:
+        OPEN.pop().close()
 
 
 def test_a_folder_or_a_strange_url_is_refused(tmp_path):
@@ -127,3 +146,44 @@ def test_what_is_no_export_is_refused(tmp_path):
     (tmp_path / "c.json").write_text('{"gdbench_export": 1, "about": {}, "environment": {}}')
     with pytest.raises(UsageError, match="incomplete export"):
         gdbench.Run.from_file(tmp_path / "c.json")
+
+
+RACE = """
+import sys, time
+from gdbench.store import Store
+while time.time() < float(sys.argv[2]):
+    pass
+row = dict(suite="s", title="", description="", table={}, target=None, code="c", backend="cpu", trials=0)
+print(Store(sys.argv[1]).begin(identity="i", environment={}, git_commit=None, git_dirty=None, **row))
+"""
+
+
+def test_several_processes_may_make_the_store_at_once(tmp_path):
+    start = str(time.time() + 3)
+    command = [sys.executable, "-c", RACE, str(tmp_path / "r.db"), start]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    names = [p.communicate()[0].strip() for p in processes]
+    assert [p.returncode for p in processes] == [0] * 4
+    assert {r.run for r in Store(tmp_path / "r.db").runs()} == set(names)
+
+
+def test_one_of_two_gets_the_unfinished_run(small, tmp_path):
+    path = tmp_path / "s.db"
+    gdbench.run(small, store=path)
+    store = Store(path)
+    (record,) = store.runs()
+    store.finish(record.run, "interrupted")
+    with ThreadPoolExecutor(4) as pool:
+        taken = [r for r in pool.map(lambda _: Store(path).resume(record.identity), range(4)) if r is not None]
+    assert [r.run for r in taken] == [record.run]
+
+
+def test_load_reads_exports_and_refuses_what_is_no_store(two, tmp_path):
+    from gdbench.export import export
+
+    run = gdbench.load(two[0])
+    path = export(run.frames, tmp_path / "e.json", "json")
+    assert gdbench.load(path).id == run.id
+    for wrong in ({"store": 5}, {"store": two[0], "run": 5}):
+        with pytest.raises(UsageError):
+            gdbench.load(**wrong)

@@ -36,6 +36,7 @@ lr = {log = [1e-3, 1.0, 4]}
         ({"log": [0.5, 0.5, 1]}, [0.5]),
         ({"linear": [0, 1, 5]}, [0.0, 0.25, 0.5, 0.75, 1.0]),
         ({"values": [3, 1]}, [3, 1]),
+        ({"log": [16, 256, 5]}, [16, 32, 64, 128, 256]),
     ],
 )
 def test_grids_stand_for_their_values(grid, values):
@@ -77,7 +78,7 @@ def test_trials_expand_to_tune_report_and_default(small):
     suite = suites.load(small)
     first = suite.first_trials()
     assert len(first) == 2 * 2 * 2 * 2
-    second = suite.second_trials(suite.settings()[:4])
+    second = suite.second_trials(suite.settings[:4])
     assert [t.role for t in second] == ["report"] * 8 + ["default"] * 8
     assert {t.seed for t in second} == {0, 1}
     assert [t.index for t in first + second] == list(range(32)) and suite.count() == 32
@@ -87,7 +88,7 @@ def test_without_tuning_seeds_the_grid_is_reported(small):
     suite = suites.load({**small, "tune_seeds": 0})
     trials = suite.first_trials()
     assert {t.role for t in trials} == {"report"} and {t.seed for t in trials} == {0, 1}
-    assert suite.second_trials(suite.settings()) == [] and suite.count() == len(trials) == 16
+    assert suite.second_trials(suite.settings) == [] and suite.count() == len(trials) == 16
 
 
 def test_every_axis_multiplies_the_trials(small):
@@ -97,7 +98,7 @@ def test_every_axis_multiplies_the_trials(small):
         "clip_norm": [0, 1.0],
         "clip_value": [0, 0.5, 1],
     }
-    assert len(suites.load({**small, **axes}).settings()) == 8 * 2 * 2 * 2 * 3
+    assert len(suites.load({**small, **axes}).settings) == 8 * 2 * 2 * 2 * 3
     problem = {
         "kind": "mlp",
         "dataset": ["iris", "wine"],
@@ -108,6 +109,8 @@ def test_every_axis_multiplies_the_trials(small):
     several = suites.load({**small, "problem": {"p": problem}})
     assert len(several.problems) == 12
     assert "p (dataset=wine, hidden=[4,3], l2=0.1)" in several.problems
+    teachers = {"kind": "mlp", "dataset": [{"name": "teacher", "seed": 0}, {"name": "teacher", "seed": 1}]}
+    assert len(suites.load({**small, "target": None, "problem": {"t": teachers}}).problems) == 2
 
 
 def test_keys_depend_on_the_definition_alone(small, tmp_path):
@@ -190,6 +193,37 @@ BAD = {
     "teacher with a wrong option": (
         GOOD.replace('"iris"', '{name = "teacher", sample = 3}'),
         ["problem.iris.dataset.sample"],
+    ),
+    "schedule of a wrong type": ("schedule = 3\n" + GOOD, ["schedule 3 must be a name or a table"]),
+    "batch full twice": (GOOD.replace("[8, 32]", '["full", 106]'), ["batch_size", "106", '"full"']),
+    "one value as integer and float": (GOOD.replace("{log = [1e-3, 1.0, 4]}", "[1, 1.0]"), ["1.0 twice"]),
+    "huge number": (GOOD.replace("{log = [1e-3, 1.0, 4]}", "1" + "0" * 400), ["rule.sgd.lr", "finite"]),
+    "huge grid": (GOOD.replace("1.0, 4", "1" + "0" * 400 + ", 4"), ["rule.sgd.lr", "three numbers"]),
+    "number of 5000 digits": ("seeds = " + "9" * 5000, ["not valid TOML"]),
+    "nested without end": ("seeds = " + "[" * 3000, ["not valid TOML"]),
+    "huge seeds": (GOOD.replace("seeds = 2", "seeds = 9223372036854775807"), ["seeds", "10000"]),
+    "huge network": (GOOD.replace("[4]", "[1000000, 1000000]"), ["problem.iris", "parameters", "smaller"]),
+    "huge sweep": (
+        GOOD
+        + "weight_decay = {linear = [0, 1, 10000]}\n"
+        + "[rule.adam]\nlr = {log=[1e-3, 1, 10000]}\nbeta1 = {linear=[0.1, 0.9, 500]}\n",
+        ["trials", "1,000,000"],
+    ),
+    "target on test data": (GOOD.replace("val_accuracy", "test_accuracy"), ["target", "not known"]),
+    "target without data": (
+        GOOD.replace("hidden = [4]", "validation_fraction = 0"),
+        ["val_accuracy", "validation_fraction = 0"],
+    ),
+    "target below zero": (GOOD.replace("val_accuracy = 0.9", "val_loss = -1"), ["target", "above 0"]),
+    "stop without target": (GOOD.replace("target = {val_accuracy = 0.9}", "stop_at_target = true"), ["stop_at_target"]),
+    "label with a formula": (GOOD.replace("problem.iris", "problem.'$x'"), ["label", "without $"]),
+    "budget of a wrong type": (GOOD.replace("{epochs = 2}", "3"), ["budget = 3", "must be a table"]),
+    "date": (GOOD.replace("seeds = 2", "seeds = 2020-01-01"), ["seeds", "whole number"]),
+    "unknown home": (GOOD.replace('"iris"', '"~nobody-here/x.npz"'), ["problem.iris.dataset", "not known here"]),
+    "teacher with an odd name": (GOOD.replace('"iris"', '{name = ["teacher"]}'), ["problem.iris.dataset"]),
+    "teacher without neurons": (
+        GOOD.replace('"iris"', '{name = "teacher", hidden = [0]}'),
+        ["problem.iris.dataset.hidden"],
     ),
     "subset too large": (GOOD.replace("hidden = [4]", "subset = 1000"), ["subset = 1000", "150"]),
     "a loss that needs labels": (

@@ -13,7 +13,7 @@ from gdbench.cli.output import fail
 from gdbench.errors import GdbenchError
 
 # click's ClickException, which older typers import and newer ones carry inside.
-CommandError: type[Exception] = typer.BadParameter.__mro__[2]
+CommandError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 app = typer.Typer(
     name="gdbench",
@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except GdbenchError as error:
         code = fail(str(error), error.exit_code)
     except CommandError as error:
-        code = fail(error.format_message(), 2)  # type: ignore[attr-defined]
+        message = error.format_message()
+        code = fail(message, 2) if message else 2  # nothing to say after the help  # type: ignore[attr-defined]
     except (KeyboardInterrupt, typer.Abort):
         code = fail("interrupted", 130)
     except BrokenPipeError:

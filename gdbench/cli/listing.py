@@ -99,7 +99,7 @@ def _problems() -> list[dict[str, Any]]:
 def _suites() -> list[dict[str, Any]]:
     from gdbench import suites
 
-    return [{"suite": name, "title": suites.load(name).title} for name in suites.shipped()]
+    return [{"suite": name, "title": suites.read(path)["title"]} for name, path in suites.shipped().items()]
 
 
 def _schedules() -> list[dict[str, Any]]:
@@ -235,4 +235,5 @@ def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:
         ]
     )
     say()
-    print_table(readable(ranking(run.frames), run.frames))
+    frame = ranking(run.frames)
+    print_table(readable(frame[frame["best_batch"]], run.frames) if len(frame) else [])

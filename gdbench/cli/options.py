@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.errors import UsageError
 from gdbench.files import DATABASE, RESULTS
 
 if TYPE_CHECKING:
@@ -13,14 +12,8 @@ if TYPE_CHECKING:
     from gdbench.store import Store
 
 
-def _at_least_one(value: Any) -> Any:
-    if value is not None and value < 1:
-        raise UsageError(f"{value} must be 1 or more")
-    return value
-
-
 def _count(name: str, text: str) -> Any:
-    return typer.Option(name, metavar="N", help=text, callback=_at_least_one)
+    return typer.Option(name, metavar="N", help=text, min=1)
 
 
 def _repeated(name: str, metavar: str, text: str) -> Any:
@@ -38,7 +31,9 @@ SetOption = Annotated[
     list[str] | None, _repeated("--set", "KEY=VALUE", "Override a key of the suite (budget.epochs=5)")
 ]
 JobsOption = Annotated[int | None, _count("--jobs", "Threads; all cores by default.")]
-SeedsOption = Annotated[int | None, _count("--seeds", "Reporting seeds instead of the suite's own.")]
+SeedsOption = Annotated[
+    int | None, _count("--seeds", "Reporting seeds, and as many tuning seeds unless the suite sets them.")
+]
 ChunkOption = Annotated[int | None, _count("--chunk", "Steps a call, 1000 by default; changes no result.")]
 BackendOption = Annotated[str, typer.Option("--backend", metavar="NAME", help="auto, cpu or cuda.")]
 RunArgument = Annotated[
@@ -53,11 +48,10 @@ def store_location(store: str | None, out: Path) -> str | Path:
 
 def open_run(name: str, store: str | None, out: Path = RESULTS) -> "Run":
     """The run that RUN names, stored or exported."""
-    from gdbench.api import Run, load  # heavy: `list` and `--help` do without
+    from gdbench.api import Run, is_export, load  # heavy: `list` and `--help` do without
 
-    path = Path(name)
-    if path.suffix == ".json" or path.is_dir():
-        return Run.from_file(path)
+    if name and is_export(Path(name)):
+        return Run.from_file(name)
     return load(store_location(store, out), name)
 
 

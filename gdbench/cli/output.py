@@ -29,10 +29,15 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
     if not rows:
         return
     table = Table(
-        title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
+        title=Text(title) if title else None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        padding=(0, 2, 0, 0),
     )
     for name in rows[0]:
-        table.add_column(str(name), overflow="fold")
+        table.add_column(Text(str(name)), overflow="fold")
     for row in rows:
         table.add_row(*(Text(str(value)) for value in row.values()))
     target = console if console.is_terminal else Console(highlight=False, width=240)

@@ -22,12 +22,12 @@ class Bar(Watcher):
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
+            TextColumn("{task.fields[speed]}", markup=False),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[best]}"),
+            TextColumn("{task.fields[best]}", markup=False),
             console=errors,
             transient=True,
         )
@@ -54,7 +54,7 @@ class Bar(Watcher):
     def started(self, run: str, suite: "Suite", total: int, done: int) -> None:
         """Begin, or go on, to count."""
         if done:
-            errors.print(f"run {run}: going on, {done} of {total} trials are done")
+            errors.print(f"run {run}: going on, {done} of {total} are done")
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(f"{suite.name} {run}", total=total, completed=done, speed="", best="")

@@ -85,7 +85,7 @@ def export(
 
 
 def remove(
-    run: RunArgument,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id, its unique beginning, latest or latest~1.")],
     store: StoreOption = None,
     out: OutOption = RESULTS,
     as_json: JsonOption = False,

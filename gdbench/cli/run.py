@@ -95,8 +95,7 @@ def _print_result(done: "Run", page: Path) -> None:
 
     frame = ranking(done.frames)
     if len(frame):
-        frame = frame[frame["best_batch"]].reset_index(drop=True)
-        frame["rank"] = frame.groupby("problem").cumcount() + 1
+        frame = frame[frame["best_batch"]]
         say()
         print_table(readable(frame, done.frames), title=f"{done.about['title']} (each rule at its best batch size)")
     say()

@@ -33,11 +33,12 @@ def estimate(suite: Suite, jobs: int | None = None) -> Estimate:
     Divergence and early stops are not foreseen, so this is an upper estimate; compilation is not in it.
     """
     jobs = jobs or usable_cores()
+    at_once = min(jobs, usable_cores())
     costs: dict[tuple[object, ...], tuple[int, float, int]] = {}
     kinds: Counter[tuple[object, ...]] = Counter()
-    first = suite.settings()
+    first = suite.settings
     repeats = len(suite.tune_seeds) or len(suite.seeds)
-    chosen = suite.defaults() * 2 if suite.tune_seeds else []
+    chosen = suite.defaults * 2 if suite.tune_seeds else []
     for setting, seeds in [*((s, repeats) for s in first), *((s, len(suite.seeds)) for s in chosen)]:
         definition = setting.definition
         kind = (setting.problem, definition["rule"], definition["batch_size"], definition["dtype"])
@@ -46,7 +47,7 @@ def estimate(suite: Suite, jobs: int | None = None) -> Estimate:
         kinds[kind] += seeds
     steps = sum(count * costs[kind][0] for kind, count in kinds.items())
     evaluations = sum(count * costs[kind][2] for kind, count in kinds.items())
-    seconds = sum(count * costs[kind][1] for kind, count in kinds.items()) / jobs
+    seconds = sum(count * costs[kind][1] for kind, count in kinds.items()) / at_once
     return Estimate(sum(kinds.values()), steps, evaluations, jobs, seconds)
 
 

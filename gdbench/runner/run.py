@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gdbench.environment import environment, git_state, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
@@ -16,6 +17,10 @@ from gdbench.runner.trial import CHUNK, failed, train
 from gdbench.store import Store, TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+Choose = Callable[["pd.DataFrame"], "pd.DataFrame"]
 BACKENDS = ("auto", "cpu", "cuda")
 HEARTBEAT_SECONDS = 10.0
 
@@ -58,6 +63,7 @@ def run_suite(
     suite: Suite,
     store: Store,
     *,
+    choose: Choose,
     jobs: int | None = None,
     backend: str = "auto",
     chunk: int = CHUNK,
@@ -67,6 +73,7 @@ def run_suite(
 ) -> str:
     """Run `suite`, or go on with the latest run of it that was not finished; returns the run's id.
 
+    choose: from the frame of the tuning trials to the best setting of each problem, rule and batch size.
     Raises InterruptedRunError when the user stops it: what finished is stored, and the same call goes on from there.
     """
     watcher = watcher or Watcher()
@@ -100,8 +107,11 @@ def run_suite(
     started = time.perf_counter()
     try:
         watcher.started(run, suite, suite.count(), len(store.done(run)))
-        work(suite.first_trials())
-        work(suite.second_trials(best_settings(suite, store, run)))
+        first = suite.first_trials()
+        work(first)
+        second = suite.second_trials(best_settings(suite, store, run, choose))
+        store.keep(run, {trial.index: trial.key for trial in [*first, *second]})
+        work(second)
     except BaseException as error:
         store.finish(run, "interrupted")
         if isinstance(error, KeyboardInterrupt):
@@ -110,22 +120,23 @@ def run_suite(
             ) from None
         raise
     wall = time.perf_counter() - started
-    store.finish(run, "complete", {**facts, "compile_seconds": compile_seconds, "wall_seconds": wall})
+    # A run with a failed trial is no baseline; the same command tries that trial again.
+    state = "complete" if len(store.done(run)) == suite.count() else "failed"
+    store.finish(run, state, {**facts, "compile_seconds": compile_seconds, "wall_seconds": wall})
     return run
 
 
-def best_settings(suite: Suite, store: Store, run: str) -> list[Setting]:
+def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[Setting]:
     """The settings that the tuning seeds chose, in the order of the suite."""
     if not suite.tune_seeds:
         return []
-    from gdbench.stats import choose  # these load pandas, which `import gdbench` must not
-    from gdbench.store.frames import read_trials
+    from gdbench.store.frames import read_trials  # pandas, which `import gdbench` must not load
 
     trials = read_trials(store, run)
     chosen = choose(trials[trials["role"] == "tune"])
     wanted = set(zip(chosen["problem"], chosen["rule"], chosen["batch_size"], chosen["setting"], strict=True))
     names = {(problem, rule, setting) for problem, rule, _, setting in wanted}
-    return [s for s in suite.settings() if (s.problem, s.rule, s.hash) in names]
+    return [s for s in suite.settings if (s.problem, s.rule, s.hash) in names]
 
 
 def _compile(suite: Suite, watcher: Watcher) -> float:
@@ -136,7 +147,7 @@ def _compile(suite: Suite, watcher: Watcher) -> float:
     watcher.compiling()
     started = time.perf_counter()
     seen = set()
-    for setting in [*suite.settings(), *suite.defaults()]:
+    for setting in [*suite.settings, *suite.defaults]:
         kind = (setting.definition["rule"], setting.definition["dtype"])
         if kind in seen:
             continue

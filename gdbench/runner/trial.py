@@ -27,7 +27,7 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
     definition = trial.definition
     dtype, schedule, budget = definition["dtype"], definition["schedule"], definition["budget"]
     problem = build(definition["problem"], dtype)
-    batch_size = problem.n if definition["batch_size"] == "full" else definition["batch_size"]
+    batch_size = _batch_size(definition)
     per_epoch = problem.steps_per_epoch(batch_size)
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
     update = rule.update(dtype)
@@ -53,8 +53,8 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
         now = dict(zip(columns, curve[-1], strict=True))
         if math.isinf(steps_to_target) and trial.target is not None and _past(now, *trial.target):
             steps_to_target, status = float(point), "reached"
-        if _diverged(now, first=curve[0][columns.index(_LOSS)]):
-            status = "diverged"
+        if _diverged(now, dict(zip(columns, curve[0], strict=True))):
+            status, steps_to_target = "diverged", math.inf  # censored, whatever it passed on the way
             break
         if definition["stop"] and _past(now, *definition["stop"]):
             break
@@ -75,7 +75,7 @@ def failed(trial: Trial, error: Exception) -> TrialRecord:
     """What a trial that raised an error leaves."""
     return _record(
         trial,
-        batch_size=0,
+        batch_size=_batch_size(trial.definition),
         status="failed",
         steps=0,
         epochs=0.0,
@@ -83,6 +83,12 @@ def failed(trial: Trial, error: Exception) -> TrialRecord:
         steps_to_target=None if trial.target is None else math.inf,
         error=f"{type(error).__name__}: {error}",
     )
+
+
+def _batch_size(definition: dict[str, Any]) -> int:
+    """The number of samples in a batch."""
+    size = definition["batch_size"]
+    return build(definition["problem"], definition["dtype"]).n if size == "full" else int(size)
 
 
 def _record(trial: Trial, **outcome: Any) -> TrialRecord:
@@ -105,9 +111,9 @@ def _past(now: dict[str, float], metric: str, level: float) -> bool:
     return now[metric] >= level if metric.endswith("accuracy") else now[metric] <= level
 
 
-def _diverged(now: dict[str, float], first: float) -> bool:
-    """Whether a value of the training objective is not finite, or its loss has exploded."""
-    loss = now[_LOSS]
-    if not (math.isfinite(loss) and math.isfinite(now["grad_norm"])):
+def _diverged(now: dict[str, float], first: dict[str, float]) -> bool:
+    """Whether a loss or the gradient is not finite, or the loss has exploded; an empty split has no loss at all."""
+    losses = [name for name in now if name.endswith("_loss") and (name == _LOSS or not math.isnan(first[name]))]
+    if not all(math.isfinite(now[name]) for name in (*losses, "grad_norm")):
         return True
-    return loss > 1e4 * (1.0 + abs(first))
+    return now[_LOSS] > 1e4 * (1.0 + abs(first[_LOSS]))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+LOST = ("diverged", "failed")
 GROUP = ["problem", "rule", "batch_size"]
 
 
@@ -21,10 +22,8 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     tuned = trials[trials["role"] == role].copy()
     if tuned.empty:
         return pd.DataFrame(columns=columns)
-    lost = tuned["status"].isin(["diverged", "failed"])
-    loss = tuned["val_loss"].where(tuned["val_loss"].notna(), tuned["train_loss"])
-    tuned["_loss"] = loss.where(~lost, np.inf).fillna(np.inf)
-    tuned["_steps"] = tuned["steps_to_target"].fillna(np.inf)
+    tuned["_loss"] = final_loss(tuned)
+    tuned["_steps"] = tuned["steps_to_target"].where(~_lost(tuned), np.inf).fillna(np.inf)
     tuned["_diverged"] = tuned["status"] == "diverged"
     settings = tuned.groupby([*GROUP, "setting"], sort=False, as_index=False).agg(
         lr=("lr", "first"),
@@ -43,3 +42,13 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     settings = settings.sort_values(["problem", "median_steps", "median_loss", "lr", "order"], kind="stable")
     best = settings.drop_duplicates(GROUP)
     return best[columns].reset_index(drop=True)
+
+
+def final_loss(trials: pd.DataFrame) -> pd.Series:
+    """Each trial's last validation loss (training loss where nothing validates); infinite if it diverged or failed."""
+    loss = trials["val_loss"].where(trials["val_loss"].notna(), trials["train_loss"])
+    return loss.where(~_lost(trials), np.inf).fillna(np.inf)
+
+
+def _lost(trials: pd.DataFrame) -> pd.Series:
+    return trials["status"].isin(LOST)

@@ -1,11 +1,12 @@
 """The database: SQLite in WAL mode unless a URL says otherwise. One process writes a run; any may read."""
 
+import os
 import socket
 import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,10 @@ class Store:
         if self.file and self.file.exists():
             _check_sqlite_file(self.file)
         try:
-            engine = create_engine(self.url)
             if self.url.drivername.startswith("sqlite"):
-                event.listen(engine, "connect", _prepare_sqlite)
-                event.listen(engine, "begin", _begin_sqlite)
+                engine = self._engine_for_sqlite()
             else:
+                engine = create_engine(self.url)
                 with engine.connect() as connection:
                     tables = inspect(connection).get_table_names()
                     ours = schema.schema.name in tables
@@ -72,7 +72,7 @@ class Store:
         return str(self.file) if self.file else self.url.render_as_string()
 
     def _writable(self) -> Engine:
-        """The engine, its tables made if need be: all in one transaction, so that nobody sees half of them."""
+        """The engine of a database that has its tables."""
         if self._engine is None:
             assert self.file is not None
             try:
@@ -82,12 +82,35 @@ class Store:
                     f"store folder {self.file.parent} cannot be made: {error.strerror}; "
                     "choose another with --store or --out"
                 ) from None
+            if not self.file.exists():
+                self._create(self.file)
             self._engine = self._open()
         with self._writing() as connection:
-            schema.metadata.create_all(connection)
-            if connection.scalar(select(func.count()).select_from(schema.schema)) == 0:
-                connection.execute(insert(schema.schema).values(version=schema.VERSION))
+            _make_tables(connection)
         return self._engine
+
+    def _create(self, path: Path) -> None:
+        """Make the database beside its place and give it its name when it is whole: nobody sees half of one."""
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        maker = Store(temporary)
+        maker._engine = maker._engine_for_sqlite()
+        try:
+            with maker._writing() as connection:
+                _make_tables(connection)
+            maker._engine.dispose()  # the last connection empties the write-ahead log into the file
+            with suppress(FileExistsError):  # another process was first
+                os.link(temporary, path)
+        except OSError:  # a file system without links
+            if not path.exists():
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _engine_for_sqlite(self) -> Engine:
+        engine = create_engine(self.url)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
 
     @contextmanager
     def _reading(self) -> Iterator[Connection | None]:
@@ -251,16 +274,12 @@ def _url(location: str | Path) -> URL:
 
 
 def _check_sqlite_file(path: Path) -> None:
-    """Refuse what is no database of ours, through a connection that cannot write, not even a checkpoint."""
+    """Refuse what is no database of ours, through a connection that cannot write, not even a checkpoint.
+
+    Only SQLite itself may open the file: closing any other handle of it would drop the locks that this process holds.
+    """
     if path.is_dir():
         raise StoreError(f"store {path} is a folder; give a file's path, such as {path / 'gdbench.db'}")
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError as error:
-        raise StoreError(f"store {path} cannot be read: {error.strerror}") from None
-    if head and head != b"SQLite format 3\0":
-        raise StoreError(f"store {path} is not an SQLite database; it was left as it is; choose another with --store")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
             tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -268,7 +287,8 @@ def _check_sqlite_file(path: Path) -> None:
             if schema.schema.name in tables:
                 (version,) = connection.execute(f"SELECT max(version) FROM {schema.schema.name}").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(f"store {path} cannot be read: {error}; it was left as it is") from None
+        reason = "is not an SQLite database" if "not a database" in str(error) else f"cannot be read ({error})"
+        raise StoreError(f"store {path} {reason}; it was left as it is; choose another with --store") from None
     _check_schema(tables, version, str(path))
 
 
@@ -284,6 +304,13 @@ def _check_schema(tables: list[str], version: int | None, place: str) -> None:
             f"store {place} has schema version {version} and this gdbench knows {schema.VERSION}; it was left "
             "as it is; update gdbench or choose another with --store"
         )
+
+
+def _make_tables(connection: Connection) -> None:
+    """The tables that are missing, and the version."""
+    schema.metadata.create_all(connection)
+    if connection.scalar(select(func.count()).select_from(schema.schema)) == 0:
+        connection.execute(insert(schema.schema).values(version=schema.VERSION))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:

@@ -38,7 +38,7 @@ def read_frames(store: Store, record: RunRecord) -> Frames:
         environment=record.environment,
         trials=trials.drop(columns=[name for name in METRICS if name not in curves]),
         curves=curves,
-        targets=_targets(curves, record.target or {}),
+        targets=_targets(curves, trials, record.target or {}),
         timings=pd.DataFrame(
             [dict(row) for row in store.rows("timings", record.run)],
             columns=["run", "subject", "backend", "round", "sample", "seconds", "steps"],
@@ -74,10 +74,10 @@ def read_trials(store: Store, run: str) -> pd.DataFrame:
                 **{name: row[name] for name in ("run", "trial", "key", "code", "problem", "rule")},
                 **definition["hyperparameters"],
                 "schedule": schedule_name(definition["schedule"]),
-                "clip_norm": definition["clip_norm"],
-                "clip_value": definition["clip_value"],
                 **{name: row[name] for name in _AFTER},
                 **{name: row[name] for name in METRICS},
+                "clip_norm": definition["clip_norm"],
+                "clip_value": definition["clip_value"],
                 "setting": row["setting"],
                 "error": row["error"],
             }
@@ -88,10 +88,10 @@ def read_trials(store: Store, run: str) -> pd.DataFrame:
     columns = [
         *("run", "trial", "key", "code", "problem", "rule", "lr"),
         *hyperparameters,
-        *("schedule", "clip_norm", "clip_value"),
+        "schedule",
         *_AFTER,
         *METRICS,
-        *("setting", "error"),
+        *("clip_norm", "clip_value", "setting", "error"),
     ]
     frame = pd.DataFrame(records, columns=columns)
     numbers = dict.fromkeys(("steps_to_target", *METRICS), "float64")
@@ -141,17 +141,19 @@ def _curves(rows: Any) -> pd.DataFrame:
     return frame.sort_values(["trial", "step"], kind="stable", ignore_index=True)
 
 
-def _targets(curves: pd.DataFrame, target: Mapping[str, list[float]]) -> pd.DataFrame:
-    """For every trial and level the first evaluated step at or past it; infinite where there is none."""
+def _targets(curves: pd.DataFrame, trials: pd.DataFrame, target: Mapping[str, list[float]]) -> pd.DataFrame:
+    """For every trial and level the first evaluated step at or past it; infinite for none and for lost trials."""
     parts = []
-    trials = curves["trial"].unique()
+    numbers = trials["trial"].to_numpy()
+    lost = trials.loc[trials["status"].isin(["diverged", "failed"]), "trial"]
     for metric, levels in target.items():
         if metric not in curves:
             continue
         for level in levels:
             past = curves[metric] >= level if metric.endswith("accuracy") else curves[metric] <= level
-            first = curves[past].groupby("trial")["step"].min().reindex(trials).fillna(np.inf)
-            parts.append(pd.DataFrame({"trial": trials, "metric": metric, "level": level, "step": first.to_numpy()}))
+            first = curves[past].groupby("trial")["step"].min().reindex(numbers).astype(float).fillna(np.inf)
+            first[first.index.isin(lost)] = np.inf  # censored, whatever it passed on the way
+            parts.append(pd.DataFrame({"trial": numbers, "metric": metric, "level": level, "step": first.to_numpy()}))
     if not parts:
         return pd.DataFrame({"trial": [], "metric": [], "level": [], "step": []}).astype({"trial": "int64"})
     return pd.concat(parts, ignore_index=True).sort_values(["trial", "metric"], kind="stable", ignore_index=True)
