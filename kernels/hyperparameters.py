@@ -8,7 +8,13 @@ from gdbench.errors import UsageError
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One hyperparameter: `low <= value < high`, or `low < value < high` when `open_low`; a switch is true or false."""
+    """One hyperparameter: `low <= value < high`, or `low < value < high` when `open_low`; a switch is true or false.
+
+    >>> check("lr", 1)
+    1.0
+    >>> KNOWN["beta1"].range()
+    'at least 0 and below 1'
+    """
 
     meaning: str
     low: float = -math.inf

@@ -35,7 +35,7 @@ def figure(results: Results) -> Figure | None:
     batches = sorted(points["batch_size"].unique())
     rules = order(points["rule"])
     with style():
-        drawing, axes = panels(len(metrics) * len(batches))
+        drawing, axes = panels(len(batches), len(metrics))
         for ax, (metric, batch) in zip(axes, itertools.product(metrics, batches), strict=True):
             draw_lines(ax, points[points["batch_size"] == batch], "step", metric, rules)
             ax.set(xlabel="step", ylabel=metric_title(metric), title=f"batch size {batch}")

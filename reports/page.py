@@ -69,9 +69,11 @@ def _answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
         where = f"{best['rule']} at lr {text.number(best['lr'])}{other}, batch size {best['batch_size']}"
         if goal and pd.notna(best["steps_to_target"]) and best["steps_to_target"] != float("inf"):
             low, high = text.steps(best["steps_to_target_low"]), text.steps(best["steps_to_target_high"])
+            equal = rows[rows["best_batch"] & (rows["steps_to_target"] == best["steps_to_target"])]["rule"].tolist()[1:]
+            tie = f" ({', '.join(equal)} as many; the order is by validation loss)" if equal else ""
             yield (
                 f"{problem}: {where}, needs the fewest steps to {text.metric_title(goal[0])} {text.metric(*goal)}: "
-                f"{text.steps(best['steps_to_target'])} [{low}, {high}]."
+                f"{text.steps(best['steps_to_target'])} [{low}, {high}]{tie}."
             )
         elif goal:
             yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."

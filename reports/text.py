@@ -2,11 +2,13 @@
 
 import math
 
-UNITS = {"accuracy": "%", "loss": "", "mse": ""}
-
 
 def number(value: float, digits: int = 3) -> str:
-    """A number with that many significant digits; an en dash for none, an infinity sign for a censored one."""
+    """A number with that many significant digits; an en dash for none, an infinity sign for a censored one.
+
+    >>> number(0.031623), number(2.5e-7)
+    ('0.0316', '2.50e-7')
+    """
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):

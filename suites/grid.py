@@ -19,7 +19,13 @@ MAX_BOUND = 1e300
 
 
 def expand(value: Any) -> list[Any]:
-    """The values of an axis; raises ValueError, in words, for a grid that makes no sense or holds a value twice."""
+    """The values of an axis; raises ValueError, in words, for a grid that makes no sense or holds a value twice.
+
+    >>> expand({"log": [1e-3, 1.0, 4]})
+    [0.001, 0.01, 0.1, 1.0]
+    >>> expand(0.1)
+    [0.1]
+    """
     if isinstance(value, Mapping):
         value = _grid(value)
     values = list(value) if isinstance(value, list | tuple) else [value]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 import gdbench
 from gdbench.reports import heat_map, loss_curves, ranking, render, sensitivity, text
 from gdbench.reports.ranking_table import readable
-from gdbench.reports.style import looks
+from gdbench.reports.style import looks, panels
 
 FIGURES = (loss_curves, sensitivity, heat_map)
 
@@ -113,6 +113,9 @@ def test_many_batch_sizes_wrap_to_rows_of_three(tmp_path):
     wide = gdbench.run(suite, store=tmp_path / "w.db")
     assert sensitivity.figure(wide.frames).get_size_inches()[0] < 14
     assert len(sensitivity.figure(wide.frames).axes) == 6 and len(loss_curves.figure(wide.frames).axes) == 12
+    figure, axes = panels(4, groups=2)
+    rows = [round(ax.get_subplotspec().rowspan.start) for ax in axes]
+    assert len(figure.axes) == 8 and rows == [0, 0, 0, 1, 2, 2, 2, 3]
 
 
 def test_labels_are_drawn_as_they_stand(tmp_path):

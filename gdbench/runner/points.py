@@ -17,6 +17,9 @@ def evaluation_points(evaluate: Mapping[str, int], total: int, per_epoch: int) -
 
     {every: k}: multiples of k. {points: 2}: first and last. {points: p}: every epoch's end (evenly thinned to 1000 of
     them) and the unique round(total^(i / (p - 1))).
+
+    >>> evaluation_points({"points": 5}, total=16, per_epoch=6)
+    [0, 1, 2, 4, 6, 8, 12, 16]
     """
     if "every" in evaluate:
         return sorted({*range(0, total, evaluate["every"]), total})
