@@ -39,14 +39,6 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def user_path(text: str | Path) -> Path:
-    """The path that a user wrote, `~` for the home folder."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise UsageError(f"path {text} begins with the home folder of a user who is not known here") from None
-
-
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -9,8 +9,8 @@ from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from gdbench.data.paths import user_path
 from gdbench.errors import UsageError
-from gdbench.files import user_path
 from gdbench.kernels import RULES
 from gdbench.kernels.source import hash_files
 
@@ -71,10 +71,12 @@ def _mark(rules: set[str], folder: Path, file: Path) -> None:
     A helper module may hold half of a rule, and Numba's cache would not notice a change of it.
     """
     files = {file}
-    for module in list(sys.modules.values()):
-        place = getattr(module, "__file__", None)
-        if place and place.endswith(".py") and Path(place).is_relative_to(folder) and Path(place).is_file():
-            files.add(Path(place))
+    for name, module in list(sys.modules.items()):
+        place = Path(getattr(module, "__file__", None) or "")
+        installed = "site-packages" in place.parts and "site-packages" not in folder.parts  # a .venv beside the plug-in
+        ours = name.partition(".")[0] == "gdbench"
+        if place.suffix == ".py" and place.is_relative_to(folder) and place.is_file() and not (installed or ours):
+            files.add(place)
     source = hash_files(sorted(files), folder)
     for name in rules:
         RULES[name].source = source

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gdbench.data.paths import user_path
 from gdbench.errors import UsageError, nearest
-from gdbench.files import user_path
 from gdbench.suites.schema import Budget, Evaluate, MLPModel, SuiteModel
 from gdbench.suites.suite import Suite
 

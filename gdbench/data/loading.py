@@ -9,10 +9,10 @@ from typing import Any
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.files import load_npz
+from gdbench.data.paths import user_path
 from gdbench.data.shipped import SHIPPED, load_shipped
 from gdbench.data.synthetic import SYNTHETIC, load_teacher, teacher_options
 from gdbench.errors import UsageError, nearest
-from gdbench.files import user_path
 
 
 def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:

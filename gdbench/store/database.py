@@ -28,8 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
+from gdbench.data.paths import user_path
 from gdbench.errors import StoreError, UsageError
-from gdbench.files import user_path
 from gdbench.store import schema
 from gdbench.store.records import DONE, RunRecord, TrialRecord, curve_bytes, digest
 
