@@ -22,7 +22,7 @@ def ranking(results: Results) -> pd.DataFrame:
     """
     trials = results.trials
     chosen = choose(trials)
-    best_batches = chosen.drop_duplicates(["problem", "rule"])["setting"]
+    chosen["best_batch"] = ~chosen.duplicated(["problem", "rule"])  # the best comes first
     final = reported(trials)
     score = f"test_{score_name(trials)}"
     wanted = target(results) is not None
@@ -51,7 +51,7 @@ def ranking(results: Results) -> pd.DataFrame:
             "at_edge": choice.at_edge,
             "diverged": choice.diverged,
             "settings": choice.settings,
-            "best_batch": choice.setting in set(best_batches),
+            "best_batch": choice.best_batch,
         }
         rows.append(row)
     frame = pd.DataFrame(rows)

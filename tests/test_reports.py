@@ -56,6 +56,18 @@ def test_the_ranking_reports_medians_of_the_chosen_settings(run):
         assert rows.groupby("rule")["best_batch"].sum().tolist() == [1, 1]
 
 
+def test_two_labels_of_one_rule_have_one_best_batch_each(tmp_path):
+    suite = {
+        "seeds": 2,
+        "batch_size": [4, 16],
+        "budget": {"steps": 30},
+        "problem": {"i": {"kind": "mlp", "dataset": "iris"}},
+    }
+    rules = {"few": {"rule": "sgd", "lr": [0.1]}, "many": {"rule": "sgd", "lr": [0.01, 0.1, 0.3, 1.0]}}
+    frame = ranking(gdbench.run({**suite, "rule": rules}, store=tmp_path / "l.db").frames)
+    assert frame.groupby("rule")["best_batch"].sum().to_dict() == {"few": 1, "many": 1}
+
+
 def test_the_ranking_shows_divergence_edges_and_other_hyperparameters(run):
     frame = ranking(run.frames)
     sgd = frame[frame["rule"] == "sgd"]

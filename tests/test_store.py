@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -79,6 +80,11 @@ def test_a_folder_or_a_strange_url_is_refused(tmp_path):
         Store("-://x")
     with pytest.raises(StoreError, match="cannot be opened"):
         Store("nosuchdatabase://host/name")
+
+
+def test_a_store_in_memory_leaves_no_file(small):
+    assert len(gdbench.run(small, store="sqlite:///:memory:").trials) == 32
+    assert list(Path.cwd().iterdir()) == []
 
 
 def test_reading_makes_no_file(tmp_path):

@@ -42,7 +42,8 @@ class Store:
 
     def __init__(self, location: str | Path) -> None:
         self.url = _url(location)
-        self.file = Path(self.url.database) if self.url.drivername.startswith("sqlite") and self.url.database else None
+        name = self.url.database if self.url.drivername.startswith("sqlite") else None
+        self.file = Path(name) if name and name != ":memory:" else None
         if self.file and not self.file.exists():
             self._engine: Engine | None = None
         else:
