@@ -388,17 +388,13 @@ def test_a_trial_that_diverges_after_its_target_is_censored(small, tmp_path):
     assert np.isinf(run.trials["steps_to_target"]).all() and np.isinf(run.targets["step"]).all()
 
 
-def test_a_loss_of_any_split_that_is_not_finite_is_divergence(tmp_path):
-    x, y = np.random.default_rng(0).normal(size=(100, 3)), np.arange(100) % 2
-    np.savez(tmp_path / "x.npz", X=x, y=y)
-    problem = {"kind": "mlp", "dataset": str(tmp_path / "x.npz"), "scale": "none"}
+def test_a_loss_of_any_split_that_is_not_finite_is_divergence():
     from gdbench.runner.trial import _diverged
 
     row = {"train_loss": 1.0, "val_loss": 1.0, "test_loss": math.nan, "grad_norm": 1.0}
     assert not _diverged(row, row)
     assert _diverged({**row, "val_loss": math.inf}, row) and _diverged({**row, "grad_norm": math.nan}, row)
     assert _diverged({**row, "train_loss": 3e4}, row) and not _diverged({**row, "train_loss": 1e4}, row)
-    assert gdbench.problem(problem).n == 70
 
 
 CACHE = """
@@ -418,7 +414,7 @@ def test_a_second_process_compiles_nothing_and_two_at_once_agree(small, plain, t
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=here)
 
     both = [start("a"), start("b")]  # a cold cache, and two writers
-    assert [p.communicate()[0].split()[-1] is not None and p.returncode for p in both] == [0, 0]
+    assert [process.communicate() and process.returncode for process in both] == [0, 0]
     misses, hits = start("c").communicate()[0].split()
     assert (misses, hits) == ("0", "4")
     for name in "abc":
