@@ -78,7 +78,7 @@ class Suite:
     @cached_property
     def defaults(self) -> list[Setting]:
         """Each rule's own defaults for each problem and batch size; the other axes at their first value."""
-        first = {batch: axes for axes in reversed(list(self._axes())) for batch in [axes[0]]}
+        first = {axes[0]: axes for axes in reversed(list(self._axes()))}  # by batch size
         return [
             self._setting(problem, label, rule, {}, *first[batch])
             for problem in self.problems
