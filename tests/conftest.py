@@ -1,6 +1,11 @@
 """What all tests share: an empty current folder, and a small suite that trains in a moment."""
 
 import pytest
+from hypothesis import settings
+
+# The first example may compile a kernel, and machines differ: no deadline. The same examples every time.
+settings.register_profile("gdbench", deadline=None, derandomize=True)
+settings.load_profile("gdbench")
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ def _norm(x):
     return norm(x)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.booleans(), st.integers(0, 2**32 - 1))
 def test_products_add_in_order_of_k_with_one_fma_each(rows, depth, columns, turned, seed):
     rng = np.random.default_rng(seed)
