@@ -4,6 +4,7 @@
     run = gdbench.run("quick")
     run.trials, run.curves, run.targets        # pandas frames
     run.report("report.html")
+    gdbench.minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500).plot()
 
 Names are loaded when they are first used, so that importing gdbench costs next to nothing.
 """
@@ -13,13 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gdbench.api import Run, load, problem, run
+    from gdbench.descent import Descent, minimize
     from gdbench.errors import GdbenchError
     from gdbench.kernels.contract import rule
+    from gdbench.kernels.direction import direction
+    from gdbench.kernels.function import function
 
 __version__ = "0.1.0"
-__all__ = ["GdbenchError", "Run", "load", "problem", "rule", "run"]
+__all__ = [
+    "Descent",
+    "GdbenchError",
+    "Run",
+    "direction",
+    "function",
+    "load",
+    "minimize",
+    "problem",
+    "rule",
+    "run",
+]
 
 _HOMES = {
+    "Descent": "gdbench.descent",
+    "direction": "gdbench.kernels.direction",
+    "function": "gdbench.kernels.function",
+    "minimize": "gdbench.descent",
     "GdbenchError": "gdbench.errors",
     "Run": "gdbench.api",
     "load": "gdbench.api",

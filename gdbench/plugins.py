@@ -1,36 +1,38 @@
-"""Rules from outside: a file given by `--plugin`, or a package's `gdbench.plugins` entry point."""
+"""Rules and functions from outside: a file given by `--plugin`, or a package's `gdbench.plugins` entry point."""
 
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from gdbench.data.paths import user_path
 from gdbench.errors import UsageError
-from gdbench.kernels import RULES
+from gdbench.kernels import FUNCTIONS, RULES
+from gdbench.kernels.registry import Written
 from gdbench.kernels.source import hash_files
 
 GROUP = "gdbench.plugins"
 
-_loaded: dict[str, tuple[str, set[str]]] = {}  # by file: hash of its source, and the rules that it registered
+_REGISTRIES: tuple[dict[str, Any], ...] = (RULES, FUNCTIONS)
+_loaded: dict[str, tuple[str, list[Written]]] = {}  # by file: hash of its source, and what it registered
 
 
 def load_file(path: str | Path) -> None:
-    """Run a plug-in file, which registers its rules; again only if it changed, and then in place of what it was."""
+    """Run a plug-in file, which registers its rules and functions; again only if it changed, in place of what it was."""
     path = user_path(path).absolute()
     try:
         content = sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UsageError(f"plug-in {path} cannot be read: {error.strerror}") from None
-    earlier, rules = _loaded.get(str(path), ("", set()))
+    earlier, former = _loaded.get(str(path), ("", []))
     if earlier == content:
         return
-    for name in rules:
-        RULES.pop(name, None)
+    _forget(former)
     module_name = f"gdbench_plugin_{path.stem}_{content[:8]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -58,15 +60,30 @@ def load_installed() -> None:
             _mark(registered, top.parent if top.name == "__init__.py" else Path(file).parent, Path(file))
 
 
+def foreign() -> list[Written]:
+    """Every rule and function that is not ours."""
+    return [item for item in _registered() if item.source != ""]
+
+
 def plugin_hash() -> str:
-    """Hash of every rule that is not ours, with the source it comes from; empty without any."""
-    foreign = sorted((rule for rule in RULES.values() if rule.source != ""), key=lambda rule: rule.name)
-    parts = [f"{rule.name}:{rule.fingerprint}" for rule in foreign]
+    """Hash of every rule and function that is not ours, with the source it comes from; empty without any."""
+    parts = sorted(f"{type(item).__name__} {item.name}:{item.fingerprint}" for item in foreign())
     return sha256("|".join(parts).encode()).hexdigest() if parts else ""
 
 
-def _mark(rules: set[str], folder: Path, file: Path) -> None:
-    """Tell the rules which source they are compiled from: the file and every loaded module in its folder.
+def _registered() -> list[Written]:
+    return [item for registry in _REGISTRIES for item in registry.values()]
+
+
+def _forget(items: Iterable[Written]) -> None:
+    for item in items:
+        for registry in _REGISTRIES:
+            if registry.get(item.name) is item:
+                del registry[item.name]
+
+
+def _mark(registered: list[Written], folder: Path, file: Path) -> None:
+    """Tell rules and functions which source they are compiled from: the file and every loaded module in its folder.
 
     A helper module may hold half of a rule, and Numba's cache would not notice a change of it.
     """
@@ -78,22 +95,25 @@ def _mark(rules: set[str], folder: Path, file: Path) -> None:
         if place.suffix == ".py" and place.is_relative_to(folder) and place.is_file() and not (installed or ours):
             files.add(place)
     source = hash_files(sorted(files), folder)
-    for name in rules:
-        RULES[name].source = source
+    for item in registered:
+        item.source = source
 
 
-def _register(place: str, run: Callable[[], object]) -> set[str]:
-    """The names of the rules that `run` registers; none stay when it fails."""
-    before = set(RULES)
+def _register(place: str, run: Callable[[], object]) -> list[Written]:
+    """What `run` registers; nothing stays when it fails."""
+    before = _registered()
     try:
         run()
     except (Exception, SystemExit) as error:
-        for name in set(RULES) - before:
-            del RULES[name]
+        _forget(_new(before))
         if isinstance(error, UsageError):
             raise UsageError(f"plug-in {place}: {error}") from None
         reason = " ".join(str(getattr(error, "msg", error)).split())
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == place]
         line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else "?")
         raise UsageError(f"plug-in {place}, line {line}: {type(error).__name__}: {reason}") from None
-    return set(RULES) - before
+    return _new(before)
+
+
+def _new(before: list[Written]) -> list[Written]:
+    return [item for item in _registered() if all(item is not other for other in before)]

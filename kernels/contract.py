@@ -17,10 +17,6 @@ function, and is named where it is declared:
         return lr / (1.0 - power(beta1, t)), math.sqrt(1.0 - power(beta2, t))
 """
 
-import inspect
-import itertools
-import keyword
-import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,60 +29,35 @@ from numba import literal_unroll
 from numba.core import types
 from numba.core.errors import NumbaError
 
-from gdbench.errors import UsageError, nearest
-from gdbench.kernels import hyperparameters
+from gdbench.errors import UsageError
+from gdbench.kernels.complaints import explained
 from gdbench.kernels.intrinsics import fixed_tuple
 from gdbench.kernels.jit import inlined, kernel
+from gdbench.kernels.registry import (
+    RULES,
+    BaseRule,
+    check_names,
+    check_parameters,
+    checked_defaults,
+    chosen_name,
+    source_of,
+)
 
 MAX_SLOTS = 4
-_OURS = "gdbench.kernels."
-# What trials have beside hyperparameters: names that would clash in their table.
-RESERVED = {
-    *("run", "trial", "key", "code", "problem", "rule", "schedule", "batch_size", "seed", "role", "dtype", "backend"),
-    *("status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
-    *("clip_norm", "clip_value"),
-    *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
-    *("value", "t"),
-}
 
 
 @dataclass(eq=False)
-class Rule:
-    """An update rule: its scalar function, state slots, hyperparameters with defaults, and coefficients."""
+class Rule(BaseRule):
+    """A rule that is one scalar function: its state slots, hyperparameters with defaults, and coefficients."""
 
-    name: str
-    scalar: Callable[..., Any]
     slots: tuple[str, ...]
-    defaults: dict[str, float | bool]
-    source: str | None = None  # hash of what it is compiled from, beside the kernels; None: unknown, so never cached
     derived: tuple[str, ...] = ()
     derive: Callable[..., Any] | None = None
     _updates: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    @property
-    def doc(self) -> str:
-        """The rule's docstring: paper, formula, defaults."""
-        return inspect.getdoc(self.scalar) or ""
-
-    @property
-    def text(self) -> str:
-        """The source of the scalar function and of its coefficients; their bytecode where there is no source."""
-        functions = [self.scalar] if self.derive is None else [self.scalar, self.derive]
-        try:
-            return "\n\n".join(inspect.getsource(function) for function in functions)
-        except OSError:
-            return repr([function.__code__.co_code for function in functions])
-
-    @property
-    def fingerprint(self) -> str:
-        """What the rule computes: its text and the numbers that it takes from outside itself."""
-        functions = [self.scalar] if self.derive is None else [self.scalar, self.derive]
-        outside: dict[str, Any] = {}
-        for function in functions:
-            variables = inspect.getclosurevars(function)
-            outside |= {**variables.globals, **variables.nonlocals}
-        numbers = {name: value for name, value in sorted(outside.items()) if isinstance(value, int | float | tuple)}
-        return f"{self.source or self.text}|{numbers!r}"
+    def functions(self) -> list[Callable[..., Any]]:
+        """The scalar function, and that of its coefficients."""
+        return [self.function] if self.derive is None else [self.function, self.derive]
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -100,24 +71,12 @@ class Rule:
             raise UsageError(f'write @{self.name}.coefficients("name", ...) with the names of what it returns')
 
         def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-            expected = ["t", *self.defaults]
-            given = list(inspect.signature(function).parameters)
-            if given != expected:
-                raise UsageError(
-                    f"coefficients of rule {self.name!r} must take ({', '.join(expected)}), not ({', '.join(given)})"
-                )
-            _check_names(self.name, (*self.coefficient_names, *names))
+            check_parameters(f"coefficients of rule {self.name!r}", function, "t", *self.defaults)
+            check_names(f"rule {self.name!r}", (*self.coefficient_names, *names))
             self.derived, self.derive = names, inlined(function)
             return function
 
         return declare
-
-    def settings(self, given: Mapping[str, object]) -> dict[str, float | bool]:
-        """The defaults with `given` laid over them; raises UsageError for an unknown name or a value out of range."""
-        for name in given:
-            if name not in self.defaults:
-                raise UsageError(f"rule {self.name!r} has no hyperparameter {name!r}{nearest(name, self.defaults)}")
-        return {name: hyperparameters.check(name, given.get(name, default)) for name, default in self.defaults.items()}
 
     @cached_property
     def table_kernel(self) -> Any:
@@ -150,7 +109,7 @@ class Rule:
         try:
             self.table_kernel(first, lrs, others, out)
         except NumbaError as error:
-            raise _explained(self, error) from None
+            raise self._explained(error) from None
         except ValueError:  # from _store
             names = ", ".join(self.derived)
             raise UsageError(f"rule {self.name!r}: its coefficients must return one value each for {names}") from None
@@ -165,8 +124,16 @@ class Rule:
             try:
                 self._updates[dtype] = _compile_update(self, dtype)
             except NumbaError as error:
-                raise _explained(self, error) from None
+                raise self._explained(error) from None
         return self._updates[dtype]
+
+    def _explained(self, error: NumbaError) -> UsageError:
+        if "literal_unroll" in str(error):
+            names = ", ".join(self.derived)
+            return UsageError(
+                f"rule {self.name!r}: its coefficients must return a tuple with one number each for {names}"
+            )
+        return explained(f"rule {self.name!r}", self.function, error, "contract.py")
 
 
 @inlined
@@ -188,7 +155,7 @@ def update_type(dtype: str) -> Any:
 
 def _compile_update(rule: Rule, dtype: str) -> Any:
     """The loop over the parameters for the rule's number of slots, written out for each."""
-    scalar, width = inlined(rule.scalar), len(rule.coefficient_names)
+    scalar, width = inlined(rule.function), len(rule.coefficient_names)
     coefficients = namedtuple(f"{rule.name.replace('-', '_')}_coefficients", rule.coefficient_names)  # type: ignore[misc]
 
     def update0(p, g, state, row):
@@ -224,9 +191,6 @@ def _compile_update(rule: Rule, dtype: str) -> Any:
     return kernel(loop, signature=update_type(dtype), variant=f"{rule.name}-{dtype}", source=rule.source)
 
 
-RULES: dict[str, Rule] = {}
-
-
 def rule(
     name: str | None = None, *, slots: tuple[str, ...] = (), **defaults: float | bool
 ) -> Callable[[Callable[..., Any]], Rule]:
@@ -244,60 +208,13 @@ def rule(
         raise UsageError(f'slots = {slots!r} must be a tuple of names, such as ("v",)')
 
     def register(function: Callable[..., Any]) -> Rule:
-        chosen = name or function.__name__.replace("_", "-")
-        if not re.fullmatch("[a-z][a-z0-9-]*", chosen):
-            raise UsageError(f"rule {chosen!r} must have a name of small letters, digits and '-', such as 'my-rule'")
-        if chosen in RULES:
-            raise UsageError(f"rule {chosen!r} is registered already; give yours another name")
-        if "lr" not in defaults:
-            raise UsageError(f"rule {chosen!r} needs a default for lr, such as lr=1e-3")
+        chosen = chosen_name("rule", name, function, RULES)
         if len(slots) > MAX_SLOTS:
             raise UsageError(f"rule {chosen!r} has {len(slots)} slots; at most {MAX_SLOTS} are supported")
-        expected = ["p", "g", *slots, "c"]
-        given = list(inspect.signature(function).parameters)
-        if given != expected:
-            raise UsageError(f"rule {chosen!r} must take ({', '.join(expected)}), not ({', '.join(given)})")
-        ordered = {"lr": defaults["lr"], **defaults}
-        _check_names(chosen, (*ordered, *slots))
-        checked = {key: hyperparameters.check(key, value) for key, value in ordered.items()}
-        source = "" if function.__module__.startswith(_OURS) else None
-        RULES[chosen] = Rule(chosen, function, tuple(slots), checked, source)
-        return RULES[chosen]
+        check_parameters(f"rule {chosen!r}", function, "p", "g", *slots, "c")
+        checked = checked_defaults(chosen, defaults, slots)
+        made = Rule(chosen, function, checked, tuple(slots), source=source_of(function))
+        RULES[chosen] = made
+        return made
 
     return register
-
-
-def find(name: object) -> Rule:
-    """The rule of that name; raises UsageError with the nearest name otherwise."""
-    if isinstance(name, str) and name in RULES:
-        return RULES[name]
-    raise UsageError(f"unknown rule {name!r}{nearest(name, RULES)}")
-
-
-def _explained(rule: Rule, error: NumbaError) -> UsageError:
-    """Numba's complaint about a rule in one sentence, with the line of the rule's file.
-
-    Numba nests its messages: the innermost failure, the last in the text, is about the user's own line.
-    """
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    inner = max((i for i, line in enumerate(lines) if "Failed in nopython mode" in line), default=-1) + 1
-    if "literal_unroll" in str(error):
-        names = ", ".join(rule.derived)
-        return UsageError(f"rule {rule.name!r}: its coefficients must return a tuple with one number each for {names}")
-    reason = " ".join(
-        itertools.takewhile(lambda line: not line.startswith(("There ", "File ", "During")), lines[inner:])
-    )
-    places = [line for line in lines if line.startswith('File "') and "contract.py" not in line]
-    code = rule.scalar.__code__
-    place = (
-        places[0].removeprefix("File ").rstrip(":") if places else f'"{code.co_filename}", line {code.co_firstlineno}'
-    )
-    return UsageError(f"rule {rule.name!r} cannot be compiled by Numba, at {place}: {reason}")
-
-
-def _check_names(name: str, names: tuple[str, ...]) -> None:
-    for key in names:
-        if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_") or key in RESERVED:
-            raise UsageError(f"rule {name!r}: {key!r} cannot name a coefficient; choose another name")
-    if len(set(names)) < len(names):
-        raise UsageError(f"rule {name!r} names a coefficient twice")

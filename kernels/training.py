@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from numba.core import types
 
+from gdbench.kernels.clipping import clip
 from gdbench.kernels.contract import update_type
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.losses import loss_gradient, loss_values
@@ -63,23 +64,6 @@ def add_gradient(theta, network, samples, order, begin, end, work):
         d = work.deltas[0][: rows * outputs].reshape(rows, outputs)
         loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
         backward(theta, network, rows, work.values, work.deltas, work.transposed, work.gradient)
-
-
-@inlined
-def clip(gradient, batches):
-    """Scale the gradient down to clip_norm, then bound each element by clip_value."""
-    limit = batches.clip_norm
-    if limit > 0:
-        length = norm(gradient)
-        if length > limit:
-            factor = limit / length
-            for i in range(gradient.size):
-                gradient[i] *= factor
-    bound = batches.clip_value
-    if bound > 0:
-        for i in range(gradient.size):
-            g = -bound if gradient[i] < -bound else gradient[i]
-            gradient[i] = bound if g > bound else g
 
 
 def _train(update, theta, state, table, first, network, samples, batches, work):

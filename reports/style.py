@@ -17,6 +17,7 @@ RULES = (
     "adamw", "radam", "lookahead", "ranger", "lion",
     "gd-armijo", "gd-exact", "newton", "newton-damped", "newton-cg", "lbfgs",
 )  # fmt: skip
+PATH = "#d55e00"  # the vermilion of Okabe and Ito: stands out on grey contours
 DASHES = ("", (4, 1.5), (1, 1))
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
 

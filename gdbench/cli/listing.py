@@ -12,7 +12,6 @@ from gdbench.cli.output import print_facts, print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
 from gdbench.kernels import RULES
-from gdbench.kernels.contract import Rule
 from gdbench.kernels.hyperparameters import KNOWN, OTHER
 
 

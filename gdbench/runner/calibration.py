@@ -8,8 +8,8 @@ import numpy as np
 
 from gdbench.data.problems import build
 from gdbench.environment import usable_cores
-from gdbench.kernels import schedules
-from gdbench.kernels.contract import find
+from gdbench.kernels import steps
+from gdbench.kernels.registry import find
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.suites import Setting, Suite
 
@@ -54,25 +54,23 @@ def estimate(suite: Suite, jobs: int | None = None) -> Estimate:
 def _measure(setting: Setting) -> tuple[int, float, int]:
     """Steps, seconds and evaluations of one trial of this setting."""
     definition = setting.definition
-    dtype = definition["dtype"]
-    problem = build(definition["problem"], dtype)
+    problem = build(definition["problem"], definition["dtype"])
     batch_size = problem.n if definition["batch_size"] == "full" else definition["batch_size"]
     per_epoch = problem.steps_per_epoch(batch_size)
     total = total_steps(definition["budget"], per_epoch)
     points = evaluation_points(definition["evaluate"], total, per_epoch)
-    rule = find(definition["rule"])
-    update = rule.update(dtype)
+
+    def rates(first: int, count: int) -> np.ndarray:
+        return np.full(count, 1e-6)  # so small that nothing diverges while it is measured
+
     training = problem.begin(seed=0, batch_size=batch_size)
-    state = np.zeros((len(rule.slots), problem.size), dtype)
-    lrs = schedules.learning_rates(definition["schedule"], 1e-6, 1, 1)
-    table = rule.table(definition["hyperparameters"], 1, lrs, dtype)
-    training.advance(update, state, table)  # compiles
+    walk = steps.begin(find(definition["rule"]), definition["hyperparameters"], training, rates)
+    walk.advance(1)  # compiles
     training.evaluate()
-    taken = 0
-    started = time.perf_counter()
-    while (spent := time.perf_counter() - started) < SECONDS:
-        training.advance(update, state, table)
-        taken += 1
+    warm, spent = training.steps, walk.seconds
+    while not walk.ended and walk.seconds - spent < SECONDS:
+        walk.advance(1)
+    cost = (walk.seconds - spent) / max(1, training.steps - warm)
     started = time.perf_counter()
     training.evaluate()
-    return total, total * spent / taken + len(points) * (time.perf_counter() - started), len(points)
+    return total, total * cost + len(points) * (time.perf_counter() - started), len(points)

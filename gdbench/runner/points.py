@@ -6,10 +6,11 @@ MAX_EPOCH_ENDS = 1000
 
 
 def total_steps(budget: Mapping[str, int], per_epoch: int) -> int:
-    """The steps that a budget allows; a first-order rule evaluates one gradient a step."""
+    """The steps that a budget allows at most; of evaluations, a step takes at least one."""
     if "epochs" in budget:
         return budget["epochs"] * per_epoch
-    return budget.get("steps") or budget["gradient_evaluations"]
+    (count,) = budget.values()
+    return count
 
 
 def evaluation_points(evaluate: Mapping[str, int], total: int, per_epoch: int) -> list[int]:

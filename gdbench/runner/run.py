@@ -142,13 +142,14 @@ def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[
 def _compile(suite: Suite, watcher: Watcher) -> float:
     """Compile what the suite needs before any trial is on the clock; returns the seconds it took.
 
-    Trains one step of one trial for every rule and dtype. Raises UsageError when a rule cannot be compiled.
+    Trains one step of one trial for every problem, rule and dtype; what is compiled already costs next to nothing.
+    Raises UsageError when a rule or a function cannot be compiled.
     """
     watcher.compiling()
     started = time.perf_counter()
     seen = set()
     for setting in [*suite.settings, *suite.defaults]:
-        kind = (setting.definition["rule"], setting.definition["dtype"])
+        kind = (setting.problem, setting.definition["rule"], setting.definition["dtype"])
         if kind in seen:
             continue
         seen.add(kind)

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels import schedules
-from gdbench.kernels.contract import find
+from gdbench.kernels import schedules, steps
+from gdbench.kernels.registry import find
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
 CHUNK = 1000  # steps a call: how often a trial can be cancelled
-_LOSS = "train_loss"
 
 
 def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lambda: False) -> TrialRecord | None:
@@ -25,46 +24,50 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
     `cancelled` is asked.
     """
     definition = trial.definition
-    dtype, schedule, budget = definition["dtype"], definition["schedule"], definition["budget"]
-    problem = build(definition["problem"], dtype)
+    budget = definition["budget"]
+    problem = build(definition["problem"], definition["dtype"])
     batch_size = _batch_size(definition)
     per_epoch = problem.steps_per_epoch(batch_size)
+    total = total_steps(budget, per_epoch)
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
-    update = rule.update(dtype)
-    state = np.zeros((len(rule.slots), problem.size), dtype)
     clipping = {name: definition[name] for name in ("clip_norm", "clip_value")}
     training = problem.begin(seed=trial.seed, batch_size=batch_size, **clipping)
+
+    def rates(first: int, count: int) -> np.ndarray:
+        return schedules.learning_rates(definition["schedule"], settings["lr"], first, count)
+
+    walk = steps.begin(rule, settings, training, rates, budget)
     columns = ("step", "epoch", *problem.columns, "lr")
     curve: list[tuple[float, ...]] = []
-    seconds, lr, status, steps_to_target = 0.0, math.nan, "exhausted", math.inf
-    for point in evaluation_points(definition["evaluate"], total_steps(budget, per_epoch), per_epoch):
-        while training.steps < point:
+    status, steps_to_target = "exhausted", math.inf
+    for point in evaluation_points(definition["evaluate"], total, per_epoch):
+        while training.steps < point and not walk.ended:
             if cancelled():
                 return None
-            count = min(chunk, point - training.steps)
-            lrs = schedules.learning_rates(schedule, settings["lr"], training.steps + 1, count)
-            table = rule.table(settings, training.steps + 1, lrs, dtype)
-            started = time.perf_counter()
-            training.advance(update, state, table)
-            seconds += time.perf_counter() - started
-            lr = float(lrs[-1])
-        values = training.evaluate()
-        curve.append((float(point), point / per_epoch, *values, lr))
+            walk.advance(min(chunk, walk.chunk, point - training.steps))
+        if curve and training.steps == curve[-1][0]:  # stalled where it was looked at last
+            break
+        curve.append((float(training.steps), training.steps / per_epoch, *training.evaluate(), walk.lr))
         now = dict(zip(columns, curve[-1], strict=True))
         if math.isinf(steps_to_target) and trial.target is not None and _past(now, *trial.target):
-            steps_to_target, status = float(point), "reached"
-        if _diverged(now, dict(zip(columns, curve[0], strict=True))):
+            steps_to_target, status = float(training.steps), "reached"
+        if _diverged(problem.columns[0], now, dict(zip(columns, curve[0], strict=True))):
             status, steps_to_target = "diverged", math.inf  # censored, whatever it passed on the way
             break
-        if definition["stop"] and _past(now, *definition["stop"]):
+        if walk.ended or (definition["stop"] and _past(now, *definition["stop"])):
             break
+    if walk.stalled and status == "exhausted":
+        status = "stalled"
     return _record(
         trial,
         batch_size=batch_size,
+        parameters=problem.size,
         status=status,
         steps=training.steps,
         epochs=training.steps / per_epoch,
-        seconds=seconds,
+        seconds=walk.seconds,
+        gradient_evaluations=walk.gradient_evaluations,
+        function_evaluations=walk.function_evaluations,
         steps_to_target=None if trial.target is None else steps_to_target,
         columns=columns,
         curve=np.array(curve),
@@ -88,7 +91,7 @@ def failed(trial: Trial, error: Exception) -> TrialRecord:
 def _batch_size(definition: dict[str, Any]) -> int:
     """The number of samples in a batch."""
     size = definition["batch_size"]
-    return build(definition["problem"], definition["dtype"]).n if size == "full" else int(size)
+    return int(build(definition["problem"], definition["dtype"]).n) if size == "full" else int(size)
 
 
 def _record(trial: Trial, **outcome: Any) -> TrialRecord:
@@ -111,9 +114,9 @@ def _past(now: dict[str, float], metric: str, level: float) -> bool:
     return now[metric] >= level if metric.endswith("accuracy") else now[metric] <= level
 
 
-def _diverged(now: dict[str, float], first: dict[str, float]) -> bool:
-    """Whether a loss or the gradient is not finite, or the loss has exploded; an empty split has no loss at all."""
-    losses = [name for name in now if name.endswith("_loss") and (name == _LOSS or not math.isnan(first[name]))]
-    if not all(math.isfinite(now[name]) for name in (*losses, "grad_norm")):
+def _diverged(objective: str, now: dict[str, float], first: dict[str, float]) -> bool:
+    """Whether a loss or the gradient is not finite, or the objective has exploded; an empty split has no loss."""
+    losses = [name for name in now if name.endswith("_loss") and not math.isnan(first[name])]
+    if not all(math.isfinite(now[name]) for name in (objective, *losses, "grad_norm")):
         return True
-    return now[_LOSS] > 1e4 * (1.0 + abs(first[_LOSS]))
+    return now[objective] > 1e4 * (1.0 + abs(first[objective]))

@@ -54,15 +54,15 @@ class Store:
         if self.file and self.file.exists():
             _check_sqlite_file(self.file)
         try:
-            if self.url.drivername.startswith("sqlite"):
-                engine = self._engine_for_sqlite()
-            else:
-                engine = create_engine(self.url)
-                with engine.connect() as connection:
-                    tables = inspect(connection).get_table_names()
-                    ours = schema.schema.name in tables
-                    version = connection.scalar(select(func.max(schema.schema.c.version))) if ours else None
-                _check_schema(tables, version, self.place)
+            sqlite = self.url.drivername.startswith("sqlite")
+            engine = self._engine_for_sqlite() if sqlite else create_engine(self.url)
+            with engine.connect() as connection:
+                tables = inspect(connection).get_table_names()
+                version = _version(connection) if schema.schema.name in tables else None
+            _check_schema(tables, version, self.place)
+            if version is not None and version < schema.VERSION:
+                with engine.execution_options(**{_WRITE: True}).begin() as connection:
+                    _bring_up(connection)
         except (DatabaseError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise StoreError(f"store {self.place} cannot be opened: {_reason(error)}") from None
         return engine
@@ -305,6 +305,19 @@ def _check_schema(tables: list[str], version: int | None, place: str) -> None:
             f"store {place} has schema version {version} and this gdbench knows {schema.VERSION}; it was left "
             "as it is; update gdbench or choose another with --store"
         )
+
+
+def _version(connection: Connection) -> int | None:
+    version: int | None = connection.scalar(select(func.max(schema.schema.c.version)))
+    return version
+
+
+def _bring_up(connection: Connection) -> None:
+    """Make a database of an earlier version into one of ours, unless another process has just done so."""
+    for version in range((_version(connection) or schema.VERSION) + 1, schema.VERSION + 1):
+        for change in schema.CHANGES[version]:
+            connection.exec_driver_sql(change)
+        connection.execute(update(schema.schema).values(version=version))
 
 
 def _make_tables(connection: Connection) -> None:

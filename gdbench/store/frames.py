@@ -78,8 +78,7 @@ def read_trials(store: Store, run: str) -> pd.DataFrame:
                 **{name: row[name] for name in METRICS},
                 "clip_norm": definition["clip_norm"],
                 "clip_value": definition["clip_value"],
-                "setting": row["setting"],
-                "error": row["error"],
+                **{name: row[name] for name in _LAST},
             }
         )
     hyperparameters = list(
@@ -91,13 +90,14 @@ def read_trials(store: Store, run: str) -> pd.DataFrame:
         "schedule",
         *_AFTER,
         *METRICS,
-        *("clip_norm", "clip_value", "setting", "error"),
+        *("clip_norm", "clip_value", *_LAST),
     ]
     frame = pd.DataFrame(records, columns=columns)
-    numbers = dict.fromkeys(("steps_to_target", *METRICS), "float64")
+    numbers = dict.fromkeys(("steps_to_target", *METRICS, *_LAST[2:]), "float64")  # float64: NaN for what failed
     return frame.astype({"lr": "float64", **numbers})
 
 
+_LAST = ("setting", "error", "parameters", "gradient_evaluations", "function_evaluations")
 _AFTER = (
     "batch_size",
     "seed",

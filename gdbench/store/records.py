@@ -71,6 +71,9 @@ class TrialRecord:
     epochs: float
     seconds: float
     steps_to_target: float | None
+    parameters: int | None = None
+    gradient_evaluations: int | None = None
+    function_evaluations: int | None = None
     columns: tuple[str, ...] = ()
     curve: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     error: str | None = None

@@ -18,7 +18,15 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 1
+VERSION = 2
+
+# What makes a database of the version before into one of this version. Tables that are new need nothing here.
+CHANGES = {
+    2: [
+        f"ALTER TABLE trials ADD COLUMN {name} INTEGER"
+        for name in ("parameters", "gradient_evaluations", "function_evaluations")
+    ],
+}
 
 METRICS = (
     *(f"{split}_{kind}" for kind in ("loss", "accuracy", "mse") for split in ("train", "val", "test")),
@@ -77,6 +85,9 @@ trials = Table(
     Column("seconds", Float, nullable=False),
     Column("steps_to_target", Float),
     Column("digest", String(64)),
+    Column("parameters", Integer),
+    Column("gradient_evaluations", Integer),
+    Column("function_evaluations", Integer),
     *(Column(name, Float) for name in METRICS),
     ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
     Index("trials_by_key", "key"),

@@ -1,0 +1,280 @@
+"""One descent over a function, for a student, a notebook or a check.
+
+    descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500)
+    descent.x, descent.path, descent.status
+    descent.plot()
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdbench.errors import UsageError
+from gdbench.kernels import schedules
+from gdbench.kernels.callables import Compiled, compiled
+from gdbench.kernels.function import Function
+from gdbench.kernels.function import find as find_function
+from gdbench.kernels.function_problem import FunctionProblem
+from gdbench.kernels.registry import find as find_rule
+from gdbench.kernels.steps import DirectionSteps, ScalarSteps, begin
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+CHUNK = 10_000  # steps a call
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """What `minimize` found.
+
+    x: the last point. path: a row a recorded step, the start first: step, x0, x1, ..., value, grad_norm, lr.
+    status: `exhausted` (all steps taken), `diverged` (a value was not finite) or `stalled` (no step led further).
+    gradient_evaluations, function_evaluations: what the rule asked for; what was recorded is not counted.
+    """
+
+    x: np.ndarray
+    path: "pd.DataFrame"
+    status: str
+    gradient_evaluations: int
+    function_evaluations: int
+    title: str
+    problem: FunctionProblem
+    known: Function | None
+
+    def plot(self) -> "Figure":
+        """The path over the function's contours (2 parameters), over its graph with tangents (1), else value by step."""
+        from gdbench.reports import paths  # draws, which importing gdbench must not load
+
+        known = self.known.minimisers(self.problem.size) if self.known else np.empty((0, self.problem.size))
+        domain = self.known.domain if self.known else None
+        return paths.figure(self.path, self.problem.loss, minimisers=known, domain=domain, title=self.title)
+
+    def __repr__(self) -> str:
+        last = self.path.iloc[-1]
+        return f"Descent({self.title}: {self.status} at step {last['step']:.0f}, value {last['value']:.6g})"
+
+
+def minimize(
+    function: str | tuple[str, Mapping[str, Any]] | Callable[..., float],
+    x0: Any,
+    rule: str = "sgd",
+    *,
+    grad: Callable[..., Any] | None = None,
+    hess: Callable[..., Any] | None = None,
+    steps: int,
+    lr: float | None = None,
+    schedule: str | Mapping[str, Any] = "constant",
+    bounds: tuple[Any, Any] | None = None,
+    seed: int = 0,
+    dtype: str = "float64",
+    every: int = 1,
+    **hyperparameters: Any,
+) -> Descent:
+    """Take `steps` steps of a rule from x0.
+
+    function: a shipped function's name, (name, {option: value}), or a callable f(x) -> float that Numba can compile.
+        The option `noise` adds normal noise of that standard deviation to every element of every gradient.
+    grad: grad(x, t, out) writes the gradient of step t = 1, 2, ...; hess(x, t, out) the Hessian. grad(x, out) and
+        hess(x, out) will do. Without them shipped functions use their own, callables central differences.
+    lr: the rule's default when None. hyperparameters: the rule's others by name; `inner` for lookahead.
+    bounds: (low, high), numbers or a vector each; the point is clipped to them after each step.
+    seed: of the noise. every: how many steps lie between two rows of the path.
+    grad_norm in the path is the norm of the noiseless gradient, for a gradient that depends on t at the step that led
+    to the point (at the start, of step 1).
+    Raises UsageError, whose message is one sentence, for anything wrong with these.
+    """
+    start = _vector("x0", x0)
+    for name, count in (("steps", steps), ("every", every)):
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+            raise UsageError(f"{name} = {count!r} must be a whole number, 1 or more")
+    dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
+    if dtype not in ("float32", "float64"):
+        raise UsageError(f"dtype = {dtype!r} must be 'float32' or 'float64'")
+    known, title, parts, options, noise = _function(function, grad, hess, start.size)
+    problem = FunctionProblem(
+        parts,
+        size=start.size,
+        start=start,
+        options=options,
+        noise=noise,
+        bounds=None if bounds is None else _bounds(bounds, start.size),
+        dtype=dtype,
+    )
+    chosen = find_rule(rule)
+    given = dict(hyperparameters) if lr is None else {"lr": lr, **hyperparameters}
+    settings = chosen.settings({name: _plain(value) for name, value in given.items()})
+    timetable = schedules.settings(schedule)
+    training = problem.begin(seed=_seed(seed))
+
+    def rates(first: int, count: int) -> np.ndarray:
+        return schedules.learning_rates(timetable, settings["lr"], first, count)
+
+    walk = begin(chosen, settings, training, rates)
+    record = _scalar_path if isinstance(walk, ScalarSteps) else _direction_path
+    rows, status = record(walk, int(steps), int(every))
+    return Descent(
+        x=training.theta.copy(),
+        path=_frame(rows, rates),
+        status=status,
+        gradient_evaluations=walk.gradient_evaluations,
+        function_evaluations=walk.function_evaluations,
+        title=f"{chosen.name} on {title}",
+        problem=problem,
+        known=known,
+    )
+
+
+def _row(training: Any) -> np.ndarray:
+    return np.array([training.steps, *training.theta, *training.evaluate()])
+
+
+def _scalar_path(walk: ScalarSteps, steps: int, every: int) -> tuple[np.ndarray, str]:
+    """The rows [step, x ..., value, grad_norm] and how it ended."""
+    training = walk.training
+    parts = [_row(training)[None]]
+    if not math.isfinite(parts[0][0, -2]):
+        return parts[0], "diverged"
+    chunk = every * max(1, CHUNK // every)
+    while training.steps < steps:
+        before, count = training.steps, min(chunk, steps - training.steps)
+        path = np.empty((-(-count // every), training.problem.size + 2))
+        walk.advance(count, every=every, path=path)
+        taken = training.steps - before
+        numbers = before + np.minimum(every * np.arange(1, -(-taken // every) + 1), taken)
+        parts.append(np.column_stack([numbers, path[: len(numbers)]]))
+        if taken < count or not math.isfinite(parts[-1][-1, -2]):
+            return np.vstack(parts), "diverged"
+    return np.vstack(parts), "exhausted"
+
+
+def _direction_path(walk: DirectionSteps, steps: int, every: int) -> tuple[np.ndarray, str]:
+    """As `_scalar_path`; a rule that has stalled stays where it is."""
+    training = walk.training
+    rows = [_row(training)]
+    for step in range(1, steps + 1):
+        if not walk.stalled:
+            walk.advance(1)
+        diverged = not np.isfinite(training.theta).all()
+        if diverged or step % every == 0 or step == steps:
+            rows.append(_row(training))
+            rows[-1][0] = step
+            diverged = diverged or not math.isfinite(rows[-1][-2])
+        if diverged:
+            return np.array(rows), "diverged"
+    return np.array(rows), "stalled" if walk.stalled else "exhausted"
+
+
+def _frame(rows: np.ndarray, rates: Callable[[int, int], np.ndarray]) -> "pd.DataFrame":
+    import pandas as pd  # which importing gdbench must not load
+
+    numbers = rows[:, 0].astype(np.int64)
+    lrs = np.concatenate([[math.nan], rates(1, int(numbers[-1]))]) if numbers[-1] else np.array([math.nan])
+    columns = [*(f"x{i}" for i in range(rows.shape[1] - 3)), "value", "grad_norm"]
+    frame = pd.DataFrame(rows[:, 1:], columns=columns)
+    frame.insert(0, "step", numbers)
+    return frame.assign(lr=lrs[numbers])
+
+
+def _vector(name: str, given: Any) -> np.ndarray:
+    try:
+        vector = np.atleast_1d(np.array(given, np.float64))
+    except (TypeError, ValueError):
+        vector = np.zeros(0)
+    if vector.ndim != 1 or vector.size == 0 or np.isnan(vector).any():
+        raise UsageError(f"{name} = {given!r} must be a number or a list of numbers")
+    return vector
+
+
+def _bounds(given: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(given, Sequence) or len(given) != 2:
+        raise UsageError(f"bounds = {given!r} must be a pair (low, high)")
+    low, high = (_vector("bounds", bound) for bound in given)
+    if {low.size, high.size} - {1, size} or not (low <= high).all():
+        raise UsageError(f"bounds = {given!r} must be numbers, or a number for each of the {size} parameters, low <= high")
+    return np.resize(low, size), np.resize(high, size)
+
+
+def _seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise UsageError(f"seed = {seed!r} must be a whole number, 0 or more")
+    return int(seed)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _function(
+    function: Any, grad: Any, hess: Any, size: int
+) -> tuple[Function | None, str, Compiled, tuple[float, ...], float]:
+    """What to minimise: the shipped function if it is one, what to call it, its parts, options and noise."""
+    for name, part in (("grad", grad), ("hess", hess)):
+        if part is not None and not callable(part):
+            raise UsageError(f"{name} = {part!r} must be a function, {name}(x, t, out)")
+    if callable(function) and not isinstance(function, Function):
+        title = getattr(function, "__name__", "f").replace("<lambda>", "f")
+        return None, title, _compile(function, grad, hess), (), 0.0
+    options: dict[str, Any] = {}
+    if isinstance(function, tuple | list):
+        if len(function) != 2 or not isinstance(function[1], Mapping):
+            raise UsageError(f"function {function!r} must be a name, (name, {{option: value}}) or a function")
+        function, options = function[0], {name: _plain(value) for name, value in function[1].items()}
+    known = function if isinstance(function, Function) else find_function(function)
+    noise = options.pop("noise", 0.0)
+    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < math.inf:
+        raise UsageError(f"noise = {noise!r} must be a number, 0 or more")
+    settings = known.settings({"dimension": size, **options} if known.least is not None else options)
+    if settings["dimension"] != size:
+        raise UsageError(f"x0 has {size} numbers; function {known.name!r} has {settings['dimension']} parameters")
+    parts = known.compiled
+    if grad is not None or hess is not None:
+        own = _compile(known.function, grad, hess) if not known.options else None
+        if own is None:
+            raise UsageError(f"function {known.name!r} has options; give grad and hess with a function of your own")
+        gradient = own.gradient if grad else parts.gradient
+        parts = Compiled(parts.value, gradient, (own if hess else parts).compile_hessian)
+    return known, known.name, parts, tuple(settings[name] for name in known.options), float(noise)
+
+
+def _compile(function: Any, grad: Any, hess: Any) -> Compiled:
+    """Somebody's functions, compiled; once for as long as they and what they take from outside are the same."""
+    parts = [function, grad, hess]
+    takes = (_takes("function", function, {1: "x"}), *(_takes(n, f, {2: "xo", 3: "xto"}) for n, f in (("grad", grad), ("hess", hess))))
+    state = tuple(_outside(part) for part in parts)
+    cached = _compiled if None not in state else _compiled.__wrapped__
+    return cached(function, grad, hess, takes, state)
+
+
+@lru_cache(maxsize=32)
+def _compiled(function: Any, grad: Any, hess: Any, takes: tuple[str, str, str], state: tuple[Any, ...]) -> Compiled:
+    return compiled(f"function {getattr(function, '__name__', 'f')!r}", function, grad, hess, takes)
+
+
+def _takes(name: str, function: Any, forms: Mapping[int, str]) -> str:
+    """Which parameters a function takes, as gdbench.kernels.callables spells them, by their number."""
+    if function is None:
+        return ""
+    count = len(inspect.signature(getattr(function, "py_func", function)).parameters)
+    if count not in forms:
+        spellings = {"x": "f(x)", "xo": f"{name}(x, out)", "xto": f"{name}(x, t, out)"}
+        wanted = " or ".join(spellings[form] for form in forms.values())
+        raise UsageError(f"{name} takes {count} parameters; write {wanted}")
+    return forms[count]
+
+
+def _outside(function: Any) -> str | None:
+    """The values that a function takes from outside itself, which Numba freezes; None when they cannot be compared."""
+    if function is None:
+        return ""
+    variables = inspect.getclosurevars(getattr(function, "py_func", function))
+    values = {**variables.globals, **variables.nonlocals}
+    if not all(isinstance(v, int | float | str | tuple) or inspect.ismodule(v) for v in values.values()):
+        return None
+    return repr(sorted((name, value) for name, value in values.items() if not inspect.ismodule(value)))

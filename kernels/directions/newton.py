@@ -1,0 +1,19 @@
+"""Newton's method, as it stands: it goes to the nearest stationary point, be it a minimum, a saddle or a maximum.
+
+descent = gdbench.minimize("booth", [0.0, 0.0], "newton", steps=1)
+"""
+
+from gdbench.kernels.direction import direction
+from gdbench.kernels.linear import solve
+
+
+@direction(lr=1.0, dense=True)
+def newton(objective, x, c, memory):
+    """Newton's method (Newton 1669, Raphson 1690, Simpson 1740).
+
+    x = x - lr H^-1 g
+
+    lr 1 solves every quadratic in one step. Stalls where H is singular.
+    """
+    step = solve(objective.hessian(x), objective.gradient(x))
+    return None if step is None else x - c.lr * step

@@ -1,0 +1,98 @@
+"""Newton's method that only goes downhill.
+
+descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "newton-damped", steps=50)
+"""
+
+import numpy as np
+
+from gdbench.kernels.direction import direction
+from gdbench.kernels.linear import Cholesky, dot, length, product
+from gdbench.kernels.random import Stream, normals
+
+TRIES = 60
+ITERATIONS = 20  # of inverse iteration: enough to tell a direction that curves down
+
+
+@direction(lr=1.0, dense=True)
+def newton_damped(objective, x, c, memory):
+    """Newton's method with a damping that is found by trial.
+
+    x = x - lr (H + mu I)^-1 g
+
+    mu is 0 while H is positive definite and steps succeed, grows until both hold and falls again after steps that went
+    as the quadratic model predicted (Levenberg, Quarterly of Applied Mathematics 2, 1944; Marquardt, SIAM Journal 11,
+    1963; the control of mu by the ratio of actual to predicted decrease as in Nocedal and Wright, "Numerical
+    optimization", 2006, algorithm 4.1). Where H has a direction v of negative curvature k = v^T H v that promises more
+    than the damped step, the step goes along it: x = x -+ |k| v, shortened until the objective falls (Royer and Wright,
+    SIAM Journal on Optimization 28, 2018). So it leaves saddles. Stalls where no step decreases the objective.
+    """
+    value, g, h = objective.value(x), objective.gradient(x), objective.hessian(x)
+    least = float(np.finfo(x.dtype).eps) * max(float(np.abs(np.diagonal(h)).max()), 1e-300)
+    mu = memory.get("mu", 0.0)
+    convex = Cholesky(h).positive
+    if not convex:
+        mu, factor = _regularised(h, max(mu, least))
+        if factor is None:
+            return None
+        along = _down(objective, x, g, h, value, factor)
+        if along is not None:
+            return along
+    for _ in range(TRIES):
+        factor = Cholesky(h, mu)
+        if factor.positive:
+            step = factor.solve(g)
+            there = x - c.lr * step
+            reached = objective.value(there)
+            predicted = c.lr * (1.0 - 0.5 * c.lr) * dot(g, step) + 0.5 * c.lr**2 * mu * dot(step, step)
+            if _succeeds(objective, value, g, there, reached) and not np.array_equal(there, x):
+                ratio = (value - reached) / predicted if predicted > 0.0 else 1.0
+                memory["mu"] = _next(mu, ratio, least)
+                return there
+        mu = max(4.0 * mu, least)
+    return None
+
+
+def _next(mu, ratio, least):
+    """The damping to begin the next step with."""
+    if ratio < 0.25:
+        return max(4.0 * mu, least)
+    if ratio > 0.75:
+        mu *= 0.25
+    return mu if mu > least else 0.0
+
+
+def _succeeds(objective, value, g, there, reached):
+    """Whether the objective fell or, where rounding hides that, the gradient did."""
+    rounding = 16.0 * float(np.finfo(there.dtype).eps) * abs(value)
+    if reached < value - rounding:
+        return True
+    return reached <= value + rounding and length(objective.gradient(there)) < length(g)
+
+
+def _regularised(h, mu):
+    """The least mu, by doubling, that makes H + mu I positive definite, and the factor; None for a H with a NaN."""
+    for _ in range(20 * TRIES):
+        factor = Cholesky(h, mu)
+        if factor.positive:
+            return mu, factor
+        mu *= 2.0
+    return mu, None
+
+
+def _down(objective, x, g, h, value, factor):
+    """A point below, along a direction of negative curvature, where that promises more than the damped step."""
+    v = normals(0, Stream.INITIAL, x.size).astype(x.dtype)
+    for _ in range(ITERATIONS):
+        v = factor.solve(v)
+        v /= x.dtype.type(length(v))
+    k = dot(v, product(h, v))
+    if k >= 0.0 or abs(k) ** 3 <= dot(g, factor.solve(g)):
+        return None
+    v = -v if dot(g, v) > 0.0 else v
+    size = abs(k)
+    for _ in range(TRIES):
+        there = x + size * v
+        if objective.value(there) < value:
+            return there
+        size *= 0.5
+    return None

@@ -1,0 +1,158 @@
+"""The problem "function": a test function, or a user's, as what a descent minimises.
+
+problem = gdbench.problem({"kind": "function", "function": "rosenbrock", "noise": 0.1})
+problem.loss([0.0, 0.0]), problem.gradient([0.0, 0.0]), problem.hessian([0.0, 0.0])
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gdbench.errors import UsageError
+from gdbench.kernels import linear
+from gdbench.kernels.callables import Compiled
+from gdbench.kernels.descent import Walk, descend
+from gdbench.kernels.objective import Objective
+from gdbench.kernels.random import Stream, normals, uniforms
+
+NO_PATH = np.empty((0, 0))
+
+
+class FunctionProblem:
+    """A function of a point, which has no samples: a batch is the function itself, an epoch one step.
+
+    start: the first point, or the domain (lower and upper bound of every coordinate) from which each seed draws one.
+    noise: standard deviation of what is added to every element of the gradient, drawn anew each step.
+    bounds: lower and upper bounds of the parameters, to which they are clipped after each step.
+    """
+
+    columns = ("value", "grad_norm")
+    n = 1
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        *,
+        size: int,
+        start: np.ndarray | tuple[float, float],
+        options: tuple[float, ...] = (),
+        noise: float = 0.0,
+        bounds: tuple[np.ndarray, np.ndarray] | None = None,
+        dtype: str = "float64",
+    ) -> None:
+        self.compiled, self.size, self.start, self.noise, self.dtype = compiled, size, start, noise, dtype
+        self.options = np.array(options, np.float64)
+        self.low, self.high = bounds or (np.empty(0), np.empty(0))
+
+    def initial(self, seed: int) -> np.ndarray:
+        """The first point."""
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+            raise UsageError(f"seed = {seed!r} must be a whole number, 0 or more")
+        if isinstance(self.start, tuple):
+            low, high = self.start
+            return (low + (high - low) * uniforms(seed, Stream.INITIAL, self.size)).astype(self.dtype)
+        return self.start.astype(self.dtype)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """One."""
+        return 1
+
+    def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
+        """There is one row, the function itself."""
+        return np.zeros(1, np.int64)
+
+    def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
+        """The function's value."""
+        return float(self.compiled.value(self._point(theta), self.options))
+
+    def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, step: int = 1) -> np.ndarray:
+        """Its gradient, without noise; `step` counts for functions that depend on it."""
+        out = np.zeros(self.size)
+        self.compiled.gradient(self._point(theta), step, self.options, out)
+        return out
+
+    def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None, step: int = 1) -> np.ndarray:
+        """Its second derivatives: size x size, float64. Raises UsageError for more parameters than fit in memory."""
+        linear.check_order(self.size)
+        out = np.zeros((self.size, self.size))
+        self.compiled.hessian(self._point(theta), step, self.options, out)
+        return out
+
+    def product(self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """The Hessian times `direction`."""
+        return linear.product(self.hessian(theta), self._point(direction))
+
+    def begin(
+        self, *, seed: int, batch_size: int = 1, clip_norm: float = 0.0, clip_value: float = 0.0
+    ) -> "FunctionTraining":
+        """One trial's descent, at its first point."""
+        number = np.dtype(self.dtype).type
+        walk = Walk(
+            self.options,
+            seed,
+            float(self.noise),
+            self.low,
+            self.high,
+            number(clip_norm),
+            number(clip_value),
+            np.zeros(self.size),
+            np.zeros(self.size),
+            np.zeros(self.size, self.dtype),
+        )
+        return FunctionTraining(self, walk)
+
+    def _point(self, theta: Any) -> np.ndarray:
+        point = np.array(theta)  # a copy: differences move it
+        if point.dtype.kind not in "fiu":
+            raise UsageError(f"theta has dtype {point.dtype}; parameters are real numbers")
+        if point.shape != (self.size,):
+            raise UsageError(f"theta has shape {point.shape}; this problem has {self.size} parameters in one vector")
+        return point.astype(np.float64)
+
+
+class FunctionTraining:
+    """A descent over a function: the point, how many steps led there, and what they write to."""
+
+    def __init__(self, problem: FunctionProblem, walk: Walk) -> None:
+        self.problem, self.walk = problem, walk
+        self.theta = problem.initial(walk.seed)
+        self.steps = 0
+
+    def advance(
+        self, update: Any, state: np.ndarray, table: np.ndarray, every: int = 1, path: np.ndarray = NO_PATH
+    ) -> None:
+        """One step for each row of the rule's coefficients, fewer when the point is no longer finite.
+
+        path: rows for every so many steps and for the last one: the point, its value, the norm of its gradient.
+        """
+        functions = self.problem.compiled
+        loop = descend(self.problem.dtype)
+        self.steps += loop(update, functions.value, functions.gradient, self.theta, state, table, self.steps, self.walk, every, path)
+
+    def move(self, x: np.ndarray) -> None:
+        """Take one step to x."""
+        self.theta[:] = np.clip(x, self.problem.low, self.problem.high) if self.problem.low.size else x
+        self.steps += 1
+
+    def objective(self) -> Objective:
+        """What the next step minimises; its gradient has that step's noise."""
+        problem, dtype = self.problem, self.problem.dtype
+
+        def gradient(x: np.ndarray) -> np.ndarray:
+            step = self.steps + 1
+            slope = problem.gradient(x, step=step)
+            if problem.noise > 0:
+                slope += problem.noise * normals(self.walk.seed, Stream.NOISE, problem.size, step)
+            return slope.astype(dtype)
+
+        return Objective(
+            problem.loss,
+            gradient,
+            lambda x: problem.hessian(x, step=self.steps + 1).astype(dtype),
+            lambda x, v: problem.product(x, v).astype(dtype),
+        )
+
+    def evaluate(self) -> tuple[float, float]:
+        """Value and slope at the present point; the step is the one that led there."""
+        slope = self.problem.gradient(self.theta, step=max(self.steps, 1))
+        return self.problem.loss(self.theta), linear.length(slope)

@@ -1,0 +1,42 @@
+"""An axis-aligned quadratic of any dimension and any condition.
+
+descent = gdbench.minimize(("quadratic", {"condition": 10.0}), [1.0, 1.0], "sgd", lr=0.1, steps=100)
+"""
+
+from gdbench.kernels.elementary import exp64, log64
+from gdbench.kernels.function import function
+from gdbench.kernels.jit import inlined
+
+
+@inlined
+def _eigenvalue(i, n, condition):
+    """From 1 to `condition` by equal factors, both ends exact."""
+    if i == 0:
+        return 1.0
+    return condition if i == n - 1 else exp64(log64(condition) * (i / (n - 1)))
+
+
+@function(least=1, start=(1.0,), minimisers=((0.0,),), condition=100.0)
+def quadratic(x, c):
+    """f(x) = 1/2 sum_i lambda_i x_i^2, eigenvalues geometric from 1 to `condition`.
+
+    What is proved of gradient descent is proved here first: the rates of Nesterov, "Introductory lectures on convex
+    optimization" (2004), and Polyak (1964). One dimension has the eigenvalue 1.
+    """
+    total = 0.0
+    for i in range(x.size):
+        total += _eigenvalue(i, x.size, c.condition) * (x[i] * x[i])
+    return 0.5 * total
+
+
+@quadratic.gradient
+def _(x, c, out):
+    for i in range(x.size):
+        out[i] = _eigenvalue(i, x.size, c.condition) * x[i]
+
+
+@quadratic.hessian
+def _(x, c, out):
+    out[:] = 0.0
+    for i in range(x.size):
+        out[i, i] = _eigenvalue(i, x.size, c.condition)

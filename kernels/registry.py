@@ -1,0 +1,128 @@
+"""What every rule has, whichever contract it keeps: name, hyperparameters with defaults, text; and where it is found.
+
+Scalar rules (kernels/contract.py) and direction rules (kernels/direction.py) share one table of names, `RULES`.
+"""
+
+import inspect
+import keyword
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gdbench.errors import UsageError, nearest
+from gdbench.kernels import hyperparameters
+
+_OURS = "gdbench.kernels."
+# What trials have beside hyperparameters: names that would clash in their table.
+RESERVED = {
+    *("run", "trial", "key", "code", "problem", "rule", "schedule", "batch_size", "seed", "role", "dtype", "backend"),
+    *("status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
+    *("clip_norm", "clip_value", "parameters", "gradient_evaluations", "function_evaluations"),
+    *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
+    *("value", "t"),
+}
+
+
+@dataclass(eq=False)
+class Written:
+    """Something that is written as Python functions: its docstring, its text and what they depend on."""
+
+    name: str
+    function: Callable[..., Any]
+    source: str | None = field(default=None, kw_only=True)  # hash of what it is compiled from, beside the kernels
+
+    def functions(self) -> list[Callable[..., Any]]:
+        """The functions that it consists of."""
+        return [self.function]
+
+    @property
+    def doc(self) -> str:
+        """Its docstring: source, formula, defaults."""
+        return inspect.getdoc(self.function) or ""
+
+    @property
+    def text(self) -> str:
+        """The source of its functions; their bytecode where there is no source."""
+        functions = self.functions()
+        try:
+            return "\n\n".join(inspect.getsource(function) for function in functions)
+        except OSError:
+            return repr([function.__code__.co_code for function in functions])
+
+    @property
+    def fingerprint(self) -> str:
+        """What it computes: its text and the numbers that it takes from outside itself."""
+        outside: dict[str, Any] = {}
+        for function in self.functions():
+            variables = inspect.getclosurevars(function)
+            outside |= {**variables.globals, **variables.nonlocals}
+        numbers = {name: value for name, value in sorted(outside.items()) if isinstance(value, int | float | tuple)}
+        return f"{self.source or self.text}|{numbers!r}"
+
+
+@dataclass(eq=False)
+class BaseRule(Written):
+    """A rule of either contract: its function and its hyperparameters with their defaults, lr first."""
+
+    defaults: dict[str, float | bool]
+
+    def settings(self, given: Mapping[str, object]) -> dict[str, float | bool]:
+        """The defaults with `given` laid over them; raises UsageError for an unknown name or a value out of range."""
+        for name in given:
+            if name not in self.defaults:
+                raise UsageError(f"rule {self.name!r} has no hyperparameter {name!r}{nearest(name, self.defaults)}")
+        return {name: hyperparameters.check(name, given.get(name, default)) for name, default in self.defaults.items()}
+
+
+RULES: dict[str, BaseRule] = {}
+
+
+def find(name: object) -> BaseRule:
+    """The rule of that name; raises UsageError with the nearest name otherwise."""
+    if isinstance(name, str) and name in RULES:
+        return RULES[name]
+    raise UsageError(f"unknown rule {name!r}{nearest(name, RULES)}")
+
+
+def checked_defaults(
+    name: str, defaults: Mapping[str, float | bool], others: Iterable[str] = ()
+) -> dict[str, float | bool]:
+    """A rule's hyperparameters, lr first; raises UsageError for a default or a name (`others` too) that will not do."""
+    if "lr" not in defaults:
+        raise UsageError(f"rule {name!r} needs a default for lr, such as lr=1e-3")
+    ordered = {"lr": defaults["lr"], **defaults}
+    check_names(f"rule {name!r}", (*ordered, *others))
+    return {key: hyperparameters.check(key, value) for key, value in ordered.items()}
+
+
+def chosen_name(kind: str, name: str | None, function: Callable[..., Any], taken: Iterable[str]) -> str:
+    """The name given, or the function's with '-' for '_'; raises UsageError for one that is ill-formed or taken."""
+    chosen = name or function.__name__.replace("_", "-")
+    if not re.fullmatch("[a-z][a-z0-9-]*", chosen):
+        raise UsageError(f"{kind} {chosen!r} must have a name of small letters, digits and '-', such as 'my-{kind}'")
+    if chosen in taken:
+        raise UsageError(f"{kind} {chosen!r} is registered already; give yours another name")
+    return chosen
+
+
+def check_parameters(what: str, function: Callable[..., Any], *expected: str) -> None:
+    """Raise UsageError unless the function takes exactly these parameters."""
+    given = list(inspect.signature(function).parameters)
+    if given != list(expected):
+        raise UsageError(f"{what} must take ({', '.join(expected)}), not ({', '.join(given)})")
+
+
+def check_names(what: str, names: tuple[str, ...]) -> None:
+    """Raise UsageError unless the names are distinct and can stand in a rule's coefficients and a run's tables."""
+    for key in names:
+        if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_") or key in RESERVED:
+            raise UsageError(f"{what}: {key!r} cannot name a coefficient; choose another name")
+    if len(set(names)) < len(names):
+        raise UsageError(f"{what} names a coefficient twice")
+
+
+def source_of(function: Callable[..., Any]) -> str | None:
+    """The `source` of what consists of this function: empty for ours, None (unknown, so never cached) for others."""
+    return "" if function.__module__.startswith(_OURS) else None
+

@@ -1,0 +1,116 @@
+"""A rule at work on a problem in training: the two contracts behind one interface.
+
+    walk = begin(rule, settings, training, rates)
+    walk.advance(100)
+
+`rates(first, count)` gives the learning rates of steps first, first + 1, ... (1 is the first).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.direction import Direction
+from gdbench.kernels.registry import BaseRule
+
+Rates = Callable[[int, int], np.ndarray]
+
+
+def begin(
+    rule: BaseRule, settings: Mapping[str, float | bool], training: Any, rates: Rates, budget: Mapping[str, int] | None = None
+) -> "ScalarSteps | DirectionSteps":
+    """`rule` at the beginning of `training`; budget: gradient_evaluations or function_evaluations not to be passed."""
+    if isinstance(rule, Rule):
+        return ScalarSteps(rule, settings, training, rates)
+    assert isinstance(rule, Direction)
+    return DirectionSteps(rule, settings, training, rates, budget or {})
+
+
+class ScalarSteps:
+    """A scalar rule: one gradient a step, chunks of steps in compiled code.
+
+    seconds: spent on steps. lr: of the last step. ended: whether no step can follow.
+    """
+
+    ended = stalled = False
+    function_evaluations = 0
+    chunk = 10**9
+
+    def __init__(self, rule: Rule, settings: Mapping[str, float | bool], training: Any, rates: Rates) -> None:
+        self.rule, self.settings, self.training, self.rates = rule, settings, training, rates
+        self.dtype = training.problem.dtype
+        self.update = rule.update(self.dtype)
+        self.state = np.zeros((len(rule.slots), training.problem.size), self.dtype)
+        self.seconds, self.lr = 0.0, np.nan
+
+    @property
+    def gradient_evaluations(self) -> int:
+        """One a step."""
+        return int(self.training.steps)
+
+    def advance(self, count: int, **path: Any) -> None:
+        """The next `count` steps."""
+        lrs = self.rates(self.training.steps + 1, count)
+        table = self.rule.table(self.settings, self.training.steps + 1, lrs, self.dtype)
+        started = time.perf_counter()
+        self.training.advance(self.update, self.state, table, **path)
+        self.seconds += time.perf_counter() - started
+        self.lr = float(lrs[-1])
+
+
+class DirectionSteps:
+    """A direction rule: a step at a time, each with as many evaluations as it asks for.
+
+    `stalled` when the rule can go no further; `ended` then, when a budget of evaluations is spent, or when a parameter
+    is not finite.
+    """
+
+    chunk = 10  # steps between two looks at whether the trial is cancelled: some cost seconds
+
+    def __init__(
+        self,
+        rule: Direction,
+        settings: Mapping[str, float | bool],
+        training: Any,
+        rates: Rates,
+        budget: Mapping[str, int],
+    ) -> None:
+        self.rule, self.settings, self.training, self.rates = rule, settings, training, rates
+        self.limits = {name: limit for name, limit in budget.items() if name.endswith("_evaluations")}
+        self.objective = training.objective()
+        self.memory: dict[str, Any] = {}
+        self.seconds, self.lr = 0.0, np.nan
+        self.ended = self.stalled = False
+
+    @property
+    def gradient_evaluations(self) -> int:
+        """So far; products with the Hessian are among them (kernels/objective.py)."""
+        return int(self.objective.gradient_evaluations)
+
+    @property
+    def function_evaluations(self) -> int:
+        """So far."""
+        return int(self.objective.function_evaluations)
+
+    def advance(self, count: int) -> None:
+        """The next `count` steps, fewer when the trial ends."""
+        lrs = self.rates(self.training.steps + 1, count)
+        started = time.perf_counter()
+        for lr in lrs:
+            c = SimpleNamespace(**{**self.settings, "lr": float(lr)})
+            with np.errstate(all="ignore"):  # what is not finite is seen below
+                x = self.rule.function(self.objective, self.training.theta.copy(), c, self.memory)
+            if x is None:
+                self.stalled = self.ended = True
+                break
+            self.training.move(x)
+            self.lr = float(lr)
+            spent = any(getattr(self, name) >= limit for name, limit in self.limits.items())
+            if spent or not np.isfinite(self.training.theta).all():
+                self.ended = True
+                break
+        self.seconds += time.perf_counter() - started

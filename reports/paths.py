@@ -1,0 +1,118 @@
+"""The path of one descent: over contours in two dimensions, over the graph with its tangents in one.
+
+gdbench.minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500).plot()
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gdbench.reports.style import PATH, style
+
+GRID = 161  # points along each axis
+LEVELS = 30
+TANGENTS = 6
+
+
+def figure(
+    path: pd.DataFrame,
+    function: Callable[[np.ndarray], float],
+    *,
+    minimisers: np.ndarray,
+    domain: tuple[float, float] | None,
+    title: str,
+) -> Figure:
+    """The path (a frame with step, x0, x1, ..., value, grad_norm) of a descent over `function`.
+
+    minimisers: known ones, points x parameters. domain: what to show at least in part; None shows the path alone.
+    With three parameters and more the value is drawn by step.
+    """
+    names = [name for name in path if name.startswith("x") and name[1:].isdigit()]
+    draw = {1: _graph, 2: _contours}.get(len(names))
+    with style():
+        drawing = Figure(figsize=(6.4, 5.0), layout="constrained")
+        ax = drawing.subplots()
+        if draw is None:
+            ax.plot(path["step"], path["value"], color=PATH)
+            ax.set(xlabel="step", ylabel="value", xscale="symlog")
+        else:
+            draw(ax, path, names, function, minimisers, domain)
+        ax.set_title(title)
+    return drawing
+
+
+def _contours(
+    ax: Axes,
+    path: pd.DataFrame,
+    names: list[str],
+    function: Callable[[np.ndarray], float],
+    minimisers: np.ndarray,
+    domain: tuple[float, float] | None,
+) -> None:
+    points = _finite(path[names].to_numpy())
+    (x_low, x_high), (y_low, y_high) = (_window(points[:, i], minimisers[:, i], domain) for i in range(2))
+    xs, ys = np.linspace(x_low, x_high, GRID), np.linspace(y_low, y_high, GRID)
+    values = np.array([[function(np.array([x, y])) for x in xs] for y in ys])
+    low = np.nanmin(values[np.isfinite(values)])
+    # Heights above the lowest, by equal factors: a valley floor and its walls both show.
+    heights = np.where(np.isfinite(values), values - low, np.nan)
+    positive = heights[heights > 0]
+    levels = np.geomspace(np.quantile(positive, 0.002), positive.max(), LEVELS) if positive.size else [1.0]
+    ax.contour(xs, ys, heights, levels=levels, cmap="Greys_r", linewidths=0.7, alpha=0.8, norm="log")
+    ax.plot(points[:, 0], points[:, 1], color=PATH, linewidth=1.2, marker="o", markersize=2.5, label="path")
+    ax.plot(*points[0], color=PATH, marker="s", markersize=7, linestyle="none", label="start")
+    ax.plot(*points[-1], color=PATH, marker="X", markersize=9, linestyle="none", label=f"step {path['step'].iloc[-1]}")
+    if len(minimisers):
+        ax.plot(*minimisers.T, color="black", marker="*", markersize=11, linestyle="none", label="minimum")
+    ax.set(xlim=(x_low, x_high), ylim=(y_low, y_high), xlabel=names[0], ylabel=names[1])
+    ax.legend(loc="upper right", framealpha=0.9)
+
+
+def _graph(
+    ax: Axes,
+    path: pd.DataFrame,
+    names: list[str],
+    function: Callable[[np.ndarray], float],
+    minimisers: np.ndarray,
+    domain: tuple[float, float] | None,
+) -> None:
+    points = _finite(path[names].to_numpy())[:, 0]
+    low, high = _window(points, minimisers[:, 0], domain)
+    xs = np.linspace(low, high, 4 * GRID)
+    ax.plot(xs, [function(np.array([x])) for x in xs], color="black", linewidth=1.2, label="f")
+    heights = np.array([function(np.array([x])) for x in points])
+    ax.plot(points, heights, color=PATH, linewidth=0.8, marker="o", markersize=4, label="path")
+    reach = 0.06 * (high - low)
+    for number, (x, y) in enumerate(zip(points[:TANGENTS], heights[:TANGENTS], strict=True)):
+        h = 1e-6 * max(1.0, abs(x))
+        slope = (function(np.array([x + h])) - function(np.array([x - h]))) / (2 * h)
+        ends = np.array([x - reach, x + reach])
+        label = {"label": "tangents of the first steps"} if number == 0 else {}
+        ax.plot(ends, y + slope * (ends - x), color=PATH, linestyle="--", linewidth=1.0, **label)
+    for x in minimisers[:, 0]:
+        ax.plot(x, function(np.array([x])), color="black", marker="*", markersize=11, linestyle="none")
+    ax.set(xlim=(low, high), xlabel=names[0], ylabel="f")
+    ax.legend(framealpha=0.9)
+
+
+def _finite(points: np.ndarray) -> np.ndarray:
+    """The points before the first that is not finite."""
+    lost = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    return points[: max(1, lost[0])] if lost.size else points
+
+
+def _window(coordinates: np.ndarray, known: np.ndarray, domain: tuple[float, float] | None) -> tuple[float, float]:
+    """What an axis shows: the path, with minimisers and domain where they are not far away."""
+    low, high = float(coordinates.min()), float(coordinates.max())
+    if domain is not None:
+        # A path that left the domain far behind is cut, not the function's features.
+        width = domain[1] - domain[0]
+        low, high = max(low, domain[0] - width), min(high, domain[1] + width)
+        low, high = min([low, *known]), max([high, *known])
+    if not low < high:
+        low, high = low - 1.0, high + 1.0
+    margin = 0.08 * (high - low)
+    return low - margin, high + margin
