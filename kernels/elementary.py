@@ -302,7 +302,7 @@ def tanh64(x):
     return small if size < _d(0.625) else large
 
 
-@inlined
+@inlined(always=True)
 def erf64(x):
     """erf(x)."""
     size = abs(x)

@@ -64,7 +64,7 @@ def _measure(setting: Setting) -> tuple[int, float, int]:
     update = rule.update(dtype)
     training = problem.begin(seed=0, batch_size=batch_size)
     state = np.zeros((len(rule.slots), problem.size), dtype)
-    lrs = schedules.learning_rates(definition["schedule"], 1e-6, 1, 1)
+    lrs = schedules.learning_rates(definition["schedule"], 1e-6, 1, 1, total)
     table = rule.table(definition["hyperparameters"], 1, lrs, dtype)
     training.advance(update, state, table)  # compiles
     training.evaluate()

@@ -37,12 +37,13 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
     columns = ("step", "epoch", *problem.columns, "lr")
     curve: list[tuple[float, ...]] = []
     seconds, lr, status, steps_to_target = 0.0, math.nan, "exhausted", math.inf
-    for point in evaluation_points(definition["evaluate"], total_steps(budget, per_epoch), per_epoch):
+    total = total_steps(budget, per_epoch)
+    for point in evaluation_points(definition["evaluate"], total, per_epoch):
         while training.steps < point:
             if cancelled():
                 return None
             count = min(chunk, point - training.steps)
-            lrs = schedules.learning_rates(schedule, settings["lr"], training.steps + 1, count)
+            lrs = schedules.learning_rates(schedule, settings["lr"], training.steps + 1, count, total)
             table = rule.table(settings, training.steps + 1, lrs, dtype)
             started = time.perf_counter()
             training.advance(update, state, table)
