@@ -114,7 +114,7 @@ def minimize(
     training = problem.begin(seed=_seed(seed))
 
     def rates(first: int, count: int) -> np.ndarray:
-        return schedules.learning_rates(timetable, settings["lr"], first, count)
+        return schedules.learning_rates(timetable, settings["lr"], first, count, int(steps))
 
     walk = begin(chosen, settings, training, rates)
     record = _scalar_path if isinstance(walk, ScalarSteps) else _direction_path

@@ -40,9 +40,14 @@ FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 KEEP_DAYS = 30
 
 
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let kernels call `function`, which is compiled into them; Python calls it as it stands."""
-    register_jitable(error_model=FLAGS["error_model"])(function)
+def inlined(function: Callable[..., Any] | None = None, *, always: bool = False) -> Any:
+    """Let kernels call `function`, which is compiled into them; Python calls it as it stands.
+
+    always: also where LLVM finds it long and would call it instead, which keeps the loops around it from vectorising.
+    """
+    if function is None:
+        return partial(inlined, always=always)
+    register_jitable(error_model=FLAGS["error_model"], **({"forceinline": True} if always else {}))(function)
     return function
 
 
@@ -59,7 +64,7 @@ def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable
             return lambda x: double(x)
         return None
 
-    overload(function, jit_options={"error_model": FLAGS["error_model"]})(choose)
+    overload(function, jit_options={"error_model": FLAGS["error_model"], "forceinline": True})(choose)
     function.__doc__, function.__name__ = double.__doc__, double.__name__.removesuffix("64")
     return function
 

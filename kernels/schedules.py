@@ -1,29 +1,112 @@
-"""How the learning rate depends on the step: lr(t) for t = 1, 2, ..., in float64.
+"""How the learning rate depends on the step: lr(t) for t = 1, 2, ..., T, in float64.
 
-    lrs = learning_rates({"kind": "constant", "warmup": 10}, lr=0.1, first=1, count=100)
+    schedule = settings({"kind": "cosine", "warmup": 10})
+    lrs = learning_rates(schedule, lr=0.1, first=1, count=100, total=5000)
 
-Every schedule is multiplied by min(1, t / warmup). `SCHEDULES` names the kinds with the options each takes; the
-options' defaults stand in `OPTIONS`.
+A schedule gives a share of lr, `MEANINGS`, which is multiplied by min(1, t / warmup). T is the budget in steps. The share
+of step t is that of PyTorch's schedulers (StepLR, ExponentialLR, CosineAnnealingLR with T_max = T, OneCycleLR with cosine
+annealing and without momentum cycling) after t - 1 calls of their step(). `final` and one-cycle's `factor` are shares of
+lr, so that they keep their meaning while lr varies: eta_min / lr, 1 / div_factor, 1 / (div_factor final_div_factor).
+
+cosine     final + (1 - final) (1 + cos(pi (t - 1) / T)) / 2
+one-cycle  Smith, Topin, "Super-convergence" (2019): half a cosine from `factor` up to 1 at step rise T, then half a cosine
+           down to `final` at step T; the defaults are PyTorch's.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from gdbench.errors import UsageError, nearest
-from gdbench.kernels.jit import kernel
+from gdbench.kernels.elementary import power
+from gdbench.kernels.jit import inlined, kernel
+from gdbench.kernels.trigonometry import cos
 
-SCHEDULES: dict[str, tuple[str, ...]] = {"constant": ("warmup",)}
-MEANINGS = {"constant": "lr, at every step"}
-OPTIONS: dict[str, float] = {"warmup": 0}
+CONSTANT, STEP, EXPONENTIAL, INVERSE, INVERSE_SQRT, COSINE, ONE_CYCLE = range(7)
+_KINDS = {
+    "constant": CONSTANT,
+    "step": STEP,
+    "exponential": EXPONENTIAL,
+    "inverse": INVERSE,
+    "inverse-sqrt": INVERSE_SQRT,
+    "cosine": COSINE,
+    "one-cycle": ONE_CYCLE,
+}
+# The options of each kind with their defaults; `warmup` comes last. A thousand steps make lr a tenth by step, a half by
+# inverse and 1 / e by exponential.
+SCHEDULES: dict[str, dict[str, float]] = {
+    "constant": {"warmup": 0},
+    "step": {"every": 1000, "factor": 0.1, "warmup": 0},
+    "exponential": {"gamma": 0.999, "warmup": 0},
+    "inverse": {"decay": 0.001, "warmup": 0},
+    "inverse-sqrt": {"warmup": 0},
+    "cosine": {"final": 0.0, "warmup": 0},
+    "one-cycle": {"rise": 0.3, "factor": 0.04, "final": 4e-6, "warmup": 0},
+}
+MEANINGS = {
+    "constant": "lr, at every step",
+    "step": "lr factor^floor((t - 1) / every)",
+    "exponential": "lr gamma^(t - 1)",
+    "inverse": "lr / (1 + decay (t - 1))",
+    "inverse-sqrt": "lr / sqrt(t)",
+    "cosine": "half a cosine from lr to final lr over the budget",
+    "one-cycle": "half a cosine from factor lr to lr over the share rise of the budget, another to final lr",
+}
+# The least and the greatest value of each option, whether it is a whole number, and its range in words.
+_COUNT = 2**62
+OPTIONS: dict[str, tuple[float, float, bool, str]] = {
+    "warmup": (0, _COUNT, True, "a whole number of steps, 0 or more"),
+    "every": (1, _COUNT, True, "a whole number of steps, 1 or more"),
+    "factor": (math.ulp(0.0), math.inf, False, "a finite number greater than 0"),
+    "gamma": (math.ulp(0.0), math.inf, False, "a finite number greater than 0"),
+    "decay": (0.0, math.inf, False, "a finite number, 0 or more"),
+    "final": (0.0, 1.0, False, "a share of lr from 0 to 1"),
+    "rise": (0.0, 1.0, False, "a share of the budget from 0 to 1"),
+}
+
+
+@inlined
+def _half_cosine(start, end, done):
+    """From start (done = 0) to end (done = 1) along half a cosine."""
+    return end + (start - end) / 2.0 * (1.0 + cos(math.pi * done))
+
+
+@inlined
+def _one_cycle(t, total, rise, factor, final):
+    """The share of lr at step t: PyTorch counts the steps t - 1 and lets the peak fall between two of them."""
+    top = rise * total - 1.0
+    if t - 1 <= top:
+        return _half_cosine(factor, 1.0, (t - 1) / top if top > 0.0 else 1.0)
+    return _half_cosine(1.0, final, (t - 1 - top) / (total - 1 - top))
+
+
+@inlined
+def _share(kind, options, t, total):
+    """lr(t) / lr without warm-up; options in the order of `SCHEDULES`."""
+    if kind == STEP:
+        return power(options[1], (t - 1) // np.int64(options[0]))
+    if kind == EXPONENTIAL:
+        return power(options[0], t - 1)
+    if kind == INVERSE:
+        return 1.0 / (1.0 + options[0] * (t - 1))
+    if kind == INVERSE_SQRT:
+        return 1.0 / math.sqrt(t)
+    if kind == COSINE:
+        return _half_cosine(1.0, options[0], (t - 1) / total)
+    if kind == ONE_CYCLE:
+        return _one_cycle(t, total, options[0], options[1], options[2])
+    return 1.0
 
 
 @kernel
-def _fill(lr, warmup, first, out):
+def _fill(kind, options, lr, first, total, out):
+    warmup = options[-1]
     for i in range(out.size):
         t = first + i
-        out[i] = lr * (t / warmup) if t < warmup else lr
+        rate = lr * _share(kind, options, t, total)
+        out[i] = rate * (t / warmup) if t < warmup else rate
 
 
 def settings(given: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -34,16 +117,28 @@ def settings(given: str | Mapping[str, Any]) -> dict[str, Any]:
     kind = options.pop("kind", None)
     if not isinstance(kind, str) or kind not in SCHEDULES:
         raise UsageError(f"unknown schedule {kind!r}{nearest(kind, SCHEDULES)}")
-    for name, value in options.items():
-        if name not in SCHEDULES[kind]:
-            raise UsageError(f"schedule {kind!r} has no option {name!r}{nearest(name, SCHEDULES[kind])}")
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
-            raise UsageError(f"schedule {kind!r}: {name} = {value!r} must be a whole number of steps, 0 or more")
-    return {"kind": kind, **{name: options.get(name, OPTIONS[name]) for name in SCHEDULES[kind]}}
+    known = SCHEDULES[kind]
+    for name in options:
+        if name not in known:
+            raise UsageError(f"schedule {kind!r} has no option {name!r}{nearest(name, known)}")
+    return {"kind": kind, **{name: _check(kind, name, options.get(name, known[name])) for name in known}}
 
 
-def learning_rates(schedule: Mapping[str, Any], lr: float, first: int, count: int) -> np.ndarray:
-    """lr at steps first ... first + count - 1 for a schedule as `settings` gives it."""
-    out = np.empty(count)
-    _fill(float(lr), schedule["warmup"], first, out)
+def _check(kind: str, name: str, value: Any) -> float:
+    """The value of an option: an int where it counts steps, else a float."""
+    low, high, whole, words = OPTIONS[name]
+    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high or value in (math.inf, _COUNT):
+        raise UsageError(f"schedule {kind!r}: {name} = {value!r} must be {words}")
+    return int(value) if whole else float(value)
+
+
+def learning_rates(schedule: Mapping[str, Any], lr: float, first: int, count: int, total: int) -> np.ndarray:
+    """lr at steps first ... first + count - 1 of `total` for a schedule as `settings` gives it; float64.
+
+    Each step's value depends on that step alone, not on where a chunk begins.
+    """
+    kind, out = schedule["kind"], np.empty(count)
+    options = np.array([float(schedule[name]) for name in SCHEDULES[kind]])
+    _fill(_KINDS[kind], options, float(lr), first, total, out)
     return out

@@ -34,7 +34,7 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
     training = problem.begin(seed=trial.seed, batch_size=batch_size, **clipping)
 
     def rates(first: int, count: int) -> np.ndarray:
-        return schedules.learning_rates(definition["schedule"], settings["lr"], first, count)
+        return schedules.learning_rates(definition["schedule"], settings["lr"], first, count, total)
 
     walk = steps.begin(rule, settings, training, rates, budget)
     columns = ("step", "epoch", *problem.columns, "lr")
