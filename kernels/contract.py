@@ -46,7 +46,7 @@ RESERVED = {
     *("status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
     *("clip_norm", "clip_value"),
     *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
-    *("value", "t"),
+    *("value", "t", "inner"),
 }
 
 
@@ -189,7 +189,7 @@ def update_type(dtype: str) -> Any:
 def _compile_update(rule: Rule, dtype: str) -> Any:
     """The loop over the parameters for the rule's number of slots, written out for each."""
     scalar, width = inlined(rule.scalar), len(rule.coefficient_names)
-    coefficients = namedtuple(f"{rule.name.replace('-', '_')}_coefficients", rule.coefficient_names)  # type: ignore[misc]
+    coefficients = namedtuple("coefficients", rule.coefficient_names)  # type: ignore[misc]
 
     def update0(p, g, state, row):
         c = coefficients(*fixed_tuple(row, width))
@@ -225,6 +225,7 @@ def _compile_update(rule: Rule, dtype: str) -> Any:
 
 
 RULES: dict[str, Rule] = {}
+WRAPPERS: dict[str, Callable[[Rule], Rule]] = {}  # by name: what makes a rule out of another, on demand
 
 
 def rule(
@@ -267,10 +268,21 @@ def rule(
     return register
 
 
-def find(name: object) -> Rule:
-    """The rule of that name; raises UsageError with the nearest name otherwise."""
-    if isinstance(name, str) and name in RULES:
-        return RULES[name]
+def find(name: object, inner: object = None) -> Rule:
+    """The rule of that name; `find("lookahead", "sgd")` and `find("lookahead(sgd)")` are the same wrapped rule.
+
+    Raises UsageError, with the nearest name where there is one, for a rule that is unknown or cannot be wrapped.
+    """
+    if inner is not None:
+        if name not in list(WRAPPERS):
+            raise UsageError(f"rule {name!r} has no inner rule; only {', '.join(WRAPPERS)} has one")
+        name = f"{name}({inner})"
+    if isinstance(name, str):
+        if name in RULES:
+            return RULES[name]
+        wrapper, _, wrapped = name.partition("(")
+        if wrapper in WRAPPERS and wrapped.endswith(")"):
+            return WRAPPERS[wrapper](find(wrapped[:-1]))
     raise UsageError(f"unknown rule {name!r}{nearest(name, RULES)}")
 
 
@@ -299,5 +311,5 @@ def _check_names(name: str, names: tuple[str, ...]) -> None:
     for key in names:
         if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_") or key in RESERVED:
             raise UsageError(f"rule {name!r}: {key!r} cannot name a coefficient; choose another name")
-    if len(set(names)) < len(names):
-        raise UsageError(f"rule {name!r} names a coefficient twice")
+        if names.count(key) > 1:
+            raise UsageError(f"rule {name!r} has two coefficients or slots called {key!r}; choose another name")

@@ -172,7 +172,7 @@ class Suite:
         place = f"{self.where}: rule.{label}"
         given = dict(given)
         try:
-            rule = find_rule(given.pop("rule", label))
+            rule = find_rule(given.pop("rule", label), given.pop("inner", None))
         except UsageError as error:
             raise UsageError(f"{place}: {error}") from None
         axes = {}

@@ -12,7 +12,7 @@ from gdbench.cli.output import print_facts, print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
 from gdbench.kernels import RULES
-from gdbench.kernels.contract import Rule
+from gdbench.kernels.contract import Rule, find
 from gdbench.kernels.hyperparameters import KNOWN, OTHER
 
 
@@ -61,8 +61,8 @@ def show(
     from gdbench import suites
 
     load_plugins(plugin)
-    if name in RULES:
-        _show_rule(RULES[name], as_json)
+    if name in RULES or name.endswith(")"):  # lookahead(sgd) is built on demand
+        _show_rule(find(name), as_json)
     elif name in suites.shipped() or name.endswith(".toml"):
         _show_suite(name, as_json)
     else:
