@@ -312,4 +312,4 @@ def _check_names(name: str, names: tuple[str, ...]) -> None:
         if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_") or key in RESERVED:
             raise UsageError(f"rule {name!r}: {key!r} cannot name a coefficient; choose another name")
         if names.count(key) > 1:
-            raise UsageError(f"rule {name!r} has two coefficients or slots called {key!r}; choose another name")
+            raise UsageError(f"rule {name!r} has two coefficients called {key!r}; rename one")

@@ -36,6 +36,7 @@ class Lookahead(Rule):
                 f"rule {name!r}: {inner.name} has {MAX_SLOTS} slots and lookahead needs one more; at most {MAX_SLOTS} "
                 "are supported"
             )
+        _check_names(name, (*inner.coefficient_names, "k", "alpha", "begins", "pull"))
         super().__init__(
             name,
             _scalar(inner),
@@ -45,7 +46,6 @@ class Lookahead(Rule):
             (*inner.derived, "begins", "pull"),
             _derive(inner),
         )
-        _check_names(name, (*self.coefficient_names, *self.slots))
         self.inner = inner
 
     @property
