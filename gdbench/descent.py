@@ -1,8 +1,8 @@
 """One descent over a function, for a student, a notebook or a check.
 
-    descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500)
-    descent.x, descent.path, descent.status
-    descent.plot()
+descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500)
+descent.x, descent.path, descent.status
+descent.plot()
 """
 
 import inspect
@@ -197,7 +197,9 @@ def _bounds(given: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
         raise UsageError(f"bounds = {given!r} must be a pair (low, high)")
     low, high = (_vector("bounds", bound) for bound in given)
     if {low.size, high.size} - {1, size} or not (low <= high).all():
-        raise UsageError(f"bounds = {given!r} must be numbers, or a number for each of the {size} parameters, low <= high")
+        raise UsageError(
+            f"bounds = {given!r} must be numbers, or a number for each of the {size} parameters, low <= high"
+        )
     return np.resize(low, size), np.resize(high, size)
 
 
@@ -246,7 +248,10 @@ def _function(
 def _compile(function: Any, grad: Any, hess: Any) -> Compiled:
     """Somebody's functions, compiled; once for as long as they and what they take from outside are the same."""
     parts = [function, grad, hess]
-    takes = (_takes("function", function, {1: "x"}), *(_takes(n, f, {2: "xo", 3: "xto"}) for n, f in (("grad", grad), ("hess", hess))))
+    takes = (
+        _takes("function", function, {1: "x"}),
+        *(_takes(n, f, {2: "xo", 3: "xto"}) for n, f in (("grad", grad), ("hess", hess))),
+    )
     state = tuple(_outside(part) for part in parts)
     cached = _compiled if None not in state else _compiled.__wrapped__
     return cached(function, grad, hess, takes, state)

@@ -156,7 +156,7 @@ def update_type(dtype: str) -> Any:
 def _compile_update(rule: Rule, dtype: str) -> Any:
     """The loop over the parameters for the rule's number of slots, written out for each."""
     scalar, width = inlined(rule.function), len(rule.coefficient_names)
-    coefficients = namedtuple(f"{rule.name.replace('-', '_')}_coefficients", rule.coefficient_names)  # type: ignore[misc]
+    coefficients = namedtuple("coefficients", rule.coefficient_names)  # type: ignore[misc]
 
     def update0(p, g, state, row):
         c = coefficients(*fixed_tuple(row, width))

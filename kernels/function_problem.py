@@ -127,7 +127,9 @@ class FunctionTraining:
         """
         functions = self.problem.compiled
         loop = descend(self.problem.dtype)
-        self.steps += loop(update, functions.value, functions.gradient, self.theta, state, table, self.steps, self.walk, every, path)
+        self.steps += loop(
+            update, functions.value, functions.gradient, self.theta, state, table, self.steps, self.walk, every, path
+        )
 
     def move(self, x: np.ndarray) -> None:
         """Take one step to x."""

@@ -8,19 +8,27 @@ from gdbench.errors import UsageError
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One hyperparameter: `low <= value < high`, or `low < value < high` when `open_low`; a switch is true or false.
+    """One hyperparameter: `low <= value < high`; `open_low` leaves low out, `closed_high` takes high in.
+
+    A switch is true or false; a whole number is an int, also where the user wrote 5.0.
 
     >>> check("lr", 1)
     1.0
+    >>> check("k", 5.0)
+    5
     >>> KNOWN["beta1"].range()
     'at least 0 and below 1'
+    >>> KNOWN["k"].range()
+    'a whole number at least 1 and below 1e+09'
     """
 
     meaning: str
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False
+    closed_high: bool = False
     switch: bool = False
+    whole: bool = False
 
     def check(self, name: str, value: object) -> float | bool:
         """`value` as this hyperparameter takes it; raises UsageError with the range otherwise."""
@@ -34,11 +42,12 @@ class Hyperparameter:
             value = float(value)
         except OverflowError:
             value = math.inf
-        inside = (value > self.low if self.open_low else value >= self.low) and value < self.high
-        if not (inside and math.isfinite(value)):
+        inside = value > self.low if self.open_low else value >= self.low
+        inside = inside and (value <= self.high if self.closed_high else value < self.high)
+        if not (inside and math.isfinite(value) and (value.is_integer() or not self.whole)):
             finite = "" if math.isfinite(value) else "finite and "
             raise UsageError(f"{name} = {value!r} must be {finite}{self.range()}")
-        return value
+        return int(value) if self.whole else value
 
     def range(self) -> str:
         """The allowed values, in words."""
@@ -48,8 +57,9 @@ class Hyperparameter:
         if self.low > -math.inf:
             parts.append(f"{'greater than' if self.open_low else 'at least'} {self.low:g}")
         if self.high < math.inf:
-            parts.append(f"below {self.high:g}")
-        return " and ".join(parts) or "a finite number"
+            parts.append(f"{'at most' if self.closed_high else 'below'} {self.high:g}")
+        words = " and ".join(parts)
+        return f"a whole number {words}".rstrip() if self.whole else words or "a finite number"
 
 
 def _decay(meaning: str) -> Hyperparameter:
@@ -59,12 +69,23 @@ def _decay(meaning: str) -> Hyperparameter:
 KNOWN: dict[str, Hyperparameter] = {
     "lr": Hyperparameter("learning rate: how far a step goes", low=0.0, open_low=True),
     "momentum": _decay("share of the last step's velocity that is kept: v = momentum v + g"),
-    "beta1": _decay("decay of the running mean of gradients"),
-    "beta2": _decay("decay of the running mean of squared gradients"),
+    "beta1": _decay("decay of the running mean of gradients; in lion the mean's share of the step's direction"),
+    "beta2": _decay("decay of the running mean of squared gradients; in lion of gradients"),
     "rho": _decay("decay of the running mean of squared gradients"),
     "eps": Hyperparameter("keeps a division away from zero; the rule's formula shows where it stands", low=0.0),
-    "weight_decay": Hyperparameter("multiple of the parameters that is added to the gradient", low=0.0),
+    "weight_decay": Hyperparameter(
+        "multiple of the parameters that is added to the gradient; decoupled from it in adamw and lion", low=0.0
+    ),
     "bias_correction": Hyperparameter("whether running means are corrected for starting at zero", switch=True),
+    "centered": Hyperparameter("whether gradients are divided by their standard deviation", switch=True),
+    "momentum_decay": Hyperparameter("how soon the momentum grows from half of beta1 to all of it", low=0.0),
+    # At 4 and below the rectification is the root of a negative number.
+    "rectify_above": Hyperparameter("length of the running mean above which steps are adaptive and rectified", low=4.0),
+    # The bound keeps it exact in float64 and storable as an integer.
+    "k": Hyperparameter("steps from one meeting with the slow weights to the next", low=1.0, high=1e9, whole=True),
+    "alpha": Hyperparameter(
+        "share of the way that the slow weights go at a meeting", low=0.0, open_low=True, high=1.0, closed_high=True
+    ),
 }
 
 # A rule may have hyperparameters of its own: any finite number will do.

@@ -20,7 +20,7 @@ RESERVED = {
     *("status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
     *("clip_norm", "clip_value", "parameters", "gradient_evaluations", "function_evaluations"),
     *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
-    *("value", "t"),
+    *("value", "t", "inner"),
 }
 
 
@@ -76,12 +76,24 @@ class BaseRule(Written):
 
 
 RULES: dict[str, BaseRule] = {}
+WRAPPERS: dict[str, Callable[[Any], BaseRule]] = {}  # by name: what makes a rule out of another, on demand
 
 
-def find(name: object) -> BaseRule:
-    """The rule of that name; raises UsageError with the nearest name otherwise."""
-    if isinstance(name, str) and name in RULES:
-        return RULES[name]
+def find(name: object, inner: object = None) -> BaseRule:
+    """The rule of that name; `find("lookahead", "sgd")` and `find("lookahead(sgd)")` are the same wrapped rule.
+
+    Raises UsageError, with the nearest name where there is one, for a rule that is unknown or cannot be wrapped.
+    """
+    if inner is not None:
+        if name not in list(WRAPPERS):
+            raise UsageError(f"rule {name!r} has no inner rule; only {', '.join(WRAPPERS)} has one")
+        name = f"{name}({inner})"
+    if isinstance(name, str):
+        if name in RULES:
+            return RULES[name]
+        wrapper, _, wrapped = name.partition("(")
+        if wrapper in WRAPPERS and wrapped.endswith(")"):
+            return WRAPPERS[wrapper](find(wrapped[:-1]))
     raise UsageError(f"unknown rule {name!r}{nearest(name, RULES)}")
 
 
@@ -118,11 +130,10 @@ def check_names(what: str, names: tuple[str, ...]) -> None:
     for key in names:
         if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_") or key in RESERVED:
             raise UsageError(f"{what}: {key!r} cannot name a coefficient; choose another name")
-    if len(set(names)) < len(names):
-        raise UsageError(f"{what} names a coefficient twice")
+        if names.count(key) > 1:
+            raise UsageError(f"{what} has two coefficients called {key!r}; rename one")
 
 
 def source_of(function: Callable[..., Any]) -> str | None:
     """The `source` of what consists of this function: empty for ours, None (unknown, so never cached) for others."""
     return "" if function.__module__.startswith(_OURS) else None
-

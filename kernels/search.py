@@ -84,9 +84,7 @@ def wolfe(
     return None
 
 
-def exact(
-    objective: Objective, x: np.ndarray, direction: np.ndarray, slope: float, *, step: float
-) -> float | None:
+def exact(objective: Objective, x: np.ndarray, direction: np.ndarray, slope: float, *, step: float) -> float | None:
     """The first step at which the slope along the direction vanishes, to rounding; None when it falls for ever.
 
     Doubles the step until the slope has turned, then regula falsi in its Illinois form (Dowell and Jarratt, BIT 11,

@@ -21,7 +21,11 @@ Rates = Callable[[int, int], np.ndarray]
 
 
 def begin(
-    rule: BaseRule, settings: Mapping[str, float | bool], training: Any, rates: Rates, budget: Mapping[str, int] | None = None
+    rule: BaseRule,
+    settings: Mapping[str, float | bool],
+    training: Any,
+    rates: Rates,
+    budget: Mapping[str, int] | None = None,
 ) -> "ScalarSteps | DirectionSteps":
     """`rule` at the beginning of `training`; budget: gradient_evaluations or function_evaluations not to be passed."""
     if isinstance(rule, Rule):

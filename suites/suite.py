@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from gdbench import data
 from gdbench.data.problems import build
 from gdbench.errors import UsageError
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.contract import find as find_rule
+from gdbench.kernels.registry import BaseRule
+from gdbench.kernels.registry import find as find_rule
 from gdbench.suites.grid import expand
 from gdbench.suites.schema import MLPModel, SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
@@ -115,7 +115,7 @@ class Suite:
         return itertools.product(model.batch_size, model.schedule, model.dtype, model.clip_norm, model.clip_value)
 
     def _setting(
-        self, problem: str, label: str, rule: Rule, given: Mapping[str, Any], batch_size: Any, *others: Any
+        self, problem: str, label: str, rule: BaseRule, given: Mapping[str, Any], batch_size: Any, *others: Any
     ) -> Setting:
         schedule, dtype, clip_norm, clip_value = others
         definition = {
@@ -167,12 +167,12 @@ class Suite:
         definition["l2"] = float(definition["l2"])
         return {"kind": "mlp", **definition}
 
-    def _rule(self, label: str, given: dict[str, Any]) -> tuple[Rule, dict[str, list[Any]]]:
+    def _rule(self, label: str, given: dict[str, Any]) -> tuple[BaseRule, dict[str, list[Any]]]:
         """The rule and the checked axes of its hyperparameters, lr first."""
         place = f"{self.where}: rule.{label}"
         given = dict(given)
         try:
-            rule = find_rule(given.pop("rule", label))
+            rule = find_rule(given.pop("rule", label), given.pop("inner", None))
         except UsageError as error:
             raise UsageError(f"{place}: {error}") from None
         axes = {}

@@ -64,25 +64,65 @@ def gradient(theta, sizes, activation, loss_name, l2, x, y):
 
 def step(rule, p, g, state, t, h):
     """One step of a rule by its formula; `state` is a dict that is changed, `h` the hyperparameters."""
-    g = g + h["weight_decay"] * p
-    old = {name: state.get(name, np.zeros_like(p)) for name in ("m", "v", "s")}
+    name, _, inner = rule.rstrip(")").partition("(")
+    if name in ("lookahead", "ranger"):
+        slow = state.setdefault("slow", p)
+        p = step(inner or {"lookahead": "adam", "ranger": "radam"}[name], p, g, state, t, h)
+        if t % h["k"] == 0:
+            state["slow"] = p = slow + h["alpha"] * (p - slow)
+        return p
+
+    def mean(slot, decay, value):
+        state[slot] = decay * state.get(slot, 0.0) + (1 - decay) * value
+        return state[slot]
+
+    lr = h["lr"]
+    decay = h["weight_decay"] * p
+    p, g = (p - lr * decay, g) if rule in ("adamw", "lion") else (p, g + decay)
     if rule == "sgd":
-        return p - h["lr"] * g
+        return p - lr * g
     if rule in ("momentum", "nesterov"):
-        state["v"] = v = h["momentum"] * old["v"] + g
-        return p - h["lr"] * (g + h["momentum"] * v if rule == "nesterov" else v)
+        state["v"] = v = h["momentum"] * state.get("v", 0.0) + g
+        return p - lr * (g + h["momentum"] * v if rule == "nesterov" else v)
     if rule == "adagrad":
-        state["s"] = s = old["s"] + g**2
-        return p - h["lr"] * g / (np.sqrt(s) + h["eps"])
+        state["s"] = s = state.get("s", 0.0) + g**2
+        return p - lr * g / (np.sqrt(s) + h["eps"])
+    if rule == "adadelta":
+        change = np.sqrt((state.get("d", 0.0) + h["eps"]) / (mean("s", h["rho"], g**2) + h["eps"])) * g
+        mean("d", h["rho"], change**2)
+        return p - lr * change
     if rule == "rmsprop":
-        state["s"] = s = h["rho"] * old["s"] + (1 - h["rho"]) * g**2
-        return p - h["lr"] * g / (np.sqrt(s) + h["eps"])
-    assert rule == "adam"
-    state["m"] = m = h["beta1"] * old["m"] + (1 - h["beta1"]) * g
-    state["v"] = v = h["beta2"] * old["v"] + (1 - h["beta2"]) * g**2
+        variance = mean("s", h["rho"], g**2) - (mean("a", h["rho"], g) ** 2 if h["centered"] else 0)
+        state["v"] = h["momentum"] * state.get("v", 0.0) + g / (np.sqrt(variance) + h["eps"])
+        return p - lr * state["v"]
+    beta1, beta2 = h["beta1"], h["beta2"]
+    if rule == "lion":
+        sign = np.sign(beta1 * state.get("m", 0.0) + (1 - beta1) * g)
+        mean("m", beta2, g)
+        return p - lr * sign
+    m = mean("m", beta1, g)
+    if rule == "adamax":
+        state["u"] = np.maximum(beta2 * state.get("u", 0.0), np.abs(g) + h["eps"])
+        return p - lr * m / (1 - beta1**t) / state["u"]
+    v = mean("v", beta2, g**2)
+    if rule == "radam":
+        limit = 2 / (1 - beta2) - 1
+        rho = limit - 2 * t * beta2**t / (1 - beta2**t)
+        m = m / (1 - beta1**t)
+        if rho <= h["rectify_above"]:
+            return p - lr * m
+        r = np.sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho))
+        return p - lr * r * m * np.sqrt(1 - beta2**t) / (np.sqrt(v) + h["eps"])
+    if rule == "nadam":
+        mu = [beta1 * (1 - 0.5 * 0.96 ** (i * h["momentum_decay"])) for i in range(1, t + 2)]
+        g, m = (1 - mu[-2]) * g / (1 - math.prod(mu[:-1])), mu[-1] * m / (1 - math.prod(mu))
+        return p - lr * (g + m) / (np.sqrt(v / (1 - beta2**t)) + h["eps"])
+    assert rule in ("adam", "adamw", "amsgrad")
+    if rule == "amsgrad":
+        state["largest"] = v = np.maximum(state.get("largest", 0.0), v)
     if h["bias_correction"]:
-        m, v = m / (1 - h["beta1"] ** t), v / (1 - h["beta2"] ** t)
-    return p - h["lr"] * m / (np.sqrt(v) + h["eps"])
+        m, v = m / (1 - beta1**t), v / (1 - beta2**t)
+    return p - lr * m / (np.sqrt(v) + h["eps"])
 
 
 def fma32(a, b, c):

@@ -1,59 +1,84 @@
-"""Every rule against its formula, hand-worked steps, identities of the literature, and PyTorch."""
+"""Every rule against its formula, hand-worked steps and identities of the literature; the contract's errors."""
 
+import copy
+import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import reference
+from prescribed import run
 
 import gdbench
 from gdbench.errors import UsageError
-from gdbench.kernels import RULES, schedules
+from gdbench.kernels import RULES, hyperparameters, jit, schedules
+from gdbench.kernels.registry import find
 from gdbench.kernels.jit import DISABLED
 
-SHIPPED = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+SHIPPED = (
+    *("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "adamax", "nadam"),
+    *("adamw", "radam", "lookahead", "ranger", "lion"),
+)
+WRAPPED = ("lookahead(sgd)", "lookahead(momentum)", "lookahead(amsgrad)")  # 1, 2 and 4 slots; plain lookahead has 3
 
 
-def run(name, gradients, start, dtype="float64", **given):
-    """The parameters after a prescribed sequence of gradients."""
-    rule = RULES[name]
-    settings = rule.settings(given)
-    p, state = np.array(start, dtype), np.zeros((len(rule.slots), len(start)), dtype)
-    lrs = schedules.learning_rates(schedules.settings("constant"), settings["lr"], 1, len(gradients), len(gradients))
-    table = rule.table(settings, 1, lrs, dtype)
-    update = rule.update(dtype)
-    for g, row in zip(np.array(gradients, dtype), table, strict=True):
-        update(p, np.ascontiguousarray(g), state, row)
-    return p
-
-
-def test_the_six_rules_are_here_with_pytorchs_defaults():
-    assert set(SHIPPED) <= set(RULES)
-    assert {name: RULES[name].defaults["lr"] for name in SHIPPED} == {
-        "sgd": 1e-3, "momentum": 1e-3, "nesterov": 1e-3, "adagrad": 1e-2, "rmsprop": 1e-2, "adam": 1e-3,
-    }  # fmt: skip
+def test_the_tables_here_name_every_shipped_rule():
+    assert sorted(SHIPPED) == sorted(name for name, rule in RULES.items() if rule.source == "")
+    assert {*SHIPPED, "lookahead(sgd)"} == set(HAND) and {name for name, _ in OPTIONS} >= set(SHIPPED)
 
 
 # Start 1, gradients 2 then -1, lr 0.1: worked by hand from the papers' formulas.
+_ADAM = 0.1 * 2 / (2 + 1e-8), 0.1 * 0.08 / 0.19 / (math.sqrt(0.004996 / (1 - 0.999**2)) + 1e-8)
+_ADADELTA = 2 * math.sqrt(1e-6 / (0.4 + 1e-6))
+_RMSPROP = 2 / (math.sqrt(0.04 - 0.02**2) + 1e-8)
+_MU = [0.9 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in (1, 2, 3)]
 HAND = {
-    "sgd": 1 - 0.2 + 0.1,
-    "momentum": 1 - 0.1 * 2 - 0.1 * (0.9 * 2 - 1),
-    "nesterov": 1 - 0.1 * (2 + 0.9 * 2) - 0.1 * (-1 + 0.9 * (0.9 * 2 - 1)),
-    "adagrad": 1 - 0.1 * 2 / (2 + 1e-10) + 0.1 * 1 / (math.sqrt(5) + 1e-10),
-    "rmsprop": 1 - 0.1 * 2 / (math.sqrt(0.04) + 1e-8) + 0.1 * 1 / (math.sqrt(0.99 * 0.04 + 0.01) + 1e-8),
-    "adam": 1
-    - 0.1 * 2 / (2 + 1e-8)
-    - 0.1 * ((0.9 * 0.2 - 0.1) / (1 - 0.81)) / (math.sqrt((0.999 * 0.004 + 0.001) / (1 - 0.999**2)) + 1e-8),
+    "sgd": ({}, 1 - 0.2 + 0.1),
+    "momentum": ({}, 1 - 0.1 * 2 - 0.1 * (0.9 * 2 - 1)),
+    "nesterov": ({}, 1 - 0.1 * (2 + 0.9 * 2) - 0.1 * (-1 + 0.9 * (0.9 * 2 - 1))),
+    "adagrad": ({}, 1 - 0.1 * 2 / (2 + 1e-10) + 0.1 * 1 / (math.sqrt(5) + 1e-10)),
+    "adadelta": ({}, 1 - 0.1 * (_ADADELTA - math.sqrt((0.1 * _ADADELTA**2 + 1e-6) / (0.46 + 1e-6)))),
+    "rmsprop": (
+        {"centered": True, "momentum": 0.9},
+        1 - 0.1 * _RMSPROP - 0.1 * (0.9 * _RMSPROP - 1 / (math.sqrt(0.0496 - 0.0098**2) + 1e-8)),
+    ),
+    "adam": ({}, 1 - _ADAM[0] - _ADAM[1]),
+    # v = 2, then 1.5: the larger one stays.
+    "amsgrad": ({"beta2": 0.5}, 1 - 0.2 / (2 + 1e-8) - 0.1 * 0.08 / 0.19 / (math.sqrt(2 / 0.75) + 1e-8)),
+    "adamax": ({}, 1 - 0.2 / (2 + 1e-8) - 0.1 * 0.08 / 0.19 / (0.999 * (2 + 1e-8))),
+    "nadam": (
+        {},
+        1
+        - 0.1 * (2 + _MU[1] / (1 - _MU[0] * _MU[1]) * 0.2) / (2 + 1e-8)
+        - 0.1
+        * (-(1 - _MU[1]) / (1 - _MU[0] * _MU[1]) + _MU[2] / (1 - math.prod(_MU)) * 0.08)
+        / (math.sqrt(0.004996 / (1 - 0.999**2)) + 1e-8),
+    ),
+    "adamw": ({}, (1 * 0.999 - _ADAM[0]) * 0.999 - _ADAM[1]),
+    "radam": ({}, 1 - 0.1 * 2 - 0.1 * 0.08 / 0.19),  # too early to be rectified
+    "lookahead": ({"k": 2}, 1 - 0.5 * (_ADAM[0] + _ADAM[1])),
+    "lookahead(sgd)": ({"k": 1, "alpha": 0.25}, 1 - 0.05 + 0.025),
+    "ranger": ({"k": 2}, 1 - 0.5 * (0.1 * 2 + 0.1 * 0.045 / 0.0975)),
+    "lion": ({"weight_decay": 0.5}, 0.85 - 0.1 * (-1 + 0.5 * 0.85)),
 }
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", HAND)
 def test_two_steps_worked_by_hand(name):
-    assert run(name, [[2.0], [-1.0]], [1.0], lr=0.1)[0] == pytest.approx(HAND[name], rel=1e-14)
+    given, expected = HAND[name]
+    assert run(name, [[2.0], [-1.0]], [1.0], lr=0.1, **given)[0] == pytest.approx(expected, rel=1e-14)
 
 
-OPTIONS = [("sgd", {}), ("momentum", {"momentum": 0.5}), ("nesterov", {}), ("adagrad", {"eps": 1e-3})]
-OPTIONS += [("rmsprop", {"rho": 0.9}), ("adam", {"beta1": 0.8}), ("adam", {"bias_correction": False})]
+OPTIONS = [(name, {}) for name in (*SHIPPED, *WRAPPED)]
+OPTIONS += [("momentum", {"momentum": 0.5}), ("adagrad", {"eps": 1e-3}), ("adadelta", {"rho": 0.5, "eps": 1e-3})]
+OPTIONS += [("rmsprop", {"rho": 0.9}), ("rmsprop", {"centered": True}), ("rmsprop", {"momentum": 0.5})]
+OPTIONS += [("rmsprop", {"centered": True, "momentum": 0.9}), ("adam", {"beta1": 0.8}), ("adamax", {"beta2": 0.9})]
+OPTIONS += [(name, {"bias_correction": False}) for name in ("adam", "amsgrad", "adamw", "lookahead")]
+OPTIONS += [("amsgrad", {"beta2": 0.9}), ("nadam", {"momentum_decay": 1.0}), ("nadam", {"momentum_decay": 0.0})]
+OPTIONS += [("nadam", {"beta1": 0.99, "momentum_decay": 1.0}), ("nadam", {"beta1": 0.0})]
+OPTIONS += [("radam", {"rectify_above": 4.0}), ("radam", {"beta2": 0.9}), ("radam", {"beta2": 0.5})]
+OPTIONS += [("lion", {"beta1": 0.5, "beta2": 0.9}), ("lookahead", {"k": 1}), ("lookahead(sgd)", {"k": 7, "alpha": 0.8})]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -64,71 +89,109 @@ def test_a_hundred_steps_follow_the_formula(name, options, weight_decay, dtype):
     gradients, p = rng.normal(size=(100, 37)), rng.normal(size=37)
     given = {"lr": 0.01, "weight_decay": weight_decay, **options}
     got = run(name, gradients, p, dtype, **given)
-    settings, state = RULES[name].settings(given), {}
+    settings, state = find(name).settings(given), {}
     for t, g in enumerate(gradients, 1):
         p = reference.step(name, p, g, state, t, settings)
     assert np.abs(got - p).max() <= (1e-13 if dtype == "float64" else 5e-6) * np.abs(p).max()
 
 
-def test_identities_of_the_literature():
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [("adam", 1.0), ("adamw", 1.0), ("amsgrad", 1.0), ("adamax", 1.0), ("adagrad", 1.0), ("lion", 1.0)]
+    + [("rmsprop", 1 / math.sqrt(1 - 0.99))],
+)
+def test_the_first_step_is_lr_times_the_sign(name, factor):
     rng = np.random.default_rng(1)
+    g, p = rng.normal(size=(1, 9)), rng.normal(size=9)
+    given = {"lr": 0.1, "weight_decay": 0.0} | ({} if name == "lion" else {"eps": 0.0})
+    np.testing.assert_allclose(p - run(name, g, p, **given), 0.1 * factor * np.sign(g[0]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("name", "given", "other", "its"),
+    [
+        ("momentum", {"momentum": 0.0}, "sgd", {}),
+        ("nesterov", {"momentum": 0.0}, "sgd", {}),
+        ("adamw", {"weight_decay": 0.0}, "adam", {}),
+        ("adamw", {"weight_decay": 0.0, "bias_correction": False}, "adam", {"bias_correction": False}),
+        ("ranger", {"alpha": 1.0}, "radam", {"beta1": 0.95, "eps": 1e-5}),
+        *((f"lookahead({name})", {"alpha": 1.0, "k": 3}, name, {}) for name in SHIPPED[:-3] + SHIPPED[-1:]),
+    ],
+)
+def test_one_rule_is_another_to_the_bit(name, given, other, its, dtype):
+    rng = np.random.default_rng(2)
     g, p = rng.normal(size=(30, 9)), rng.normal(size=9)
-    np.testing.assert_array_equal(run("momentum", g, p, lr=0.1, momentum=0.0), run("sgd", g, p, lr=0.1))
-    np.testing.assert_array_equal(run("nesterov", g, p, lr=0.1, momentum=0.0), run("sgd", g, p, lr=0.1))
-    first = g[:1]
-    for name, factor in (("adam", 1.0), ("adagrad", 1.0), ("rmsprop", 1 / math.sqrt(1 - 0.99))):
-        moved = p - run(name, first, p, lr=0.1, eps=0.0)
-        np.testing.assert_allclose(moved, 0.1 * factor * np.sign(first[0]), rtol=1e-12)
+    g[:, 0] = p[0] = 0.0
+    np.testing.assert_array_equal(run(name, g, p, dtype, lr=0.1, **given), run(other, g, p, dtype, lr=0.1, **its))
+
+
+def test_amsgrad_is_adam_while_gradients_grow():
+    g, p = np.arange(1.0, 31.0)[:, None] * np.array([1.0, -2.0]), np.ones(2)
+    np.testing.assert_array_equal(run("amsgrad", g, p), run("adam", g, p))
+    assert (run("amsgrad", g[::-1], p, beta2=0.5) != run("adam", g[::-1], p, beta2=0.5)).all()
+
+
+@pytest.mark.parametrize(("rectify_above", "first"), [(5.0, 6), (4.0, 5)])
+def test_radam_rectifies_first_at_the_documented_step(rectify_above, first):
+    rule = RULES["radam"]
+    table = rule.table(rule.settings({"rectify_above": rectify_above}), 1, np.full(10, 0.1), "float64")
+    rectified = table[:, rule.coefficient_names.index("rectified")]
+    assert rectified.tolist() == [float(t >= first) for t in range(1, 11)]
+    rho = [1999 - 2 * t * 0.999**t / (1 - 0.999**t) for t in (4, 5, 6)]
+    assert rho == pytest.approx([3.9975, 4.996, 5.994], abs=1e-3)
+
+
+def test_lion_stands_still_where_momentum_and_gradient_are_zero():
+    for dtype in ("float32", "float64"):
+        moved = run("lion", [[0.0, -0.0, 3.0, -3.0, math.nan]], [1.0, 1.0, 1.0, 1.0, 1.0], dtype, lr=0.25)
+        np.testing.assert_array_equal(moved, [1.0, 1.0, 0.75, 1.25, math.nan])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+def test_a_gradient_that_is_no_number_stays_visible(name):
+    for dtype in ("float32", "float64"):
+        assert np.isnan(run(name, [[1.0], [math.nan], [1.0], [1.0]], [1.0], dtype)).all()
+
+
+@pytest.mark.skipif(DISABLED, reason="300,000 steps need the compiler")
+@pytest.mark.parametrize(("name", "end"), [("adam", 0.997), ("amsgrad", -0.998)])
+def test_adam_fails_where_reddi_kale_and_kumar_say_and_amsgrad_does_not(name, end):
+    rule, steps = RULES[name], 300_000
+    t = np.arange(1, steps + 1)
+    settings = rule.settings({"beta1": 0.9, "beta2": 0.99, "bias_correction": False})
+    table = rule.table(settings, 1, 0.5 / np.sqrt(t), "float64")
+    gradients = np.where(t % 101 == 1, 1010.0, -10.0)[:, None]
+
+    @jit.kernel(source=None)
+    def descend(update, gradients, state, table, x, path):
+        for i in range(path.size):
+            update(x, gradients[i], state, table[i])
+            x[0] = min(1.0, max(-1.0, x[0]))
+            path[i] = x[0]
+
+    path = np.empty(steps)
+    descend(rule.update("float64"), gradients, np.zeros((len(rule.slots), 1)), table, np.zeros(1), path)
+    assert path[-steps // 10 :].mean() == pytest.approx(end, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", (*SHIPPED, *WRAPPED))
 def test_the_table_does_not_depend_on_where_a_chunk_begins(name):
-    rule = RULES[name]
-    lrs = schedules.learning_rates(schedules.settings({"kind": "constant", "warmup": 7}), 0.1, 1, 50, 50)
+    rule = find(name)
+    lrs = schedules.learning_rates(schedules.settings({"kind": "constant", "warmup": 7}), 0.1, 1, 80, 80)
     whole = rule.table(rule.settings({}), 1, lrs, "float32")
-    pieces = [rule.table(rule.settings({}), 1 + i, lrs[i : i + 1], "float32") for i in range(50)]
+    pieces = [rule.table(rule.settings({}), 1 + i, lrs[i : i + 1], "float32") for i in range(80)]
     np.testing.assert_array_equal(whole, np.vstack(pieces))
-    assert whole.dtype == np.float32 and whole.shape == (50, len(rule.coefficient_names))
-
-
-def torch_optimizers(torch):
-    return {
-        "sgd": lambda p, lr: torch.optim.SGD(p, lr=lr),
-        "momentum": lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9),
-        "nesterov": lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9, nesterov=True),
-        "adagrad": lambda p, lr: torch.optim.Adagrad(p, lr=lr),
-        "rmsprop": lambda p, lr: torch.optim.RMSprop(p, lr=lr),
-        "adam": lambda p, lr: torch.optim.Adam(p, lr=lr),
-    }
-
-
-@pytest.mark.parametrize("lr", [1e-3, 1e-2])
-@pytest.mark.parametrize("name", SHIPPED)
-def test_training_digits_agrees_with_pytorch(name, lr):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
-    problem = gdbench.problem({"kind": "mlp", "dataset": "digits", "hidden": [32, 16]})
-    theta = problem.initial(0)
-    layers = [torch.tensor(a, requires_grad=True) for pair in reference.unpack(theta, problem.sizes) for a in pair]
-    optimizer = torch_optimizers(torch)[name](layers, lr)
-    x, y = torch.tensor(problem.x), torch.tensor(problem.y)
-    for step in range(1, 201):
-        rows = torch.tensor(problem.batch(0, step, 32))
-        z = x[rows]
-        for i in range(0, len(layers), 2):
-            z = z @ layers[i] + layers[i + 1]
-            z = torch.relu(z) if i < len(layers) - 2 else z
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(z, y[rows]).backward()
-        optimizer.step()
-    expected = np.concatenate([layer.detach().numpy().ravel() for layer in layers])
-    rule = RULES[name]
-    trained = problem.begin(seed=0, batch_size=32)
-    settings = rule.settings({"lr": lr})
-    lrs = schedules.learning_rates(schedules.settings("constant"), lr, 1, 200, 200)
-    trained.advance(
-        rule.update("float64"), np.zeros((len(rule.slots), problem.size)), rule.table(settings, 1, lrs, "float64")
+    assert whole.dtype == np.float32 and whole.shape == (80, len(rule.coefficient_names))
+    np.testing.assert_array_equal(
+        rule.table(rule.settings({}), 1, lrs[:10], "float64")[5:],
+        rule.table(rule.settings({}), 6, lrs[5:10], "float64"),
     )
-    assert np.abs(trained.theta - expected).max() <= 1e-7 * np.abs(expected).max()
+
+
+def test_warm_up_grows_linearly_to_lr():
+    lrs = schedules.learning_rates(schedules.settings({"kind": "constant", "warmup": 4}), 0.8, 1, 6, 6)
+    np.testing.assert_allclose(lrs, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], rtol=1e-15)
 
 
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
@@ -155,19 +218,53 @@ def test_the_second_call_compiles_nothing():
     assert len(update.signatures) == len(loop.signatures) == 1
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", (*SHIPPED, *WRAPPED))
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_float32_updates_hold_no_double_and_no_fused_operation(name):
     from gdbench.kernels.contract import _compile_update
 
-    rule = RULES[name]
-    fresh = type(rule)(name, rule.scalar, rule.slots, rule.defaults, None, rule.derived, rule.derive)
+    fresh = copy.copy(find(name))
+    fresh.source = None  # compiled anew, since what comes from the cache cannot be inspected
     update = _compile_update(fresh, "float32")
     for text in update.inspect_llvm().values():
         assert "llvm.fma" not in text and "fmuladd" not in text
         assert " double " not in text
     for text in update.inspect_asm().values():
         assert "vfmadd" not in text and "vfnmadd" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("k", 2.5, "must be a whole number at least 1 and below 1e+09"),
+        ("k", 0, "whole number at least 1"),
+        ("k", -3.0, "whole number at least 1"),
+        ("k", 1e9, "below 1e+09"),
+        ("k", 10**400, "must be finite and a whole number"),
+        ("k", math.nan, "whole number"),
+        ("k", True, "must be a number"),
+        ("k", "5", "must be a number"),
+        ("alpha", 0.0, "must be greater than 0 and at most 1"),
+        ("alpha", 1.0000001, "at most 1"),
+        ("alpha", math.nan, "at most 1"),
+        ("rectify_above", 3.999, "must be at least 4"),
+        ("rectify_above", math.inf, "must be finite and at least 4"),
+        ("momentum_decay", -1e-9, "must be at least 0"),
+        ("rho", 1.0, "below 1"),
+        ("centered", 1, "must be true or false"),
+        ("centered", "yes", "must be true or false"),
+    ],
+)
+def test_odd_values_are_refused_with_the_range(name, value, words):
+    with pytest.raises(UsageError) as caught:
+        hyperparameters.check(name, value)
+    assert str(caught.value).startswith(f"{name} = ") and words in str(caught.value)
+
+
+def test_a_whole_number_is_the_same_however_it_is_written():
+    texts = {json.dumps(RULES["lookahead"].settings({"k": k})) for k in (7, 7.0, np.float64(7))}
+    assert len(texts) == 1 and '"k": 7,' in texts.pop()
+    assert hyperparameters.check("alpha", 1) == 1.0 and hyperparameters.check("rectify_above", 4) == 4.0
 
 
 @pytest.mark.parametrize(
@@ -271,3 +368,103 @@ def test_a_rule_that_numba_cannot_compile_names_the_line():
     rule = declare(broken, lr=0.1)
     with pytest.raises(UsageError, match=r"rule 'broken' cannot be compiled by Numba, at .*test_rules\.py.*line \d+"):
         rule.update("float32")
+
+
+def test_lookahead_goes_around_the_rule_that_is_named():
+    assert find("lookahead") is find("lookahead(adam)") is find("lookahead", "adam") is RULES["lookahead"]
+    rule = find("lookahead", "momentum")
+    assert rule is find("lookahead(momentum)") and rule.name == "lookahead(momentum)"
+    assert rule.slots == ("v", "slow") and rule.defaults == {**RULES["momentum"].defaults, "k": 5, "alpha": 0.5}
+    assert "Zhang" in rule.doc and "Polyak" in rule.doc and RULES["momentum"].text in rule.text
+    assert RULES["momentum"].fingerprint in rule.fingerprint and rule.source == ""
+    assert not any("(" in name for name in RULES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("lookahead", "sdg"), "unknown rule 'sdg'; did you mean 'sgd'?"),
+        (("lookahead(nadm)",), "unknown rule 'nadm'; did you mean 'nadam'?"),
+        (("lookahead(lookahead)",), "lookahead has slow weights of its own"),
+        (("lookahead(lookahead(sgd))",), "lookahead(sgd) has slow weights of its own"),
+        (("lookahead", "ranger"), "ranger has slow weights of its own"),
+        (("lookahead(sgd)", "adam"), "rule 'lookahead(sgd)' has no inner rule; only lookahead has one"),
+        (("adam", "sgd"), "rule 'adam' has no inner rule"),
+        (("lookahead", ["sgd"]), "unknown rule"),
+        ((["lookahead"], "sgd"), "has no inner rule"),
+        (("adam(sgd)",), "unknown rule 'adam(sgd)'"),
+        (("lookahead(sgd",), "unknown rule 'lookahead(sgd'"),
+        (("lookahead()",), "unknown rule ''"),
+        ((None,), "unknown rule None"),
+    ],
+)
+def test_a_rule_that_cannot_be_found_or_wrapped_is_refused_in_one_sentence(arguments, words):
+    with pytest.raises(UsageError) as caught:
+        find(*arguments)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+PLUGIN = """
+import gdbench
+
+@gdbench.rule(slots=("a", "b", "d"), lr=0.1)
+def three(p, g, a, b, d, c):
+    return p - c.lr * g, a, b, d
+
+@gdbench.rule(slots=("a", "b", "d", "e"), lr=0.1)
+def four(p, g, a, b, d, e, c):
+    return p - c.lr * g, a, b, d, e
+
+@gdbench.rule(lr=0.1, k=3)
+def clash(p, g, c):
+    return p - c.lr * g
+
+@gdbench.rule(lr=0.1)
+def half(p, g, c):
+    return p - c.half * g
+
+@half.coefficients("half")
+def _(t, lr):
+    return (lr / 2,)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """Writes and loads a plug-in; its rules are gone afterwards."""
+    from gdbench.plugins import load_file
+
+    before = set(RULES)
+
+    def load(text):
+        (tmp_path / "mine.py").write_text(text)
+        load_file(tmp_path / "mine.py")
+
+    yield load
+    for name in set(RULES) - before:
+        del RULES[name]
+
+
+def test_lookahead_goes_around_rules_of_plug_ins(plugin):
+    plugin(PLUGIN)
+    g, fixed = [[2.0], [-1.0]], partial(run, start=[1.0], lr=0.1, k=2)
+    assert fixed("lookahead(three)", g) == fixed("lookahead(sgd)", g) == pytest.approx(0.95)
+    assert fixed("lookahead(half)", g) == pytest.approx(0.975)
+    with pytest.raises(UsageError, match="four has 4 slots and lookahead needs one more; at most 4 are supported"):
+        find("lookahead(four)")
+    with pytest.raises(UsageError, match="rule 'lookahead\\(clash\\)' has two coefficients called 'k'; rename one"):
+        find("lookahead(clash)")
+
+
+def test_lookahead_follows_a_plug_in_that_changes(plugin):
+    from gdbench.plugins import plugin_hash
+
+    plugin(PLUGIN)
+    old, code = find("lookahead(half)"), plugin_hash()
+    assert find("lookahead(half)") is old
+    plugin(PLUGIN.replace("lr / 2", "lr / 4"))
+    new = find("lookahead(half)")
+    assert new is not old and plugin_hash() != code
+    assert old.source != new.source == RULES["half"].source  # which names the folder of machine code
+    assert new.fingerprint != old.fingerprint
+    assert run("lookahead(half)", [[2.0]], [1.0], lr=0.1) == pytest.approx(0.95)

@@ -13,6 +13,7 @@ from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
 from gdbench.kernels import RULES
 from gdbench.kernels.hyperparameters import KNOWN, OTHER
+from gdbench.kernels.registry import BaseRule, find
 
 
 def list_(
@@ -60,8 +61,8 @@ def show(
     from gdbench import suites
 
     load_plugins(plugin)
-    if name in RULES:
-        _show_rule(RULES[name], as_json)
+    if name in RULES or name.endswith(")"):  # lookahead(sgd) is built on demand
+        _show_rule(find(name), as_json)
     elif name in suites.shipped() or name.endswith(".toml"):
         _show_suite(name, as_json)
     else:
@@ -160,7 +161,7 @@ def _value(value: float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
-def _show_rule(rule: Rule, as_json: bool) -> None:
+def _show_rule(rule: BaseRule, as_json: bool) -> None:
     meanings = {name: KNOWN.get(name, OTHER).meaning for name in rule.defaults}
     if as_json:
         print_json(

@@ -1,7 +1,6 @@
 """One trial from its definition to its curve: a pure function, whatever runs it, where and in which pieces."""
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 

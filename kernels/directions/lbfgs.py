@@ -28,9 +28,7 @@ def lbfgs(objective, x, c, memory):
         slope = dot(g, d)
         found = None
         if slope < 0.0:
-            found = search.wolfe(
-                objective, x, d, value, slope, step=c.lr, decrease=c.decrease, curvature=c.curvature
-            )
+            found = search.wolfe(objective, x, d, value, slope, step=c.lr, decrease=c.decrease, curvature=c.curvature)
         if found is not None or not pairs or attempt:
             break
         pairs.clear()  # once more, from the gradient alone

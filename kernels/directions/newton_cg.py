@@ -24,9 +24,7 @@ def newton_cg(objective, x, c, memory):
     if dot(g, g) == 0.0:
         return None
     d = _conjugate_gradients(objective, x, g)
-    found = search.backtrack(
-        objective, x, d, objective.value(x), dot(g, d), step=c.lr, decrease=c.decrease, shrink=0.5
-    )
+    found = search.backtrack(objective, x, d, objective.value(x), dot(g, d), step=c.lr, decrease=c.decrease, shrink=0.5)
     return None if found is None else found.x
 
 

@@ -6,9 +6,7 @@ descent = gdbench.minimize("saddle", [1.0, 1e-3], "newton", steps=20)  # to the 
 from gdbench.kernels.function import function
 
 
-@function(
-    domain=(-2.0, 2.0), start=(1.0, 1e-3), minimisers=((0.0, 1.0), (0.0, -1.0)), saddles=((0.0, 0.0),)
-)
+@function(domain=(-2.0, 2.0), start=(1.0, 1e-3), minimisers=((0.0, 1.0), (0.0, -1.0)), saddles=((0.0, 0.0),))
 def saddle(x):
     """f(x, y) = 1/2 (x^2 - y^2) + 1/4 y^4.
 

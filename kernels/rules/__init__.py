@@ -1,5 +1,37 @@
 """The update rules, one file each; importing this package registers them."""
 
-from gdbench.kernels.rules import adagrad, adam, momentum, nesterov, rmsprop, sgd
+from gdbench.kernels.rules import (
+    adadelta,
+    adagrad,
+    adam,
+    adamax,
+    adamw,
+    amsgrad,
+    lion,
+    lookahead,
+    momentum,
+    nadam,
+    nesterov,
+    radam,
+    ranger,
+    rmsprop,
+    sgd,
+)
 
-__all__ = ["adagrad", "adam", "momentum", "nesterov", "rmsprop", "sgd"]
+__all__ = [
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "adamw",
+    "amsgrad",
+    "lion",
+    "lookahead",
+    "momentum",
+    "nadam",
+    "nesterov",
+    "radam",
+    "ranger",
+    "rmsprop",
+    "sgd",
+]

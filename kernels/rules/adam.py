@@ -7,6 +7,18 @@ import math
 
 from gdbench.kernels.contract import rule
 from gdbench.kernels.elementary import power
+from gdbench.kernels.jit import inlined
+
+# What adam, adamw and amsgrad derive at each step, in the order of `corrected`.
+CORRECTED = ("one_minus_beta1", "one_minus_beta2", "step", "root")
+
+
+@inlined
+def corrected(t, lr, beta1, beta2, bias_correction):
+    """1 - beta1, 1 - beta2, lr / (1 - beta1^t), sqrt(1 - beta2^t); without bias_correction both 1 - beta^t are 1."""
+    correction1 = 1.0 - power(beta1, t) if bias_correction else 1.0
+    correction2 = 1.0 - power(beta2, t) if bias_correction else 1.0
+    return 1.0 - beta1, 1.0 - beta2, lr / correction1, math.sqrt(correction2)
 
 
 @rule(slots=("m", "v"), lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, bias_correction=True)
@@ -18,8 +30,8 @@ def adam(p, g, m, v, c):
     v = beta2 v + (1 - beta2) g^2
     p = p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 
-    Without bias_correction both 1 - beta^t are 1. Defaults are those of torch.optim.Adam; eps is added after the
-    corrected root, as there.
+    Without bias_correction both 1 - beta^t are 1. Defaults are those of torch.optim.Adam, which are the paper's; eps is
+    added after the corrected root, as there.
     """
     g = g + c.weight_decay * p
     m = c.beta1 * m + c.one_minus_beta1 * g
@@ -27,8 +39,6 @@ def adam(p, g, m, v, c):
     return p - c.step * m / (math.sqrt(v) / c.root + c.eps), m, v
 
 
-@adam.coefficients("one_minus_beta1", "one_minus_beta2", "step", "root")
+@adam.coefficients(*CORRECTED)
 def _(t, lr, beta1, beta2, eps, weight_decay, bias_correction):
-    correction1 = 1.0 - power(beta1, t) if bias_correction else 1.0
-    correction2 = 1.0 - power(beta2, t) if bias_correction else 1.0
-    return 1.0 - beta1, 1.0 - beta2, lr / correction1, math.sqrt(correction2)
+    return corrected(t, lr, beta1, beta2, bias_correction)

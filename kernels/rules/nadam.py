@@ -1,0 +1,47 @@
+"""NAdam: Adam with Nesterov's momentum.
+
+run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"nadam": {"lr": 2e-3}}})
+"""
+
+import math
+
+from gdbench.kernels.contract import rule
+from gdbench.kernels.elementary import exp, log, power
+from gdbench.kernels.jit import inlined
+
+
+@rule(slots=("m", "v"), lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, momentum_decay=4e-3)
+def nadam(p, g, m, v, c):
+    """NAdam (Dozat, ICLR 2016 workshop, algorithm 2, with the momentum schedule of its report).
+
+    mu_t = beta1 (1 - 1/2 0.96^(t momentum_decay)), M_t = mu_1 mu_2 ... mu_t
+    g = g + weight_decay p
+    m = beta1 m + (1 - beta1) g
+    v = beta2 v + (1 - beta2) g^2
+    p = p - lr ((1 - mu_t) / (1 - M_t) g + mu_(t+1) / (1 - M_(t+1)) m) / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+
+    Defaults are those of torch.optim.NAdam, whose momentum_decay 0.004 and 0.96 are Dozat's.
+    """
+    g = g + c.weight_decay * p
+    m = c.beta1 * m + c.one_minus_beta1 * g
+    v = c.beta2 * v + c.one_minus_beta2 * (g * g)
+    return p - (c.gradient_step * g + c.momentum_step * m) / (math.sqrt(v) / c.root + c.eps), m, v
+
+
+@inlined
+def _mu(t, beta1, momentum_decay):
+    return beta1 * (1.0 - 0.5 * exp(t * momentum_decay * log(0.96)))
+
+
+@nadam.coefficients("one_minus_beta1", "one_minus_beta2", "root", "gradient_step", "momentum_step")
+def _(t, lr, beta1, beta2, eps, weight_decay, momentum_decay):
+    # From 1 at every step, so that it does not matter where a chunk begins; soon the product no longer counts.
+    product = 1.0
+    for i in range(1, t + 1):
+        product *= _mu(i, beta1, momentum_decay)
+        if 1.0 - product == 1.0:
+            break
+    mu, following = _mu(t, beta1, momentum_decay), _mu(t + 1, beta1, momentum_decay)
+    gradient_step = lr * (1.0 - mu) / (1.0 - product)
+    momentum_step = lr * following / (1.0 - product * following)
+    return 1.0 - beta1, 1.0 - beta2, math.sqrt(1.0 - power(beta2, t)), gradient_step, momentum_step

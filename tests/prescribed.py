@@ -1,0 +1,19 @@
+"""A rule along a prescribed sequence of gradients, so that rounding is not fed back through a loss."""
+
+import numpy as np
+
+from gdbench.kernels import schedules
+from gdbench.kernels.registry import find
+
+
+def run(name, gradients, start, dtype="float64", **given):
+    """The parameters after the gradients (steps x parameters), from `start`, at a constant lr."""
+    rule = find(name)
+    settings = rule.settings(given)
+    p, state = np.array(start, dtype), np.zeros((len(rule.slots), len(start)), dtype)
+    lrs = schedules.learning_rates(schedules.settings("constant"), settings["lr"], 1, len(gradients))
+    table = rule.table(settings, 1, lrs, dtype)
+    update = rule.update(dtype)
+    for g, row in zip(np.array(gradients, dtype), table, strict=True):
+        update(p, np.ascontiguousarray(g), state, row)
+    return p
