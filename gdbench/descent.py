@@ -49,7 +49,7 @@ class Descent:
     known: Function | None
 
     def plot(self) -> "Figure":
-        """The path over the function's contours (2 parameters), over its graph with tangents (1), else value by step."""
+        """The path over contours (2 parameters), over the graph with its tangents (1), or the value by step."""
         from gdbench.reports import paths  # draws, which importing gdbench must not load
 
         known = self.known.minimisers(self.problem.size) if self.known else np.empty((0, self.problem.size))
@@ -197,9 +197,7 @@ def _bounds(given: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
         raise UsageError(f"bounds = {given!r} must be a pair (low, high)")
     low, high = (_vector("bounds", bound) for bound in given)
     if {low.size, high.size} - {1, size} or not (low <= high).all():
-        raise UsageError(
-            f"bounds = {given!r} must be numbers, or a number for each of the {size} parameters, low <= high"
-        )
+        raise UsageError(f"bounds = {given!r} must be numbers, or one for each of the {size} parameters, low <= high")
     return np.resize(low, size), np.resize(high, size)
 
 
@@ -247,12 +245,13 @@ def _function(
 
 def _compile(function: Any, grad: Any, hess: Any) -> Compiled:
     """Somebody's functions, compiled; once for as long as they and what they take from outside are the same."""
-    parts = [function, grad, hess]
+    slope_forms = {2: "xo", 3: "xto"}
     takes = (
         _takes("function", function, {1: "x"}),
-        *(_takes(n, f, {2: "xo", 3: "xto"}) for n, f in (("grad", grad), ("hess", hess))),
+        _takes("grad", grad, slope_forms),
+        _takes("hess", hess, slope_forms),
     )
-    state = tuple(_outside(part) for part in parts)
+    state = tuple(_outside(part) for part in (function, grad, hess))
     cached = _compiled if None not in state else _compiled.__wrapped__
     return cached(function, grad, hess, takes, state)
 

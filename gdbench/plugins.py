@@ -23,7 +23,7 @@ _loaded: dict[str, tuple[str, list[Written]]] = {}  # by file: hash of its sourc
 
 
 def load_file(path: str | Path) -> None:
-    """Run a plug-in file, which registers its rules and functions; again only if it changed, in place of what it was."""
+    """Run a plug-in file, which registers its rules and functions; again when it changed, in place of what it was."""
     path = user_path(path).absolute()
     try:
         content = sha256(path.read_bytes()).hexdigest()

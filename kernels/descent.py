@@ -40,8 +40,9 @@ class Walk(NamedTuple):
 def _descend(update, value, slope, theta, state, table, first, walk, every, path):
     """Steps first + 1, first + 2, ..., one for each row of the table; returns how many were taken.
 
-    Ends early only when a parameter, or a value that it looks at, is not finite. Every so many steps, and after the last, the next row of `path` (as
-    many rows as that makes, or none) becomes the point, its value and the norm of its noiseless gradient.
+    Ends early only when a parameter, or a value that it looks at, is not finite. Every so many steps, and after the
+    last, the next row of `path` (as many rows as that makes, or none) becomes the point, its value and the norm of its
+    noiseless gradient.
     """
     n, row = theta.size, 0
     for i in range(table.shape[0]):

@@ -12,13 +12,13 @@ from gdbench.kernels.linear import dot, length
 
 @direction(lr=1.0, history=10, decrease=1e-4, curvature=0.9)
 def lbfgs(objective, x, c, memory):
-    """Limited-memory BFGS (Nocedal, Mathematics of Computation 35, 1980; Liu and Nocedal, Mathematical Programming 45, 1989).
+    """Limited-memory BFGS (Liu and Nocedal, Mathematical Programming 45, 1989).
 
     d = -B g, B from the last `history` pairs (s, y) of steps and changes of the gradient, by the two-loop recursion
     x = x + s d, s from lr by bisection until the weak Wolfe conditions hold with `decrease` and `curvature`
 
-    The first direction is -g / max(1, |g|). Defaults: decrease and curvature as Liu and Nocedal recommend, history 10 as
-    SciPy. A pair without positive curvature is not kept. Stalls where no step decreases the objective.
+    The first direction is -g / max(1, |g|). Defaults: decrease and curvature as Liu and Nocedal recommend, history 10
+    as SciPy. A pair without positive curvature is not kept. Stalls where no step decreases the objective.
     """
     pairs = memory.setdefault("pairs", [])
     g = objective.gradient(x)
