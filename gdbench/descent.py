@@ -21,6 +21,7 @@ from gdbench.kernels.function import Function
 from gdbench.kernels.function import find as find_function
 from gdbench.kernels.function_problem import FunctionProblem
 from gdbench.kernels.registry import find as find_rule
+from gdbench.kernels.sampling import check_seed
 from gdbench.kernels.steps import DirectionSteps, ScalarSteps, begin
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def minimize(
     given = dict(hyperparameters) if lr is None else {"lr": lr, **hyperparameters}
     settings = chosen.settings({name: _plain(value) for name, value in given.items()})
     timetable = schedules.settings(schedule)
-    training = problem.begin(seed=_seed(seed))
+    training = problem.begin(seed=check_seed(seed))
 
     def rates(first: int, count: int) -> np.ndarray:
         return schedules.learning_rates(timetable, settings["lr"], first, count, int(steps))
@@ -199,12 +200,6 @@ def _bounds(given: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
     if {low.size, high.size} - {1, size} or not (low <= high).all():
         raise UsageError(f"bounds = {given!r} must be numbers, or one for each of the {size} parameters, low <= high")
     return np.resize(low, size), np.resize(high, size)
-
-
-def _seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise UsageError(f"seed = {seed!r} must be a whole number, 0 or more")
-    return int(seed)
 
 
 def _plain(value: Any) -> Any:

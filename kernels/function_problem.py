@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.errors import UsageError
-from gdbench.kernels import linear
+from gdbench.kernels import linear, sampling
 from gdbench.kernels.callables import Compiled
 from gdbench.kernels.descent import Walk, descend
 from gdbench.kernels.objective import Objective
@@ -46,8 +45,7 @@ class FunctionProblem:
 
     def initial(self, seed: int) -> np.ndarray:
         """The first point."""
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-            raise UsageError(f"seed = {seed!r} must be a whole number, 0 or more")
+        seed = sampling.check_seed(seed)
         if isinstance(self.start, tuple):
             low, high = self.start
             return (low + (high - low) * uniforms(seed, Stream.INITIAL, self.size)).astype(self.dtype)
@@ -102,12 +100,7 @@ class FunctionProblem:
         return FunctionTraining(self, walk)
 
     def _point(self, theta: Any) -> np.ndarray:
-        point = np.array(theta)  # a copy: differences move it
-        if point.dtype.kind not in "fiu":
-            raise UsageError(f"theta has dtype {point.dtype}; parameters are real numbers")
-        if point.shape != (self.size,):
-            raise UsageError(f"theta has shape {point.shape}; this problem has {self.size} parameters in one vector")
-        return point.astype(np.float64)
+        return sampling.check_theta(theta, self.size, "float64")  # a copy: differences move it
 
 
 class FunctionTraining:

@@ -45,3 +45,14 @@ class Objective:
         """The Hessian at x times v, a new vector."""
         self.gradient_evaluations += 1
         return self._product(x, v)
+
+    @classmethod
+    def of_rows(cls, problem: Any, rows: Callable[[], np.ndarray], work: Any = None) -> "Objective":
+        """A problem's mean over the samples that `rows` names when it is asked."""
+        shared = {} if work is None else {"work": work}
+        return cls(
+            lambda x: problem.loss(x, rows(), **shared),
+            lambda x: problem.gradient(x, rows(), **shared),
+            lambda x: problem.hessian(x, rows(), **shared),
+            lambda x, v: problem.product(x, v, rows(), **shared),
+        )

@@ -15,10 +15,8 @@ from gdbench.kernels.contract import update_type
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.losses import loss_gradient, loss_values
 from gdbench.kernels.network import BLOCK, Network, Workspace, add_penalty, backward, forward, gather, workspace
-from gdbench.kernels.random import Stream, permute
+from gdbench.kernels.sampling import Batches, order_of
 from gdbench.kernels.sums import norm, ordered_sum
-
-_SHUFFLE = int(Stream.SHUFFLE)
 
 
 class Samples(NamedTuple):
@@ -27,29 +25,6 @@ class Samples(NamedTuple):
     x: np.ndarray  # samples x features
     labels: np.ndarray  # int64: samples, or 0
     targets: np.ndarray  # samples (or 0) x outputs
-
-
-class Batches(NamedTuple):
-    """Which samples a step uses, and what is done to their gradient."""
-
-    seed: int
-    size: int
-    per_epoch: int  # steps an epoch
-    reshuffle: bool  # a new permutation every epoch, or the first one's again
-    clip_norm: np.floating  # 0: not clipped
-    clip_value: np.floating
-
-
-@inlined
-def order_of(batches, step, n, work):
-    """The order in which the epoch of step (0, 1, ...) visits the samples; natural when a batch holds them all."""
-    if batches.size >= n:
-        return work.natural
-    epoch = step // batches.per_epoch if batches.reshuffle else 0
-    if work.epoch[0] != epoch:
-        permute(batches.seed, _SHUFFLE, epoch, work.order)
-        work.epoch[0] = epoch
-    return work.order
 
 
 @inlined

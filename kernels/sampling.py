@@ -1,0 +1,82 @@
+"""Which samples a step uses, and the checks that every problem makes of what it is given."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gdbench.errors import UsageError
+from gdbench.kernels.jit import inlined
+from gdbench.kernels.random import Stream, permutation, permute
+
+_SHUFFLE = int(Stream.SHUFFLE)
+
+
+class Batches(NamedTuple):
+    """Which samples a step uses, and what is done to their gradient."""
+
+    seed: int
+    size: int
+    per_epoch: int  # steps an epoch
+    reshuffle: bool  # a new permutation every epoch, or the first one's again
+    clip_norm: np.floating  # 0: not clipped
+    clip_value: np.floating
+
+
+@inlined
+def order_of(batches, step, n, work):
+    """The order in which the epoch of step (0, 1, ...) visits the samples; natural when a batch holds them all."""
+    if batches.size >= n:
+        return work.natural
+    epoch = step // batches.per_epoch if batches.reshuffle else 0
+    if work.epoch[0] != epoch:
+        permute(batches.seed, _SHUFFLE, epoch, work.order)
+        work.epoch[0] = epoch
+    return work.order
+
+
+def steps_per_epoch(n: int, batch_size: int, drop_last: bool) -> int:
+    """How many steps pass over n samples once."""
+    return n // batch_size if drop_last else -(-n // batch_size)
+
+
+def batch(seed: int, step: int, size: int | str, *, n: int, reshuffle: bool, drop_last: bool) -> np.ndarray:
+    """The rows of n that step 1, 2, ... uses, in order, as int64; size is a number or "full"."""
+    check_seed(seed)
+    if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 1:
+        raise UsageError(f"step = {step!r} must be a whole number, 1 or more: the first step is step 1")
+    size = n if size == "full" else size
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= n:
+        raise UsageError(f'size = {size!r} must be a whole number from 1 to {n} (all samples), or "full"')
+    if size == n:
+        return np.arange(n)
+    epoch, position = divmod(step - 1, steps_per_epoch(n, int(size), drop_last))
+    order = permutation(seed, Stream.SHUFFLE, n, epoch if reshuffle else 0)
+    return order[position * size : (position + 1) * size]
+
+
+def check_seed(seed: Any) -> int:
+    """The seed as an int; raises UsageError otherwise."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise UsageError(f"seed = {seed!r} must be a whole number, 0 or more")
+    return int(seed)
+
+
+def check_rows(rows: Any, n: int) -> np.ndarray:
+    """Row numbers as an int64 vector, all of them for None; raises UsageError otherwise."""
+    if rows is None:
+        return np.arange(n)
+    rows = np.asarray(rows)
+    numbers = rows.dtype.kind in "iu" and rows.ndim == 1 and rows.size > 0
+    if not numbers or rows.min() < 0 or rows.max() >= n:
+        raise UsageError(f"rows must be a list of row numbers from 0 to {n - 1}")
+    return np.ascontiguousarray(rows, np.int64)
+
+
+def check_theta(theta: Any, size: int, dtype: str) -> np.ndarray:
+    """The parameters as a vector of `dtype`, a new one; raises UsageError otherwise."""
+    theta = np.asarray(theta)
+    if theta.dtype.kind not in "fiu":
+        raise UsageError(f"theta has dtype {theta.dtype}; parameters are real numbers")
+    if theta.shape != (size,):
+        raise UsageError(f"theta has shape {theta.shape}; this problem has {size} parameters in one vector")
+    return theta.astype(dtype)
