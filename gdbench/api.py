@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdbench import plugins as plugin_loader
 from gdbench import suites
-from gdbench.data import SHIPPED, SYNTHETIC
+from gdbench.data import SHIPPED, SYNTHETIC, is_place
 from gdbench.data.problems import build
 from gdbench.errors import UsageError, nearest
 from gdbench.files import DATABASE, RESULTS, write_text
@@ -147,10 +147,11 @@ def is_export(path: Path) -> bool:
 def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> MLP:
     """The mathematics of a problem by itself: initial weights, batches, loss and gradient.
 
-    given: a data set's name (a network with one hidden layer of 32), or a dict as a suite's `[problem.NAME]` has it.
+    given: a data set's name or path (a network with one hidden layer of 32), or a dict as a suite's `[problem.NAME]`
+    has it.
     """
     if isinstance(given, str | Path):
-        if str(given) not in (*SHIPPED, *SYNTHETIC) and Path(given).suffix != ".npz":
+        if str(given) not in (*SHIPPED, *SYNTHETIC) and not is_place(str(given), Path.cwd()):
             raise UsageError(f"unknown problem {str(given)!r}{nearest(given, [*SHIPPED, *SYNTHETIC])}")
         given = {"kind": "mlp", "dataset": str(given)}
     if not isinstance(given, Mapping):

@@ -29,9 +29,10 @@ class InterruptedRunError(GdbenchError):
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """`; did you mean 'adam'?` when a known name is close to `name`, else the list of known names."""
+    """`; did you mean 'adam'?` when a known name is close to `name`, else the first 30 known names."""
     names = list(known)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(names)}" if names else ""
+    more = ", ..." if len(names) > 30 else ""
+    return f"; known: {', '.join(names[:30])}{more}" if names else ""

@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from gdbench import data
 from gdbench.data.problems import build
 from gdbench.errors import UsageError
@@ -148,14 +146,17 @@ class Suite:
         place = f"{self.where}: problem.{label}"
         try:
             definition["dataset"] = data.resolve(definition["dataset"], folder)
-            classes = data.load(definition["dataset"]).classes
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(["dataset", *(str(part) for part in first["loc"])])
-            problem = "is no option of a teacher" if first["type"] == "extra_forbidden" else first["msg"].lower()
-            raise UsageError(f"{place}.{key} = {first['input']!r} {problem.removeprefix('input ')}") from None
+            dataset = data.load(definition["dataset"])
         except UsageError as error:
             raise UsageError(f"{place}.dataset: {error}") from None
+        classes = dataset.classes
+        if dataset.test:
+            if definition["test_fraction"] and "test_fraction" in self.model.problem[label].model_fields_set:
+                raise UsageError(
+                    f"{place}.test_fraction = {definition['test_fraction']} is of no use, since this data has test "
+                    "files; leave it out"
+                )
+            definition["test_fraction"] = 0.0
         definition["loss"] = definition["loss"] or ("cross-entropy" if classes else "mse")
         if definition["loss"] == "cross-entropy" and not classes:
             raise UsageError(

@@ -14,6 +14,10 @@ def _hash(definition: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def _without_places(dataset: dict[str, Any]) -> dict[str, Any]:
+    return {k: _without_places(v) if isinstance(v, dict) else v for k, v in dataset.items() if k != "file"}
+
+
 @dataclass(frozen=True)
 class Setting:
     """Everything of a trial but its seed, under the names its suite gives to the problem and the rule."""
@@ -29,9 +33,9 @@ class Setting:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The definition without what only says where a data file lies: its content's hash counts."""
+        """The definition without what only says where data files lie: the hashes of their contents count."""
         problem = dict(self.definition["problem"])
-        problem["dataset"] = {k: v for k, v in problem["dataset"].items() if k != "file"}
+        problem["dataset"] = _without_places(problem["dataset"])
         return {**self.definition, "problem": problem}
 
 

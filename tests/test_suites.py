@@ -192,7 +192,7 @@ BAD = {
     ),
     "teacher with a wrong option": (
         GOOD.replace('"iris"', '{name = "teacher", sample = 3}'),
-        ["problem.iris.dataset.sample"],
+        ["problem.iris.dataset", "teacher", "'sample'", "did you mean 'samples'"],
     ),
     "schedule of a wrong type": ("schedule = 3\n" + GOOD, ["schedule 3 must be a name or a table"]),
     "batch full twice": (GOOD.replace("[8, 32]", '["full", 106]'), ["batch_size", "106", '"full"']),
@@ -223,7 +223,7 @@ BAD = {
     "teacher with an odd name": (GOOD.replace('"iris"', '{name = ["teacher"]}'), ["problem.iris.dataset"]),
     "teacher without neurons": (
         GOOD.replace('"iris"', '{name = "teacher", hidden = [0]}'),
-        ["problem.iris.dataset.hidden"],
+        ["problem.iris.dataset", "hidden.0 = 0", "greater than or equal to 1"],
     ),
     "subset too large": (GOOD.replace("hidden = [4]", "subset = 1000"), ["subset = 1000", "150"]),
     "a loss that needs labels": (

@@ -81,10 +81,9 @@ def _rules() -> list[dict[str, Any]]:
 
 
 def _datasets() -> list[dict[str, Any]]:
-    from gdbench.data import SHIPPED, SYNTHETIC
+    from gdbench.data import FILES, SHIPPED, SYNTHETIC
 
-    files = {"FILE.npz": "arrays X (samples x features) and y (labels or targets)"}
-    return [{"dataset": name, "what": text} for name, text in {**SHIPPED, **SYNTHETIC, **files}.items()]
+    return [{"dataset": name, "what": text} for name, text in {**SHIPPED, **SYNTHETIC, **FILES}.items()]
 
 
 def _problems() -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
 """Data sets: shipped ones, files and synthetic ones, as checked arrays."""
 
 from gdbench.data.dataset import Dataset
+from gdbench.data.files import FILES, is_place
 from gdbench.data.loading import load, resolve
 from gdbench.data.shipped import SHIPPED
 from gdbench.data.splitting import split
 from gdbench.data.synthetic import SYNTHETIC
 
-__all__ = ["SHIPPED", "SYNTHETIC", "Dataset", "load", "resolve", "split"]
+__all__ = ["FILES", "SHIPPED", "SYNTHETIC", "Dataset", "is_place", "load", "resolve", "split"]

@@ -7,11 +7,15 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Features x (float64, samples x features) with labels (int64) or targets (float64, samples x outputs)."""
+    """Features x (float64, samples x features) with labels (int64) or targets (float64, samples x outputs).
+
+    test: the samples of a test file, where there is one; x and y are then those of the training file.
+    """
 
     name: str
     x: np.ndarray
     y: np.ndarray
+    test: "Dataset | None" = None
 
     @property
     def classes(self) -> int:

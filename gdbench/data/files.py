@@ -1,63 +1,136 @@
-"""Data sets from files: NPZ with the arrays X (samples x features) and y (labels or targets)."""
+"""Data sets from files: what a suite says of them, and the readers by the files' endings.
 
-import zipfile
+dataset = "flowers.csv"                                              # the column y is to be predicted
+dataset = {file = "flowers.csv", target = "species", task = "classification"}
+dataset = {train = "a.csv", test = "b.parquet", target = "species"}  # b.parquet is the test split
+dataset = "mnist/"                                                   # a folder with MNIST's IDX files
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from gdbench.data.contents import Contents
 from gdbench.data.dataset import Dataset
-from gdbench.errors import UsageError
+from gdbench.data.idx import find_idx, read_idx_folder
+from gdbench.data.labels import TASKS, assemble
+from gdbench.data.npz import read_npz
+from gdbench.data.paths import user_path
+from gdbench.data.tables import read_csv, read_parquet
+from gdbench.errors import UsageError, nearest
+
+FILES = {
+    "FILE.csv, FILE.csv.gz": "a header, the column y (or target = NAME) to predict, numbers as features",
+    "FILE.parquet": "the same columns in Parquet",
+    "FILE.npz": "arrays X (samples x features) and y (labels or targets)",
+    "FOLDER": "MNIST's IDX files: train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k-... to test on",
+}
+_TABLES: dict[str, Callable[[Path, Any], Contents]] = {
+    ".csv": read_csv,
+    ".csv.gz": read_csv,
+    ".parquet": read_parquet,
+}
 
 
-def load_npz(path: Path) -> Dataset:
-    """The data set in an NPZ file; raises UsageError that says what is wrong with it, and where."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files if name in ("X", "y")}
-            names = list(arrays.files)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise UsageError(f"{path} cannot be read as an NPZ file ({error})") from error
-    except AttributeError as error:  # a bare .npy array has no names
-        raise UsageError(f"{path} holds one array; save X and y with numpy.savez(path, X=..., y=...)") from error
-    for name in ("X", "y"):
-        if name not in found:
-            raise UsageError(f"{path} has no array {name!r} (it has {', '.join(names) or 'none'}); save X and y")
-    return Dataset(path.name, _features(path, found["X"]), _answers(path, found["y"], len(found["X"])))
+def is_place(given: str, folder: Path) -> bool:
+    """Whether a text looks like a file's or a folder's path rather than the name of a data set of ours."""
+    path = Path(given)
+    return bool(path.suffix) or len(path.parts) > 1 or given.endswith("/") or (folder / path).is_dir()
 
 
-def _features(path: Path, x: np.ndarray) -> np.ndarray:
-    if x.dtype.kind not in "fiub":
-        raise UsageError(f"{path}: X has dtype {x.dtype}; it must hold numbers")
-    if x.ndim < 2 or x.size == 0:
-        raise UsageError(f"{path}: X has shape {x.shape}; it must be samples x features, with at least one of each")
-    x = np.ascontiguousarray(x.reshape(len(x), -1), np.float64)
-    _check_finite(path, "X", x)
-    return x
+def resolve_files(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The files of a table with `file`, or `train` and `test`, each with the hash of its content, and the options."""
+    places = [key for key in ("file", "train", "test") if key in given]
+    if places not in (["file"], ["train", "test"]):
+        raise UsageError(f"a table with {' and '.join(places)} must have file alone, or train and test")
+    known = [*places, "target", "task"]
+    for key in given:
+        if key not in known:
+            raise UsageError(f"unknown option {key!r}{nearest(key, known)}")
+    nodes = {place: _resolve_place(place, given[place], folder) for place in places}
+    options = {}
+    if any(_is_table(node["file"]) for node in nodes.values()):
+        options["target"] = _target(given.get("target", "y"))
+    elif "target" in given:
+        file = nodes[places[0]]["file"]
+        raise UsageError(f"target = {given['target']!r} names a column, and {file} has none; leave target out")
+    if "task" in given:
+        if given["task"] not in TASKS:
+            raise UsageError(f"task = {given['task']!r} is not known{nearest(given['task'], TASKS)}")
+        options["task"] = given["task"]
+    return {**nodes.get("file", nodes), **options}
 
 
-def _answers(path: Path, y: np.ndarray, samples: int) -> np.ndarray:
-    if y.dtype.kind not in "fiub":
-        raise UsageError(f"{path}: y has dtype {y.dtype}; it must hold whole numbers (labels) or floats (targets)")
-    if y.ndim not in (1, 2) or len(y) != samples or y.size == 0:
-        raise UsageError(f"{path}: y has shape {y.shape} for {samples} samples in X; it must have a row for each")
-    if y.dtype.kind in "iub" and y.ndim == 1:
-        labels = np.ascontiguousarray(y, np.int64)
-        if labels.min() < 0:
-            raise UsageError(f"{path}: y[{int(labels.argmin())}] = {labels.min()}; labels must be 0, 1, 2, ...")
-        classes = np.unique(labels)
-        if len(classes) < 2 or classes[-1] != len(classes) - 1:
-            missing = next((k for k in range(len(classes) + 1) if k not in classes), 0)
-            raise UsageError(f"{path}: y names no sample of class {missing}; labels must be 0, 1, 2, ... without gaps")
-        return labels
-    targets = np.ascontiguousarray(y.reshape(samples, -1), np.float64)
-    _check_finite(path, "y", targets)
-    return targets
+def load_files(resolved: Mapping[str, Any]) -> Dataset:
+    """The data set that `resolve_files` described; raises UsageError for a file that is wrong or changed since."""
+    target, task = resolved.get("target"), resolved.get("task")
+    if "train" in resolved:
+        train, test = (_read(_unchanged(resolved[part]), target) for part in ("train", "test"))
+        return assemble(train, test, task)
+    path = _unchanged(resolved)
+    if path.is_dir():
+        return assemble(*read_idx_folder(path), task)
+    return assemble(_read(path, target), None, task)
 
 
-def _check_finite(path: Path, name: str, values: np.ndarray) -> None:
-    bad = np.argwhere(~(np.abs(values) < 1e100))  # a greater one would overflow its square in the standard deviation
-    if len(bad):
-        row, column = bad[0]
+def _resolve_place(key: str, given: Any, folder: Path) -> dict[str, Any]:
+    """One file, or a folder of them, and the hash of its content."""
+    if not isinstance(given, str) or not given:
+        raise UsageError(f'{key} = {given!r} must be a path, such as {key} = "flowers.csv"')
+    path = (folder / user_path(given)).absolute()
+    if not path.exists():
+        raise UsageError(f"dataset file {path} does not exist")
+    if path.is_dir():
+        if key != "file":
+            raise UsageError(f"{key} = {given!r} is a folder; give a file, or the folder alone as the dataset")
+    elif path.name.lower().endswith(".gz") and not _is_table(path):
+        raise UsageError(f"{key} = {given!r} is gzipped, which only CSV files may be; unpack it")
+    elif not _is_table(path) and path.suffix.lower() != ".npz":
         raise UsageError(
-            f"{path}: {name}[{row}, {column}] is {values[row, column]}; values must be finite, below 1e100"
+            f"dataset {given!r} is no CSV, Parquet or NPZ file; its name must end in {', '.join(_TABLES)} or .npz"
         )
+    return {"file": str(path), "sha256": _content_hash(path)}
+
+
+def _target(given: Any) -> str | list[str]:
+    """The column or columns to predict; a list of one is that one, so that both have the same key."""
+    names = given if isinstance(given, list) else [given]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise UsageError(f"target = {given!r} must be a column's name, or a list of them")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UsageError(f"target = {given!r} has {twice!r} twice; name each column once")
+    return names if len(names) > 1 else names[0]
+
+
+def _ending(path: str | Path) -> str:
+    name = Path(path).name.lower()
+    return next((ending for ending in _TABLES if name.endswith(ending)), Path(name).suffix)
+
+
+def _is_table(path: str | Path) -> bool:
+    return _ending(path) in _TABLES
+
+
+def _read(path: Path, target: Any) -> Contents:
+    reader = _TABLES.get(_ending(path))
+    return reader(path, target) if reader else read_npz(path)
+
+
+def _unchanged(node: Mapping[str, Any]) -> Path:
+    path = Path(node["file"])
+    if _content_hash(path) != node["sha256"]:
+        raise UsageError(f"dataset file {path} changed while it was in use; run the suite again")
+    return path
+
+
+def _content_hash(path: Path) -> str | dict[str, Any]:
+    """The SHA-256 of a file, or of each file of an IDX folder."""
+    if path.is_dir():
+        return {role: _content_hash(file) for role, file in find_idx(path).items()}
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"dataset file {path} cannot be read ({error.strerror})") from None

@@ -26,19 +26,25 @@ def split(
 ) -> tuple[Split, Split, Split]:
     """Train, validation and test splits, stratified by label, features scaled; targets stay in their own units.
 
-    subset: how many samples of the data to use at all, drawn with the same stratification.
+    subset: how many samples of the data to use at all, drawn with the same stratification. Where the data has a test
+    file, that is the test split, whole and in its order, and the others come out of the training file.
     """
     rows = np.arange(len(data.x))
     if subset is not None:
         if subset > len(rows):
             raise UsageError(f"subset = {subset} is more than the {len(rows)} samples of {data.name}")
         rows, _ = _take(data, rows, subset, step=0)
-    test, rest = _take(data, rows, round(test_fraction * len(rows)), step=1)
+    test, rest = _take(data, rows, 0 if data.test else round(test_fraction * len(rows)), step=1)
     validation, train = _take(data, rest, round(validation_fraction * len(rows)), step=2)
     if len(train) == 0:
         raise UsageError(f"validation_fraction and test_fraction leave none of {len(rows)} samples to train on")
-    x = _scaled(data.x, train, scale)
-    return Split(x[train], data.y[train]), Split(x[validation], data.y[validation]), Split(x[test], data.y[test])
+    shift, width = _scaling(data.x[train], scale)
+
+    def part(source: Dataset, chosen: np.ndarray | slice) -> Split:
+        return Split((source.x[chosen] - shift) / width, source.y[chosen])
+
+    tested = part(data.test, slice(None)) if data.test else part(data, test)
+    return part(data, train), part(data, validation), tested
 
 
 def _take(data: Dataset, rows: np.ndarray, count: int, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,14 +62,13 @@ def _take(data: Dataset, rows: np.ndarray, count: int, step: int) -> tuple[np.nd
     return np.sort(shuffled[chosen]), np.sort(shuffled[~chosen])
 
 
-def _scaled(x: np.ndarray, train: np.ndarray, scale: str) -> np.ndarray:
-    """Features scaled by the training rows; a feature that is constant there is only shifted."""
+def _scaling(train: np.ndarray, scale: str) -> tuple[np.ndarray, np.ndarray]:
+    """What to take from each feature and to divide it by then; a constant feature of the training rows is shifted."""
     if scale == "none":
-        return x
+        return np.zeros(train.shape[1]), np.ones(train.shape[1])
     if scale == "minmax":
-        low = x[train].min(axis=0)
-        width = x[train].max(axis=0) - low
+        low = train.min(axis=0)
+        width = train.max(axis=0) - low
     else:
-        low, width = column_means_and_deviations(x[train])
-    scaled: np.ndarray = (x - low) / np.where(width > 0, width, 1.0)
-    return scaled
+        low, width = column_means_and_deviations(train)
+    return low, np.where(width > 0, width, 1.0)

@@ -1,0 +1,59 @@
+"""What the generators of data share: their options' checks, and labels or targets from a teacher's outputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gdbench.data.dataset import Dataset
+from gdbench.errors import UsageError, nearest
+from gdbench.kernels.random import Stream, normals
+
+MAX_VALUES = 10**9  # 8 GB
+
+
+class Generator(BaseModel):
+    """The options of every generator, with their defaults; classes = 0 is a regression."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    samples: int = Field(2000, ge=1, le=10**8)
+    features: int = Field(20, ge=1, le=10**6)
+    classes: int = Field(4, ge=0, le=10**4)
+    noise: float = Field(0.0, ge=0.0)
+    seed: int = Field(0, ge=0, lt=2**62)
+
+
+def options(model: type[Generator], name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a generator in full; raises UsageError for a wrong one."""
+    try:
+        checked = model.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise UsageError(f"{name} has no option {key!r}{nearest(key, model.model_fields)}") from None
+        message = first["msg"].lower().removeprefix("input ").replace("should", "must")
+        raise UsageError(f"{key} = {first['input']!r} {message}") from None
+    if checked.samples * checked.features > MAX_VALUES:
+        raise UsageError(
+            f"samples = {checked.samples} by features = {checked.features} is more than {MAX_VALUES:,} values; "
+            "use fewer of either"
+        )
+    return checked.model_dump()
+
+
+def labelled(name: str, x: np.ndarray, outputs: np.ndarray, options: Mapping[str, Any]) -> Dataset:
+    """Features with a teacher's outputs (samples x outputs): noise is added, then the greatest output is the label."""
+    z = outputs + options["noise"] * normals(options["seed"], Stream.NOISE, outputs.size).reshape(outputs.shape)
+    if not options["classes"]:
+        return Dataset(name, x, z)
+    labels = z.argmax(axis=1).astype(np.int64)
+    missing = np.flatnonzero(np.bincount(labels, minlength=options["classes"]) == 0)
+    if missing.size:
+        raise UsageError(
+            f"{name} with samples = {len(x)}, classes = {options['classes']}, seed = {options['seed']} has no "
+            f"sample of class {missing[0]}; use more samples, fewer classes or another seed"
+        )
+    return Dataset(name, x, labels)

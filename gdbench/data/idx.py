@@ -1,0 +1,98 @@
+"""MNIST's IDX files, plain or gzipped, from one folder: http://yann.lecun.com/exdb/mnist.
+
+A file begins with two zero bytes, a byte for the type of its numbers and one for the number of dimensions; then come
+the dimensions, as 32-bit integers, and the numbers, all big-endian.
+
+    dataset = "mnist/"      # train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k-... for the test split
+"""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from gdbench.data.contents import Contents, first_unusable
+from gdbench.errors import UsageError
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_KINDS = {"train-images": "idx3", "train-labels": "idx1", "t10k-images": "idx3", "t10k-labels": "idx1"}
+
+
+def find_idx(folder: Path) -> dict[str, Path]:
+    """The IDX files of a folder, by what they hold: train-images, train-labels, and both or none of t10k's."""
+    found = {}
+    for role, kind in _KINDS.items():
+        names = [f"{role}{mark}{kind}-ubyte{end}" for end in ("", ".gz") for mark in "-."]
+        path = next((folder / name for name in names if (folder / name).is_file()), None)
+        if path:
+            found[role] = path
+    needed = [*_KINDS] if any(role.startswith("t10k") for role in found) else ["train-images", "train-labels"]
+    missing = next((role for role in needed if role not in found), None)
+    if missing:
+        raise UsageError(
+            f"{folder} is a folder without {missing}-{_KINDS[missing]}-ubyte (or .gz); give a folder with MNIST's IDX "
+            "files, or the path of a CSV, Parquet or NPZ file"
+        )
+    return found
+
+
+def read_idx_folder(folder: Path) -> tuple[Contents, Contents | None]:
+    """The training part of a folder with IDX files and, where it has t10k files, the test part."""
+    files = find_idx(folder)
+    train, test = (
+        _part(files[f"{name}-images"], files[f"{name}-labels"]) if f"{name}-images" in files else None
+        for name in ("train", "t10k")
+    )
+    assert train is not None  # find_idx saw to it
+    return train, test
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """The array in an IDX file, in the file's own type; raises UsageError where header and length disagree."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path} cannot be read ({error}); fetch it again") from None
+    if len(content) < 4 or content[:2] != b"\0\0":
+        raise UsageError(f"{path} begins with {content[:4].hex() or 'nothing'}; an IDX file begins with two zero bytes")
+    code, dimensions = content[2], content[3]
+    if code not in TYPES:
+        known = ", ".join(f"{known:#04x}" for known in TYPES)
+        raise UsageError(f"{path} has the type code {code:#04x} in byte 2; an IDX file has one of {known}")
+    start = 4 + 4 * dimensions
+    if dimensions == 0 or len(content) < start:
+        raise UsageError(
+            f"{path} ends within its header of {dimensions} dimensions ({len(content)} bytes); fetch it again"
+        )
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
+    dtype = np.dtype(TYPES[code])
+    if len(content) - start != math.prod(shape) * dtype.itemsize:
+        raise UsageError(
+            f"{path} has {len(content) - start} bytes of numbers where its header says "
+            f"{' x '.join(map(str, shape))} of {dtype.itemsize}; fetch it again"
+        )
+    return np.frombuffer(content, dtype, offset=start).reshape(shape)
+
+
+def _part(images: Path, labels: Path) -> Contents:
+    x, y = read_idx(images), read_idx(labels)
+    for path, array, dimensions in ((images, x, 3), (labels, y, 1)):
+        if array.ndim != dimensions or array.size == 0:
+            raise UsageError(
+                f"{path} has the shape {' x '.join(map(str, array.shape))}; it must have {dimensions} "
+                f"dimension{'s' if dimensions > 1 else ''}, none of them 0"
+            )
+    if len(x) != len(y):
+        raise UsageError(f"{labels} has {len(y)} labels for the {len(x)} images of {images.name}; fetch both again")
+    x = np.ascontiguousarray(x.reshape(len(x), -1), np.float64)
+    y = np.ascontiguousarray(y, np.int64) if y.dtype.kind in "iu" else y.astype(np.float64).reshape(-1, 1)
+    for path, values in ((images, x), (labels, y.reshape(-1, 1))):
+        bad = first_unusable(values)
+        if bad:
+            raise UsageError(
+                f"{path}: number {bad[1] + 1} of sample {bad[0] + 1} is {values[bad]}; "
+                "values must be finite, below 1e100"
+            )
+    return Contents(images, x, y, lambda i: f"{labels}: label {i + 1}")
