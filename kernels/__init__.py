@@ -4,6 +4,7 @@ from gdbench.kernels import directions as _register_directions  # noqa: F401  (i
 from gdbench.kernels import functions as _register_functions  # noqa: F401
 from gdbench.kernels import rules as _register_rules  # noqa: F401
 from gdbench.kernels.contract import Rule, rule
+from gdbench.kernels.data_quadratic import DataQuadratic
 from gdbench.kernels.direction import Direction
 from gdbench.kernels.function import FUNCTIONS, Function
 from gdbench.kernels.function_problem import FunctionProblem
@@ -16,6 +17,7 @@ __all__ = [
     "FUNCTIONS",
     "MLP",
     "RULES",
+    "DataQuadratic",
     "Direction",
     "Function",
     "FunctionProblem",

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from gdbench.data.paths import user_path
 from gdbench.errors import UsageError, nearest
-from gdbench.suites.schema import Budget, Evaluate, MLPModel, SuiteModel
+from gdbench.suites.schema import PROBLEMS, Budget, Evaluate, SuiteModel
 from gdbench.suites.suite import Suite
 
 FOLDER = Path(__file__).parent
@@ -76,11 +76,10 @@ def read(path: Path) -> dict[str, Any]:
 def sentence(error: ValidationError) -> str:
     """pydantic's first complaint, as one sentence with key and value."""
     first = error.errors(include_url=False)[0]
-    # pydantic adds positions in the expanded axis, which the user never wrote.
-    parts = [part for part in first["loc"] if isinstance(part, str)]
+    parts = _key(first["loc"])
     key = ".".join(parts)
     if first["type"] == "extra_forbidden":
-        known = _fields(first["loc"])
+        known = _fields(tuple(first["loc"]))
         return f"unknown key {key!r}{nearest(parts[-1], known)}"
     if first["type"] == "missing":
         return (
@@ -114,8 +113,15 @@ _TYPES = {
 }
 
 
+def _key(place: tuple[Any, ...]) -> list[str]:
+    """Where an error is, as the user wrote it: without positions in an axis and without the model of a problem."""
+    parts = [*place[:2], *place[3:]] if place[:1] == ("problem",) else [*place]
+    return [part for part in parts if isinstance(part, str)]
+
+
 def _fields(place: tuple[Any, ...]) -> list[str]:
-    tables: dict[str, Any] = {"budget": Budget, "evaluate": Evaluate, "problem": MLPModel}
+    kind = PROBLEMS.get(str(place[2]), SuiteModel) if len(place) > 2 else SuiteModel
+    tables: dict[str, Any] = {"budget": Budget, "evaluate": Evaluate, "problem": kind}
     model = tables.get(str(place[0]), SuiteModel) if len(place) > 1 else SuiteModel
     return list(model.model_fields)
 

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from gdbench.data.splitting import SCALES
 from gdbench.errors import nearest
@@ -15,7 +25,7 @@ from gdbench.suites.grid import check_axis, expand
 from gdbench.suites.trials import TUNE_SEED
 
 # What a target may name: choices look at validation or training data, test data is only reported.
-METRICS = tuple(f"{split}_{kind}" for split in ("train", "val") for kind in ("loss", "accuracy", "mse"))
+METRICS = (*(f"{split}_{kind}" for split in ("train", "val") for kind in ("loss", "accuracy", "mse")), "value")
 
 
 def _one_of(names: Sequence[str]) -> Callable[[Any], Any]:
@@ -55,6 +65,22 @@ def _dataset(value: Any) -> str | dict[str, Any]:
     raise ValueError('must be a name, a path, or a table such as {name = "teacher", samples = 1000}')
 
 
+def _starts(value: Any) -> list[Any]:
+    """`start`: [1, 2] is one point, [[1, 2], [3, 4]] an axis of two, 1 short for [1]."""
+    if isinstance(value, dict):
+        value = expand(value)
+    if isinstance(value, list) and value and all(isinstance(item, list | str) for item in value):
+        return check_axis(value)
+    return [[value] if type(value) in (int, float) else value]
+
+
+def _start(value: Any) -> Any:
+    point = isinstance(value, list) and value and all(type(x) in (int, float) and abs(x) < 1e100 for x in value)
+    if value is None or value == "random" or point:
+        return value
+    raise ValueError('must be a list of numbers, or "random" for a point of the domain that the seed draws')
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -72,10 +98,24 @@ _Shuffle = Annotated[str, AfterValidator(_one_of(("epoch", "once")))]
 _Dtype = Annotated[str, AfterValidator(_one_of(("float32", "float64")))]
 
 
-class MLPModel(_Model):
+def _known_kind(value: Any) -> Any:
+    return _one_of(tuple(PROBLEMS))(value)
+
+
+class ProblemModel(_Model):
+    """`[problem.NAME]` of any kind."""
+
+    kind: str
+
+    def axes(self) -> dict[str, list[Any]]:
+        """The values of every key but kind."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+
+
+class MLPModel(ProblemModel):
     """`[problem.NAME]` with kind = "mlp"."""
 
-    kind: Literal["mlp"]
+    kind: Annotated[Literal["mlp"], BeforeValidator(_known_kind)]
     dataset: Annotated[list[Annotated[Any, AfterValidator(_dataset)]], BeforeValidator(_listed)]
     hidden: Annotated[list[list[_Count]], BeforeValidator(_widths)] = Field([[32]])
     activation: Annotated[list[_Activation], _Axis] = Field(["relu"])
@@ -90,17 +130,76 @@ class MLPModel(_Model):
     subset: Annotated[list[_Count | None], _Axis] = Field([None])
 
 
+class FunctionModel(ProblemModel):
+    """`[problem.NAME]` with kind = "function"; keys that are not named here are options of the function."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    kind: Literal["function"]
+    function: Annotated[list[str], _Axis]
+    start: Annotated[list[Annotated[Any, AfterValidator(_start)]], BeforeValidator(_starts)] = Field([None])
+    noise: Annotated[list[_Bound], _Axis] = Field([0.0])
+
+    @model_validator(mode="after")
+    def _options(self) -> "FunctionModel":
+        extra = self.__pydantic_extra__ or {}
+        for name, value in extra.items():
+            try:
+                extra[name] = expand(value)
+            except ValueError as error:
+                raise ValueError(f"{name} = {value!r} {error}") from None
+        return self
+
+    def axes(self) -> dict[str, list[Any]]:
+        """The values of every key but kind, options among them."""
+        return {**super().axes(), **(self.__pydantic_extra__ or {})}
+
+
+class QuadraticModel(ProblemModel):
+    """`[problem.NAME]` with kind = "quadratic": as it stands, the problem of DeepOBS."""
+
+    kind: Literal["quadratic"]
+    dimensions: Annotated[list[Annotated[int, Field(ge=2, le=2000)]], _Axis] = Field([100])
+    samples: Annotated[list[Annotated[int, Field(ge=1, le=10**6)]], _Axis] = Field([1000])
+    test_samples: Annotated[list[Annotated[int, Field(ge=1, le=10**6)]], _Axis] = Field([896])
+    noise: Annotated[list[_Bound], _Axis] = Field([0.6])
+    start: Annotated[list[float], _Axis] = Field([1.0])
+    seed: Annotated[list[Annotated[int, Field(ge=0, lt=2**32 - 1)]], _Axis] = Field([42])
+    shuffle: Annotated[list[_Shuffle], _Axis] = Field(["once"])
+    drop_last: Annotated[list[bool], _Axis] = Field([True])
+
+
+PROBLEMS: dict[str, type[ProblemModel]] = {"mlp": MLPModel, "function": FunctionModel, "quadratic": QuadraticModel}
+
+
+def kind_of(table: Any) -> str:
+    """Which model checks a problem's table: a network's, where its kind is missing or not known."""
+    kind = table.get("kind") if isinstance(table, dict) else getattr(table, "kind", None)
+    return kind if isinstance(kind, str) and kind in PROBLEMS else "mlp"
+
+
+_Problem = Annotated[
+    Annotated[MLPModel, Tag("mlp")]
+    | Annotated[FunctionModel, Tag("function")]
+    | Annotated[QuadraticModel, Tag("quadratic")],
+    Discriminator(kind_of),
+]
+
+
 class Budget(_Model):
     """When a trial stops: exactly one of these."""
 
     epochs: _Count | None = None
     steps: _Count | None = None
     gradient_evaluations: _Count | None = None
+    function_evaluations: _Count | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "Budget":
         if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError("must name exactly one of epochs, steps and gradient_evaluations, such as {epochs = 30}")
+            raise ValueError(
+                "must name exactly one of epochs, steps, gradient_evaluations and function_evaluations, such as {epochs = 30}"
+            )
         return self
 
 
@@ -124,7 +223,7 @@ def _target(value: Any) -> Any:
     ((metric, levels),) = value.items()
     _one_of(METRICS)(metric)
     levels = expand(levels)
-    if any(type(v) in (int, float) and v <= 0 for v in levels):
+    if metric != "value" and any(type(v) in (int, float) and v <= 0 for v in levels):
         raise ValueError("has a level that is not above 0; nothing can reach it")
     outside = [v for v in levels if metric.endswith("accuracy") and type(v) in (int, float) and not 0 < v <= 1]
     if outside:
@@ -156,7 +255,7 @@ class SuiteModel(_Model):
     target: Annotated[dict[str, list[float]], BeforeValidator(_target)] | None = None
     stop_at_target: bool = False
     evaluate: Evaluate = Field(Evaluate(points=40))
-    problem: dict[str, MLPModel] = Field(min_length=1)
+    problem: dict[str, _Problem] = Field(min_length=1)
     rule: dict[str, dict[str, Any]] = Field(min_length=1)
 
     @field_validator("problem", "rule", mode="before")

@@ -1,23 +1,22 @@
 """A checked suite and the trials that it stands for."""
 
 import itertools
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gdbench import data
-from gdbench.data.problems import build
+from gdbench.data.problems import Problem, build
 from gdbench.errors import UsageError
+from gdbench.kernels import Direction, linear
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
+from gdbench.suites.definitions import definitions
 from gdbench.suites.grid import expand
-from gdbench.suites.schema import MLPModel, SuiteModel
+from gdbench.suites.schema import SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
 
-_AXES = [name for name in MLPModel.model_fields if name != "kind"]
 MAX_TRIALS = 1_000_000
 
 
@@ -32,7 +31,11 @@ class Suite:
         self.title = model.title or name
         self.rules = {label: self._rule(label, given) for label, given in model.rule.items()}
         self._check_count()
-        self.problems = dict(self._problems(folder))
+        self.problems = {
+            name: definition
+            for label, problem in model.problem.items()
+            for name, definition in definitions(label, problem, folder, f"{where}: problem.{label}")
+        }
         self._check_against_data()
 
     @property
@@ -70,19 +73,21 @@ class Suite:
             for problem in self.problems
             for label, (rule, grid) in self.rules.items()
             for values in itertools.product(*grid.values())
-            for axes in self._axes()
+            for axes in self._axes(problem)
         ]
 
     @cached_property
     def defaults(self) -> list[Setting]:
         """Each rule's own defaults for each problem and batch size; the other axes at their first value."""
-        first = {axes[0]: axes for axes in reversed(list(self._axes()))}  # by batch size
-        return [
-            self._setting(problem, label, rule, {}, *first[batch])
-            for problem in self.problems
-            for label, (rule, _) in self.rules.items()
-            for batch in self.model.batch_size
-        ]
+        settings = []
+        for problem in self.problems:
+            first = {axes[0]: axes for axes in reversed(list(self._axes(problem)))}  # by batch size
+            settings += [
+                self._setting(problem, label, rule, {}, *axes)
+                for label, (rule, _) in self.rules.items()
+                for axes in reversed(first.values())
+            ]
+        return settings
 
     def first_trials(self) -> list[Trial]:
         """The grid: on the tuning seeds, or, without any, on the reporting seeds."""
@@ -108,9 +113,11 @@ class Suite:
         pairs = itertools.product(settings, seeds)
         return [Trial(first + i, setting, seed, role, target) for i, (setting, seed) in enumerate(pairs)]
 
-    def _axes(self) -> Iterator[tuple[Any, ...]]:
+    def _axes(self, problem: str) -> Iterator[tuple[Any, ...]]:
         model = self.model
-        return itertools.product(model.batch_size, model.schedule, model.dtype, model.clip_norm, model.clip_value)
+        # A function has no samples: whatever the batch size, a step sees all of it.
+        sizes = [1] if self.problems[problem]["kind"] == "function" else model.batch_size
+        return itertools.product(sizes, model.schedule, model.dtype, model.clip_norm, model.clip_value)
 
     def _setting(
         self, problem: str, label: str, rule: BaseRule, given: Mapping[str, Any], batch_size: Any, *others: Any
@@ -130,43 +137,6 @@ class Suite:
             "stop": [self.target[0], self.target[1][-1]] if self.target and self.model.stop_at_target else None,
         }
         return Setting(problem, label, definition)
-
-    def _problems(self, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every problem of the grid in full, named by its label and the axes along which it varies."""
-        for label, model in self.model.problem.items():
-            axes = {name: getattr(model, name) for name in _AXES}
-            varied = [name for name, values in axes.items() if len(values) > 1]
-            for values in itertools.product(*axes.values()):
-                definition = dict(zip(axes, values, strict=True))
-                options = ", ".join(f"{name}={_text(definition[name])}" for name in varied)
-                yield (f"{label} ({options})" if options else label), self._problem(label, definition, folder)
-
-    def _problem(self, label: str, definition: dict[str, Any], folder: Path) -> dict[str, Any]:
-        """The definition with every default filled in."""
-        place = f"{self.where}: problem.{label}"
-        try:
-            definition["dataset"] = data.resolve(definition["dataset"], folder)
-            dataset = data.load(definition["dataset"])
-        except UsageError as error:
-            raise UsageError(f"{place}.dataset: {error}") from None
-        classes = dataset.classes
-        if dataset.test:
-            if definition["test_fraction"] and "test_fraction" in self.model.problem[label].model_fields_set:
-                raise UsageError(
-                    f"{place}.test_fraction = {definition['test_fraction']} is of no use, since this data has test "
-                    "files; leave it out"
-                )
-            definition["test_fraction"] = 0.0
-        definition["loss"] = definition["loss"] or ("cross-entropy" if classes else "mse")
-        if definition["loss"] == "cross-entropy" and not classes:
-            raise UsageError(
-                f"{place}.loss = 'cross-entropy' needs labels, and this data has numbers as targets; use 'mse'"
-            )
-        definition["init"] = definition["init"] or (
-            "he-normal" if definition["activation"] == "relu" else "glorot-uniform"
-        )
-        definition["l2"] = float(definition["l2"])
-        return {"kind": "mlp", **definition}
 
     def _rule(self, label: str, given: dict[str, Any]) -> tuple[BaseRule, dict[str, list[Any]]]:
         """The rule and the checked axes of its hyperparameters, lr first."""
@@ -194,7 +164,7 @@ class Suite:
         model = self.model
         axes = [model.batch_size, model.schedule, model.dtype, model.clip_norm, model.clip_value]
         points = sum(math.prod(len(values) for values in grid.values()) for _, grid in self.rules.values())
-        problems = sum(math.prod(len(getattr(p, name)) for name in _AXES) for p in model.problem.values())
+        problems = sum(math.prod(len(values) for values in p.axes().values()) for p in model.problem.values())
         trials = points * problems * math.prod(len(axis) for axis in axes) * (len(self.tune_seeds) or len(self.seeds))
         if trials > MAX_TRIALS:
             raise UsageError(
@@ -202,37 +172,47 @@ class Suite:
             )
 
     def _check_against_data(self) -> None:
-        """What only the data can tell: whether batches fit and whether the target is a metric of every problem."""
+        """What only the data can tell: whether batches fit, targets exist and rules have room."""
         for label, definition in self.problems.items():
+            place = f"{self.where}: problem.{label}"
             try:
                 problem = build(definition, self.model.dtype[0])
+                for rule, _ in self.rules.values():
+                    self._check_rule(rule, problem)
             except UsageError as error:
-                raise UsageError(f"{self.where}: problem.{label}: {error}") from None
-            if problem.n in self.model.batch_size and "full" in self.model.batch_size:
-                raise UsageError(
-                    f'{self.where}: batch_size holds {problem.n} and "full", the same for problem.{label}; give one'
-                )
-            for size in self.model.batch_size:
-                if size != "full" and size > problem.n:
-                    raise UsageError(
-                        f"{self.where}: batch_size = {size} is larger than the {problem.n} training samples of "
-                        f'problem.{label}; use at most that, or "full"'
-                    )
+                raise UsageError(f"{place}: {error}") from None
+            if definition["kind"] != "function":
+                self._check_batches(label, problem)
             if self.target and self.target[0] not in problem.columns:
                 known = ", ".join(c for c in problem.columns if c != "grad_norm" and not c.startswith("test"))
                 raise UsageError(
                     f"{self.where}: target = {self.target[0]!r} is no metric of problem.{label}; it has {known}"
                 )
-            if self.target and self.target[0].startswith("val") and definition["validation_fraction"] == 0:
+            if self.target and self.target[0].startswith("val_") and definition.get("validation_fraction", 0) == 0:
                 raise UsageError(
-                    f"{self.where}: target = {self.target[0]!r} needs validation data, and problem.{label} has "
-                    "validation_fraction = 0; use a training metric"
+                    f"{self.where}: target = {self.target[0]!r} needs validation data, and problem.{label} has none; "
+                    "use a training metric"
                 )
 
+    def _check_rule(self, rule: BaseRule, problem: Problem) -> None:
+        if not isinstance(rule, Direction):
+            return
+        if rule.dense:
+            linear.check_order(problem.size)
+        for name in ("clip_norm", "clip_value"):
+            if any(getattr(self.model, name)):
+                raise UsageError(
+                    f"{name} does not go with rule {rule.name!r}, which looks along whole gradients; leave it out"
+                )
 
-def _text(value: Any) -> str:
-    """A value of an axis in a problem's label."""
-    if isinstance(value, dict):
-        options = ", ".join(f"{name}={_text(option)}" for name, option in value.items() if name != "name")
-        return f"{value.get('name', '')}({options})"
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    def _check_batches(self, label: str, problem: Problem) -> None:
+        if problem.n in self.model.batch_size and "full" in self.model.batch_size:
+            raise UsageError(
+                f'{self.where}: batch_size holds {problem.n} and "full", the same for problem.{label}; give one'
+            )
+        for size in self.model.batch_size:
+            if size != "full" and size > problem.n:
+                raise UsageError(
+                    f"{self.where}: batch_size = {size} is larger than the {problem.n} training samples of "
+                    f'problem.{label}; use at most that, or "full"'
+                )

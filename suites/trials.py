@@ -14,8 +14,8 @@ def _hash(definition: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _without_places(dataset: dict[str, Any]) -> dict[str, Any]:
-    return {k: _without_places(v) if isinstance(v, dict) else v for k, v in dataset.items() if k != "file"}
+def _without_places(problem: dict[str, Any]) -> dict[str, Any]:
+    return {k: _without_places(v) if isinstance(v, dict) else v for k, v in problem.items() if k != "file"}
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class Setting:
     @property
     def identity(self) -> dict[str, Any]:
         """The definition without what only says where data files lie: the hashes of their contents count."""
-        problem = dict(self.definition["problem"])
-        problem["dataset"] = _without_places(problem["dataset"])
-        return {**self.definition, "problem": problem}
+        return {**self.definition, "problem": _without_places(self.definition["problem"])}
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,12 @@ def _polar(uniforms, out):
 
 
 @kernel
-def _rotate(rotation, normals):
-    """Extend the rotation of the first two coordinates to all of them, a dimension at a time."""
+def _rotate(rotation, angle, normals):
+    """A rotation of the first two coordinates, extended to all of them a dimension at a time."""
     used = 0
+    rotation[0, 0] = rotation[1, 1] = cos(angle)
+    rotation[0, 1] = sin(angle)
+    rotation[1, 0] = -sin(angle)
     scratch = np.empty(rotation.shape[0])
     for size in range(3, rotation.shape[0] + 1):
         for i in range(size - 1, 0, -1):  # block-diagonal(1, rotation)
@@ -98,8 +101,7 @@ def matrix(dimensions: int, seed: int) -> np.ndarray:
     eigenvalues[dimensions - steep :] = 30.0 + 30.0 * eigenvalues[dimensions - steep :]
     angle = 2.0 * math.pi * draws[dimensions]
     rotation = np.zeros((dimensions, dimensions))
-    rotation[:2, :2] = [[cos(angle), sin(angle)], [-sin(angle), cos(angle)]]
-    _rotate(rotation, _normals(draws[dimensions + 1 :], normals))
+    _rotate(rotation, angle, _normals(draws[dimensions + 1 :], normals))
     out = np.empty((dimensions, dimensions))
     _congruence(rotation, eigenvalues, out)
     return out
