@@ -1,10 +1,15 @@
 """Data sets: shipped, files and synthetic; splits and scaling."""
 
+from hashlib import sha256
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import gdbench
 from gdbench import data
+from gdbench.data.sparse import probabilities
+from gdbench.data.synthetic import load_synthetic
 from gdbench.errors import UsageError
 from gdbench.kernels.moments import column_means_and_deviations
 
@@ -104,6 +109,87 @@ def test_a_teacher_regression_has_its_outputs(tmp_path):
     resolved = data.resolve({"name": "teacher", "samples": 50, "classes": 0, "outputs": 3, "noise": 0.5}, tmp_path)
     loaded = data.load(resolved)
     assert loaded.y.shape == (50, 3) and loaded.classes == 0 and loaded.outputs == 3
+
+
+SPARSE = {"name": "sparse", "samples": 4000, "features": 200, "density": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("features", "density", "exponent"),
+    [(1000, 0.01, 1.0), (7, 0.5, 1.0), (1000, 0.5, 3.0), (50, 0.3, 0.0), (1, 0.2, 9)],
+)
+def test_sparse_frequencies_follow_the_power_law_up_to_a_half(features, density, exponent):
+    p = probabilities(features, density, exponent)
+    assert p.max() <= 0.5 and np.isclose(p.mean(), density, rtol=1e-12)
+    free = p < 0.5
+    law = (1.0 + np.arange(features)) ** -exponent
+    np.testing.assert_allclose(p[free] / law[free], (p / law)[-1], rtol=1e-12)
+    assert (np.diff(p) <= 0).all()
+
+
+def test_sparse_samples_have_the_frequencies_that_they_should(tmp_path):
+    x = data.load(data.resolve(SPARSE, tmp_path)).x
+    assert set(np.unique(x)) == {0.0, 1.0}
+    p = probabilities(200, 0.05, 1.0)
+    errors = (x.mean(axis=0) - p) / np.sqrt(p * (1 - p) / 4000)
+    assert np.abs(errors).max() < 4.5 and 0.8 < errors.std() < 1.2
+    pairs = np.corrcoef(x[:, :20].T)[np.triu_indices(20, 1)]
+    assert np.abs(pairs).max() < 5 / np.sqrt(4000)
+
+
+def test_rare_sparse_features_are_as_informative_as_frequent_ones(tmp_path):
+    loaded = data.load(data.resolve({**SPARSE, "classes": 0}, tmp_path))
+    assert loaded.classes == 0 and loaded.outputs == 1
+    # Without noise the targets are linear in the features: least squares gives the teacher's weights.
+    weights = np.linalg.lstsq(np.column_stack([loaded.x, np.ones(4000)]), loaded.y[:, 0], rcond=None)[0][:-1]
+    np.testing.assert_allclose(weights[:100].std() / weights[100:].std(), 1, atol=0.25)
+    assert abs(loaded.y.mean()) < 0.1 and abs(loaded.y.std() - 1) < 0.2
+
+
+def test_sparse_data_repeat_and_can_be_learnt(tmp_path):
+    loaded = data.load(data.resolve(SPARSE, tmp_path))
+    again = load_synthetic(data.resolve(SPARSE, tmp_path))
+    np.testing.assert_array_equal(loaded.x, again.x)
+    np.testing.assert_array_equal(loaded.y, again.y)
+    other = data.load(data.resolve({**SPARSE, "seed": 1}, tmp_path))
+    assert not np.array_equal(loaded.x, other.x) and not np.array_equal(loaded.y, other.y)
+    noisy = data.load(data.resolve({**SPARSE, "noise": 1.0}, tmp_path))
+    np.testing.assert_array_equal(loaded.x, noisy.x)
+    assert 0.05 < (loaded.y != noisy.y).mean() < 0.5
+    problem = {"kind": "mlp", "dataset": SPARSE, "hidden": [], "scale": "none"}
+    rule = {"adagrad": {"lr": 0.3}}
+    suite = {"seeds": 1, "tune_seeds": 0, "budget": {"epochs": 10}, "problem": {"s": problem}, "rule": rule}
+    assert gdbench.run(suite, store=tmp_path / "s.db").trials["test_accuracy"].item() > 0.85
+
+
+def test_sparse_data_never_change():
+    """Bits that every machine must give; a change of the generator is a change of every stored key's meaning."""
+    options = {"name": "sparse", "samples": 200, "features": 100, "density": 0.1, "classes": 0, "noise": 0.1}
+    loaded = load_synthetic(data.resolve(options, Path()))
+    found = [sha256(array.astype("<f8").tobytes()).hexdigest()[:16] for array in (loaded.x, loaded.y)]
+    assert found == ["15aeba0f0b91184e", "48d6f43b0e976f52"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"density": 0}, ["density = 0", "greater than 0"]),
+        ({"density": 0.6}, ["density = 0.6", "less than or equal to 0.5"]),
+        ({"exponent": -1}, ["exponent = -1", "greater than or equal to 0"]),
+        ({"exponent": float("inf")}, ["exponent = inf", "finite"]),
+        ({"samples": "many"}, ["samples = 'many'", "integer"]),
+        ({"sample": 3}, ["sparse has no option 'sample'", "did you mean 'samples'"]),
+        ({"hidden": [3]}, ["sparse has no option 'hidden'", "known: samples"]),
+        ({"samples": 10**8}, ["samples = 100000000", "1,000,000,000", "fewer"]),
+        ({"samples": 5, "classes": 6}, ["classes = 6", "no sample of class", "more samples"]),
+        ({"classes": 1}, ["classes = 1", "0 (a regression), or 2 or more"]),
+    ],
+)
+def test_wrong_options_of_sparse_data_say_what_is_right(options, words, tmp_path):
+    with pytest.raises(UsageError) as caught:
+        data.load(data.resolve({"name": "sparse", **options}, tmp_path))
+    for word in words:
+        assert word in str(caught.value)
 
 
 def save(path, **arrays):

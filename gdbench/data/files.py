@@ -7,6 +7,7 @@ dataset = "mnist/"                                                   # a folder 
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ _TABLES: dict[str, Callable[[Path, Any], Contents]] = {
 def is_place(given: str, folder: Path) -> bool:
     """Whether a text looks like a file's or a folder's path rather than the name of a data set of ours."""
     path = Path(given)
-    return bool(path.suffix) or len(path.parts) > 1 or given.endswith("/") or (folder / path).is_dir()
+    return bool(path.suffix) or len(path.parts) > 1 or given.endswith("/") or os.path.isdir(folder / path)
 
 
 def resolve_files(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -79,11 +80,11 @@ def _resolve_place(key: str, given: Any, folder: Path) -> dict[str, Any]:
     if not isinstance(given, str) or not given:
         raise UsageError(f'{key} = {given!r} must be a path, such as {key} = "flowers.csv"')
     path = (folder / user_path(given)).absolute()
-    if not path.exists():
-        raise UsageError(f"dataset file {path} does not exist")
-    if path.is_dir():
+    if os.path.isdir(path):  # os.path, since pathlib raises for paths that no system could have
         if key != "file":
             raise UsageError(f"{key} = {given!r} is a folder; give a file, or the folder alone as the dataset")
+    elif not os.path.isfile(path):
+        raise UsageError(f"dataset file {path} does not exist")
     elif path.name.lower().endswith(".gz") and not _is_table(path):
         raise UsageError(f"{key} = {given!r} is gzipped, which only CSV files may be; unpack it")
     elif not _is_table(path) and path.suffix.lower() != ".npz":

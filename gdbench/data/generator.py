@@ -1,16 +1,25 @@
 """What the generators of data share: their options' checks, and labels or targets from a teacher's outputs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gdbench.data.dataset import Dataset
 from gdbench.errors import UsageError, nearest
 from gdbench.kernels.random import Stream, normals
 
 MAX_VALUES = 10**9  # 8 GB
+
+
+def _check_classes(classes: int) -> int:
+    if classes == 1:
+        raise ValueError("must be 0 (a regression), or 2 or more")
+    return classes
+
+
+Classes = Annotated[int, Field(ge=0, le=10**4), AfterValidator(_check_classes)]
 
 
 class Generator(BaseModel):
@@ -20,7 +29,7 @@ class Generator(BaseModel):
 
     samples: int = Field(2000, ge=1, le=10**8)
     features: int = Field(20, ge=1, le=10**6)
-    classes: int = Field(4, ge=0, le=10**4)
+    classes: Classes = 4
     noise: float = Field(0.0, ge=0.0)
     seed: int = Field(0, ge=0, lt=2**62)
 
@@ -34,7 +43,7 @@ def options(model: type[Generator], name: str, given: Mapping[str, Any]) -> dict
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UsageError(f"{name} has no option {key!r}{nearest(key, model.model_fields)}") from None
-        message = first["msg"].lower().removeprefix("input ").replace("should", "must")
+        message = first["msg"].lower().removeprefix("input ").removeprefix("value error, ").replace("should", "must")
         raise UsageError(f"{key} = {first['input']!r} {message}") from None
     if checked.samples * checked.features > MAX_VALUES:
         raise UsageError(

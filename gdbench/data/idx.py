@@ -8,6 +8,7 @@ the dimensions, as 32-bit integers, and the numbers, all big-endian.
 
 import gzip
 import math
+import os
 import zlib
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def find_idx(folder: Path) -> dict[str, Path]:
     found = {}
     for role, kind in _KINDS.items():
         names = [f"{role}{mark}{kind}-ubyte{end}" for end in ("", ".gz") for mark in "-."]
-        path = next((folder / name for name in names if (folder / name).is_file()), None)
+        path = next((folder / name for name in names if os.path.isfile(folder / name)), None)
         if path:
             found[role] = path
     needed = [*_KINDS] if any(role.startswith("t10k") for role in found) else ["train-images", "train-labels"]

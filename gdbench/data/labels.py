@@ -99,15 +99,16 @@ def _numbering(train: Contents) -> Mapping[str, int]:
         return {name: i for i, name in enumerate(names)}
     if found.min() < 0:
         row = int(found.argmin())
-        raise UsageError(f"{train.place(row)} = {found[row]}; labels must be 0, 1, 2, ...")
+        raise UsageError(f"{train.place(row)}, is {found[row]}; labels must be 0, 1, 2, ...")
     present = set(found.tolist())
     top = max(*present, 1)
-    missing = list(islice((str(k) for k in range(top + 1) if k not in present), 6))
+    missing = list(islice((k for k in range(top + 1) if k not in present), 6))
     if missing:
-        some = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        row = int(np.argmax(found > missing[0]))  # the first label beyond the gap, or the first of all
+        some = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
         raise UsageError(
-            f"{train.path} has no sample of class {some}; labels must be 0, 1, 2, ... without gaps "
-            '(numbers that are no labels need task = "regression")'
+            f"{train.place(row)}, is {found[row]}, but there is no sample of class {some}; labels must be 0, 1, 2, ... "
+            'without gaps (numbers that are no labels need task = "regression")'
         )
     return {str(k): k for k in range(top + 1)}
 
