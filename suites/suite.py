@@ -15,6 +15,7 @@ from gdbench.data.problems import build
 from gdbench.errors import UsageError
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.contract import find as find_rule
+from gdbench.kernels.losses import NEEDS_LABELS
 from gdbench.suites.grid import expand
 from gdbench.suites.schema import MLPModel, SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
@@ -156,10 +157,11 @@ class Suite:
             raise UsageError(f"{place}.{key} = {first['input']!r} {problem.removeprefix('input ')}") from None
         except UsageError as error:
             raise UsageError(f"{place}.dataset: {error}") from None
-        definition["loss"] = definition["loss"] or ("cross-entropy" if classes else "mse")
-        if definition["loss"] == "cross-entropy" and not classes:
+        definition["loss"] = definition["loss"] or _default_loss(classes)
+        if definition["loss"] in NEEDS_LABELS and not classes:
             raise UsageError(
-                f"{place}.loss = 'cross-entropy' needs labels, and this data has numbers as targets; use 'mse'"
+                f"{place}.loss = {definition['loss']!r} needs labels, and this data has numbers as targets; "
+                "use 'mse' or 'huber'"
             )
         definition["init"] = definition["init"] or (
             "he-normal" if definition["activation"] == "relu" else "glorot-uniform"
@@ -227,6 +229,13 @@ class Suite:
                     f"{self.where}: target = {self.target[0]!r} needs validation data, and problem.{label} has "
                     "validation_fraction = 0; use a training metric"
                 )
+
+
+def _default_loss(classes: int) -> str:
+    """The loss by the labels: two classes, more, or (0) numbers."""
+    if not classes:
+        return "mse"
+    return "binary-cross-entropy" if classes == 2 else "cross-entropy"
 
 
 def _text(value: Any) -> str:

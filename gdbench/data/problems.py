@@ -11,6 +11,7 @@ from gdbench.data.dataset import Dataset
 from gdbench.data.loading import load
 from gdbench.data.splitting import Split, split
 from gdbench.kernels import MLP, Samples
+from gdbench.kernels.losses import output_count
 
 
 def build(definition: Mapping[str, Any], dtype: str) -> MLP:
@@ -27,14 +28,21 @@ def _build(text: str, dtype: str) -> MLP:
     definition = json.loads(text)
     dataset = load(definition["dataset"])
     splits = split(dataset, **{name: definition[name] for name in _SPLIT})
-    samples = [_samples(part, dataset, definition["loss"], dtype) for part in splits]
-    return MLP(samples, dataset.outputs, **{name: definition[name] for name in _NETWORK}, dtype=dtype)
+    outputs = output_count(definition["loss"], dataset.outputs)
+    samples = [_samples(part, dataset, definition["loss"], outputs, dtype) for part in splits]
+    return MLP(samples, outputs, **{name: definition[name] for name in _NETWORK}, dtype=dtype)
 
 
-def _samples(part: Split, dataset: Dataset, loss: str, dtype: str) -> Samples:
-    """A split as the kernels take it: cross-entropy wants labels, mse targets, which are one-hot rows for labels."""
+def _samples(part: Split, dataset: Dataset, loss: str, outputs: int, dtype: str) -> Samples:
+    """A split as the kernels take it: cross-entropy wants labels, the others targets.
+
+    For labels, targets are one-hot rows, or, for one output, a column that is 1 for class 1.
+    """
     x = np.ascontiguousarray(part.x, dtype)
     if not dataset.classes:
         return Samples(x, np.zeros(0, np.int64), np.ascontiguousarray(part.y, dtype))
-    one_hot = np.eye(dataset.classes, dtype=dtype)[part.y] if loss == "mse" else np.zeros((0, dataset.outputs), dtype)
-    return Samples(x, np.ascontiguousarray(part.y, np.int64), one_hot)
+    labels = np.ascontiguousarray(part.y, np.int64)
+    if loss == "cross-entropy":
+        return Samples(x, labels, np.zeros((0, outputs), dtype))
+    one_hot = np.eye(dataset.classes, dtype=dtype)[labels]
+    return Samples(x, labels, np.ascontiguousarray(one_hot[:, -outputs:]))
