@@ -1,84 +1,165 @@
-"""The exact Hessian of a network's training objective, column by column.
+"""The exact Hessian of a network's training objective, and its product with a direction.
 
-A product with the Hessian is the derivative of the gradient along a direction: the R-operator of Pearlmutter, "Fast
-exact multiplication by the Hessian", Neural Computation 6 (1994), applied to the forward and the backward pass. Written
-with NumPy's own products, so its last bits are the machine's; no trial depends on it.
+A product with the Hessian is the derivative of the gradient along the direction: the R-operator of Pearlmutter, "Fast
+exact multiplication by the Hessian", Neural Computation 6 (1994), applied to the forward and the backward pass. Where
+theta moves along v, a layer's sums z = a W + b move by Rz = Ra W + a V + c and its results by Ra' = s'(z) Rz; the
+derivatives d of the losses by z move by Rd, and the gradient a^T d of W by Ra^T d + a^T Rd, added sample by sample.
 
-    hessian = gdbench.problem({"kind": "mlp", "dataset": "iris", "hidden": [5]}).hessian(theta)
+    problem = gdbench.problem({"kind": "mlp", "dataset": "iris", "hidden": [5]})
+    problem.product(theta, direction), problem.hessian(theta)
+
+At the kink of a relu, and of huber, the second derivative counts as 0.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-
-from gdbench.kernels.activations import RELU, TANH
-from gdbench.kernels.losses import CROSS_ENTROPY
-from gdbench.kernels.network import Network
+from gdbench.kernels.activations import backpropagate, bend
+from gdbench.kernels.jit import inlined, kernel
+from gdbench.kernels.losses import loss_bend, loss_gradient, loss_turn
+from gdbench.kernels.network import BLOCK, add_penalty, forward, gather, matrix
+from gdbench.kernels.products import add_product, transpose
 
 
-def hessian(theta: np.ndarray, network: Network, x: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The matrix of second derivatives (parameters x parameters, float64) over the rows of x.
+@inlined
+def _add_turned(d, weights, work, out):
+    """out += d W^T."""
+    turned = matrix(work.transposed, 0, weights.shape[1], weights.shape[0])
+    transpose(weights, turned)
+    add_product(d, turned, out)
 
-    targets: samples x outputs, one-hot rows for cross-entropy. Where relu has a kink its second derivative counts as 0.
+
+@inlined
+def _record(theta, network, samples, order, first, rows, scale, work):
+    """What no direction changes, for samples order[first : first + rows]: errors, slopes and bends of every layer."""
+    sizes, kept = network.sizes, work.tangents
+    last = sizes.size - 1
+    gather(samples.x, order, first, rows, work.values)
+    z = forward(theta, network, rows, work)
+    above = BLOCK * (sizes.sum() - sizes[last])
+    d = matrix(kept.errors, above, rows, sizes[last])
+    loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
+    loss_bend(network.loss, z, samples.targets, order, first, scale, matrix(kept.bends, above, rows, sizes[last]))
+    weight = theta.size
+    for layer in range(last - 1, 0, -1):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        start = above - BLOCK * inputs
+        weight -= (inputs + 1) * outputs
+        span = slice(start, start + rows * inputs)
+        error, slope, second = kept.errors[span], kept.slopes[span], kept.bends[span]
+        error[:] = theta.dtype.type(0)
+        d = matrix(kept.errors, above, rows, outputs)
+        _add_turned(d, matrix(theta, weight, inputs, outputs), work, error.reshape(rows, inputs))
+        slope[:] = theta.dtype.type(1)
+        backpropagate(network.activation, work.values[span], work.sums[span], slope)
+        bend(network.activation, work.values[span], work.sums[span], second)
+        for i in range(error.size):
+            second[i] *= error[i]
+            error[i] *= slope[i]
+        above = start
+
+
+@inlined
+def _push(theta, direction, network, rows, work):
+    """Forward: how the sums and results of every layer change along the direction."""
+    sizes, kept = network.sizes, work.tangents
+    weight = start = 0
+    for layer in range(sizes.size - 1):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        above = start + BLOCK * inputs
+        bias = weight + inputs * outputs
+        rz = matrix(kept.sums, above, rows, outputs)
+        for i in range(rows):
+            for j in range(outputs):
+                rz[i, j] = direction[bias + j]
+        if layer > 0:  # the samples themselves do not move
+            add_product(matrix(kept.values, start, rows, inputs), matrix(theta, weight, inputs, outputs), rz)
+        add_product(matrix(work.values, start, rows, inputs), matrix(direction, weight, inputs, outputs), rz)
+        if layer < sizes.size - 2:  # the last layer has no activation
+            for i in range(above, above + rows * outputs):
+                kept.values[i] = kept.slopes[i] * kept.sums[i]
+        weight, start = bias + outputs, above
+
+
+@inlined
+def _interleave(a, b, out):
+    """Rows of out: the first of a, the first of b, the second of a, ..."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            out[2 * i, j] = a[i, j]
+            out[2 * i + 1, j] = b[i, j]
+
+
+@inlined
+def _pull(theta, direction, network, rows, scale, work, out):
+    """Backward: add to out how the gradient of these samples changes along the direction."""
+    sizes, kept = network.sizes, work.tangents
+    last = sizes.size - 1
+    weight = theta.size
+    above = BLOCK * (sizes.sum() - sizes[last])
+    here, below = work.deltas[0], work.deltas[1]
+    bends, rz = matrix(kept.bends, above, rows, sizes[last]), matrix(kept.sums, above, rows, sizes[last])
+    loss_turn(network.loss, bends, rz, scale, matrix(here, 0, rows, sizes[last]))
+    for layer in range(last - 1, -1, -1):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        start = above - BLOCK * inputs
+        weight -= (inputs + 1) * outputs
+        bias = weight + inputs * outputs
+        a, rd = matrix(work.values, start, rows, inputs), matrix(here, 0, rows, outputs)
+        d, changes = matrix(kept.errors, above, rows, outputs), matrix(out, weight, inputs, outputs)
+        if layer == 0:
+            add_product(a.T, rd, changes)
+        else:
+            left, right = matrix(kept.pairs[0], 0, 2 * rows, inputs), matrix(kept.pairs[1], 0, 2 * rows, outputs)
+            _interleave(matrix(kept.values, start, rows, inputs), a, left)
+            _interleave(d, rd, right)
+            add_product(left.T, right, changes)
+        for i in range(rows):
+            for j in range(outputs):
+                out[bias + j] += rd[i, j]
+        if layer > 0:
+            below[: rows * inputs] = theta.dtype.type(0)
+            _add_turned(rd, matrix(theta, weight, inputs, outputs), work, matrix(below, 0, rows, inputs))
+            _add_turned(d, matrix(direction, weight, inputs, outputs), work, matrix(below, 0, rows, inputs))
+            for i in range(rows * inputs):
+                below[i] = kept.slopes[start + i] * below[i] + kept.bends[start + i] * kept.sums[start + i]
+            here, below, above = below, here, start
+
+
+@kernel
+def hessian_product(theta, direction, network, samples, rows, work, out):
+    """out = the Hessian of the training objective over the samples `rows`, penalty included, times `direction`.
+
+    theta, direction and out are vectors of the network's dtype. The samples are added in the order of `rows`.
     """
-    theta, x = theta.astype(np.float64), x.astype(np.float64)
-    columns = np.empty((theta.size, theta.size))
-    for i, direction in enumerate(np.eye(theta.size)):
-        columns[i] = hessian_product(theta, direction, network, x, targets)
-    return columns
+    out[:] = theta.dtype.type(0)
+    scale = theta.dtype.type(1) / theta.dtype.type(rows.size)
+    for first in range(0, rows.size, BLOCK):
+        count = min(BLOCK, rows.size - first)
+        _record(theta, network, samples, rows, first, count, scale, work)
+        _push(theta, direction, network, count, work)
+        _pull(theta, direction, network, count, scale, work, out)
+    add_penalty(direction, network, out)
 
 
-def hessian_product(
-    theta: np.ndarray, direction: np.ndarray, network: Network, x: np.ndarray, targets: np.ndarray
-) -> np.ndarray:
-    """The Hessian times `direction`; arguments as in `hessian`, all float64."""
-    layers, moves = _unpack(theta, network.sizes), _unpack(direction, network.sizes)
-    last = len(layers) - 1
-    a, ra = [x], [np.zeros_like(x)]  # each layer's input and its derivative along the direction
-    slopes, bends = [], []
-    for i, ((w, b), (v, c)) in enumerate(zip(layers, moves, strict=True)):
-        z, rz = a[i] @ w + b, ra[i] @ w + a[i] @ v + c
-        value, slope, bend = _activation(network.activation if i < last else None, z)
-        a.append(value)
-        ra.append(slope * rz)
-        slopes.append(slope)
-        bends.append(bend * rz)
-    d, rd = _loss(network.loss, a[-1], ra[-1], targets)
-    parts: list[np.ndarray] = []
-    for i in range(last, -1, -1):
-        (w, _), (v, _) = layers[i], moves[i]
-        product = ra[i].T @ d + a[i].T @ rd + float(network.l2) * v
-        parts = [product.ravel(), rd.sum(axis=0), *parts]
-        if i > 0:
-            e, re = d @ w.T, rd @ w.T + d @ v.T
-            d, rd = slopes[i - 1] * e, slopes[i - 1] * re + bends[i - 1] * e
-    return np.concatenate(parts)
-
-
-def _unpack(theta: np.ndarray, sizes: Sequence[int] | np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    layers, start = [], 0
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-        bias = start + inputs * outputs
-        layers.append((theta[start:bias].reshape(inputs, outputs), theta[bias : bias + outputs]))
-        start = bias + outputs
-    return layers
-
-
-def _activation(activation: int | None, z: np.ndarray) -> tuple[np.ndarray, Any, Any]:
-    """Value, first and second derivative."""
-    if activation == RELU:
-        return np.where(z < 0, 0.0, z), (z > 0).astype(float), 0.0
-    if activation == TANH:
-        t = np.tanh(z)
-        return t, 1 - t * t, -2 * t * (1 - t * t)
-    return z, 1.0, 0.0
-
-
-def _loss(loss: int, z: np.ndarray, rz: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The derivative of the mean loss by the outputs, and its derivative along the direction."""
-    if loss == CROSS_ENTROPY:
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        return (p - targets) / len(z), p * (rz - (p * rz).sum(axis=1, keepdims=True)) / len(z)
-    return 2 * (z - targets) / z.size, 2 * rz / z.size
+@kernel
+def hessian(theta, network, samples, rows, work, out):
+    """out (parameters x parameters) = that Hessian, product by product with the unit vectors, then (H + H^T) / 2."""
+    zero, one, half = theta.dtype.type(0), theta.dtype.type(1), theta.dtype.type(0.5)
+    scale = one / theta.dtype.type(rows.size)
+    direction = work.tangents.product
+    direction[:] = zero
+    out[:] = zero
+    for first in range(0, rows.size, BLOCK):
+        count = min(BLOCK, rows.size - first)
+        _record(theta, network, samples, rows, first, count, scale, work)
+        for i in range(theta.size):
+            direction[i] = one
+            _push(theta, direction, network, count, work)
+            _pull(theta, direction, network, count, scale, work, out[i])
+            direction[i] = zero
+    for i in range(theta.size):
+        direction[i] = one
+        add_penalty(direction, network, out[i])
+        direction[i] = zero
+    for i in range(theta.size):
+        for j in range(i):
+            out[i, j] = half * (out[i, j] + out[j, i])
+            out[j, i] = out[i, j]

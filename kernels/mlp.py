@@ -4,6 +4,7 @@ problem = gdbench.problem("digits")
 theta = problem.initial(seed=0)
 rows = problem.batch(seed=0, step=1, size=32)
 problem.loss(theta, rows), problem.gradient(theta, rows)
+problem.product(theta, direction, rows), problem.hessian(theta, rows)
 """
 
 import math
@@ -15,15 +16,16 @@ import numpy as np
 from gdbench.errors import UsageError
 from gdbench.kernels import training
 from gdbench.kernels.activations import ACTIVATIONS
-from gdbench.kernels.curvature import hessian
+from gdbench.kernels.curvature import hessian, hessian_product
 from gdbench.kernels.initial import initial_weights
 from gdbench.kernels.losses import LOSSES
-from gdbench.kernels.network import Network, Workspace, parameter_count, workspace
+from gdbench.kernels.network import Network, Workspace, parameter_count, penalty, workspace
 from gdbench.kernels.random import Stream, permutation
 from gdbench.kernels.training import Batches, Samples
 
 SPLITS = ("train", "val", "test")
 MAX_PARAMETERS = 10**9
+MAX_HESSIAN = 5000  # parameters: 200 MB in float64, and the time of 5000 products
 
 
 class MLP:
@@ -103,28 +105,56 @@ class MLP:
         order = permutation(seed, Stream.SHUFFLE, self.n, epoch if self.reshuffle else 0)
         return order[position * size : (position + 1) * size]
 
-    def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
-        """Mean loss over training rows (all by default), penalty included."""
-        theta = self._parameters(theta)
-        value, _, _ = training.evaluate(theta, self.network, self.samples, self._rows(rows), self.workspace(), False)
-        penalty, start = 0.0, 0
-        for inputs, outputs in zip(self.sizes[:-1], self.sizes[1:], strict=True):
-            penalty += math.fsum(theta[start : start + inputs * outputs].astype(float) ** 2)
-            start += (inputs + 1) * outputs
-        return float(value) + 0.5 * float(self.network.l2) * penalty
+    def loss(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> float:
+        """Mean loss over training rows (all by default), penalty included.
 
-    def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """The derivative of `loss` with respect to theta."""
-        work = self.workspace()
-        training.gradient(self._parameters(theta), self.network, self.samples, self._rows(rows), work)
+        work: what the computation writes to, from `workspace()`; callers that come often keep one, so that nothing
+        is allocated.
+        """
+        theta, work = self._vector("theta", theta), work or self.workspace()
+        value, _, _ = training.evaluate(theta, self.network, self.samples, self._rows(rows, work), work, False)
+        return float(value) + float(penalty(theta, self.network))
+
+    def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
+        """The derivative of `loss` with respect to theta: work's vector, which the next gradient overwrites."""
+        theta, work = self._vector("theta", theta), work or self.workspace()
+        training.gradient(theta, self.network, self.samples, self._rows(rows, work), work)
         return work.gradient
 
-    def hessian(self, theta: np.ndarray) -> np.ndarray:
-        """The second derivatives of `loss` over all training rows: size x size, float64."""
-        targets = self.samples.targets
-        if not len(targets):
-            targets = np.eye(int(self.sizes[-1]))[self.samples.labels]
-        return hessian(self._parameters(theta), self.network, self.samples.x, targets)
+    def product(
+        self,
+        theta: np.ndarray,
+        direction: np.ndarray,
+        rows: np.ndarray | None = None,
+        work: Workspace | None = None,
+    ) -> np.ndarray:
+        """The Hessian of `loss` times a direction, a vector of work's that the next product or Hessian overwrites.
+
+        It costs about three gradients and never lays out the Hessian.
+        """
+        theta, direction = self._vector("theta", theta), self._vector("direction", direction)
+        work = work or self.workspace()
+        out = work.tangents.product
+        if np.may_share_memory(direction, out):
+            direction = direction.copy()
+        hessian_product(theta, direction, self.network, self.samples, self._rows(rows, work), work, out)
+        return out
+
+    def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
+        """The second derivatives of `loss`, symmetric to the bit: a new matrix, size x size, of the problem's dtype.
+
+        Raises UsageError above MAX_HESSIAN parameters.
+        """
+        theta = self._vector("theta", theta)
+        if self.size > MAX_HESSIAN:
+            gigabytes = self.size**2 * theta.itemsize / 2**30
+            raise UsageError(
+                f"the Hessian of {self.size:,} parameters would take {gigabytes:,.1f} GB (at most {MAX_HESSIAN:,} "
+                "parameters are supported); use smaller layers, or newton-cg or lbfgs, which do without the matrix"
+            )
+        work, out = work or self.workspace(), np.empty((self.size, self.size), self.dtype)
+        hessian(theta, self.network, self.samples, self._rows(rows, work), work, out)
+        return out
 
     def workspace(self) -> Workspace:
         """What one trial, or one call, writes to."""
@@ -138,18 +168,18 @@ class MLP:
             self, Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
         )
 
-    def _parameters(self, theta: np.ndarray) -> np.ndarray:
-        theta = np.asarray(theta)
-        if theta.dtype.kind not in "fiu":
-            raise UsageError(f"theta has dtype {theta.dtype}; parameters are real numbers")
-        theta = np.ascontiguousarray(theta, self.dtype)
-        if theta.shape != (self.size,):
-            raise UsageError(f"theta has shape {theta.shape}; this problem has {self.size} parameters in one vector")
-        return theta
+    def _vector(self, name: str, given: np.ndarray) -> np.ndarray:
+        vector = np.asarray(given)
+        if vector.dtype.kind not in "fiu":
+            raise UsageError(f"{name} has dtype {vector.dtype}; parameters are real numbers")
+        vector = np.ascontiguousarray(vector, self.dtype)
+        if vector.shape != (self.size,):
+            raise UsageError(f"{name} has shape {vector.shape}; this problem has {self.size} parameters in one vector")
+        return vector
 
-    def _rows(self, rows: np.ndarray | None) -> np.ndarray:
+    def _rows(self, rows: np.ndarray | None, work: Workspace) -> np.ndarray:
         if rows is None:
-            return np.arange(self.n)
+            return work.natural[: self.n]
         rows = np.asarray(rows)
         numbers = rows.dtype.kind in "iu" and rows.ndim == 1 and rows.size > 0
         if not numbers or rows.min() < 0 or rows.max() >= self.n:

@@ -25,10 +25,23 @@ class Network(NamedTuple):
     l2: np.floating  # penalty 1/2 l2 |W|^2, biases excluded
 
 
+class Tangents(NamedTuple):
+    """What kernels/curvature.py writes to. All but the last two are laid out as `Workspace.values` is."""
+
+    errors: np.ndarray  # derivatives of the samples' losses by each layer's sums z
+    slopes: np.ndarray  # first derivatives of the activations
+    bends: np.ndarray  # second derivatives, times those of the losses by the activations' results
+    sums: np.ndarray  # how the sums z of each layer change along the direction
+    values: np.ndarray  # how their results change
+    pairs: np.ndarray  # rows of two matrices in turn: 2 x (2 BLOCK x widest)
+    product: np.ndarray  # the Hessian times a direction
+
+
 class Workspace(NamedTuple):
     """Everything a trial writes to while it trains, allocated once."""
 
     values: np.ndarray  # a layer's results, block after block: BLOCK x sum(sizes)
+    sums: np.ndarray  # the sums z that they are the results of, where the activation needs them; laid out as values is
     deltas: np.ndarray  # derivatives of two neighbouring layers: 2 x (BLOCK x widest)
     transposed: np.ndarray  # a layer's weights transposed
     gradient: np.ndarray
@@ -37,6 +50,7 @@ class Workspace(NamedTuple):
     natural: np.ndarray  # int64: 0, 1, 2, ...
     losses: np.ndarray  # one element a sample of the largest split
     scores: np.ndarray
+    tangents: Tangents
 
 
 def parameter_count(sizes: np.ndarray) -> int:
@@ -46,21 +60,35 @@ def parameter_count(sizes: np.ndarray) -> int:
 
 def workspace(sizes: np.ndarray, training: int, largest: int, dtype: str) -> Workspace:
     """A workspace for `training` samples to train on and splits of at most `largest` samples."""
+    units, widest, size = BLOCK * int(sizes.sum()), BLOCK * int(sizes[1:].max()), parameter_count(sizes)
+    # Not filled, so that what a trial never writes to takes no memory.
+    tangents = Tangents(
+        errors=np.empty(units, dtype),
+        slopes=np.empty(units, dtype),
+        bends=np.empty(units, dtype),
+        sums=np.empty(units, dtype),
+        values=np.empty(units, dtype),
+        pairs=np.empty((2, 2 * widest), dtype),
+        product=np.empty(size, dtype),
+    )
     return Workspace(
-        values=np.zeros(BLOCK * int(sizes.sum()), dtype),
-        deltas=np.zeros((2, BLOCK * int(sizes[1:].max())), dtype),
+        values=np.zeros(units, dtype),
+        sums=np.empty(units, dtype),
+        deltas=np.zeros((2, widest), dtype),
         transposed=np.zeros(int((sizes[:-1] * sizes[1:]).max()), dtype),
-        gradient=np.zeros(parameter_count(sizes), dtype),
+        gradient=np.zeros(size, dtype),
         order=np.arange(training),
         epoch=np.full(1, -1),
         natural=np.arange(largest),
         losses=np.zeros(largest, dtype),
         scores=np.zeros(largest, dtype),
+        tangents=tangents,
     )
 
 
 @inlined
-def _matrix(buffer, start, rows, columns):
+def matrix(buffer, start, rows, columns):
+    """The rows x columns matrix that begins at `start` of a flat buffer."""
     return buffer[start : start + rows * columns].reshape(rows, columns)
 
 
@@ -75,54 +103,56 @@ def gather(x, order, first, rows, values):
 
 
 @inlined
-def forward(theta, network, rows, values):
-    """The outputs (rows x outputs) of the samples gathered in values; every layer's results stay there."""
-    sizes = network.sizes
+def forward(theta, network, rows, work):
+    """The outputs (rows x outputs) of the samples gathered in work.values; every layer's results stay there."""
+    sizes, values = network.sizes, work.values
     layers = sizes.size - 1
     weight = start = 0
     for layer in range(layers):
         inputs, outputs = sizes[layer], sizes[layer + 1]
-        x = _matrix(values, start, rows, inputs)
+        x = matrix(values, start, rows, inputs)
         start += BLOCK * inputs
-        z = _matrix(values, start, rows, outputs)
+        z = matrix(values, start, rows, outputs)
         bias = weight + inputs * outputs
         for i in range(rows):
             for j in range(outputs):
                 z[i, j] = theta[bias + j]
-        add_product(x, _matrix(theta, weight, inputs, outputs), z)
+        add_product(x, matrix(theta, weight, inputs, outputs), z)
         if layer < layers - 1:
-            activate(network.activation, values[start : start + rows * outputs])
+            span = slice(start, start + rows * outputs)
+            activate(network.activation, values[span], work.sums[span])
         weight = bias + outputs
-    return _matrix(values, start, rows, sizes[layers])
+    return matrix(values, start, rows, sizes[layers])
 
 
 @inlined
-def backward(theta, network, rows, values, deltas, transposed, gradient):
-    """Add to gradient what these samples contribute; deltas[0] holds the derivatives of their losses by the outputs."""
-    sizes = network.sizes
+def backward(theta, network, rows, work):
+    """Add to work.gradient what these samples contribute; work.deltas[0] holds the derivatives of their losses."""
+    sizes, values, gradient = network.sizes, work.values, work.gradient
     weight = theta.size
     start = 0
     for layer in range(sizes.size):
         start += BLOCK * sizes[layer]
     start -= BLOCK * sizes[sizes.size - 1]
-    here, below = deltas[0], deltas[1]
+    here, below = work.deltas[0], work.deltas[1]
     for layer in range(sizes.size - 2, -1, -1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
         weight -= (inputs + 1) * outputs
         start -= BLOCK * inputs
         bias = weight + inputs * outputs
-        x = _matrix(values, start, rows, inputs)
-        d = _matrix(here, 0, rows, outputs)
-        add_product(x.T, d, _matrix(gradient, weight, inputs, outputs))
+        x = matrix(values, start, rows, inputs)
+        d = matrix(here, 0, rows, outputs)
+        add_product(x.T, d, matrix(gradient, weight, inputs, outputs))
         for i in range(rows):
             for j in range(outputs):
                 gradient[bias + j] += d[i, j]
         if layer > 0:
-            turned = _matrix(transposed, 0, outputs, inputs)
-            transpose(_matrix(theta, weight, inputs, outputs), turned)
+            turned = matrix(work.transposed, 0, outputs, inputs)
+            transpose(matrix(theta, weight, inputs, outputs), turned)
             below[: rows * inputs] = theta.dtype.type(0)
-            add_product(d, turned, _matrix(below, 0, rows, inputs))
-            backpropagate(network.activation, values[start : start + rows * inputs], below[: rows * inputs])
+            add_product(d, turned, matrix(below, 0, rows, inputs))
+            span = slice(start, start + rows * inputs)
+            backpropagate(network.activation, values[span], work.sums[span], below[: rows * inputs])
             here, below = below, here
 
 
@@ -141,11 +171,25 @@ def add_penalty(theta, network, gradient):
 
 
 @kernel
+def penalty(theta, network):
+    """1/2 l2 |W|^2 in float64, weights only: the weights' squares in order."""
+    sizes = network.sizes
+    total = 0.0
+    weight = 0
+    for layer in range(sizes.size - 1):
+        bias = weight + sizes[layer] * sizes[layer + 1]
+        for i in range(weight, bias):
+            total += np.float64(theta[i]) * np.float64(theta[i])
+        weight = bias + sizes[layer + 1]
+    return 0.5 * np.float64(network.l2) * total
+
+
+@kernel
 def _outputs(theta, network, x, work, out):
     for first in range(0, x.shape[0], BLOCK):
         rows = min(BLOCK, x.shape[0] - first)
         gather(x, work.natural, first, rows, work.values)
-        out[first : first + rows] = forward(theta, network, rows, work.values)
+        out[first : first + rows] = forward(theta, network, rows, work)
 
 
 def network_outputs(theta: np.ndarray, sizes: np.ndarray, activation: int, x: np.ndarray) -> np.ndarray:

@@ -4,10 +4,10 @@
     lrs = learning_rates(schedule, lr=0.1, first=1, count=100, total=5000)
 
 A schedule gives a share of lr, `MEANINGS`, which is multiplied by min(1, t / warmup). T is the budget in steps. The
-share of step t is that of PyTorch's schedulers (StepLR, ExponentialLR, CosineAnnealingLR with T_max = T, OneCycleLR
-with cosine annealing and no momentum cycling) after t - 1 calls of their step(). `final` and one-cycle's `factor` are
-shares of lr, so that they keep their meaning while lr varies: eta_min / lr, 1 / div_factor,
-1 / (div_factor final_div_factor).
+share of step t is that of PyTorch's schedulers (StepLR, ExponentialLR, CosineAnnealingLR with T_max = T, and OneCycleLR
+with cosine annealing, without momentum cycling) after t - 1 calls of their step(). `final` and one-cycle's `factor` are
+shares of lr, so that they keep their meaning while lr varies: PyTorch's eta_min is final lr, its div_factor 1 / factor,
+its final_div_factor factor / final.
 
 cosine     final + (1 - final) (1 + cos(pi (t - 1) / T)) / 2
 one-cycle  Smith, Topin, "Super-convergence" (2019): half a cosine from `factor` up to 1 at step rise T, then half a

@@ -20,7 +20,8 @@ from gdbench.kernels.sums import norm, ordered_sum
 
 
 class Samples(NamedTuple):
-    """A split of a data set. One of labels and targets is empty, or both say the same (targets are one-hot rows)."""
+    """A split of a data set. One of labels and targets is empty, or both say the same (targets are one-hot rows, or one
+    column of 0 and 1 for binary-cross-entropy on two classes)."""
 
     x: np.ndarray  # samples x features
     labels: np.ndarray  # int64: samples, or 0
@@ -35,10 +36,10 @@ def add_gradient(theta, network, samples, order, begin, end, work):
     for first in range(begin, end, BLOCK):
         rows = min(BLOCK, end - first)
         gather(samples.x, order, first, rows, work.values)
-        z = forward(theta, network, rows, work.values)
+        z = forward(theta, network, rows, work)
         d = work.deltas[0][: rows * outputs].reshape(rows, outputs)
         loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
-        backward(theta, network, rows, work.values, work.deltas, work.transposed, work.gradient)
+        backward(theta, network, rows, work)
 
 
 def _train(update, theta, state, table, first, network, samples, batches, work):
@@ -67,26 +68,30 @@ def gradient(theta, network, samples, rows, work):
 def evaluate(theta, network, samples, rows, work, slope):
     """Mean loss without penalty, sum of scores (kernels/losses.py) over the samples `rows`, and the objective's slope.
 
-    The slope is the norm of the gradient of the training objective, penalty included; 0 unless `slope` asks for it.
+    The slope is the norm of the gradient of the training objective, penalty included, which is left in work.gradient;
+    unless `slope` asks for it, it is 0 and work.gradient stays as it is.
     """
     n = rows.size
     size = theta.dtype.type(n)
     scale = theta.dtype.type(1) / size
     outputs = network.sizes[network.sizes.size - 1]
     labels, targets = samples.labels, samples.targets
-    work.gradient[:] = theta.dtype.type(0)
+    steepness = theta.dtype.type(0)
+    if slope:
+        work.gradient[:] = theta.dtype.type(0)
     for first in range(0, n, BLOCK):
         count = min(BLOCK, n - first)
         gather(samples.x, rows, first, count, work.values)
-        z = forward(theta, network, count, work.values)
+        z = forward(theta, network, count, work)
         d = work.deltas[0][: count * outputs].reshape(count, outputs)
         loss_values(network.loss, z, labels, targets, rows, first, d, work.losses, work.scores)
         if slope:
             loss_gradient(network.loss, z, labels, targets, rows, first, scale, d)
-            backward(theta, network, count, work.values, work.deltas, work.transposed, work.gradient)
+            backward(theta, network, count, work)
     if slope:
         add_penalty(theta, network, work.gradient)
-    return ordered_sum(work.losses, n) / size, ordered_sum(work.scores, n), norm(work.gradient)
+        steepness = norm(work.gradient)
+    return ordered_sum(work.losses, n) / size, ordered_sum(work.scores, n), steepness
 
 
 @lru_cache(maxsize=2)

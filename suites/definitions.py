@@ -12,6 +12,7 @@ from typing import Any
 from gdbench import data
 from gdbench.errors import UsageError
 from gdbench.kernels.function import find as find_function
+from gdbench.kernels.losses import NEEDS_LABELS
 from gdbench.suites.schema import FunctionModel, MLPModel, ProblemModel, QuadraticModel
 
 Definition = dict[str, Any]
@@ -75,7 +76,7 @@ def _network(model: MLPModel, definition: Definition, folder: Path, place: str) 
             )
         definition["test_fraction"] = 0.0
     definition["loss"] = definition["loss"] or _default_loss(dataset.classes)
-    if definition["loss"] in ("cross-entropy", "binary-cross-entropy") and not dataset.classes:
+    if definition["loss"] in NEEDS_LABELS and not dataset.classes:
         raise UsageError(
             f"{place}.loss = {definition['loss']!r} needs labels, and this data has numbers as targets; use 'mse' or "
             "'huber'"

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from scipy.special import erf
 
 
 def unpack(theta, sizes):
@@ -16,49 +17,81 @@ def unpack(theta, sizes):
 
 
 def activate(name, z):
-    return {"relu": lambda: np.maximum(z, 0), "tanh": lambda: np.tanh(z), "identity": lambda: z}[name]()
+    return {
+        "relu": lambda: np.maximum(z, 0),
+        "leaky-relu": lambda: np.where(z < 0, 0.01 * z, z),
+        "tanh": lambda: np.tanh(z),
+        "sigmoid": lambda: 1 / (1 + np.exp(-z)),
+        "gelu": lambda: z * (1 + erf(z / math.sqrt(2))) / 2,
+        "identity": lambda: z,
+    }[name]()
+
+
+def slope(name, z):
+    """The activation's derivative."""
+    return {
+        "relu": lambda: (z > 0).astype(float),
+        "leaky-relu": lambda: np.where(z > 0, 1, 0.01),
+        "tanh": lambda: 1 / np.cosh(z) ** 2,
+        "sigmoid": lambda: np.exp(-z) / (1 + np.exp(-z)) ** 2,
+        "gelu": lambda: (1 + erf(z / math.sqrt(2))) / 2 + z * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi),
+        "identity": lambda: np.ones_like(z),
+    }[name]()
+
+
+def _sums(theta, sizes, activation, x):
+    """The sums z of every layer."""
+    sums = []
+    for i, (w, b) in enumerate(unpack(theta, sizes)):
+        sums.append((activate(activation, sums[-1]) if i else x) @ w + b)
+    return sums
 
 
 def outputs(theta, sizes, activation, x):
-    layers = unpack(theta, sizes)
-    for i, (w, b) in enumerate(layers):
-        x = x @ w + b
-        x = activate(activation, x) if i < len(layers) - 1 else x
-    return x
+    return _sums(theta, sizes, activation, x)[-1]
+
+
+def as_targets(y, columns):
+    """Labels as one-hot rows, or as a column of 0 and 1 for one output; targets as they are."""
+    if y.ndim == 2:
+        return y
+    return y[:, None].astype(float) if columns == 1 else np.eye(columns)[y]
+
+
+def charge(name, z, y):
+    """The mean loss of outputs z, and its derivative by z; y is labels or targets."""
+    y = as_targets(y, z.shape[1])
+    if name == "cross-entropy":
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        return -(np.log(p) * y).sum(axis=1).mean(), (p - y) / len(z)
+    if name == "binary-cross-entropy":
+        p = 1 / (1 + np.exp(-z))
+        return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(), (p - y) / z.size
+    error = z - y
+    if name == "huber":
+        near = abs(error) < 1
+        return np.where(near, error**2 / 2, abs(error) - 0.5).mean(), np.where(near, error, np.sign(error)) / z.size
+    assert name == "mse"
+    return (error**2).mean(), 2 * error / z.size
 
 
 def loss(theta, sizes, activation, loss_name, l2, x, y):
-    """Mean loss plus the penalty 1/2 l2 |W|^2; y is labels for cross-entropy, a matrix for mse."""
-    z = outputs(theta, sizes, activation, x)
-    if loss_name == "cross-entropy":
-        top = z.max(axis=1, keepdims=True)
-        value = (np.log(np.exp(z - top).sum(axis=1)) + top[:, 0] - z[np.arange(len(z)), y]).mean()
-    else:
-        value = ((z - y) ** 2).mean()
+    """Mean loss plus the penalty 1/2 l2 |W|^2; y is labels or targets."""
+    value, _ = charge(loss_name, outputs(theta, sizes, activation, x), y)
     return value + 0.5 * l2 * sum((w**2).sum() for w, _ in unpack(theta, sizes))
 
 
 def gradient(theta, sizes, activation, loss_name, l2, x, y):
     """Backpropagation, written from the chain rule with whole matrices."""
-    layers = unpack(theta, sizes)
-    values = [x]
-    for i, (w, b) in enumerate(layers):
-        z = values[-1] @ w + b
-        values.append(activate(activation, z) if i < len(layers) - 1 else z)
-    z = values[-1]
-    if loss_name == "cross-entropy":
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        d = p / p.sum(axis=1, keepdims=True)
-        d[np.arange(len(z)), y] -= 1
-        d /= len(z)
-    else:
-        d = 2 * (z - y) / z.size
+    layers, sums = unpack(theta, sizes), _sums(theta, sizes, activation, x)
+    _, d = charge(loss_name, sums[-1], y)
     parts = []
     for i in range(len(layers) - 1, -1, -1):
         w, _ = layers[i]
-        parts = [(values[i].T @ d + l2 * w).ravel(), d.sum(axis=0), *parts]
-        slope = {"relu": values[i] > 0, "tanh": 1 - values[i] ** 2, "identity": 1}[activation] if i else 1
-        d = (d @ w.T) * slope
+        a = activate(activation, sums[i - 1]) if i else x
+        parts = [(a.T @ d + l2 * w).ravel(), d.sum(axis=0), *parts]
+        d = (d @ w.T) * slope(activation, sums[i - 1]) if i else d
     return np.concatenate(parts)
 
 

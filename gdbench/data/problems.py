@@ -13,6 +13,7 @@ from gdbench.data.loading import load
 from gdbench.data.splitting import Split, split
 from gdbench.kernels import MLP, DataQuadratic, FunctionProblem, Samples
 from gdbench.kernels.function import find
+from gdbench.kernels.losses import output_count
 
 Problem = MLP | FunctionProblem | DataQuadratic
 
@@ -63,14 +64,21 @@ def _quadratic(definition: Mapping[str, Any], dtype: str) -> DataQuadratic:
 def _network(definition: Mapping[str, Any], dtype: str) -> MLP:
     dataset = load(definition["dataset"])
     splits = split(dataset, **{name: definition[name] for name in _SPLIT})
-    samples = [_samples(part, dataset, definition["loss"], dtype) for part in splits]
-    return MLP(samples, dataset.outputs, **{name: definition[name] for name in _NETWORK}, dtype=dtype)
+    outputs = output_count(definition["loss"], dataset.outputs)
+    samples = [_samples(part, dataset, definition["loss"], outputs, dtype) for part in splits]
+    return MLP(samples, outputs, **{name: definition[name] for name in _NETWORK}, dtype=dtype)
 
 
-def _samples(part: Split, dataset: Dataset, loss: str, dtype: str) -> Samples:
-    """A split as the kernels take it: cross-entropy wants labels, mse targets, which are one-hot rows for labels."""
+def _samples(part: Split, dataset: Dataset, loss: str, outputs: int, dtype: str) -> Samples:
+    """A split as the kernels take it: cross-entropy wants labels, the others targets.
+
+    For labels, targets are one-hot rows, or, for one output, a column that is 1 for class 1.
+    """
     x = np.ascontiguousarray(part.x, dtype)
     if not dataset.classes:
         return Samples(x, np.zeros(0, np.int64), np.ascontiguousarray(part.y, dtype))
-    one_hot = np.eye(dataset.classes, dtype=dtype)[part.y] if loss == "mse" else np.zeros((0, dataset.outputs), dtype)
-    return Samples(x, np.ascontiguousarray(part.y, np.int64), one_hot)
+    labels = np.ascontiguousarray(part.y, np.int64)
+    if loss == "cross-entropy":
+        return Samples(x, labels, np.zeros((0, outputs), dtype))
+    one_hot = np.eye(dataset.classes, dtype=dtype)[labels]
+    return Samples(x, labels, np.ascontiguousarray(one_hot[:, -outputs:]))

@@ -1,0 +1,33 @@
+"""Small networks on random data, of every activation, loss and depth: one table for all tests of the kernels."""
+
+import numpy as np
+
+from gdbench.kernels import MLP, Samples
+from gdbench.kernels.activations import ACTIVATIONS
+from gdbench.kernels.losses import LOSSES, NEEDS_LABELS
+
+HIDDEN = ((), (5,), (7, 3), (4, 6, 5))
+# (activation, loss, hidden, l2); without a hidden layer the activation is not used, so one stands for all.
+CASES = [
+    (activation, loss, hidden, 0.1 if len(hidden) % 2 else 0.0)
+    for activation in ACTIVATIONS
+    for loss in LOSSES
+    for hidden in HIDDEN
+    if hidden or activation == "tanh"
+]
+
+
+def make(dtype="float64", *, n=40, hidden=(5,), activation="relu", loss="cross-entropy", l2=0.0, **options):
+    """An MLP on 6 random features with 4 classes or targets."""
+    rng = np.random.default_rng(7)
+
+    def samples(count):
+        x, labels = rng.normal(size=(count, 6)).astype(dtype), rng.integers(0, 4, count)
+        if loss not in NEEDS_LABELS:
+            return Samples(x, np.zeros(0, np.int64), rng.normal(size=(count, 4)).astype(dtype))
+        return Samples(x, labels, np.eye(4, dtype=dtype)[labels[:0] if loss == "cross-entropy" else labels])
+
+    splits = [samples(n), samples(9), samples(11)]
+    return MLP(
+        splits, 4, hidden=hidden, activation=activation, loss=loss, l2=l2, init="he-normal", dtype=dtype, **options
+    )
