@@ -144,24 +144,24 @@ class DataQuadratic:
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
         """Mean loss over training rows (all by default)."""
-        theta = sampling.check_theta(theta, self.size, "float64")
+        theta = sampling.check_vector("theta", theta, self.size, "float64")
         return float(_loss_of_rows(theta, self.matrix, self.x, sampling.check_rows(rows, self.n)))
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """The derivative of `loss` with respect to theta."""
         work = _workspace(self.size, 0, self.dtype)
-        theta = sampling.check_theta(theta, self.size, self.dtype)
+        theta = sampling.check_vector("theta", theta, self.size, self.dtype)
         _gradient_of_rows(theta, self.work_matrix, self.work_x, sampling.check_rows(rows, self.n), work)
         return work.gradient
 
     def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """The matrix, wherever theta is."""
-        sampling.check_theta(theta, self.size, self.dtype)
+        sampling.check_vector("theta", theta, self.size, self.dtype)
         return self.work_matrix.copy()
 
     def product(self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """The matrix times `direction`."""
-        return linear.product(self.work_matrix, sampling.check_theta(direction, self.size, self.dtype))
+        return linear.product(self.work_matrix, sampling.check_vector("direction", direction, self.size, self.dtype))
 
     def begin(
         self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0

@@ -78,7 +78,7 @@ class FunctionProblem:
 
     def product(self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """The Hessian times `direction`."""
-        return linear.product(self.hessian(theta), self._point(direction))
+        return linear.product(self.hessian(theta), sampling.check_vector("direction", direction, self.size, "float64"))
 
     def begin(
         self, *, seed: int, batch_size: int = 1, clip_norm: float = 0.0, clip_value: float = 0.0
@@ -100,7 +100,7 @@ class FunctionProblem:
         return FunctionTraining(self, walk)
 
     def _point(self, theta: Any) -> np.ndarray:
-        return sampling.check_theta(theta, self.size, "float64")  # a copy: differences move it
+        return sampling.check_vector("theta", theta, self.size, "float64").copy()  # differences move it
 
 
 class FunctionTraining:

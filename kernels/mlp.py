@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from gdbench.errors import UsageError
-from gdbench.kernels import training
+from gdbench.kernels import linear, sampling, training
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.curvature import hessian, hessian_product
 from gdbench.kernels.initial import initial_weights
 from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import Network, Workspace, parameter_count, penalty, workspace
-from gdbench.kernels.random import Stream, permutation
-from gdbench.kernels.training import Batches, Samples
+from gdbench.kernels.objective import Objective
+from gdbench.kernels.sampling import Batches
+from gdbench.kernels.training import Samples
 
 SPLITS = ("train", "val", "test")
 MAX_PARAMETERS = 10**9
-MAX_HESSIAN = 5000  # parameters: 200 MB in float64, and the time of 5000 products
 
 
 class MLP:
@@ -84,26 +84,16 @@ class MLP:
 
     def initial(self, seed: int) -> np.ndarray:
         """The parameters at step 0: layer by layer W (inputs x outputs, row-major), then b."""
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-            raise UsageError(f"seed = {seed!r} must be a whole number, 0 or more")
+        seed = sampling.check_seed(seed)
         return initial_weights(self.sizes, self.init, seed).astype(self.dtype)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """How many steps pass over the training split once."""
-        return self.n // batch_size if self.drop_last else -(-self.n // batch_size)
+        return sampling.steps_per_epoch(self.n, batch_size, self.drop_last)
 
     def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
         """The training rows that step 1, 2, ... uses, in order, as int64; size is a number or "full"."""
-        if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 1:
-            raise UsageError(f"step = {step!r} must be a whole number, 1 or more: the first step is step 1")
-        size = self.n if size == "full" else size
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= self.n:
-            raise UsageError(f'size = {size!r} must be a whole number from 1 to {self.n} (all samples), or "full"')
-        if size == self.n:
-            return np.arange(self.n)
-        epoch, position = divmod(step - 1, self.steps_per_epoch(size))
-        order = permutation(seed, Stream.SHUFFLE, self.n, epoch if self.reshuffle else 0)
-        return order[position * size : (position + 1) * size]
+        return sampling.batch(seed, step, size, n=self.n, reshuffle=self.reshuffle, drop_last=self.drop_last)
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> float:
         """Mean loss over training rows (all by default), penalty included.
@@ -143,15 +133,10 @@ class MLP:
     def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
         """The second derivatives of `loss`, symmetric to the bit: a new matrix, size x size, of the problem's dtype.
 
-        Raises UsageError above MAX_HESSIAN parameters.
+        Raises UsageError for more parameters than kernels/linear.py allows.
         """
         theta = self._vector("theta", theta)
-        if self.size > MAX_HESSIAN:
-            gigabytes = self.size**2 * theta.itemsize / 2**30
-            raise UsageError(
-                f"the Hessian of {self.size:,} parameters would take {gigabytes:,.1f} GB (at most {MAX_HESSIAN:,} "
-                "parameters are supported); use smaller layers, or newton-cg or lbfgs, which do without the matrix"
-            )
+        linear.check_order(self.size, theta.itemsize)
         work, out = work or self.workspace(), np.empty((self.size, self.size), self.dtype)
         hessian(theta, self.network, self.samples, self._rows(rows, work), work, out)
         return out
@@ -169,22 +154,10 @@ class MLP:
         )
 
     def _vector(self, name: str, given: np.ndarray) -> np.ndarray:
-        vector = np.asarray(given)
-        if vector.dtype.kind not in "fiu":
-            raise UsageError(f"{name} has dtype {vector.dtype}; parameters are real numbers")
-        vector = np.ascontiguousarray(vector, self.dtype)
-        if vector.shape != (self.size,):
-            raise UsageError(f"{name} has shape {vector.shape}; this problem has {self.size} parameters in one vector")
-        return vector
+        return sampling.check_vector(name, given, self.size, self.dtype)
 
     def _rows(self, rows: np.ndarray | None, work: Workspace) -> np.ndarray:
-        if rows is None:
-            return work.natural[: self.n]
-        rows = np.asarray(rows)
-        numbers = rows.dtype.kind in "iu" and rows.ndim == 1 and rows.size > 0
-        if not numbers or rows.min() < 0 or rows.max() >= self.n:
-            raise UsageError(f"rows must be a list of row numbers from 0 to {self.n - 1}")
-        return np.ascontiguousarray(rows, np.int64)
+        return work.natural[: self.n] if rows is None else sampling.check_rows(rows, self.n)
 
 
 class Training:
@@ -203,6 +176,19 @@ class Training:
         loop = training.train(problem.dtype)
         loop(update, self.theta, state, table, self.steps, problem.network, problem.samples, self.batches, self.work)
         self.steps += len(table)
+
+    def move(self, x: np.ndarray) -> None:
+        """Take one step to x."""
+        self.theta[:] = x
+        self.steps += 1
+
+    def objective(self) -> Objective:
+        """What the next step minimises: the training objective over its batch."""
+        return Objective.of_rows(
+            self.problem,
+            lambda: self.problem.batch(self.batches.seed, self.steps + 1, self.batches.size),
+            self.problem.workspace(),
+        )
 
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present parameters."""

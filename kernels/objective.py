@@ -52,7 +52,7 @@ class Objective:
         shared = {} if work is None else {"work": work}
         return cls(
             lambda x: problem.loss(x, rows(), **shared),
-            lambda x: problem.gradient(x, rows(), **shared),
+            lambda x: problem.gradient(x, rows(), **shared).copy(),  # it may be work's
             lambda x: problem.hessian(x, rows(), **shared),
-            lambda x, v: problem.product(x, v, rows(), **shared),
+            lambda x, v: problem.product(x, v, rows(), **shared).copy(),
         )

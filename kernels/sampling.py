@@ -72,11 +72,11 @@ def check_rows(rows: Any, n: int) -> np.ndarray:
     return np.ascontiguousarray(rows, np.int64)
 
 
-def check_theta(theta: Any, size: int, dtype: str) -> np.ndarray:
-    """The parameters as a vector of `dtype`, a new one; raises UsageError otherwise."""
-    theta = np.asarray(theta)
-    if theta.dtype.kind not in "fiu":
-        raise UsageError(f"theta has dtype {theta.dtype}; parameters are real numbers")
-    if theta.shape != (size,):
-        raise UsageError(f"theta has shape {theta.shape}; this problem has {size} parameters in one vector")
-    return theta.astype(dtype)
+def check_vector(name: str, given: Any, size: int, dtype: str) -> np.ndarray:
+    """A number for each parameter as a vector of `dtype`, the same one where it is that; raises UsageError otherwise."""
+    vector = np.asarray(given)
+    if vector.dtype.kind not in "fiu":
+        raise UsageError(f"{name} has dtype {vector.dtype}; parameters are real numbers")
+    if vector.shape != (size,):
+        raise UsageError(f"{name} has shape {vector.shape}; this problem has {size} parameters in one vector")
+    return np.ascontiguousarray(vector, dtype)

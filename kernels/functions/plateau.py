@@ -35,5 +35,5 @@ def _(x, out):
         square += x[i] * x[i]
     for i in range(x.size):
         for j in range(x.size):
-            out[i, j] = -8.0 * x[i] * x[j] / (square * square * square)
+            out[i, j] = -8.0 * (x[i] * x[j]) / (square * square * square)
         out[i, i] += 2.0 / (square * square)

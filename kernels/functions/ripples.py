@@ -1,0 +1,23 @@
+"""One dimension, a bowl with ripples: many minima, and momentum rolls over some of them.
+
+descent = gdbench.minimize("ripples", [-12.0], "momentum", lr=0.5, steps=100)
+"""
+
+from gdbench.kernels.function import function
+from gdbench.kernels.trigonometry import cos, sin
+
+
+@function(dimension=1, domain=(-15.0, 15.0), start=(-12.0,), minimisers=((0.0,),))
+def ripples(x):
+    """f(x) = x^2 / 40 + 1 - cos x, with its least value 0 at 0 and a lesser minimum near every turn of the cosine."""
+    return x[0] * x[0] / 40.0 + 1.0 - cos(x[0])
+
+
+@ripples.gradient
+def _(x, out):
+    out[0] = x[0] / 20.0 + sin(x[0])
+
+
+@ripples.hessian
+def _(x, out):
+    out[0, 0] = 0.05 + cos(x[0])
