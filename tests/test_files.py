@@ -402,7 +402,7 @@ def test_a_test_file_of_whole_targets_belongs_to_the_same_regression(tmp_path):
 
 BAD_PAIRS = {
     "unknown text": ("a,y\n1,u\n2,v\n", "a,y\n1,u\n2,w\n", ["b.csv", "line 3 (row 2)", "'w'", "which has u, v"]),
-    "unknown number": ("a,y\n1,0\n2,1\n", "a,y\n1,2\n", ["b.csv", "line 2 (row 1)", "2", "which has 0, 1"]),
+    "unknown number": ("a,y\n1,0\n2,1\n", "a,y\n1,2\n", ["b.csv", "line 2 (row 1)", "is 2,", "which has 0, 1"]),
     "missing column": ("ab,c,y\n1,2,0\n3,4,1\n", "abc,c,y\n1,2,0\n", ["b.csv", "no column 'ab'", "did you mean 'abc'"]),
     "more columns": ("a,y\n1,0\n2,1\n", "a,c,y\n1,2,0\n", ["b.csv", "column 'c'", "leave it out"]),
     "no target": ("a,y\n1,0\n2,1\n", "a,z\n1,0\n", ["b.csv", "no column 'y'", "known: a, z"]),
@@ -519,7 +519,7 @@ BAD_IDX = {
         idx(np.where(np.arange(240).reshape(40, 2, 3) == 7, np.inf, 1.0), 0x0E),
         ["number 2 of sample 2", "inf", "finite"],
     ),
-    "unknown label": ("t10k-labels", idx([0, 1, 2, 7, 0]), ["label 4", "7", "which has 0, 1, 2"]),
+    "unknown label": ("t10k-labels", idx([0, 1, 2, 7, 0]), ["label 4", "is 7,", "which has 0, 1, 2"]),
     "other pixels": ("t10k-images", idx(np.ones((5, 2, 2))), ["4 features", "6", "give both the same"]),
 }
 

@@ -114,8 +114,8 @@ def _numbering(train: Contents) -> Mapping[str, int]:
 
 
 def _labels(part: Contents, numbers: Mapping[str, int]) -> np.ndarray:
-    found = _found(part)
-    labels = np.array([numbers.get(str(label), -1) for label in found.tolist()], np.int64)
+    found = _found(part).tolist()
+    labels = np.array([numbers.get(str(label), -1) for label in found], np.int64)
     if labels.min() < 0:
         row = int(labels.argmin())
         names = [*islice(numbers, 21)]

@@ -77,10 +77,9 @@ def read_parquet(path: Path, target: str | list[str]) -> Contents:
         raise UsageError(
             f"{path} is a Parquet file, which needs pyarrow, and that is not installed; run: pip install pyarrow"
         ) from None
-    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-        raise UsageError(
-            f"{path} cannot be read as a Parquet file ({str(error).splitlines()[0]}); write it again"
-        ) from None
+    except (OSError, ValueError, NotImplementedError) as error:  # what pyarrow's own errors derive from
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"{path} cannot be read as a Parquet file ({reason}); write it again") from None
     frame.columns = [str(name) for name in frame.columns]
     wanted, features = _columns(path, list(frame.columns), target)
     if not len(frame):
