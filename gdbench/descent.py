@@ -118,8 +118,10 @@ def minimize(
         return schedules.learning_rates(timetable, settings["lr"], first, count, int(steps))
 
     walk = begin(chosen, settings, training, rates)
-    record = _scalar_path if isinstance(walk, ScalarSteps) else _direction_path
-    rows, status = record(walk, int(steps), int(every))
+    if isinstance(walk, ScalarSteps):
+        rows, status = _scalar_path(walk, int(steps), int(every))
+    else:
+        rows, status = _direction_path(walk, int(steps), int(every))
     return Descent(
         x=training.theta.copy(),
         path=_frame(rows, rates),

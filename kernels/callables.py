@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def compiled(
 
 def _adapted(written: Any, takes: str, options: tuple[str, ...]) -> Callable[..., Any]:
     """`written` with the parameters of VALUE (it writes to no array), or of GRADIENT and HESSIAN."""
-    inner = written if hasattr(written, "py_func") else inlined(written)  # compiled by its author, or not yet
+    inner = written if hasattr(written, "py_func") else inlined(_copy(written))  # compiled by its author, or not yet
     names: Any = namedtuple("Options", options)  # type: ignore[misc]
     width = len(options)
 
@@ -102,6 +103,15 @@ def _adapted(written: Any, takes: str, options: tuple[str, ...]) -> Callable[...
         "xto": derivative_at_step,
     }
     return forms[takes]
+
+
+def _copy(function: Any) -> Any:
+    """The same function anew: Numba freezes what a function takes from outside when it first sees that function."""
+    copied = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    copied.__module__, copied.__qualname__ = function.__module__, function.__qualname__
+    return copied
 
 
 def _by_differences(f: Any) -> Callable[..., Any]:
