@@ -97,8 +97,10 @@ def test_a_hundred_steps_follow_the_formula(name, options, weight_decay, dtype):
 
 @pytest.mark.parametrize(
     ("name", "factor"),
-    [("adam", 1.0), ("adamw", 1.0), ("amsgrad", 1.0), ("adamax", 1.0), ("adagrad", 1.0), ("lion", 1.0)]
-    + [("rmsprop", 1 / math.sqrt(1 - 0.99))],
+    [
+        *((name, 1.0) for name in ("adam", "adamw", "amsgrad", "adamax", "adagrad", "lion")),
+        ("rmsprop", 1 / math.sqrt(1 - 0.99)),
+    ],
 )
 def test_the_first_step_is_lr_times_the_sign(name, factor):
     rng = np.random.default_rng(1)
