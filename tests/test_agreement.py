@@ -17,10 +17,12 @@ GRADIENTS, START = RNG.normal(size=(STEPS, 37)), RNG.normal(size=37)
 def torch():
     """PyTorch with float64 as its default, without which NAdam's own constants cost eleven digits."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
-    before = torch.get_default_dtype()
+    before, threads = torch.get_default_dtype(), torch.get_num_threads()
     torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)  # threads cost more than these small products
     yield torch
     torch.set_default_dtype(before)
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
