@@ -236,6 +236,10 @@ BAD = {
         GOOD.replace('"iris"', '"diabetes"').replace("hidden = [4]", 'loss = "cross-entropy"'),
         ["needs labels"],
     ),
+    "a binary loss for numbers": (
+        GOOD.replace('"iris"', '"diabetes"').replace("hidden = [4]", 'loss = "binary-cross-entropy"'),
+        ["needs labels", "'mse' or 'huber'"],
+    ),
 }
 
 
