@@ -14,7 +14,7 @@ from networks import make
 import gdbench
 from gdbench.errors import UsageError
 from gdbench.kernels.jit import DISABLED
-from gdbench.kernels.mlp import MAX_HESSIAN
+from gdbench.kernels.linear import MAX_ORDER
 from gdbench.kernels.network import BLOCK
 
 
@@ -86,9 +86,9 @@ def test_a_direction_that_is_not_finite_gives_nan():
 
 def test_what_is_too_large_or_no_vector_is_refused():
     problem = gdbench.problem({"kind": "mlp", "dataset": "digits", "hidden": [100]})
-    assert problem.size == 7510 > MAX_HESSIAN
+    assert problem.size == 7510 > MAX_ORDER
     theta = problem.initial(0)
-    with pytest.raises(UsageError, match=r"Hessian of 7,510 parameters would take 0\.4 GB .*newton-cg or lbfgs"):
+    with pytest.raises(UsageError, match=r"Hessian of 7,510 parameters has .* elements, 0\.4 GB .*newton-cg or lbfgs"):
         problem.hessian(theta)
     assert problem.product(theta, theta, [0, 1]).shape == theta.shape
     with pytest.raises(UsageError, match="direction has shape"):

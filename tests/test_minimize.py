@@ -73,6 +73,21 @@ def test_functions_of_the_users_own_run_with_and_without_derivatives():
     assert short.x[0] == 3 - 0.1 * 6
 
 
+def test_a_gradient_of_the_users_own_may_stand_beside_a_shipped_function():
+    def noisy(x, t, out):
+        out[0] = x[0] + 1.0 / t
+
+    descent = gdbench.minimize(("quadratic", {"condition": 3.0}), [2.0], "sgd", grad=noisy, lr=0.5, steps=2)
+    assert descent.path["x0"].tolist() == [2.0, 0.5, 0.0]
+    assert descent.path["value"].tolist() == [2.0, 0.125, 0.0]
+
+
+def test_lookahead_takes_its_inner_rule_by_name():
+    inner = gdbench.minimize("booth", [0.0, 0.0], "momentum", lr=0.01, steps=20)
+    wrapped = gdbench.minimize("booth", [0.0, 0.0], "lookahead", inner="momentum", alpha=1.0, lr=0.01, steps=20)
+    np.testing.assert_array_equal(wrapped.x, inner.x)
+
+
 def fill(out, value):
     out[0] = value
 
@@ -219,6 +234,8 @@ def test_what_numba_cannot_compile_names_the_line():
         UsageError, match=r"function 'bad' cannot be compiled by Numba, at .*test_minimize\.py.*line \d+"
     ):
         gdbench.minimize(bad, [0.0], steps=1)
+    with pytest.raises(UsageError, match="reach outside a vector of 1"):
+        gdbench.minimize(lambda x: x[0] + x[3], [0.0], steps=1)
     with pytest.raises(UsageError, match=r"cannot be compiled"):
         gdbench.minimize(lambda x: x * 2, [0.0], steps=1)  # an array is no value
 
