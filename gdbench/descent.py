@@ -106,6 +106,7 @@ def minimize(
         options=options,
         noise=noise,
         bounds=None if bounds is None else _bounds(bounds, start.size),
+        timed=any(_takes_step(part) for part in (grad, hess)),
         dtype=dtype,
     )
     chosen = find_rule(rule, hyperparameters.pop("inner", None))
@@ -276,6 +277,10 @@ def _takes(name: str, function: Any, forms: Mapping[int, str]) -> str:
         wanted = " or ".join(spellings[form] for form in forms.values())
         raise UsageError(f"{name} takes {count} parameters; write {wanted}")
     return forms[count]
+
+
+def _takes_step(function: Any) -> bool:
+    return function is not None and len(inspect.signature(getattr(function, "py_func", function)).parameters) == 3
 
 
 def _outside(function: Any) -> str | None:

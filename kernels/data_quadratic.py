@@ -198,8 +198,11 @@ class QuadraticTraining:
 
     def objective(self) -> Objective:
         """What the next step minimises: the mean over its batch."""
+        batches = self.batches
         return Objective.of_rows(
-            self.problem, lambda: self.problem.batch(self.batches.seed, self.steps + 1, self.batches.size)
+            self.problem,
+            lambda: self.problem.batch(batches.seed, self.steps + 1, batches.size),
+            lambda: 0 if batches.size == self.problem.n else self.steps,
         )
 
     def evaluate(self) -> tuple[float, ...]:

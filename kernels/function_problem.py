@@ -23,6 +23,7 @@ class FunctionProblem:
     start: the first point, or the domain (lower and upper bound of every coordinate) from which each seed draws one.
     noise: standard deviation of what is added to every element of the gradient, drawn anew each step.
     bounds: lower and upper bounds of the parameters, to which they are clipped after each step.
+    timed: whether derivatives depend on the step.
     """
 
     columns = ("value", "grad_norm")
@@ -37,9 +38,11 @@ class FunctionProblem:
         options: tuple[float, ...] = (),
         noise: float = 0.0,
         bounds: tuple[np.ndarray, np.ndarray] | None = None,
+        timed: bool = False,
         dtype: str = "float64",
     ) -> None:
         self.compiled, self.size, self.start, self.noise, self.dtype = compiled, size, start, noise, dtype
+        self.timed = timed
         self.options = np.array(options, np.float64)
         self.low: np.ndarray = np.empty(0) if bounds is None else bounds[0]
         self.high: np.ndarray = np.empty(0) if bounds is None else bounds[1]
@@ -146,6 +149,7 @@ class FunctionTraining:
             gradient,
             lambda x: problem.hessian(x, step=self.steps + 1).astype(dtype),
             lambda x, v: problem.product(x, v).astype(dtype),
+            lambda: self.steps if problem.noise > 0 or problem.timed else 0,
         )
 
     def evaluate(self) -> tuple[float, float]:

@@ -184,10 +184,12 @@ class Training:
 
     def objective(self) -> Objective:
         """What the next step minimises: the training objective over its batch."""
+        batches = self.batches
         return Objective.of_rows(
             self.problem,
-            lambda: self.problem.batch(self.batches.seed, self.steps + 1, self.batches.size),
-            self.problem.workspace(),
+            lambda: self.problem.batch(batches.seed, self.steps + 1, batches.size),
+            lambda: 0 if batches.size == self.problem.n else self.steps,
+            work=self.problem.workspace(),
         )
 
     def evaluate(self) -> tuple[float, ...]:

@@ -1,7 +1,8 @@
 """What one step minimises, for rules that see more than a gradient; every evaluation is counted.
 
 A product with the Hessian counts as one gradient, which it costs up to a factor (Pearlmutter 1994), and the matrix as
-one for each of its columns.
+one for each of its columns. What was evaluated at a point is remembered for the next few calls, and asked for again
+counts nothing: the end of a line search is where the next step begins.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,14 @@ from typing import Any
 import numpy as np
 
 Vector = np.ndarray
+REMEMBERED = 4  # evaluations of each kind
 
 
 class Objective:
-    """Value, gradient, Hessian and products with it, at any point, of the batch of one step."""
+    """Value, gradient, Hessian and products with it, at any point, of the batch of one step.
+
+    version: changes whenever the objective does, as it does from batch to batch.
+    """
 
     def __init__(
         self,
@@ -21,20 +26,43 @@ class Objective:
         gradient: Callable[[Vector], Vector],
         hessian: Callable[[Vector], Any],
         product: Callable[[Vector, Vector], Vector],
+        version: Callable[[], int],
     ) -> None:
         self._value, self._gradient, self._hessian, self._product = value, gradient, hessian, product
+        self._version = version
+        self._values: dict[Any, float] = {}
+        self._gradients: dict[Any, Vector] = {}
         self.function_evaluations = 0
         self.gradient_evaluations = 0
 
+    @classmethod
+    def of_rows(
+        cls, problem: Any, rows: Callable[[], np.ndarray], version: Callable[[], int], **work: Any
+    ) -> "Objective":
+        """A problem's mean over the samples that `rows` names when it is asked; work: the problem's workspace."""
+        return cls(
+            lambda x: problem.loss(x, rows(), **work),
+            lambda x: problem.gradient(x, rows(), **work).copy(),  # it may be work's
+            lambda x: problem.hessian(x, rows(), **work),
+            lambda x, v: problem.product(x, v, rows(), **work).copy(),
+            version,
+        )
+
     def value(self, x: Vector) -> float:
         """The objective at x."""
-        self.function_evaluations += 1
-        return self._value(x)
+        key = self._version(), x.tobytes()
+        if key not in self._values:
+            self.function_evaluations += 1
+            _remember(self._values, key, self._value(x))
+        return self._values[key]
 
     def gradient(self, x: Vector) -> Vector:
         """Its gradient, a new vector."""
-        self.gradient_evaluations += 1
-        return self._gradient(x)
+        key = self._version(), x.tobytes()
+        if key not in self._gradients:
+            self.gradient_evaluations += 1
+            _remember(self._gradients, key, self._gradient(x))
+        return self._gradients[key].copy()
 
     def hessian(self, x: Vector) -> Any:
         """The matrix of its second derivatives, symmetric, a new one."""
@@ -46,13 +74,8 @@ class Objective:
         self.gradient_evaluations += 1
         return self._product(x, v)
 
-    @classmethod
-    def of_rows(cls, problem: Any, rows: Callable[[], np.ndarray], work: Any = None) -> "Objective":
-        """A problem's mean over the samples that `rows` names when it is asked."""
-        shared = {} if work is None else {"work": work}
-        return cls(
-            lambda x: problem.loss(x, rows(), **shared),
-            lambda x: problem.gradient(x, rows(), **shared).copy(),  # it may be work's
-            lambda x: problem.hessian(x, rows(), **shared),
-            lambda x, v: problem.product(x, v, rows(), **shared).copy(),
-        )
+
+def _remember(known: dict[Any, Any], key: Any, found: Any) -> None:
+    known[key] = found
+    if len(known) > REMEMBERED:
+        del known[next(iter(known))]  # the oldest

@@ -4,7 +4,7 @@ All of them start from a first guess of the step and count what they evaluate in
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,10 +22,9 @@ class Found(NamedTuple):
     step: float
 
 
-def sufficient(value: float, start: float, slope: float, step: float, decrease: float) -> bool:
-    """Armijo's condition, with the last bits of the starting value as slack: they are rounding, not descent."""
-    slack = 2.0 * float(np.finfo(np.float64).eps) * abs(start)
-    return value <= start + decrease * step * slope + slack  # a NaN is not
+def sufficient(value: float, start: float, least: float, dtype: np.dtype[Any]) -> bool:
+    """Whether the value fell by `least` at least, but for the last bits of what it fell from: they are rounding."""
+    return value <= start - least + 2.0 * float(np.finfo(dtype).eps) * abs(start)  # a NaN is not
 
 
 def backtrack(
@@ -47,7 +46,7 @@ def backtrack(
     for _ in range(MOST):
         there = x + step * direction
         reached = objective.value(there)
-        if sufficient(reached, value, slope, step, decrease) and not np.array_equal(there, x):
+        if sufficient(reached, value, -decrease * step * slope, x.dtype) and not np.array_equal(there, x):
             return Found(there, reached, step)
         step *= shrink
     return None
@@ -73,7 +72,7 @@ def wolfe(
     for _ in range(MOST):
         there = x + step * direction
         reached = objective.value(there)
-        if not sufficient(reached, value, slope, step, decrease):
+        if not sufficient(reached, value, -decrease * step * slope, x.dtype):
             high = step
         else:
             gradient = objective.gradient(there)

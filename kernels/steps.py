@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gdbench.errors import UsageError
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.direction import Direction
 from gdbench.kernels.registry import BaseRule
@@ -100,6 +101,16 @@ class DirectionSteps:
         """So far."""
         return int(self.objective.function_evaluations)
 
+    def _checked(self, x: Any) -> np.ndarray:
+        """What the rule returned; raises UsageError unless it is a point."""
+        point, theta = np.asarray(x), self.training.theta
+        if point.shape != theta.shape or point.dtype.kind != "f":
+            raise UsageError(
+                f"rule {self.rule.name!r} returned {type(x).__name__} of shape {point.shape}; it must return a vector "
+                f"of {theta.size} parameters, or None when it can go no further"
+            )
+        return point
+
     def advance(self, count: int) -> None:
         """The next `count` steps, fewer when the trial ends."""
         lrs = self.rates(self.training.steps + 1, count)
@@ -111,7 +122,7 @@ class DirectionSteps:
             if x is None:
                 self.stalled = self.ended = True
                 break
-            self.training.move(x)
+            self.training.move(self._checked(x))
             self.lr = float(lr)
             spent = any(getattr(self, name) >= limit for name, limit in self.limits.items())
             if spent or not np.isfinite(self.training.theta).all():

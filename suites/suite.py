@@ -190,8 +190,8 @@ class Suite:
                 )
             if self.target and self.target[0].startswith("val_") and definition.get("validation_fraction", 0) == 0:
                 raise UsageError(
-                    f"{self.where}: target = {self.target[0]!r} needs validation data, and problem.{label} has none; "
-                    "use a training metric"
+                    f"{self.where}: target = {self.target[0]!r} needs validation data, and problem.{label} has none "
+                    "(validation_fraction = 0); use a training metric"
                 )
 
     def _check_rule(self, rule: BaseRule, problem: Problem) -> None:

@@ -33,10 +33,10 @@ def make(dtype="float64", *, n=40, hidden=(5,), activation="relu", loss="cross-e
     )
 
 
-def numbers(cases, n, hessians):
-    """For each case in both dtypes, loss, gradient, product and, if asked, Hessian as one list."""
+def numbers(cases, n, hessians, dtypes=("float32", "float64")):
+    """For each case in each dtype, loss, gradient, product and, if asked, Hessian as one list."""
     found = {}
-    for dtype in ("float32", "float64"):
+    for dtype in dtypes:
         for activation, loss, hidden, l2 in cases:
             problem = make(dtype, n=n, activation=activation, loss=loss, hidden=hidden, l2=l2)
             theta = problem.initial(0)

@@ -186,8 +186,11 @@ def test_searching_rules_never_go_up(rule, function, start):
 
 
 def test_evaluations_are_counted():
-    calls = gdbench.minimize("booth", [0.0, 0.0], "newton", steps=3)
+    calls = gdbench.minimize("rosenbrock", [-1.2, 1.0], "newton", steps=3)
     assert (calls.gradient_evaluations, calls.function_evaluations) == (3 * (1 + 2), 0)
+    again = gdbench.minimize("rosenbrock", [-1.2, 1.0], "lbfgs", steps=20)
+    # What a line search found is not asked for again: each point tried costs one value and at most one gradient.
+    assert again.gradient_evaluations <= again.function_evaluations <= 40
     calls = gdbench.minimize("booth", [-5.0, 0.0], "gd-armijo", lr=1.0, steps=1)
     # 18 halvings of 1 at most until 1 / L holds: one gradient, the value here and one for each step tried.
     assert calls.gradient_evaluations == 1 and 3 <= calls.function_evaluations <= 20

@@ -392,9 +392,12 @@ def test_a_loss_of_any_split_that_is_not_finite_is_divergence():
     from gdbench.runner.trial import _diverged
 
     row = {"train_loss": 1.0, "val_loss": 1.0, "test_loss": math.nan, "grad_norm": 1.0}
-    assert not _diverged(row, row)
-    assert _diverged({**row, "val_loss": math.inf}, row) and _diverged({**row, "grad_norm": math.nan}, row)
-    assert _diverged({**row, "train_loss": 3e4}, row) and not _diverged({**row, "train_loss": 1e4}, row)
+    assert not _diverged("train_loss", row, row)
+    assert _diverged("train_loss", {**row, "val_loss": math.inf}, row) and _diverged(
+        "train_loss", {**row, "grad_norm": math.nan}, row
+    )
+    exploded = [_diverged("train_loss", {**row, "train_loss": loss}, row) for loss in (1e4, 3e4)]
+    assert exploded == [False, True]
 
 
 CACHE = """

@@ -174,7 +174,7 @@ BAD = {
     "beta1 of 1.5": (GOOD + "[rule.adam]\nbeta1 = 1.5\n", ["rule.adam.beta1 = 1.5", "below 1"]),
     "no rules": (GOOD[: GOOD.index("[rule")], ["rule is missing", "[rule.adam]"]),
     "no problems": ("[rule.sgd]\nlr = 1\n", ["problem is missing"]),
-    "unknown kind": (GOOD.replace('"mlp"', '"cnn"'), ["problem.iris.kind", "'cnn'", "'mlp'"]),
+    "unknown kind": (GOOD.replace('"mlp"', '"cnn"'), ["problem.iris.kind", "'cnn'", "known: mlp"]),
     "unknown activation": (
         GOOD + "[problem.b]\nkind='mlp'\ndataset='iris'\nactivation='rely'\n",
         ["problem.b.activation", "did you mean 'relu'"],

@@ -70,12 +70,12 @@ def _succeeds(objective, value, g, there, reached):
 
 
 def _regularised(h, mu):
-    """The least mu, by doubling, that makes H + mu I positive definite, and the factor; None for a H with a NaN."""
-    for _ in range(20 * TRIES):
+    """A mu near the least that makes H + mu I positive definite, and the factor; None for a H that is not finite."""
+    for _ in range(TRIES):
         factor = Cholesky(h, mu)
         if factor.positive:
             return mu, factor
-        mu *= 2.0
+        mu *= 4.0
     return mu, None
 
 
