@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gdbench.reports import text
-from gdbench.reports.lines import draw_lines
+from gdbench.reports.lines import draw_lines, share_legend
 from gdbench.reports.results import Results
 from gdbench.reports.style import order, style
-from gdbench.stats import summarise
+from gdbench.stats import objective, summarise
 
 TITLE = "Cost of a step against the number of parameters"
 CAPTION = (
@@ -23,12 +23,14 @@ CAPTION = (
 )
 ALT = "Line plot of seconds a step against the number of parameters, one line a rule, both axes logarithmic."
 SIZES = 3  # fewer tell no power
+SPAN = 4  # nor does what differs by less than this factor
 
 
 def figure(results: Results) -> Figure | None:
-    """Seconds a step by parameters; None for fewer than three sizes."""
+    """Seconds a step by parameters; None for fewer than three sizes, or sizes too near to each other."""
     points = _points(results.trials)
-    if points["parameters"].nunique() < SIZES:
+    sizes = points["parameters"]
+    if sizes.nunique() < SIZES or sizes.max() < SPAN * sizes.min():
         return None
     powers = exponents(points)
     rules = order(points["rule"])
@@ -37,12 +39,7 @@ def figure(results: Results) -> Figure | None:
         ax = drawing.subplots()
         draw_lines(ax, points, "parameters", "seconds", rules, markers=True)
         ax.set(xlabel="parameters", ylabel="seconds a step")
-        handles, labels = ax.get_legend_handles_labels()
-        ax.get_legend().remove()
-        drawing.legend(
-            handles, [f"{label}: exponent {powers[label]:.2f}" if label in powers else label for label in labels],
-            loc="outside right upper", frameon=False,
-        )  # fmt: skip
+        share_legend(drawing, [ax], {rule: f"{rule}: exponent {power:.2f}" for rule, power in powers.items()})
     return drawing
 
 
@@ -86,7 +83,12 @@ def seconds(value: float) -> str:
 
 
 def _points(trials: pd.DataFrame) -> pd.DataFrame:
-    """rule, parameters and seconds a step of every trial that took a step at its problem's largest batch."""
+    """rule, parameters and seconds a step of every trial that took a step at its problem's largest batch.
+
+    Of networks, quadratics and functions, whose costs have nothing in common, the kind with the most sizes.
+    """
+    kinds = [trials[trials["problem"].isin(problems)] for problems in _kinds(trials)]
+    trials = max(kinds, key=lambda kind: kind["parameters"].nunique(), default=trials)
     largest = trials.groupby("problem")["batch_size"].transform("max")
     timed = trials[(trials["batch_size"] == largest) & (trials["steps"] > 0) & (trials["seconds"] > 0)]
     timed = timed.dropna(subset=["parameters"])
@@ -97,3 +99,9 @@ def _points(trials: pd.DataFrame) -> pd.DataFrame:
             "seconds": timed["seconds"] / timed["steps"],
         }
     )
+
+
+def _kinds(trials: pd.DataFrame) -> list[list[str]]:
+    """The problems, those that are judged by the same thing together."""
+    judged = {problem: objective(own) for problem, own in trials.groupby("problem")}
+    return [[problem for problem in judged if judged[problem] == name] for name in dict.fromkeys(judged.values())]

@@ -28,7 +28,13 @@ ALT = "Heat maps: rows are rules, columns learning rates, dark cells are good; D
 def caption(results: Results) -> str:
     """What the cells show."""
     goal = target(results)
-    cell = f"steps until {text.metric_title(goal[0])} reaches {text.metric(*goal)}" if goal else "final loss" if has_batches(results.trials) else "final value"
+    cell = (
+        f"steps until {text.metric_title(goal[0])} reaches {text.metric(*goal)}"
+        if goal
+        else "final loss"
+        if has_batches(results.trials)
+        else "final value"
+    )
     return (
         f"Each cell: median over the tuning seeds of the {cell}, at the best of the other hyperparameters; dark is "
         "good. ∞: the median trial did not get there. D: at least half of the trials diverged (d: some did). Blank: "
@@ -59,10 +65,8 @@ def figure(results: Results) -> Figure | None:
         for ax, batch in zip(axes, batches, strict=True):
             here = cells[cells["batch_size"] == batch].pivot(index="rule", columns="lr")
             table = here.reindex(index=rules)
-            _draw(
-                ax, *(table[name].reindex(columns=rates) for name in ("value", "height", "diverged")),
-                norm, text.steps if steps else partial(text.number, digits=2),
-            )  # fmt: skip
+            values, heights, diverged = (table[name].reindex(columns=rates) for name in ("value", "height", "diverged"))
+            _draw(ax, values, heights, diverged, norm, text.steps if steps else partial(text.number, digits=2))
             ax.set(xlabel="learning rate" if batch == batches[-1] else "", ylabel="")
             ax.set_title(f"batch size {batch}" if has_batches(tuned) else "")
     return figure

@@ -23,10 +23,10 @@ ALT = "Line plots of final loss or value against learning rate, one line a rule;
 def caption(results: Results) -> str:
     """What the lines are."""
     words = (
-        f"Median final {'loss' if has_batches(results.trials) else 'value'} over the tuning seeds at each learning rate, "
-        "with its 95 % bootstrap interval; where a rule has other hyperparameters in the grid, the best of them at that "
-        "learning rate. A mark without a line: a rule with one learning rate. A cross near the upper edge: the median "
-        "trial diverged."
+        f"Median final {'loss' if has_batches(results.trials) else 'value'} over the tuning seeds at each learning "
+        "rate, with its 95 % bootstrap interval; where a rule has other hyperparameters in the grid, the best of them "
+        "at that learning rate. A mark without a line: a rule with one learning rate. A cross near the upper edge: the "
+        "median trial diverged."
     )
     return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 
