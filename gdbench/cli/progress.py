@@ -47,7 +47,8 @@ class Bar(Watcher):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if errors.is_terminal:  # elsewhere it was not started, and would print an empty line
+            self._progress.stop()
 
     def compiling(self) -> None:
         """Say what the first seconds are spent on."""
