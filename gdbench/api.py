@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from gdbench import plugins as plugin_loader
 from gdbench import suites
-from gdbench.data import SHIPPED, SYNTHETIC, is_place
-from gdbench.data.problems import build
-from gdbench.errors import UsageError, nearest
+from gdbench.data.problems import Problem, build
+from gdbench.errors import UsageError
 from gdbench.files import DATABASE, RESULTS, write_text
-from gdbench.kernels import MLP
 from gdbench.runner import CHUNK, Watcher, run_suite
 from gdbench.store import RunRecord, Store
 
@@ -144,26 +142,27 @@ def is_export(path: Path) -> bool:
     return path.suffix == ".json" or (path / "about.json").is_file()
 
 
-def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> MLP:
-    """The mathematics of a problem by itself: initial weights, batches, loss and gradient.
+def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> Problem:
+    """The mathematics of a problem by itself: initial parameters, batches, loss, gradient and Hessian.
 
-    given: a data set's name or path (a network with one hidden layer of 32), or a dict as a suite's `[problem.NAME]`
-    has it.
+    given: a data set's name or path (a network with one hidden layer of 32), a test function's name, a suite's file
+    (FILE.toml or FILE.toml:NAME), or a dict as a suite's `[problem.NAME]` has it.
     """
+    folder = Path.cwd()
     if isinstance(given, str | Path):
-        if str(given) not in (*SHIPPED, *SYNTHETIC) and not is_place(str(given), Path.cwd()):
-            raise UsageError(f"unknown problem {str(given)!r}{nearest(given, [*SHIPPED, *SYNTHETIC])}")
-        given = {"kind": "mlp", "dataset": str(given)}
+        _, given, folder = suites.problem_table(str(given))
     if not isinstance(given, Mapping):
         raise UsageError(
-            f"problem {given!r} must be a data set's name or a dict such as {{'kind': 'mlp', 'dataset': 'iris'}}"
+            f"problem {given!r} must be the name of a data set or a function, or a dict such as "
+            "{'kind': 'mlp', 'dataset': 'iris'}"
         )
     dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
     table = {"problem": {"problem": dict(given)}, "rule": {"sgd": {}}, "batch_size": 1, "dtype": dtype}
-    definitions = suites.load(table).problems
+    definitions = suites.load(table, folder=folder).problems
     if len(definitions) != 1:
         raise UsageError(f"a problem must have one value for each key; this one stands for {len(definitions)} problems")
-    return build(next(iter(definitions.values())), dtype)
+    built: Problem = build(next(iter(definitions.values())), dtype)
+    return built
 
 
 def _store(store: str | Path | None) -> Store:

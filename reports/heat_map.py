@@ -16,18 +16,25 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from gdbench.reports import text
-from gdbench.reports.results import Results, target
+from gdbench.reports.heights import Heights
+from gdbench.reports.results import Results, has_batches, target
 from gdbench.reports.style import order, style
 from gdbench.stats import final_loss
 
-TITLE = "Rule, learning rate and batch size"
-ALT = "Heat maps, one a batch size: rows are rules, columns learning rates, dark cells are good; D marks divergence."
+TITLE = "Rule and learning rate at a glance"
+ALT = "Heat maps: rows are rules, columns learning rates, dark cells are good; D marks divergence."
 
 
 def caption(results: Results) -> str:
     """What the cells show."""
     goal = target(results)
-    cell = f"steps until {text.metric_title(goal[0])} reaches {text.metric(*goal)}" if goal else "final loss"
+    cell = (
+        f"steps until {text.metric_title(goal[0])} reaches {text.metric(*goal)}"
+        if goal
+        else "final loss"
+        if has_batches(results.trials)
+        else "final value"
+    )
     return (
         f"Each cell: median over the tuning seeds of the {cell}, at the best of the other hyperparameters; dark is "
         "good. ∞: the median trial did not get there. D: at least half of the trials diverged (d: some did). Blank: "
@@ -41,10 +48,15 @@ def figure(results: Results) -> Figure | None:
     tuned = trials[trials["role"] == ("tune" if (trials["role"] == "tune").any() else "report")]
     if tuned.empty or tuned["lr"].nunique() * tuned["rule"].nunique() < 2:
         return None
-    cells = _cells(tuned, steps=target(results) is not None)
+    steps = target(results) is not None
+    cells = _cells(tuned, steps)
+    if steps or has_batches(tuned):
+        cells["height"] = cells["value"].clip(lower=1) if steps else cells["value"]
+    else:
+        cells["height"] = Heights.of(results).above(cells["value"])
     batches, rules = sorted(cells["batch_size"].unique()), order(cells["rule"])
     rates = sorted(cells["lr"].unique())
-    finite = cells["value"][np.isfinite(cells["value"]) & (cells["value"] > 0)]
+    finite = cells["height"][np.isfinite(cells["height"]) & (cells["height"] > 0)]
     norm = LogNorm(finite.min(), max(finite.max(), finite.min() * 1.01)) if len(finite) else LogNorm(1, 10)
     size = (max(1.5 + 0.62 * len(rates), 6.0), (0.9 + 0.34 * len(rules)) * len(batches) + 0.6)
     with style():
@@ -53,14 +65,22 @@ def figure(results: Results) -> Figure | None:
         for ax, batch in zip(axes, batches, strict=True):
             here = cells[cells["batch_size"] == batch].pivot(index="rule", columns="lr")
             table = here.reindex(index=rules)
-            values, diverged = (table[name].reindex(columns=rates) for name in ("value", "diverged"))
-            _draw(ax, values, diverged, norm, text.steps if target(results) else partial(text.number, digits=2))
-            ax.set(title=f"batch size {batch}", xlabel="learning rate" if batch == batches[-1] else "", ylabel="")
+            values, heights, diverged = (table[name].reindex(columns=rates) for name in ("value", "height", "diverged"))
+            _draw(ax, values, heights, diverged, norm, text.steps if steps else partial(text.number, digits=2))
+            ax.set(xlabel="learning rate" if batch == batches[-1] else "", ylabel="")
+            ax.set_title(f"batch size {batch}" if has_batches(tuned) else "")
     return figure
 
 
-def _draw(ax: Axes, values: pd.DataFrame, diverged: pd.DataFrame, norm: LogNorm, write: Callable[[float], str]) -> None:
-    """One heat map; cells that are infinite are grey and labelled, cells that were not tried are empty."""
+def _draw(
+    ax: Axes,
+    values: pd.DataFrame,
+    heights: pd.DataFrame,
+    diverged: pd.DataFrame,
+    norm: LogNorm,
+    write: Callable[[float], str],
+) -> None:
+    """One heat map, values as text and heights as colours; infinite cells are grey, cells not tried are empty."""
     empty = ~np.isfinite(values.to_numpy())
     labels = np.empty(values.shape, object)
     for place, value in np.ndenumerate(values.to_numpy()):
@@ -68,7 +88,7 @@ def _draw(ax: Axes, values: pd.DataFrame, diverged: pd.DataFrame, norm: LogNorm,
         mark = " d" if share > 0 else ""
         labels[place] = "" if np.isnan(value) else "D" if share >= 0.5 else write(value) + mark
     sns.heatmap(
-        values.where(~empty), annot=labels, fmt="", norm=norm, vmin=1, vmax=10, cmap="viridis", cbar=False, ax=ax,
+        heights.where(~empty), annot=labels, fmt="", norm=norm, vmin=1, vmax=10, cmap="viridis", cbar=False, ax=ax,
         linewidths=0.5, linecolor="white", annot_kws={"size": 8}, mask=empty,
         xticklabels=[text.number(rate, 2) for rate in values.columns], yticklabels=list(values.index),
     )  # fmt: skip

@@ -1,5 +1,7 @@
 """Lines with bands, one a rule, on a row of axes that share a legend."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -52,11 +54,12 @@ def plain_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def share_legend(figure: Figure, axes: list[Axes]) -> None:
-    """One legend beside the figure in place of one in each of its axes."""
+def share_legend(figure: Figure, axes: list[Axes], texts: Mapping[str, str] | None = None) -> None:
+    """One legend beside the figure in place of one in each of its axes; texts: what to write for a label."""
     handles, labels = axes[0].get_legend_handles_labels()
     for ax in axes:
         legend = ax.get_legend()
         if legend is not None:
             legend.remove()
+    labels = [(texts or {}).get(label, label) for label in labels]
     figure.legend(handles, labels, loc="outside right upper", frameon=False)

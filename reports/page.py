@@ -8,12 +8,13 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from gdbench.reports import heat_map, loss_curves, sensitivity, text
+from gdbench.reports import cost, heat_map, loss_curves, sensitivity, text
 from gdbench.reports.ranking_table import ranking, readable
-from gdbench.reports.results import Results, only_problem, target
+from gdbench.reports.results import Results, has_batches, only_problem, target
 from gdbench.reports.style import svg
 
-FIGURES = (loss_curves, sensitivity, heat_map)
+FIGURES = (loss_curves, sensitivity, heat_map)  # of each problem
+RUN_FIGURES = (cost,)  # of all problems together
 
 
 def render(results: Results) -> str:
@@ -39,6 +40,8 @@ def render(results: Results) -> str:
         answers=list(_answers(frame, results)),
         goal=f"{text.metric_title(goal[0])} of {text.metric(*goal)}" if goal else None,
         tuned=bool((results.trials["role"] == "tune").any()),
+        batches=has_batches(results.trials),
+        figures=_figures(results, RUN_FIGURES, "run"),
         problems=list(_problems(results)),
     )
 
@@ -46,18 +49,28 @@ def render(results: Results) -> str:
 def _problems(results: Results) -> Iterator[dict[str, Any]]:
     """Each problem with the figures that have data."""
     for number, problem in enumerate(dict.fromkeys(results.trials["problem"])):
-        part = only_problem(results, problem)
-        figures = []
-        for module in FIGURES:
-            drawing = module.figure(part)
-            if drawing is None:
-                continue
-            name = f"p{number}-{module.__name__.rpartition('.')[2].replace('_', '-')}"
-            caption = module.caption(part) if hasattr(module, "caption") else module.CAPTION
-            figures.append(
-                {"name": name, "title": module.TITLE, "caption": caption, "alt": module.ALT, "svg": svg(drawing, name)}
-            )
-        yield {"name": problem, "figures": figures}
+        yield {"name": problem, "figures": _figures(only_problem(results, problem), FIGURES, f"p{number}")}
+
+
+def _figures(results: Results, modules: tuple[Any, ...], prefix: str) -> list[dict[str, Any]]:
+    """What the page needs of each figure that has data, the table under it too if there is one."""
+    figures = []
+    for module in modules:
+        drawing = module.figure(results)
+        if drawing is None:
+            continue
+        name = f"{prefix}-{module.__name__.rpartition('.')[2].replace('_', '-')}"
+        figures.append(
+            {
+                "name": name,
+                "title": module.TITLE,
+                "caption": module.caption(results) if hasattr(module, "caption") else module.CAPTION,
+                "alt": module.ALT,
+                "svg": svg(drawing, name),
+                "table": module.table(results) if hasattr(module, "table") else [],
+            }
+        )
+    return figures
 
 
 def _answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
@@ -66,11 +79,13 @@ def _answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     for problem, rows in frame.groupby("problem", sort=False) if len(frame) else []:
         best = rows.iloc[0]
         other = f", {best['other']}" if best["other"] else ""
-        where = f"{best['rule']} at lr {text.number(best['lr'])}{other}, batch size {best['batch_size']}"
+        judged = text.metric_title(best["objective"])
+        batch = "" if best["objective"] == "value" else f", batch size {best['batch_size']}"
+        where = f"{best['rule']} at lr {text.number(best['lr'])}{other}{batch}"
         if goal and pd.notna(best["steps_to_target"]) and best["steps_to_target"] != float("inf"):
             low, high = text.steps(best["steps_to_target_low"]), text.steps(best["steps_to_target_high"])
             equal = rows[rows["best_batch"] & (rows["steps_to_target"] == best["steps_to_target"])]["rule"].tolist()[1:]
-            tie = f" ({', '.join(equal)} as many; the order is by validation loss)" if equal else ""
+            tie = f" ({', '.join(equal)} as many; the order is by {judged})" if equal else ""
             yield (
                 f"{problem}: {where}, needs the fewest steps to {text.metric_title(goal[0])} {text.metric(*goal)}: "
                 f"{text.steps(best['steps_to_target'])} [{low}, {high}]{tie}."
@@ -78,7 +93,7 @@ def _answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
         elif goal:
             yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."
         else:
-            yield f"{problem}: {where}, ends at the lowest validation loss, {text.number(best['val_loss'])}."
+            yield f"{problem}: {where}, ends at the lowest {judged}, {text.number(best['loss'])}."
 
 
 def _facts(results: Results) -> Iterator[tuple[str, str]]:

@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 
 from gdbench.reports import text
-from gdbench.reports.results import Results, reported, score_name, target
-from gdbench.stats import GROUP, bootstrap_median, choose
+from gdbench.reports.results import Results, has_batches, reported, score_name, target
+from gdbench.stats import GROUP, bootstrap_median, choose, final_loss, objective
+
+NONE = "–"
 
 
 def ranking(results: Results) -> pd.DataFrame:
     """One row for each problem, rule and batch size; within a problem first each rule at its best batch size.
 
-    Both parts are in order of median steps to target, then of validation loss; `rank` counts the first part alone.
+    Both parts are in order of median steps to target, then of `loss`: what `objective` names, infinite for a lost
+    trial. `score` names what `test` holds, if anything; `rank` counts the first part alone.
     The setting was chosen on the tuning seeds; every other number is a median over the reporting seeds with its 95 %
     bootstrap interval (`_low`, `_high`). `best_batch` marks the batch size that the tuning seeds prefer for the rule;
     `default_*` is the rule with its own defaults; `at_edge` says that the chosen lr is the least or greatest tried;
@@ -24,13 +27,14 @@ def ranking(results: Results) -> pd.DataFrame:
     chosen = choose(trials)
     chosen["best_batch"] = ~chosen.duplicated(["problem", "rule"])  # the best comes first
     final = reported(trials)
-    score = f"test_{score_name(trials)}"
+    names = {problem: (objective(own), score_name(own)) for problem, own in trials.groupby("problem")}
     wanted = target(results) is not None
     rows = []
     for choice in chosen.itertuples(index=False):
         group = {name: getattr(choice, name) for name in GROUP}
         mine = final[(final["setting"] == choice.setting) & _is(final, group)]
         default = trials[(trials["role"] == "default") & _is(trials, group)]
+        judged, score = names[choice.problem]
         row = {
             **group,
             "lr": choice.lr,
@@ -41,13 +45,15 @@ def ranking(results: Results) -> pd.DataFrame:
             "epochs_to_target": float((mine["steps_to_target"] * mine["epochs"] / mine["steps"]).median())
             if wanted
             else np.nan,
-            **_median("train_loss", mine["train_loss"]),
-            **_median("val_loss", mine["val_loss"]),
-            **_median("test", mine.get(score, [])),
+            "objective": judged,
+            **_median("loss", final_loss(mine)),
+            "score": score,
+            **_median("test", mine[score] if score else []),
             "default_steps_to_target": float(default["steps_to_target"].median())
             if wanted and len(default)
             else np.nan,
-            "default_test": float(default[score].median()) if score in default and len(default) else np.nan,
+            "default_loss": float(final_loss(default).median()) if len(default) else np.nan,
+            "default_test": float(default[score].median()) if score and len(default) else np.nan,
             "at_edge": choice.at_edge,
             "diverged": choice.diverged,
             "settings": choice.settings,
@@ -59,17 +65,15 @@ def ranking(results: Results) -> pd.DataFrame:
         return frame
     frame["_problem"] = frame["problem"].map({name: i for i, name in enumerate(dict.fromkeys(trials["problem"]))})
     frame["_other"] = ~frame["best_batch"]
-    frame = frame.sort_values(
-        ["_problem", "_other", "steps_to_target", "val_loss", "train_loss"], kind="stable", na_position="last"
-    )
+    frame = frame.sort_values(["_problem", "_other", "steps_to_target", "loss"], kind="stable", na_position="last")
     frame.insert(1, "rank", (frame.groupby("_problem").cumcount() + 1).where(frame["best_batch"]))
     return frame.drop(columns=["_problem", "_other"]).reset_index(drop=True)
 
 
 def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
     """The ranking's rows with every number as text, for a terminal or a page."""
-    score = f"test_{score_name(results.trials)}"
-    several = frame["problem"].nunique() > 1 if len(frame) else False
+    several = results.trials["problem"].nunique() > 1
+    batches = has_batches(results.trials)
     goal = target(results)
     rows = []
     for row in frame.to_dict("records"):
@@ -81,16 +85,24 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
         }
         if (frame["other"] != "").any():
             cells["other settings"] = row["other"]
-        cells["batch"] = str(row["batch_size"])
+        function = row["objective"] == "value"  # which has neither batches nor epochs
+        if batches:
+            cells["batch"] = NONE if function else str(row["batch_size"])
         if goal:
             cells["steps to target"] = _with_interval(text.steps, row, "steps_to_target")
-            cells["epochs"] = text.number(row["epochs_to_target"], 2)
+            if batches:
+                cells["epochs"] = NONE if function else text.number(row["epochs_to_target"], 2)
             cells["reached"] = text.percent(row["reached"], 0)
-        cells["validation loss"] = _with_interval(text.number, row, "val_loss")
-        cells[text.metric_title(score)] = _with_interval(partial(text.metric, score), row, "test")
-        if frame[["default_steps_to_target", "default_test"]].notna().any(axis=None):
+        for name in dict.fromkeys(frame["objective"]):
+            mine = name == row["objective"]
+            cells[text.metric_title(name)] = _with_interval(text.number, row, "loss") if mine else NONE
+        for name in dict.fromkeys(filter(None, frame["score"])):
+            mine = name == row["score"]
+            cells[text.metric_title(name)] = _with_interval(partial(text.metric, name), row, "test") if mine else NONE
+        if frame["default_loss"].notna().any():
             default = f"{text.steps(row['default_steps_to_target'])} steps, " if goal else ""
-            cells["with defaults"] = default + text.metric(score, row["default_test"])
+            score = text.metric(row["score"], row["default_test"]) if row["score"] else text.number(row["default_loss"])
+            cells["with defaults"] = default + score
         cells["diverged"] = text.percent(row["diverged"], 0)
         rows.append(cells)
     return rows

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from gdbench.stats import GROUP, choose
+from gdbench.stats import GROUP, choose, objective
 
 
 class Results(Protocol):
@@ -53,12 +53,17 @@ def target(results: Results) -> tuple[str, float] | None:
     return None
 
 
+SCORES = ("test_accuracy", "test_mse", "test_loss")
+
+
 def score_name(trials: pd.DataFrame) -> str:
-    """The name of the metric besides the loss: accuracy for labels, mse for numbers."""
-    accuracy = "test_accuracy" in trials and bool(
-        trials[["train_accuracy", "val_accuracy", "test_accuracy"]].notna().any(axis=None)
-    )
-    return "accuracy" if accuracy else "mse"
+    """The metric on test data that the trials of one problem are reported by; empty for a function."""
+    return next((name for name in SCORES if name in trials and trials[name].notna().any()), "")
+
+
+def has_batches(trials: pd.DataFrame) -> bool:
+    """Whether any of these trials has batches of samples: a function has none."""
+    return objective(trials) != "value"
 
 
 def reported(trials: pd.DataFrame) -> pd.DataFrame:

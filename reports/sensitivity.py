@@ -1,4 +1,4 @@
-"""How much the learning rate matters: final validation loss against lr.
+"""How much the learning rate matters: final validation loss, or value, against lr.
 
 from gdbench.reports import sensitivity
 sensitivity.figure(run)
@@ -9,32 +9,39 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gdbench.reports.heights import Heights
 from gdbench.reports.lines import draw_lines, share_legend
-from gdbench.reports.results import Results
+from gdbench.reports.results import Results, has_batches
 from gdbench.reports.style import looks, order, panels, style
 from gdbench.reports.text import metric_title
-from gdbench.stats import final_loss
+from gdbench.stats import final_loss, objective
 
 TITLE = "Sensitivity to the learning rate"
-CAPTION = (
-    "Median final loss over the tuning seeds at each learning rate, with its 95 % bootstrap interval; where a rule has "
-    "other hyperparameters in the grid, the best of them at that learning rate. A cross near the upper edge: the "
-    "median trial diverged."
-)
-ALT = (
-    "Line plots of final loss against learning rate, one line a rule, one column a batch size; crosses mark divergence."
-)
+ALT = "Line plots of final loss or value against learning rate, one line a rule; crosses mark divergence."
+
+
+def caption(results: Results) -> str:
+    """What the lines are."""
+    words = (
+        f"Median final {'loss' if has_batches(results.trials) else 'value'} over the tuning seeds at each learning "
+        "rate, with its 95 % bootstrap interval; where a rule has other hyperparameters in the grid, the best of them "
+        "at that learning rate. A mark without a line: a rule with one learning rate. A cross near the upper edge: the "
+        "median trial diverged."
+    )
+    return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 
 
 def figure(results: Results) -> Figure | None:
-    """Final loss against lr, one column a batch size; None when no rule has at least two learning rates."""
+    """Final loss or value against lr, one column a batch size; None when no rule has at least two learning rates."""
     role = "tune" if (results.trials["role"] == "tune").any() else "report"
     tuned = results.trials[results.trials["role"] == role]
     if tuned.empty or tuned.groupby("rule")["lr"].nunique().max() < 2:
         return None
-    metric = "val_loss" if tuned["val_loss"].notna().any() else "train_loss"
-    tuned = tuned.assign(loss=final_loss(tuned))
-    points = _best_of_others(tuned)
+    title = metric_title(objective(tuned))
+    points = _best_of_others(tuned.assign(loss=final_loss(tuned)))
+    if not has_batches(tuned):
+        heights = Heights.of(results)
+        points, title = points.assign(loss=heights.above(points["loss"])), heights.label
     batches = sorted(points["batch_size"].unique())
     rules = order(points["rule"])
     with style():
@@ -42,7 +49,8 @@ def figure(results: Results) -> Figure | None:
         for ax, batch in zip(axes, batches, strict=True):
             here = points[points["batch_size"] == batch]
             draw_lines(ax, here, "lr", "loss", rules, markers=True)
-            ax.set(xlabel="learning rate", ylabel=f"final {metric_title(metric)}", title=f"batch size {batch}")
+            ax.set(xlabel="learning rate", ylabel=f"final {title}")
+            ax.set_title(f"batch size {batch}" if has_batches(tuned) else "")
             _mark_diverged(ax, here, rules)
         share_legend(drawing, axes)
     return drawing

@@ -20,14 +20,21 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
 
 
-def load(source: str | Path | Mapping[str, Any], *, overrides: Sequence[str] = (), seeds: int | None = None) -> Suite:
+def load(
+    source: str | Path | Mapping[str, Any],
+    *,
+    overrides: Sequence[str] = (),
+    seeds: int | None = None,
+    folder: Path | None = None,
+) -> Suite:
     """The suite of a shipped name, a TOML file's path, or a dict of the same shape.
 
     overrides: `KEY=VALUE` texts, KEY with dots, VALUE as TOML has it. seeds: instead of the suite's own.
+    folder: where the relative paths of a dict begin, the current folder by default.
     Raises UsageError that names file, key and value and says what would be right.
     """
     if isinstance(source, Mapping):
-        where, name, folder, table = "suite", "suite", Path.cwd(), _copy(source)
+        where, name, folder, table = "suite", "suite", folder or Path.cwd(), _copy(source)
     else:
         path = find(str(source))
         where, name, folder, table = (

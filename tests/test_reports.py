@@ -46,7 +46,7 @@ def test_the_ranking_reports_medians_of_the_chosen_settings(run):
         assert len(mine) == row.trials == 3 and set(mine["lr"]) == {row.lr}
         assert row.steps_to_target == mine["steps_to_target"].median()
         assert row.test == mine["test_accuracy"].median()
-        assert row.val_loss_low <= row.val_loss <= row.val_loss_high
+        assert row.objective == "val_loss" and row.loss_low <= row.loss <= row.loss_high
         assert row.reached == np.isfinite(mine["steps_to_target"]).mean()
     for _, rows in frame.groupby("problem"):
         best, others = rows[rows["best_batch"]], rows[~rows["best_batch"]]

@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbench.stats import bootstrap_median, choose, summarise
+from gdbench.stats import bootstrap_median, choose, final_loss, objective, summarise
 
 
 def trial(**changes):
@@ -119,3 +119,22 @@ def test_summaries_have_a_row_a_group():
     table = pd.DataFrame({"k": ["a", "a", "a", "b"], "v": [1.0, 2.0, 9.0, 4.0]})
     rows = summarise(table, ["k"], "v")
     assert rows["median"].tolist() == [2.0, 4.0] and rows["low"].isna().tolist() == [False, True]
+
+
+def test_a_function_is_judged_by_its_value_and_one_that_stalled_is_not_lost():
+    nothing = {"steps_to_target": math.nan, "val_loss": math.nan, "train_loss": math.nan}
+    rows = [
+        trial(setting="a", value=-3.0, status="stalled", **nothing),
+        trial(setting="b", value=-2.0, status="exhausted", **nothing),
+        trial(setting="c", value=-math.inf, status="diverged", **nothing),
+    ]
+    chosen = choose(frame(*rows))
+    assert settings_of(chosen) == ["a"] and chosen["median_loss"].item() == -3.0
+    assert final_loss(frame(*rows)).tolist() == [-3.0, -2.0, math.inf] and objective(frame(*rows)) == "value"
+
+
+def test_a_quadratic_without_validation_data_is_judged_by_its_training_loss():
+    rows = [trial(setting="a", val_loss=math.nan, train_loss=2.0), trial(setting="b", val_loss=math.nan)]
+    assert settings_of(choose(frame(*rows))) == ["b"] and objective(frame(*rows)) == "train_loss"
+    mixed = frame(*rows, trial(val_loss=7.0, value=math.nan), trial(val_loss=math.nan, train_loss=math.nan, value=-1.0))
+    assert final_loss(mixed).tolist() == [2.0, 1.0, 7.0, -1.0]

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from gdbench import __version__
-from gdbench.cli import doctor, listing, results, run
+from gdbench.cli import doctor, listing, results, run, showing, tune
 from gdbench.cli.output import fail
 from gdbench.errors import GdbenchError
 
@@ -26,7 +26,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("report")(results.report)
 app.command("list")(listing.list_)
-app.command("show")(listing.show)
+app.command("show")(showing.show)
+app.command("tune")(tune.tune)
 app.command("export")(results.export)
 app.command("remove")(results.remove)
 app.command("doctor")(doctor.doctor)

@@ -1,19 +1,17 @@
-"""`gdbench list` and `gdbench show`."""
+"""`gdbench list`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, OutOption, PluginOption, StoreOption, load_plugins, open_run, open_store
-from gdbench.cli.output import print_facts, print_json, print_table, say
+from gdbench.cli.options import JsonOption, OutOption, PluginOption, StoreOption, load_plugins, open_store
+from gdbench.cli.output import print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
-from gdbench.kernels import RULES
-from gdbench.kernels.hyperparameters import KNOWN, OTHER
-from gdbench.kernels.registry import BaseRule, find
+from gdbench.kernels import FUNCTIONS, RULES, Direction
 
 
 def list_(
@@ -21,7 +19,7 @@ def list_(
         str,
         typer.Argument(
             metavar="[WHAT]",
-            help="rules, problems, datasets, suites, schedules, activations, losses, backends or runs; "
+            help="rules, problems, functions, datasets, suites, schedules, activations, losses, backends or runs; "
             "all but runs by default.",
             show_default=False,
         ),
@@ -50,33 +48,27 @@ def list_(
             say(f"no {name}")
 
 
-def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A rule, a suite or a run.")],
-    store: StoreOption = None,
-    out: OutOption = RESULTS,
-    plugin: PluginOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show one rule (formula, defaults, source), one suite, or a run's summary."""
-    from gdbench import suites
-
-    load_plugins(plugin)
-    if name in RULES or name.endswith(")"):  # lookahead(sgd) is built on demand
-        _show_rule(find(name), as_json)
-    elif name in suites.shipped() or name.endswith(".toml"):
-        _show_suite(name, as_json)
-    else:
-        _show_run(name, store, out, as_json)
-
-
 def _rules() -> list[dict[str, Any]]:
     return [
         {
             "rule": rule.name,
-            "defaults": ", ".join(f"{k}={_value(v)}" for k, v in rule.defaults.items()),
+            "kind": "direction" if isinstance(rule, Direction) else "scalar",
+            "defaults": settings_text(rule.defaults),
             "source": rule.doc.splitlines()[0] if rule.doc else "",
         }
         for rule in RULES.values()
+    ]
+
+
+def _functions() -> list[dict[str, Any]]:
+    return [
+        {
+            "function": function.name,
+            "dimension": f"{function.least} or more" if function.least else str(function.dimension),
+            "options": settings_text(function.options),
+            "formula": function.doc.partition("\n\n")[0].replace("\n", " "),
+        }
+        for function in FUNCTIONS.values()
     ]
 
 
@@ -87,12 +79,12 @@ def _datasets() -> list[dict[str, Any]]:
 
 
 def _problems() -> list[dict[str, Any]]:
-    return [
-        {
-            "problem": "mlp",
-            "what": "loss of a multilayer perceptron on a data set (the data set's name alone: one hidden layer of 32)",
-        }
-    ]
+    meanings = {
+        "mlp": "loss of a multilayer perceptron on a data set (the data set's name alone: one hidden layer of 32)",
+        "function": "value of a test function, with its options, start and noise (its name alone: as it stands)",
+        "quadratic": "loss of a quadratic whose minimum moves with the sample; as it stands, the one of DeepOBS",
+    }
+    return [{"problem": name, "what": text} for name, text in meanings.items()]
 
 
 def _suites() -> list[dict[str, Any]]:
@@ -147,6 +139,7 @@ def _runs(store: str | None, out: Path) -> list[dict[str, Any]]:
 _LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "rules": _rules,
     "problems": _problems,
+    "functions": _functions,
     "datasets": _datasets,
     "suites": _suites,
     "schedules": _schedules,
@@ -156,83 +149,11 @@ _LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 }
 
 
-def _value(value: float | bool) -> str:
+def settings_text(settings: Mapping[str, float | bool]) -> str:
+    """Hyperparameters or options in one line."""
+    return ", ".join(f"{name}={number_text(value)}" for name, value in settings.items())
+
+
+def number_text(value: float | bool) -> str:
+    """A setting's value as TOML has it."""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
-
-
-def _show_rule(rule: BaseRule, as_json: bool) -> None:
-    meanings = {name: KNOWN.get(name, OTHER).meaning for name in rule.defaults}
-    if as_json:
-        print_json(
-            {
-                "rule": rule.name,
-                "doc": rule.doc,
-                "slots": rule.slots,
-                "defaults": rule.defaults,
-                "meanings": meanings,
-                "source": rule.text,
-            }
-        )
-        return
-    say(f"{rule.name}\n\n{rule.doc}\n")
-    print_table(
-        [
-            {"hyperparameter": k, "default": _value(v), "range": KNOWN.get(k, OTHER).range(), "meaning": meanings[k]}
-            for k, v in rule.defaults.items()
-        ]
-    )
-    say(f"\nstate: {', '.join(rule.slots) or 'none'}\n\n{rule.text}")
-
-
-def _show_suite(name: str, as_json: bool) -> None:
-    from gdbench import suites
-
-    suite = suites.load(name)
-    if as_json:
-        print_json({"suite": suite.name, "trials": suite.count(), **suite.table})
-        return
-    say(f"{suite.title}\n{suite.model.description}\n")
-    print_facts(
-        [
-            ("trials", suite.count()),
-            ("problems", ", ".join(suite.problems)),
-            ("rules", ", ".join(suite.rules)),
-            ("batch sizes", ", ".join(map(str, suite.model.batch_size))),
-            ("tuning seeds", len(suite.tune_seeds)),
-            ("reporting seeds", len(suite.seeds)),
-        ]
-    )
-    say("\n" + suites.find(name).read_text(encoding="utf-8"))
-
-
-def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:
-    from gdbench.cli.results import summary
-    from gdbench.reports import ranking
-    from gdbench.reports.ranking_table import readable
-
-    try:
-        run = open_run(name, store, out)
-    except UsageError as error:
-        if name.startswith("latest"):
-            raise
-        from gdbench import suites
-
-        raise UsageError(f"{name!r} is no rule, suite or run{nearest(name, [*RULES, *suites.shipped()])}") from error
-    document = summary(run)
-    if as_json:
-        print_json({**document, "environment": run.environment})
-        return
-    say(f"{run.about['title']}\n")
-    statuses = ", ".join(f"{count} {status}" for status, count in document["trials"].items())
-    print_facts(
-        [
-            ("run", run.id),
-            ("suite", run.about["suite"]),
-            ("state", run.state),
-            ("trials", statuses),
-            ("code", run.about["code"][:12]),
-        ]
-    )
-    say()
-    frame = ranking(run.frames)
-    print_table(readable(frame[frame["best_batch"]], run.frames) if len(frame) else [])

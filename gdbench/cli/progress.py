@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from gdbench.cli.output import errors
 from gdbench.runner import Watcher
+from gdbench.store.records import LOST
 
 if TYPE_CHECKING:
     from gdbench.store import TrialRecord
@@ -32,7 +33,8 @@ class Bar(Watcher):
             transient=True,
         )
         self._task: TaskID | None = None
-        self._best: tuple[float, float] = (math.inf, math.inf)
+        self._best: dict[str, tuple[float, float]] = {}  # by problem
+        self._several = False
         self._text = ""
         self._count = self._already = self._total = 0
         self._began = self._said = time.monotonic()
@@ -45,7 +47,8 @@ class Bar(Watcher):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if errors.is_terminal:  # elsewhere it was not started, and would print an empty line
+            self._progress.stop()
 
     def compiling(self) -> None:
         """Say what the first seconds are spent on."""
@@ -59,6 +62,7 @@ class Bar(Watcher):
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(f"{suite.name} {run}", total=total, completed=done, speed="", best="")
         self._count, self._already, self._total = done, done, total
+        self._several = len(suite.problems) > 1
         self._began = self._said = time.monotonic()
 
     def finished(self, record: "TrialRecord") -> None:
@@ -74,14 +78,15 @@ class Bar(Watcher):
             self._said = now
 
     def _remember(self, record: "TrialRecord") -> None:
-        if record.status in ("diverged", "failed"):
+        if record.status in LOST:
             return
-        final = dict(zip(record.columns, record.curve[-1], strict=True))
-        loss = final.get("val_loss", math.nan)
-        loss = final.get("train_loss", math.inf) if math.isnan(loss) else loss
         steps = math.inf if record.steps_to_target is None else record.steps_to_target
-        if (steps, loss) < self._best:
-            self._best = (steps, loss)
-            reach = f"target at step {steps:.0f}" if math.isfinite(steps) else f"loss {loss:.3g}"
+        if (steps, record.loss) < self._best.get(record.problem, (math.inf, math.inf)):
+            self._best[record.problem] = (steps, record.loss)
+            function = "value" in record.final  # which has no batches
+            reach = f"{'value' if function else 'loss'} {record.loss:.3g}"
+            reach = f"target at step {steps:.0f}" if math.isfinite(steps) else reach
+            where = f" on {record.problem}" if self._several else ""
+            batch = "" if function else f" batch {record.batch_size}"
             lr = record.definition["hyperparameters"]["lr"]
-            self._text = f"best: {record.rule} lr {lr:.3g} batch {record.batch_size}, {reach}"
+            self._text = f"best{where}: {record.rule} lr {lr:.3g}{batch}, {reach}"

@@ -97,7 +97,9 @@ def _print_result(done: "Run", page: Path) -> None:
     if len(frame):
         frame = frame[frame["best_batch"]]
         say()
-        print_table(readable(frame, done.frames), title=f"{done.about['title']} (each rule at its best batch size)")
+        several = done.trials.groupby("problem")["batch_size"].nunique().max() > 1
+        suffix = " (each rule at its best batch size)" if several else ""
+        print_table(readable(frame, done.frames), title=f"{done.about['title']}{suffix}")
     say()
     failed = done.trials[done.trials["status"] == "failed"]
     if len(failed):

@@ -58,7 +58,8 @@ def _measure(setting: Setting) -> tuple[int, float, int]:
     batch_size = problem.n if definition["batch_size"] == "full" else definition["batch_size"]
     per_epoch = problem.steps_per_epoch(batch_size)
     total = total_steps(definition["budget"], per_epoch)
-    points = evaluation_points(definition["evaluate"], total, per_epoch)
+    function = definition["problem"]["kind"] == "function"
+    points = evaluation_points(definition["evaluate"], total, None if function else per_epoch)
 
     def rates(first: int, count: int) -> np.ndarray:
         return np.full(count, 1e-6)  # so small that nothing diverges while it is measured

@@ -83,7 +83,7 @@ def run_suite(
     code = code_hash()
     identity = hashlib.sha256(json.dumps([suite.definition, code, backend], sort_keys=True).encode()).hexdigest()
     facts = {**environment(), "jobs": jobs}
-    compile_seconds = _compile(suite, watcher)
+    compile_seconds = compile_suite(suite, watcher)
     record = None if fresh else store.resume(identity)
     if record is None:
         commit, dirty = git_state(Path.cwd())
@@ -103,7 +103,7 @@ def run_suite(
         )
     else:
         run = record.run
-    work = partial(_execute, store, run, code, backend, executor, partial(_safely, chunk), watcher)
+    work = partial(_execute, store, run, code, backend, executor, partial(safely, chunk), watcher)
     started = time.perf_counter()
     try:
         watcher.started(run, suite, suite.count(), len(store.done(run)))
@@ -139,7 +139,7 @@ def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[
     return [s for s in suite.settings if (s.problem, s.rule, s.hash) in names]
 
 
-def _compile(suite: Suite, watcher: Watcher) -> float:
+def compile_suite(suite: Suite, watcher: Watcher) -> float:
     """Compile what the suite needs before any trial is on the clock; returns the seconds it took.
 
     Trains one step of one trial for every problem, rule and dtype; what is compiled already costs next to nothing.
@@ -158,7 +158,7 @@ def _compile(suite: Suite, watcher: Watcher) -> float:
     return time.perf_counter() - started
 
 
-def _safely(chunk: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRecord | None:
+def safely(chunk: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRecord | None:
     """`train`, with an error as a result: one bad trial must not take the others with it."""
     try:
         return train(trial, chunk, cancelled)

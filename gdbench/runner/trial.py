@@ -39,7 +39,8 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
     columns = ("step", "epoch", *problem.columns, "lr")
     curve: list[tuple[float, ...]] = []
     status, steps_to_target = "exhausted", math.inf
-    for point in evaluation_points(definition["evaluate"], total, per_epoch):
+    function = definition["problem"]["kind"] == "function"  # whose every step would be the end of an epoch
+    for point in evaluation_points(definition["evaluate"], total, None if function else per_epoch):
         while training.steps < point and not walk.ended:
             if cancelled():
                 return None

@@ -1,6 +1,6 @@
 """What the numbers say: choices, intervals, targets. Frames and arrays in, frames out."""
 
-from gdbench.stats.choice import GROUP, choose, final_loss
+from gdbench.stats.choice import GROUP, choose, final_loss, objective
 from gdbench.stats.intervals import Interval, bootstrap_median, summarise
 
-__all__ = ["GROUP", "Interval", "bootstrap_median", "choose", "final_loss", "summarise"]
+__all__ = ["GROUP", "Interval", "bootstrap_median", "choose", "final_loss", "objective", "summarise"]

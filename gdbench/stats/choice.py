@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-LOST = ("diverged", "failed")
+from gdbench.store.records import LOST, OBJECTIVES
+
 GROUP = ["problem", "rule", "batch_size"]
 
 
@@ -11,7 +12,8 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     """The best setting of each problem, rule and batch size, one row each, the best first within a problem.
 
     Best means: least median steps to target, then least median final validation loss (training loss where nothing
-    validates), then smaller lr, then what came first. A diverged or failed trial counts as infinite in both.
+    validates, a function's value), then smaller lr, then what came first. A diverged or failed trial counts as infinite
+    in both; one that stalled stays where it is.
 
     trials: `Run.trials`. The trials of role `tune` choose; without any, those of role `report` do.
     Adds `at_edge` ("low" or "high" when lr is the least or greatest of at least three tried), `diverged` (share of the
@@ -45,9 +47,21 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def final_loss(trials: pd.DataFrame) -> pd.Series:
-    """Each trial's last validation loss (training loss where nothing validates); infinite if it diverged or failed."""
-    loss = trials["val_loss"].where(trials["val_loss"].notna(), trials["train_loss"])
+    """Each trial's last validation loss (training loss where nothing validates, a function's value).
+
+    Infinite if it diverged or failed.
+    """
+    loss = pd.Series(np.nan, index=trials.index)
+    for name in OBJECTIVES:
+        if name in trials:
+            loss = loss.fillna(trials[name])
     return loss.where(~_lost(trials), np.inf).fillna(np.inf)
+
+
+def objective(trials: pd.DataFrame) -> str:
+    """The name of what the trials of one problem are judged by: val_loss, train_loss or value."""
+    present = [name for name in OBJECTIVES if name in trials]
+    return next((name for name in present if trials[name].notna().any()), present[0])
 
 
 def _lost(trials: pd.DataFrame) -> pd.Series:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.store.database import Store
-from gdbench.store.records import RunRecord, curve_from_bytes
+from gdbench.store.records import LOST, RunRecord, curve_from_bytes
 from gdbench.store.schema import METRICS
 
 CURVE_COLUMNS = ("step", "epoch", *METRICS, "grad_norm", "lr")
@@ -145,7 +145,7 @@ def _targets(curves: pd.DataFrame, trials: pd.DataFrame, target: Mapping[str, li
     """For every trial and level the first evaluated step at or past it; infinite for none and for lost trials."""
     parts = []
     numbers = trials["trial"].to_numpy()
-    lost = trials.loc[trials["status"].isin(["diverged", "failed"]), "trial"]
+    lost = trials.loc[trials["status"].isin(LOST), "trial"]
     for metric, levels in target.items():
         if metric not in curves:
             continue

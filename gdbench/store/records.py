@@ -1,11 +1,14 @@
 """Rows of the store, as the program handles them."""
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+LOST = ("diverged", "failed")
+OBJECTIVES = ("val_loss", "train_loss", "value")  # what a trial is judged by: the first of these that it has
 DONE = ("reached", "exhausted", "diverged", "stalled")  # a failed trial is tried again
 
 
@@ -77,3 +80,15 @@ class TrialRecord:
     columns: tuple[str, ...] = ()
     curve: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     error: str | None = None
+
+    @property
+    def final(self) -> dict[str, float]:
+        """The last point of the curve by name; empty for a failed trial."""
+        return dict(zip(self.columns, map(float, self.curve[-1]), strict=True)) if len(self.curve) else {}
+
+    @property
+    def loss(self) -> float:
+        """The last value of what the trial is judged by; infinite for a lost one."""
+        final = self.final
+        values = (final[name] for name in OBJECTIVES if not math.isnan(final.get(name, math.nan)))
+        return math.inf if self.status in LOST else next(values, math.inf)

@@ -1,0 +1,165 @@
+"""`gdbench show`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gdbench.cli.listing import number_text, settings_text
+from gdbench.cli.options import JsonOption, OutOption, PluginOption, StoreOption, load_plugins, open_run
+from gdbench.cli.output import print_facts, print_json, print_table, say
+from gdbench.errors import UsageError, nearest
+from gdbench.files import RESULTS
+from gdbench.kernels import FUNCTIONS, RULES, Direction, Rule
+from gdbench.kernels.function import Function
+from gdbench.kernels.hyperparameters import KNOWN, OTHER
+from gdbench.kernels.registry import BaseRule, find
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A rule, a function, a suite or a run.")],
+    store: StoreOption = None,
+    out: OutOption = RESULTS,
+    plugin: PluginOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one rule or function (formula, defaults, source), one suite, or a run's summary."""
+    from gdbench import suites
+
+    load_plugins(plugin)
+    if name in RULES or name.endswith(")"):  # lookahead(sgd) is built on demand
+        _show_rule(find(name), as_json)
+    elif name in FUNCTIONS:
+        _show_function(FUNCTIONS[name], as_json)
+    elif name in suites.shipped() or name.endswith(".toml"):
+        _show_suite(name, as_json)
+    else:
+        _show_run(name, store, out, as_json)
+
+
+def _show_rule(rule: BaseRule, as_json: bool) -> None:
+    meanings = {name: KNOWN.get(name, OTHER).meaning for name in rule.defaults}
+    if as_json:
+        print_json(
+            {
+                "rule": rule.name,
+                "doc": rule.doc,
+                "slots": _slots(rule),
+                "defaults": rule.defaults,
+                "meanings": meanings,
+                "source": rule.text,
+            }
+        )
+        return
+    say(f"{rule.name}\n\n{rule.doc}\n")
+    print_table(
+        [
+            {
+                "hyperparameter": k,
+                "default": number_text(v),
+                "range": KNOWN.get(k, OTHER).range(),
+                "meaning": meanings[k],
+            }
+            for k, v in rule.defaults.items()
+        ]
+    )
+    state = "of its own" if isinstance(rule, Direction) else ", ".join(_slots(rule)) or "none"
+    say(f"\nstate: {state}\n\n{rule.text}")
+
+
+def _slots(rule: BaseRule) -> tuple[str, ...]:
+    """The state that a scalar rule keeps for each parameter; a direction rule has none of that kind."""
+    return rule.slots if isinstance(rule, Rule) else ()
+
+
+def _show_function(function: Function, as_json: bool) -> None:
+    points = {
+        "global minimisers": function.global_minimisers,
+        "local minimisers": function.local_minimisers,
+        "saddles": function.saddles,
+    }
+    facts = {
+        "dimension": f"{function.least} or more, {function.dimension} by default"
+        if function.least
+        else function.dimension,
+        "options": settings_text(function.options) or "none",
+        "domain": f"every coordinate from {function.domain[0]:g} to {function.domain[1]:g}",
+        "start": _points([function.start_point]),
+        **{name: _points(known) or "none known" for name, known in points.items()},
+    }
+    if as_json:
+        fields = (
+            "dimension",
+            "least",
+            "options",
+            "domain",
+            "start_point",
+            *(name.replace(" ", "_") for name in points),
+        )
+        shown = {name: getattr(function, name) for name in fields}
+        print_json({"function": function.name, "doc": function.doc, **shown, "source": function.text})
+        return
+    say(f"{function.name}\n\n{function.doc}\n")
+    print_facts(facts.items())
+    say(f"\n{function.text}")
+
+
+def _points(points: Iterable[tuple[float, ...]]) -> str:
+    return ", ".join("(" + ", ".join(f"{x:g}" for x in point) + ")" for point in points)
+
+
+def _show_suite(name: str, as_json: bool) -> None:
+    from gdbench import suites
+
+    suite = suites.load(name)
+    if as_json:
+        print_json({"suite": suite.name, "trials": suite.count(), **suite.table})
+        return
+    say(f"{suite.title}\n{suite.model.description}\n")
+    print_facts(
+        [
+            ("trials", suite.count()),
+            ("problems", ", ".join(suite.problems)),
+            ("rules", ", ".join(suite.rules)),
+            ("batch sizes", ", ".join(map(str, suite.model.batch_size))),
+            ("tuning seeds", len(suite.tune_seeds)),
+            ("reporting seeds", len(suite.seeds)),
+        ]
+    )
+    say("\n" + suites.find(name).read_text(encoding="utf-8"))
+
+
+def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:
+    from gdbench.cli.results import summary
+    from gdbench.reports import ranking
+    from gdbench.reports.ranking_table import readable
+
+    try:
+        run = open_run(name, store, out)
+    except UsageError as error:
+        if name.startswith("latest"):
+            raise
+        from gdbench import suites
+
+        raise UsageError(
+            f"{name!r} is no rule, function, suite or run{nearest(name, [*RULES, *FUNCTIONS, *suites.shipped()])}"
+        ) from error
+    document = summary(run)
+    if as_json:
+        print_json({**document, "environment": run.environment})
+        return
+    say(f"{run.about['title']}\n")
+    statuses = ", ".join(f"{count} {status}" for status, count in document["trials"].items())
+    print_facts(
+        [
+            ("run", run.id),
+            ("suite", run.about["suite"]),
+            ("state", run.state),
+            ("trials", statuses),
+            ("code", run.about["code"][:12]),
+        ]
+    )
+    say()
+    frame = ranking(run.frames)
+    print_table(readable(frame[frame["best_batch"]], run.frames) if len(frame) else [])

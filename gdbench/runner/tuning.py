@@ -1,0 +1,210 @@
+"""A line search over learning rates on a small random subset of the data, then the winner on all of it.
+
+search = tune("adam", "digits", lr=[1e-4, 1e-3, 1e-2, 1e-1])
+search.best, search.edge, search.winner
+
+What practitioners do: learning rates that differ by factors, few samples, several seeds; the best goes on to all data
+and to other seeds, beside the rule's default.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gdbench import data
+from gdbench.environment import usable_cores
+from gdbench.errors import GdbenchError, UsageError, nearest
+from gdbench.kernels.registry import BaseRule
+from gdbench.kernels.registry import find as find_rule
+from gdbench.runner.executor import Executor, ThreadExecutor
+from gdbench.runner.run import Watcher, compile_suite, safely
+from gdbench.runner.trial import CHUNK
+from gdbench.store import TrialRecord
+from gdbench.suites import Suite, Trial, load, problem_table
+from gdbench.suites.grid import expand
+from gdbench.suites.schema import SuiteModel
+
+GRID = {"log": [1e-4, 1.0, 9]}
+SHARE = 5  # a subset is a fifth of the data ...
+BATCHES = 4  # ... but holds at least so many batches of 32 to train on
+EXTRA = 12  # learning rates that `extend` may add
+_SAMPLES = {"mlp": "subset", "quadratic": "samples"}  # the key of a problem that takes fewer samples
+_BUDGETS = {"mlp": {"epochs": 30}, "quadratic": {"epochs": 30}, "function": {"steps": 1000}}
+
+
+@dataclass(eq=False)
+class Search:
+    """What `tune` found.
+
+    tried: the trials on the subset, by lr, least first. edge: "low" or "high" when the best lr is the least or greatest
+    tried. winner, default: the trials of the best lr and of the rule's default on all data. samples, of: how many
+    samples the subset has, of how many; None for a function.
+    """
+
+    rule: str
+    problem: str
+    default_lr: float
+    samples: int | None
+    of: int | None
+    tried: dict[float, list[TrialRecord]] = field(default_factory=dict)
+    winner: list[TrialRecord] = field(default_factory=list)
+    default: list[TrialRecord] = field(default_factory=list)
+
+    @property
+    def best(self) -> float | None:
+        """The lr of the least median loss, the smaller of equal ones; None when all medians are infinite."""
+        medians = {lr: float(np.median([trial.loss for trial in trials])) for lr, trials in self.tried.items()}
+        best = min(medians, key=lambda lr: (medians[lr], lr), default=None)
+        return None if best is None or np.isinf(medians[best]) else best
+
+    @property
+    def edge(self) -> str:
+        """Where the grid ends too soon; "low" too when everything diverged, since less may not."""
+        best = self.best
+        if best is None or best == min(self.tried):
+            return "low"
+        return "high" if best == max(self.tried) else ""
+
+
+class AllDivergedError(GdbenchError):
+    """No learning rate led anywhere. Exit code 3: nothing was measured."""
+
+
+def tune(
+    rule: str,
+    problem: str | Mapping[str, Any],
+    *,
+    lr: Any = GRID,
+    settings: Sequence[str] = (),
+    subset: int | float | None = None,
+    seeds: int = 5,
+    jobs: int | None = None,
+    extend: bool = False,
+    executor: Executor | None = None,
+    watcher: Watcher | None = None,
+) -> Search:
+    """Search the learning rate of a rule on a problem.
+
+    problem: what `gdbench.suites.problem_table` takes, or a table as a suite's `[problem.NAME]` has it.
+    lr: learning rates, or a suite's spelling of a grid. settings: `KEY=VALUE` texts, KEY one of the rule's other
+    hyperparameters or of a suite's keys; `problem.KEY` for one of the problem's.
+    subset: how many samples to search on, or which share of them; a fifth by default. A subset is split into training
+    and validation samples like all of the data. seeds: to search on, and as many others to report.
+    extend: while the best lr stands at an edge, go on beyond it by the grid's last factor, at most `EXTRA` times.
+    Raises UsageError for a mistake, AllDivergedError when every trial diverged, GdbenchError when one failed.
+    """
+    chosen = find_rule(rule)
+    label, table, folder = problem_table(problem) if isinstance(problem, str) else ("problem", problem, Path.cwd())
+    rates = _rates(chosen, lr)
+    overrides = [_placed(text, chosen, label) for text in settings]
+
+    def suite(lrs: Sequence[float], **keys: Any) -> Suite:
+        given = {
+            "title": f"{chosen.name} on {label}",
+            "seeds": seeds,
+            "budget": _BUDGETS.get(str(table.get("kind")), {"epochs": 30}),
+            "evaluate": {"points": 12},
+            "problem": {label: {**table, **keys}},
+            "rule": {"rule": {"rule": chosen.name, "lr": list(lrs)}},
+        }
+        made = load(given, overrides=overrides, folder=folder)
+        if len(made.settings) != len(lrs):
+            raise UsageError("tune searches the learning rate alone; give every other key one value")
+        return made
+
+    whole = suite(rates)
+    ((label, definition),) = whole.problems.items()
+    search = Search(chosen.name, label, float(chosen.defaults["lr"]), *_subset(definition, subset))
+    fewer = {} if search.samples == search.of else {_SAMPLES[definition["kind"]]: search.samples}
+    train = partial(_train, executor or ThreadExecutor(jobs or usable_cores()), watcher or Watcher())
+    _search(search, rates, lambda lrs: train(suite(lrs, **fewer), "tune"), EXTRA if extend else 0)
+    best = search.best
+    if best is None:
+        raise AllDivergedError(
+            f"every median trial diverged, at each of {len(search.tried)} learning rates from {min(search.tried):g} to "
+            f"{max(search.tried):g}; try smaller ones{'' if extend else ' (--extend goes on downwards)'}"
+        )
+    final = train(suite(sorted({best, search.default_lr})), "report")
+    search.winner, search.default = final[best], final[search.default_lr]
+    return search
+
+
+def _search(search: Search, rates: list[float], train: Any, extra: int) -> None:
+    """Try the rates, then up to `extra` more beyond the edge at which the best one stands."""
+    search.tried = train(rates)
+    up = rates[-1] / rates[-2] if len(rates) > 1 else 10.0**0.5
+    down = rates[0] / rates[1] if len(rates) > 1 else 10.0**-0.5
+    for _ in range(extra):
+        if not search.edge:
+            return
+        edge, factor = (min(search.tried), down) if search.edge == "low" else (max(search.tried), up)
+        search.tried |= train([float(f"{edge * factor:.12g}")])  # 12 digits, as grids have
+        search.tried = dict(sorted(search.tried.items()))
+
+
+def _train(executor: Executor, watcher: Watcher, suite: Suite, role: str) -> dict[float, list[TrialRecord]]:
+    """The trials of every lr of the suite on the seeds of that role, in the order of lr and seed."""
+    seeds = suite.tune_seeds if role == "tune" else suite.seeds
+    trials = [
+        Trial(number, setting, seed, role, None)
+        for number, (setting, seed) in enumerate((setting, seed) for setting in suite.settings for seed in seeds)
+    ]
+    compile_suite(suite, watcher)
+    watcher.started("", suite, len(trials), 0)
+    records = []
+    for result in executor.map(partial(safely, CHUNK), trials):
+        if result is not None and result[1] is not None:
+            if result[1].status == "failed":
+                raise GdbenchError(f"a trial failed: {result[1].error}")
+            records.append(result[1])
+            watcher.finished(result[1])
+    by_lr: dict[float, list[TrialRecord]] = {}
+    for record in sorted(records, key=lambda record: record.trial):
+        by_lr.setdefault(record.definition["hyperparameters"]["lr"], []).append(record)
+    return by_lr
+
+
+def _rates(rule: BaseRule, given: Any) -> list[float]:
+    """The learning rates, least first."""
+    try:
+        values = expand(given)
+    except ValueError as error:
+        raise UsageError(f"lr = {given!r} {error}") from None
+    return sorted(float(rule.settings({"lr": value})["lr"]) for value in values)
+
+
+def _placed(text: str, rule: BaseRule, label: str) -> str:
+    """A `KEY=VALUE` with the key where the suite has it."""
+    key, _, value = text.partition("=")
+    first, _, rest = key.strip().partition(".")
+    if first == "lr":
+        raise UsageError(f"--set {text!r}: tune searches lr; give its values with --lr")
+    if key.strip() in rule.defaults:
+        return f"rule.rule.{key.strip()}={value}"
+    if first == "problem" and rest:
+        return f"problem.{label}.{rest}={value}"
+    keys = [name for name in SuiteModel.model_fields if name not in ("rule", "problem", "target", "stop_at_target")]
+    if first not in keys:
+        raise UsageError(f"--set {text!r}: unknown key {first!r}{nearest(first, [*rule.defaults, *keys])}")
+    return text
+
+
+def _subset(definition: Mapping[str, Any], asked: int | float | None) -> tuple[int | None, int | None]:
+    """How many samples to search on, and how many there are."""
+    kind = definition["kind"]
+    if kind == "function":
+        if asked is not None:
+            raise UsageError(f"subset = {asked} is of no use, since a function has no samples; leave it out")
+        return None, None
+    every = definition[_SAMPLES[kind]] or len(data.load(definition["dataset"]).x)
+    if asked is None:
+        trained = 1.0 - definition.get("validation_fraction", 0.0) - definition.get("test_fraction", 0.0)
+        return min(every, max(every // SHARE, int(BATCHES * 32 / max(trained, 0.1)))), every
+    count = asked if isinstance(asked, int) else round(asked * every)
+    if not 0 < count <= every:
+        raise UsageError(f"subset = {asked} must be a number of samples up to {every}, or a share such as 0.2")
+    return count, every

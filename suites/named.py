@@ -1,0 +1,45 @@
+"""What a problem is called outside a suite: a data set, a test function, or a table of a suite's file.
+
+label, table, folder = problem_table("rosenbrock")
+label, table, folder = problem_table("mine.toml:iris")
+"""
+
+from pathlib import Path
+from typing import Any
+
+from gdbench.data import SHIPPED, SYNTHETIC, is_place
+from gdbench.data.paths import user_path
+from gdbench.errors import UsageError, nearest
+from gdbench.kernels import FUNCTIONS
+from gdbench.suites.reading import read
+
+
+def problem_table(name: str) -> tuple[str, dict[str, Any], Path]:
+    """The problem's label, its table as a suite's `[problem.NAME]` has it, and where its relative paths begin.
+
+    name: a test function; a data set's name or path (a network with one hidden layer of 32); FILE.toml for its only
+    problem, or FILE.toml:NAME. Raises UsageError for what is none of these.
+    """
+    file, _, label = name.rpartition(":") if ".toml:" in name else (name, "", "")
+    if file.endswith(".toml"):
+        return _of_file(file, label)
+    if name in FUNCTIONS:
+        return name, {"kind": "function", "function": name}, Path.cwd()
+    if name in (*SHIPPED, *SYNTHETIC) or is_place(name, Path.cwd()):
+        return Path(name).stem or "data", {"kind": "mlp", "dataset": name}, Path.cwd()
+    raise UsageError(f"unknown problem {name!r}{nearest(name, [*SHIPPED, *SYNTHETIC, *FUNCTIONS])}")
+
+
+def _of_file(file: str, label: str) -> tuple[str, dict[str, Any], Path]:
+    path = user_path(file)
+    problems = read(path).get("problem")
+    if not isinstance(problems, dict) or not problems:
+        raise UsageError(f"{file}: problem is missing (add a table such as [problem.digits])")
+    if not label and len(problems) > 1:
+        raise UsageError(f"{file} has {len(problems)} problems; write {file}:{next(iter(problems))} for one of them")
+    label = label or next(iter(problems))
+    if label not in problems:
+        raise UsageError(f"{file} has no problem {label!r}{nearest(label, problems)}")
+    if not isinstance(problems[label], dict):
+        raise UsageError(f"{file}: problem.{label} = {problems[label]!r} must be a table")
+    return label, problems[label], path.parent

@@ -1,0 +1,145 @@
+"""Functions and quadratics beside networks: rankings, figures and the page; what a step costs by size."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gdbench
+from gdbench.reports import cost, heat_map, loss_curves, ranking, render, sensitivity
+from gdbench.reports.heights import DEPTH, Heights
+from gdbench.reports.ranking_table import readable
+from gdbench.reports.results import only_problem
+
+SUITE = {
+    "title": "Three kinds",
+    "seeds": 2,
+    "batch_size": [16, 32],
+    "budget": {"steps": 20},
+    "problem": {
+        "iris": {"kind": "mlp", "dataset": "iris", "hidden": [3]},
+        "bowl": {"kind": "quadratic", "dimensions": 5, "samples": 64, "test_samples": 16},
+        "valley": {"kind": "function", "function": "rosenbrock", "start": "random"},
+        "below": {"kind": "function", "function": "styblinski-tang", "start": "random"},
+    },
+    "rule": {"sgd": {"lr": [1e-4, 1e-3, 1e9]}, "adam": {"lr": [0.01, 0.1]}, "newton-damped": {}},
+}
+FUNCTIONS = ("valley", "below")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return gdbench.run(SUITE, store=tmp_path_factory.mktemp("mixed") / "m.db")
+
+
+def test_every_problem_is_ranked_by_what_it_is_judged_by(run):
+    frame = ranking(run.frames)
+    judged = frame.groupby("problem")["objective"].first().to_dict()
+    assert judged == {"iris": "val_loss", "bowl": "train_loss", "valley": "value", "below": "value"}
+    for _, rows in frame[frame["best_batch"]].groupby("problem"):
+        assert rows["loss"].is_monotonic_increasing
+    assert (frame.loc[frame["problem"] == "below", "loss"] < 0).any()
+    scores = frame.groupby("problem")["score"].first().to_dict()
+    assert scores == {"iris": "test_accuracy", "bowl": "test_loss", "valley": "", "below": ""}
+
+
+def test_a_lost_trial_ranks_last_however_low_its_value_fell(run):
+    trials = run.trials.copy()
+    lost = (trials["problem"] == "below") & (trials["rule"] == "adam") & (trials["role"] == "report")
+    trials.loc[lost, ["status", "value"]] = ["diverged", -1e300]
+    frame = ranking(Changed(run, trials))
+    rows = frame[frame["problem"] == "below"]
+    assert rows["rule"].iloc[-1] == "adam" and np.isinf(rows["loss"].iloc[-1])
+
+
+class Changed:
+    """A run with other trials."""
+
+    def __init__(self, run, trials):
+        self.about, self.environment, self.curves, self.trials = run.about, run.environment, run.curves, trials
+
+
+def test_a_function_has_no_batches_in_words_and_pictures(run):
+    rows = {row["problem"]: row for row in readable(ranking(run.frames), run.frames)}
+    assert rows["valley"]["batch"] == "–" and rows["valley"]["test accuracy"] == "–" and rows["iris"]["batch"] != "–"
+    for problem in FUNCTIONS:
+        part = only_problem(run.frames, problem)
+        for module in (loss_curves, sensitivity, heat_map):
+            axes = module.figure(part).axes
+            assert len(axes) == 1 and "batch" not in axes[0].get_title()
+        assert "epochs" not in readable(ranking(part), part)[0] and "batch" not in readable(ranking(part), part)[0]
+
+
+def test_negative_values_are_drawn_as_heights_above_the_least(run):
+    part = only_problem(run.frames, "below")
+    heights = Heights.of(part)
+    assert heights.least == part.curves["value"].min() < 0 and f"{heights.least:.3g}" in heights.label
+    ax = loss_curves.figure(part).axes[0]
+    assert ax.get_yscale() == "log" and heights.label == ax.get_ylabel()
+    for line in ax.lines:
+        drawn = np.asarray(line.get_ydata(), float)
+        assert (drawn[np.isfinite(drawn)] > 0).all()
+    assert all(np.isfinite(line.get_ydata()).any() for line in ax.lines if len(line.get_ydata()))
+
+
+def test_zero_stands_at_the_floor_and_infinity_stays():
+    frame = pd.DataFrame({"step": [0, 1, 2], "value": [4.0, 0.0, np.inf]})
+    heights = Heights.of(type("R", (), {"curves": frame}))
+    assert heights.above(frame["value"]).tolist() == [4.0, 4.0 * DEPTH, np.inf] and heights.label == "value"
+
+
+def test_a_trial_that_stalled_stays_where_it_is():
+    rows = pd.DataFrame(
+        {"step": [0, 1, 0, 1, 2, 5], "trial": [0, 0, 1, 1, 1, 1], "value": [4.0, 1.0, 4.0, 3.0, 2.0, 1.5]}
+    )
+    rows = rows.assign(rule="r", batch_size=1, status=["stalled"] * 2 + ["exhausted"] * 4)
+    whole = loss_curves._complete(rows)
+    assert sorted(whole.loc[whole["step"] == 5, "value"]) == [1.0, 1.5]
+
+
+def test_the_page_shows_all_kinds_and_no_cost_figure_for_few_sizes(run, recwarn):
+    html = render(run.frames)
+    assert "ends at the lowest value" in html and "ends at the lowest training loss" in html
+    assert cost.figure(run.frames) is None and "fitted exponent" not in html
+    assert not list(recwarn)
+
+
+@pytest.mark.parametrize("target", [None, {"value": -20.0}, {"value": [1e9, 1e-3]}])
+def test_a_run_of_functions_alone_is_shown(target, tmp_path, recwarn):
+    problems = {name: SUITE["problem"][name] for name in FUNCTIONS}
+    suite = {**SUITE, "problem": problems, **({"target": target} if target else {})}
+    page = render(gdbench.run(suite, store=tmp_path / "f.db").frames)
+    assert "batch" not in page.partition("<main>")[2].replace("batch_size", "") and not list(recwarn)
+    assert ("steps to target" in page) == bool(target)
+
+
+def timed(rule, parameters, seconds, **others):
+    row = {"problem": f"p{parameters}", "rule": rule, "parameters": parameters, "batch_size": 8, "steps": 10}
+    return {**row, "seconds": 10 * seconds, "val_loss": 1.0, **others}
+
+
+def costly(*rows):
+    return type("R", (), {"trials": pd.DataFrame(rows)})
+
+
+def test_the_exponent_is_the_slope_of_the_medians():
+    rows = [timed("newton", n, 1e-9 * n**3) for n in (10, 100, 1000)]
+    rows += [timed("sgd", n, 2e-6) for n in (10, 100, 1000) for _ in range(3)] + [timed("sgd", 10, 9.0)]
+    result = costly(*rows)
+    table = {row["rule"]: row for row in cost.table(result)}
+    assert table["newton"]["fitted exponent"] == "3.00" and table["sgd"]["fitted exponent"].lstrip("-") == "0.00"
+    assert table["newton"]["1,000 parameters"] == "1 s" and table["sgd"]["10 parameters"] == "2 µs"
+    words = [t.get_text() for t in cost.figure(result).legends[0].get_texts()]
+    assert words == ["sgd: exponent -0.00", "newton: exponent 3.00"] or words[1] == "newton: exponent 3.00"
+
+
+def test_costs_are_compared_within_one_kind_at_the_largest_batch():
+    rows = [timed("sgd", n, 1e-6 * n) for n in (10, 100, 1000)]
+    rows += [timed("sgd", 10, 1.0, batch_size=4), timed("sgd", 1000, 1.0, steps=0)]
+    rows += [timed("sgd", n, 1.0, problem=f"f{n}", val_loss=np.nan, value=1.0) for n in (1, 2)]
+    assert {row["fitted exponent"] for row in cost.table(costly(*rows))} == {"1.00"}
+
+
+@pytest.mark.parametrize("sizes", [(10, 100), (100, 110, 120), ()])
+def test_few_sizes_or_near_ones_tell_no_power(sizes):
+    frame = pd.DataFrame([timed("sgd", n, 1e-6 * n) for n in sizes] or [timed("sgd", 1, 1.0, steps=0)])
+    assert cost.figure(type("R", (), {"trials": frame})) is None
