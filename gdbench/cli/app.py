@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from gdbench import __version__
-from gdbench.cli import doctor, listing, results, run
+from gdbench.cli import doctor, listing, results, run, verify
 from gdbench.cli.output import fail
 from gdbench.errors import GdbenchError
 
@@ -29,6 +29,7 @@ app.command("list")(listing.list_)
 app.command("show")(listing.show)
 app.command("export")(results.export)
 app.command("remove")(results.remove)
+app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 
 
