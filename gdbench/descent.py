@@ -108,7 +108,7 @@ def minimize(
         bounds=None if bounds is None else _bounds(bounds, start.size),
         dtype=dtype,
     )
-    chosen = find_rule(rule)
+    chosen = find_rule(rule, hyperparameters.pop("inner", None))
     given = dict(hyperparameters) if lr is None else {"lr": lr, **hyperparameters}
     settings = chosen.settings({name: _plain(value) for name, value in given.items()})
     timetable = schedules.settings(schedule)
@@ -118,8 +118,15 @@ def minimize(
         return schedules.learning_rates(timetable, settings["lr"], first, count, int(steps))
 
     walk = begin(chosen, settings, training, rates)
-    record = _scalar_path if isinstance(walk, ScalarSteps) else _direction_path
-    rows, status = record(walk, int(steps), int(every))
+    try:
+        if isinstance(walk, ScalarSteps):
+            rows, status = _scalar_path(walk, int(steps), int(every))
+        else:
+            rows, status = _direction_path(walk, int(steps), int(every))
+    except IndexError as error:
+        raise UsageError(
+            f"function {title!r} or its derivatives reach outside a vector of {start.size}: {error}"
+        ) from None
     return Descent(
         x=training.theta.copy(),
         path=_frame(rows, rates),
@@ -230,12 +237,15 @@ def _function(
         raise UsageError(f"x0 has {size} numbers; function {known.name!r} has {settings['dimension']} parameters")
     parts = known.compiled
     if grad is not None or hess is not None:
-        own = _compile(known.function, grad, hess) if not known.options else None
-        if own is None:
-            raise UsageError(f"function {known.name!r} has options; give grad and hess with a function of your own")
+        own = _compile(_nothing, grad, hess)
         gradient = own.gradient if grad else parts.gradient
         parts = Compiled(parts.value, gradient, (own if hess else parts).compile_hessian)
     return known, known.name, parts, tuple(settings[name] for name in known.options), float(noise)
+
+
+def _nothing(x: Any) -> float:
+    """Stands for a value that is not asked for."""
+    return 0.0
 
 
 def _compile(function: Any, grad: Any, hess: Any) -> Compiled:

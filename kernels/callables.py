@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -52,19 +53,21 @@ def compiled(
 
     takes: for each of the three, the letters of its parameters: x the point, c the options by name, t the step, o the
     array for the result.
+    source: as for `gdbench.kernels.jit.kernel`; what is not ours raises IndexError when it reaches outside a vector.
     Raises UsageError, with the line, for what Numba cannot compile.
     """
+    checked = source != ""  # what is not ours may reach outside its vectors
     variant = what.replace("'", "").replace(" ", "-")
 
     def machine_code(function: Callable[..., Any], signature: Any, written: Callable[..., Any]) -> Any:
         try:
-            return kernel(function, signature=signature, variant=variant, source=source)
+            return kernel(function, signature=signature, variant=variant, source=source, checked=checked)
         except NumbaError as error:
             raise explained(what, written, error, "callables.py") from None
 
-    f = _adapted(value, takes[0], options)
-    g = _by_differences(inlined(f)) if gradient is None else _adapted(gradient, takes[1], options)
-    h = _slope_differences(inlined(g)) if hessian is None else _adapted(hessian, takes[2], options)
+    f = _adapted(value, takes[0], options, checked)
+    g = _by_differences(inlined(f)) if gradient is None else _adapted(gradient, takes[1], options, checked)
+    h = _slope_differences(inlined(g)) if hessian is None else _adapted(hessian, takes[2], options, checked)
     slope_written = gradient or value
     return Compiled(
         machine_code(f, VALUE, value),
@@ -73,9 +76,10 @@ def compiled(
     )
 
 
-def _adapted(written: Any, takes: str, options: tuple[str, ...]) -> Callable[..., Any]:
+def _adapted(written: Any, takes: str, options: tuple[str, ...], checked: bool) -> Callable[..., Any]:
     """`written` with the parameters of VALUE (it writes to no array), or of GRADIENT and HESSIAN."""
-    inner = written if hasattr(written, "py_func") else inlined(written)  # compiled by its author, or not yet
+    # Compiled by its author, or not yet.
+    inner = written if hasattr(written, "py_func") else inlined(_copy(written), checked=checked)
     names: Any = namedtuple("Options", options)  # type: ignore[misc]
     width = len(options)
 
@@ -102,6 +106,15 @@ def _adapted(written: Any, takes: str, options: tuple[str, ...]) -> Callable[...
         "xto": derivative_at_step,
     }
     return forms[takes]
+
+
+def _copy(function: Any) -> Any:
+    """The same function anew: Numba freezes what a function takes from outside when it first sees that function."""
+    copied = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    copied.__module__, copied.__qualname__ = function.__module__, function.__qualname__
+    return copied
 
 
 def _by_differences(f: Any) -> Callable[..., Any]:

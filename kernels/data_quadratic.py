@@ -1,4 +1,4 @@
-"""The problem "quadratic": the mean over samples x of 1/2 (theta - x)^T Q (theta - x), a quadratic with noisy gradients.
+"""The problem "quadratic": the mean over samples x of 1/2 (theta - x)^T Q (theta - x), whose batches are noisy.
 
 problem = gdbench.problem({"kind": "quadratic"})  # that of DeepOBS
 theta = problem.initial(seed=0)

@@ -82,7 +82,9 @@ def descend(dtype: str) -> Any:
     number = np.dtype(dtype).type
     vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     functions = [types.FunctionType(signature) for signature in (update_type(dtype), VALUE, GRADIENT)]
-    arrays = [np.zeros(1)] * 2
-    walk = Walk(np.zeros(1), 0, 0.0, *arrays, number(0), number(0), *arrays, np.zeros(1, dtype))
+    walk = Walk(
+        *(np.zeros(1), 0, 0.0, np.zeros(1), np.zeros(1), number(0), number(0)),
+        *(np.zeros(1), np.zeros(1), np.zeros(1, dtype)),
+    )
     rest = (vector, matrix, matrix, types.int64, numba.typeof(walk), types.int64, types.float64[:, ::1])
     return kernel(_descend, signature=types.int64(*functions, *rest), variant=dtype)

@@ -141,8 +141,8 @@ def function(
         low, high = (float(bound) for bound in domain)
         if not low < high:
             raise UsageError(f"{what}: domain = {domain!r} must be two numbers, the lower one first")
-        kinds = [_points(points) for points in (minimisers, local_minimisers, saddles)]
-        for point in (tuple(start), *(point for points in kinds for point in points)):
+        lowest, others, stationary = _points(minimisers), _points(local_minimisers), _points(saddles)
+        for point in (tuple(start), *lowest, *others, *stationary):
             if not point or not all(low <= x <= high for x in point):
                 raise UsageError(f"{what}: {point!r} lies outside its domain {domain!r}")
         made = Function(
@@ -152,7 +152,9 @@ def function(
             least,
             (low, high),
             tuple(float(x) for x in start),
-            *kinds,
+            lowest,
+            others,
+            stationary,
             {key: float(value) for key, value in options.items()},
             source=source_of(written),
         )

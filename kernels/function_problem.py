@@ -41,7 +41,8 @@ class FunctionProblem:
     ) -> None:
         self.compiled, self.size, self.start, self.noise, self.dtype = compiled, size, start, noise, dtype
         self.options = np.array(options, np.float64)
-        self.low, self.high = bounds or (np.empty(0), np.empty(0))
+        self.low: np.ndarray = np.empty(0) if bounds is None else bounds[0]
+        self.high: np.ndarray = np.empty(0) if bounds is None else bounds[1]
 
     def initial(self, seed: int) -> np.ndarray:
         """The first point."""

@@ -40,14 +40,16 @@ FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 KEEP_DAYS = 30
 
 
-def inlined(function: Callable[..., Any] | None = None, *, always: bool = False) -> Any:
+def inlined(function: Callable[..., Any] | None = None, *, always: bool = False, checked: bool = False) -> Any:
     """Let kernels call `function`, which is compiled into them; Python calls it as it stands.
 
     always: also where LLVM finds it long and would call it instead, which keeps the loops around it from vectorising.
+    checked: an index outside its array raises IndexError, for what users write; else it is undefined.
     """
     if function is None:
-        return partial(inlined, always=always)
-    register_jitable(error_model=FLAGS["error_model"], **({"forceinline": True} if always else {}))(function)
+        return partial(inlined, always=always, checked=checked)
+    flags = {"error_model": FLAGS["error_model"], "boundscheck": checked}
+    register_jitable(**flags, **({"forceinline": True} if always else {}))(function)
     return function
 
 
@@ -196,18 +198,20 @@ def kernel(
     signature: Any = None,
     variant: str = "",
     source: str | None = "",
+    checked: bool = False,
 ) -> Any:
     """Compile `function` with our flags and keep its machine code on disk.
 
     signature: compile at once for these types and for no others; without it, at the first call for its types.
     variant: names what a closure captures (a rule, a dtype); closures of one function need different names.
     source: hash of a plug-in's source that is compiled in; None, when that is not known, keeps nothing.
+    checked: as for `inlined`.
     """
     if function is None:
-        return lambda f: kernel(f, signature=signature, variant=variant, source=source)
+        return lambda f: kernel(f, signature=signature, variant=variant, source=source, checked=checked)
     if DISABLED:
         return function
-    dispatcher = numba.njit(**FLAGS)(function)
+    dispatcher = numba.njit(**FLAGS, boundscheck=checked)(function)
     if source is not None:
         dispatcher._cache = _Cache(function, cache_folder(source), variant)
     if signature is not None:

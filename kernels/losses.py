@@ -1,7 +1,7 @@
 """What a network is charged for its outputs z, one value a sample, and the first two derivatives.
 
 cross-entropy         log(sum_j exp(z_j)) - z_label: softmax and the negative log-likelihood in one
-binary-cross-entropy  mean over the outputs of max(z, 0) - y z + log(1 + exp(-|z|)): each output is the logit of "yes", y
+binary-cross-entropy  mean over the outputs of max(z, 0) - y z + log(1 + exp(-|z|)): an output is the logit of "yes", y
                       is 0 or 1. Two classes have one output, yes to class 1; more have one output each, one against all
 mse                   mean over the outputs of (z - y)^2, no 1/2
 huber                 mean over the outputs of (z - y)^2 / 2 where |z - y| < 1, else |z - y| - 1/2: Huber, Annals of

@@ -73,7 +73,7 @@ def check_rows(rows: Any, n: int) -> np.ndarray:
 
 
 def check_vector(name: str, given: Any, size: int, dtype: str) -> np.ndarray:
-    """A number for each parameter as a vector of `dtype`, the same one where it is that; raises UsageError otherwise."""
+    """A number for each parameter as a vector of `dtype`, not copied where it is one; raises UsageError otherwise."""
     vector = np.asarray(given)
     if vector.dtype.kind not in "fiu":
         raise UsageError(f"{name} has dtype {vector.dtype}; parameters are real numbers")

@@ -5,13 +5,12 @@
 
 A schedule gives a share of lr, `MEANINGS`, which is multiplied by min(1, t / warmup). T is the budget in steps. The
 share of step t is that of PyTorch's schedulers (StepLR, ExponentialLR, CosineAnnealingLR with T_max = T, and OneCycleLR
-with cosine annealing, without momentum cycling) after t - 1 calls of their step(). `final` and one-cycle's `factor` are
-shares of lr, so that they keep their meaning while lr varies: PyTorch's eta_min is final lr, its div_factor 1 / factor,
-its final_div_factor factor / final.
+with cosine annealing, without momentum cycling) after t - 1 calls of their step().
 
-cosine     final + (1 - final) (1 + cos(pi (t - 1) / T)) / 2
-one-cycle  Smith, Topin, "Super-convergence" (2019): half a cosine from `factor` up to 1 at step rise T, then half a
-           cosine down to `final` at step T; the defaults are PyTorch's.
+cosine     Loshchilov, Hutter, "SGDR" (2017): half a cosine from lr to `final`, a learning rate, PyTorch's eta_min
+one-cycle  Smith, Topin, "Super-convergence" (2019): half a cosine from factor lr up to lr at step rise T, then half a
+           cosine down to drop factor lr at step T; PyTorch's div_factor is 1 / factor, its final_div_factor 1 / drop,
+           its pct_start `rise`, and the defaults are its own
 """
 
 import math
@@ -44,7 +43,7 @@ SCHEDULES: dict[str, dict[str, float]] = {
     "inverse": {"decay": 0.001, "warmup": 0},
     "inverse-sqrt": {"warmup": 0},
     "cosine": {"final": 0.0, "warmup": 0},
-    "one-cycle": {"rise": 0.3, "factor": 0.04, "final": 4e-6, "warmup": 0},
+    "one-cycle": {"rise": 0.3, "factor": 0.04, "drop": 1e-4, "warmup": 0},
 }
 MEANINGS = {
     "constant": "lr, at every step",
@@ -52,8 +51,8 @@ MEANINGS = {
     "exponential": "lr gamma^(t - 1)",
     "inverse": "lr / (1 + decay (t - 1))",
     "inverse-sqrt": "lr / sqrt(t)",
-    "cosine": "half a cosine from lr to final lr over the budget",
-    "one-cycle": "half a cosine from factor lr to lr over the share rise of the budget, another to final lr",
+    "cosine": "half a cosine from lr to final over the budget",
+    "one-cycle": "half a cosine from factor lr to lr over the share rise of the budget, another to drop factor lr",
 }
 # The least and the greatest value of each option, whether it is a whole number, and its range in words.
 _COUNT = 2**62
@@ -63,7 +62,8 @@ OPTIONS: dict[str, tuple[float, float, bool, str]] = {
     "factor": (math.ulp(0.0), math.inf, False, "a finite number greater than 0"),
     "gamma": (math.ulp(0.0), math.inf, False, "a finite number greater than 0"),
     "decay": (0.0, math.inf, False, "a finite number, 0 or more"),
-    "final": (0.0, 1.0, False, "a share of lr from 0 to 1"),
+    "final": (0.0, math.inf, False, "a finite learning rate, 0 or more"),
+    "drop": (0.0, math.inf, False, "a finite number, 0 or more"),
     "rise": (0.0, 1.0, False, "a share of the budget from 0 to 1"),
 }
 
@@ -75,16 +75,16 @@ def _half_cosine(start, end, done):
 
 
 @inlined
-def _one_cycle(t, total, rise, factor, final):
+def _one_cycle(t, total, rise, factor, drop):
     """The share of lr at step t: PyTorch counts the steps t - 1 and lets the peak fall between two of them."""
     top = rise * total - 1.0
     if t - 1 <= top:
         return _half_cosine(factor, 1.0, (t - 1) / top if top > 0.0 else 1.0)
-    return _half_cosine(1.0, final, (t - 1 - top) / (total - 1 - top))
+    return _half_cosine(1.0, drop * factor, (t - 1 - top) / (total - 1 - top))
 
 
 @inlined
-def _share(kind, options, t, total):
+def _share(kind, options, lr, t, total):
     """lr(t) / lr without warm-up; options in the order of `SCHEDULES`."""
     if kind == STEP:
         return power(options[1], (t - 1) // np.int64(options[0]))
@@ -95,7 +95,7 @@ def _share(kind, options, t, total):
     if kind == INVERSE_SQRT:
         return 1.0 / math.sqrt(t)
     if kind == COSINE:
-        return _half_cosine(1.0, options[0], (t - 1) / total)
+        return _half_cosine(1.0, options[0] / lr, (t - 1) / total)
     if kind == ONE_CYCLE:
         return _one_cycle(t, total, options[0], options[1], options[2])
     return 1.0
@@ -106,7 +106,7 @@ def _fill(kind, options, lr, first, total, out):
     warmup = options[-1]
     for i in range(out.size):
         t = first + i
-        rate = lr * _share(kind, options, t, total)
+        rate = lr * _share(kind, options, lr, t, total)
         out[i] = rate * (t / warmup) if t < warmup else rate
 
 

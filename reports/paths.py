@@ -90,8 +90,8 @@ def _graph(
         h = 1e-6 * max(1.0, abs(x))
         slope = (function(np.array([x + h])) - function(np.array([x - h]))) / (2 * h)
         ends = np.array([x - reach, x + reach])
-        label = {"label": "tangents of the first steps"} if number == 0 else {}
-        ax.plot(ends, y + slope * (ends - x), color=PATH, linestyle="--", linewidth=1.0, **label)
+        label = "tangents of the first steps" if number == 0 else None
+        ax.plot(ends, y + slope * (ends - x), color=PATH, linestyle="--", linewidth=1.0, label=label)
     for x in minimisers[:, 0]:
         ax.plot(x, function(np.array([x])), color="black", marker="*", markersize=11, linestyle="none")
     ax.set(xlim=(low, high), xlabel=names[0], ylabel="f")

@@ -13,7 +13,7 @@ from gdbench import data
 from gdbench.errors import UsageError
 from gdbench.kernels.function import find as find_function
 from gdbench.kernels.losses import NEEDS_LABELS
-from gdbench.suites.schema import FunctionModel, MLPModel, ProblemModel, QuadraticModel
+from gdbench.suites.schema import FunctionModel, ProblemModel, QuadraticModel
 
 Definition = dict[str, Any]
 
@@ -36,7 +36,7 @@ def _complete(model: ProblemModel, chosen: Definition, folder: Path, place: str)
         return _function(chosen, place)
     if isinstance(model, QuadraticModel):
         return {"kind": "quadratic", **chosen, "noise": float(chosen["noise"]), "start": float(chosen["start"])}
-    return _network(model, chosen, folder, place)
+    return _network(chosen, "test_fraction" in model.model_fields_set, folder, place)
 
 
 def _function(chosen: Definition, place: str) -> Definition:
@@ -62,14 +62,14 @@ def _function(chosen: Definition, place: str) -> Definition:
     return {"kind": "function", "function": function.name, "options": options, "start": start, "noise": noise}
 
 
-def _network(model: MLPModel, definition: Definition, folder: Path, place: str) -> Definition:
+def _network(definition: Definition, asks_for_test: bool, folder: Path, place: str) -> Definition:
     try:
         definition["dataset"] = data.resolve(definition["dataset"], folder)
         dataset = data.load(definition["dataset"])
     except UsageError as error:
         raise UsageError(f"{place}.dataset: {error}") from None
     if dataset.test:
-        if definition["test_fraction"] and "test_fraction" in model.model_fields_set:
+        if definition["test_fraction"] and asks_for_test:
             raise UsageError(
                 f"{place}.test_fraction = {definition['test_fraction']} is of no use, since this data has test files; "
                 "leave it out"

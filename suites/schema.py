@@ -197,9 +197,8 @@ class Budget(_Model):
     @model_validator(mode="after")
     def _one(self) -> "Budget":
         if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError(
-                "must name exactly one of epochs, steps, gradient_evaluations and function_evaluations, such as {epochs = 30}"
-            )
+            known = ", ".join(type(self).model_fields)
+            raise ValueError(f"must name exactly one of {known}, such as {{epochs = 30}}")
         return self
 
 

@@ -31,3 +31,17 @@ def make(dtype="float64", *, n=40, hidden=(5,), activation="relu", loss="cross-e
     return MLP(
         splits, 4, hidden=hidden, activation=activation, loss=loss, l2=l2, init="he-normal", dtype=dtype, **options
     )
+
+
+def numbers(cases, n, hessians):
+    """For each case in both dtypes, loss, gradient, product and, if asked, Hessian as one list."""
+    found = {}
+    for dtype in ("float32", "float64"):
+        for activation, loss, hidden, l2 in cases:
+            problem = make(dtype, n=n, activation=activation, loss=loss, hidden=hidden, l2=l2)
+            theta = problem.initial(0)
+            gradient = problem.gradient(theta)
+            parts = [[problem.loss(theta)], gradient, problem.product(theta, gradient)]
+            parts += [problem.hessian(theta).ravel()] if hessians else []
+            found[f"{dtype} {activation} {loss} {hidden}"] = np.concatenate(parts).astype(float).tolist()
+    return found

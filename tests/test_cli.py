@@ -138,6 +138,13 @@ def test_everything_can_be_listed_and_shown(capsys):
         code, out, _ = call(capsys, "show", name)
         assert code == 0 and len(out) > 200
     assert "beta1^t" in call(capsys, "show", "adam")[1]
+    assert {"lookahead", "ranger"} <= {row["rule"] for row in lists["rules"]}
+    code, out, _ = call(capsys, "show", "lookahead(nesterov)")
+    assert code == 0 and all(
+        word in out for word in ("Zhang", "Sutskever", "a whole number", "def nesterov(p, g, v, c)")
+    )
+    code, _, err = call(capsys, "show", "lookahead(nesterof)")
+    assert code == 2 and "did you mean 'nesterov'" in err
     code, out, _ = call(capsys, "list")
     assert code == 0 and "digits" in out
 

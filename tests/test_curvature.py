@@ -14,7 +14,7 @@ from networks import make
 import gdbench
 from gdbench.errors import UsageError
 from gdbench.kernels.jit import DISABLED
-from gdbench.kernels.mlp import MAX_HESSIAN
+from gdbench.kernels.linear import MAX_ORDER
 from gdbench.kernels.network import BLOCK
 
 
@@ -86,9 +86,9 @@ def test_a_direction_that_is_not_finite_gives_nan():
 
 def test_what_is_too_large_or_no_vector_is_refused():
     problem = gdbench.problem({"kind": "mlp", "dataset": "digits", "hidden": [100]})
-    assert problem.size == 7510 > MAX_HESSIAN
+    assert problem.size == 7510 > MAX_ORDER
     theta = problem.initial(0)
-    with pytest.raises(UsageError, match=r"Hessian of 7,510 parameters would take 0\.4 GB .*newton-cg or lbfgs"):
+    with pytest.raises(UsageError, match=r"Hessian of 7,510 parameters has .* elements, 0\.4 GB .*newton-cg or lbfgs"):
         problem.hessian(theta)
     assert problem.product(theta, theta, [0, 1]).shape == theta.shape
     with pytest.raises(UsageError, match="direction has shape"):
@@ -100,45 +100,35 @@ def test_what_is_too_large_or_no_vector_is_refused():
 
 
 LANE = """
-import hashlib, json, sys
+import json, sys
 sys.path.insert(0, {tests!r})
-import numpy as np
 from gdbench.kernels import curvature, network, training
-if len(sys.argv) > 1:
-    network.BLOCK = training.BLOCK = curvature.BLOCK = int(sys.argv[1])
+if {block}:
+    network.BLOCK = training.BLOCK = curvature.BLOCK = {block}
 import networks
-found = dict()
-for dtype in ("float32", "float64"):
-    for activation, loss, hidden, l2 in networks.CASES{cases}:
-        problem = networks.make(dtype, n={n}, activation=activation, loss=loss, hidden=hidden, l2=l2)
-        theta = problem.initial(0)
-        gradient = problem.gradient(theta)
-        product = problem.product(theta, gradient)
-        key = f"{{dtype}} {{activation}} {{loss}} {{hidden}}"
-        found[key] = [problem.loss(theta), *gradient.tolist(), *product.tolist()]
-        if {hessians}:
-            found[key] += problem.hessian(theta).ravel().tolist()
-print(json.dumps(found))
+print(json.dumps(networks.numbers(networks.CASES[:: {every}], n={n}, hessians={hessians})))
 """
 
 
-def lane(*arguments, n=40, cases="", hessians=True, **environment):
-    """What a process of its own finds for every case, or for a slice of them."""
-    code = LANE.format(tests=os.path.dirname(__file__), n=n, cases=cases, hessians=hessians)
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **environment})
+def lane(*, every=1, n=40, hessians=True, block=0, **environment):
+    """What a process of its own finds for every case, or for each so many; block: samples a block."""
+    code = LANE.format(tests=os.path.dirname(__file__), every=every, n=n, hessians=hessians, block=block)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    )
     return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_avx2_code_gives_the_same_bits():
     features = "+avx2,+fma,+avx,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+popcnt,+bmi,+bmi2"
-    assert lane(NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=features) == lane()
+    other = lane(NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=features)
+    assert other == networks.numbers(networks.CASES, n=40, hessians=True)
 
 
 def test_without_the_compiler_numbers_agree_to_rounding_and_blocks_change_no_bit():
-    plain = lane(n=7, cases="[::5]", hessians=False, NUMBA_DISABLE_JIT="1")
-    assert lane("3", n=7, cases="[::5]", hessians=False, NUMBA_DISABLE_JIT="1") == plain
-    for key, expected in lane(n=7, cases="[::5]", hessians=False).items():
+    plain = lane(every=5, n=7, hessians=False, NUMBA_DISABLE_JIT="1")
+    assert lane(every=5, n=7, hessians=False, block=3, NUMBA_DISABLE_JIT="1") == plain
+    for key, expected in networks.numbers(networks.CASES[::5], n=7, hessians=False).items():
         bound = (1e-5 if key.startswith("float32") else 1e-13) * max(map(abs, expected))
         np.testing.assert_allclose(plain[key], expected, atol=bound, rtol=0)

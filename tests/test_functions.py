@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 import gdbench
-from gdbench.data.problems import build
-from gdbench.errors import UsageError
 from gdbench.kernels import FUNCTIONS
 from gdbench.kernels.function import find
 

@@ -30,9 +30,9 @@ HAND = [
     ({"kind": "inverse", "decay": 0.5}, 1, 1 / 1.5, 1 / 20.5),
     ({"kind": "inverse-sqrt"}, 1, 1 / math.sqrt(2), 1 / math.sqrt(40)),
     ({"kind": "cosine"}, 1, cosine(1, 0, 1 / 40), cosine(1, 0, 39 / 40)),
-    ({"kind": "cosine", "final": 0.25}, 1, cosine(1, 0.25, 1 / 40), cosine(1, 0.25, 39 / 40)),
+    ({"kind": "cosine", "final": 0.25 * LR}, 1, cosine(1, 0.25, 1 / 40), cosine(1, 0.25, 39 / 40)),
     ({"kind": "one-cycle"}, 1 / 25, cosine(1 / 25, 1, 1 / 11), 1 / 25 / 1e4),
-    ({"kind": "one-cycle", "rise": 0.5, "factor": 0.1, "final": 0.0}, 0.1, cosine(0.1, 1, 1 / 19), 0),
+    ({"kind": "one-cycle", "rise": 0.5, "factor": 0.1, "drop": 0.0}, 0.1, cosine(0.1, 1, 1 / 19), 0),
 ]
 
 
@@ -48,10 +48,10 @@ def torch_schedulers(torch):
         ({"kind": "step", "every": 7, "factor": 0.3}, lambda o, n: scheduler.StepLR(o, 7, 0.3)),
         ({"kind": "exponential", "gamma": 0.99}, lambda o, n: scheduler.ExponentialLR(o, 0.99)),
         ({"kind": "cosine"}, lambda o, n: scheduler.CosineAnnealingLR(o, n)),
-        ({"kind": "cosine", "final": 0.1}, lambda o, n: scheduler.CosineAnnealingLR(o, n, 0.1 * LR)),
+        ({"kind": "cosine", "final": 0.01}, lambda o, n: scheduler.CosineAnnealingLR(o, n, 0.01)),
         ({"kind": "one-cycle"}, lambda o, n: scheduler.OneCycleLR(o, LR, n, cycle_momentum=False)),
         (
-            {"kind": "one-cycle", "rise": 0.45, "factor": 0.2, "final": 0.002},
+            {"kind": "one-cycle", "rise": 0.45, "factor": 0.2, "drop": 0.01},
             lambda o, n: scheduler.OneCycleLR(
                 o, LR, n, pct_start=0.45, div_factor=5, final_div_factor=100, cycle_momentum=False
             ),
@@ -133,7 +133,7 @@ def test_settings_fill_in_the_defaults_and_write_numbers_one_way():
         ({"kind": "exponential", "gamma": math.inf}, "gamma = inf must be a finite number"),
         ({"kind": "inverse", "decay": -1}, "decay = -1 must be a finite number, 0 or more"),
         ({"kind": "inverse", "decay": math.nan}, "decay = nan must be"),
-        ({"kind": "cosine", "final": 1.5}, "final = 1.5 must be a share of lr from 0 to 1"),
+        ({"kind": "cosine", "final": -0.5}, "final = -0.5 must be a finite learning rate, 0 or more"),
         ({"kind": "cosine", "final": "0"}, "final = '0' must be"),
         ({"kind": "one-cycle", "rise": -0.1}, "rise = -0.1 must be a share of the budget from 0 to 1"),
         ({"kind": "constant", "warmup": True}, "warmup = True must be a whole number of steps, 0 or more"),

@@ -165,6 +165,12 @@ BAD = {
     "wrong type of lr": (GOOD.replace("{log = [1e-3, 1.0, 4]}", '"big"'), ["rule.sgd.lr = 'big'", "number"]),
     "duplicate axis value": (GOOD.replace("[8, 32]", "[8, 8]"), ["batch_size", "8 twice"]),
     "duplicate lr": (GOOD.replace("{log = [1e-3, 1.0, 4]}", "[0.1, 0.1]"), ["rule.sgd.lr", "0.1 twice"]),
+    "unknown inner rule": (
+        GOOD + "[rule.lookahead]\ninner = 'sdg'\n",
+        ["rule.lookahead", "unknown rule 'sdg'", "did you mean 'sgd'"],
+    ),
+    "inner rule of a plain rule": (GOOD + "[rule.adam]\ninner = 'sgd'\n", ["rule.adam", "only lookahead has one"]),
+    "half a step": (GOOD + "[rule.lookahead]\nk = 2.5\n", ["rule.lookahead.k = 2.5", "a whole number"]),
     "beta1 of 1.5": (GOOD + "[rule.adam]\nbeta1 = 1.5\n", ["rule.adam.beta1 = 1.5", "below 1"]),
     "no rules": (GOOD[: GOOD.index("[rule")], ["rule is missing", "[rule.adam]"]),
     "no problems": ("[rule.sgd]\nlr = 1\n", ["problem is missing"]),
@@ -230,6 +236,10 @@ BAD = {
         GOOD.replace('"iris"', '"diabetes"').replace("hidden = [4]", 'loss = "cross-entropy"'),
         ["needs labels"],
     ),
+    "a binary loss for numbers": (
+        GOOD.replace('"iris"', '"diabetes"').replace("hidden = [4]", 'loss = "binary-cross-entropy"'),
+        ["needs labels", "'mse' or 'huber'"],
+    ),
 }
 
 
@@ -250,6 +260,18 @@ def test_a_bad_suite_gets_one_sentence_and_nothing_is_written(mistake, tmp_path,
     for word in words:
         assert word in sentence
     assert not (tmp_path / "results").exists()
+
+
+def test_lookahead_takes_its_inner_rule_by_name(small):
+    small["rule"] = {
+        "lookahead": {"inner": "sgd", "k": [5.0, 10], "lr": 0.1},
+        "lookahead(sgd)": {"k": 5, "lr": 0.1},
+        "ahead": {"rule": "lookahead"},
+    }
+    suite = suites.load(small)
+    assert [rule.name for rule, _ in suite.rules.values()] == ["lookahead(sgd)", "lookahead(sgd)", "lookahead"]
+    hashes = {rule: [s.hash for s in suite.settings if s.rule == rule] for rule in suite.rules}
+    assert hashes["lookahead(sgd)"] == [h for i, h in enumerate(hashes["lookahead"]) if i // 2 == 0]
 
 
 @pytest.mark.parametrize("override", ["budget", "=3", "rule.sgd.lr.x=3", "budget.epochs=no"])

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.data import deepobs
 from gdbench.data.dataset import Dataset
 from gdbench.data.loading import load
 from gdbench.data.splitting import Split, split
-from gdbench.kernels import MLP, DataQuadratic, FunctionProblem, Samples
+from gdbench.kernels import MLP, DataQuadratic, FunctionProblem, Samples, deepobs
 from gdbench.kernels.function import find
 from gdbench.kernels.losses import output_count
 

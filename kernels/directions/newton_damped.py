@@ -43,7 +43,7 @@ def newton_damped(objective, x, c, memory):
             step = factor.solve(g)
             there = x - c.lr * step
             reached = objective.value(there)
-            predicted = c.lr * (1.0 - 0.5 * c.lr) * dot(g, step) + 0.5 * c.lr**2 * mu * dot(step, step)
+            predicted = c.lr * (1.0 - 0.5 * c.lr) * dot(g, step) + 0.5 * c.lr * c.lr * mu * dot(step, step)
             if _succeeds(objective, value, g, there, reached) and not np.array_equal(there, x):
                 ratio = (value - reached) / predicted if predicted > 0.0 else 1.0
                 memory["mu"] = _next(mu, ratio, least)
@@ -86,7 +86,7 @@ def _down(objective, x, g, h, value, factor):
         v = factor.solve(v)
         v /= x.dtype.type(length(v))
     k = dot(v, product(h, v))
-    if k >= 0.0 or abs(k) ** 3 <= dot(g, factor.solve(g)):
+    if k >= 0.0 or abs(k) * k * k <= dot(g, factor.solve(g)):
         return None
     v = -v if dot(g, v) > 0.0 else v
     size = abs(k)

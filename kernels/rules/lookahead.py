@@ -118,7 +118,7 @@ def _derive(inner):
     return alone if derive is None else inlined(both)
 
 
-def lookahead(inner: BaseRule) -> Rule:
+def lookahead(inner: BaseRule) -> BaseRule:
     """Lookahead around `inner`, built once for each state of a plug-in."""
     if not isinstance(inner, Rule):
         raise UsageError(f"rule '{NAME}({inner.name})': {inner.name} is a direction rule; choose a scalar inner rule")

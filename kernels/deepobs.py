@@ -1,9 +1,10 @@
 """The random quadratic of DeepOBS (Schneider, Balles, Hennig, ICLR 2019): its matrix, its samples.
 
-The matrix is R^T diag(eigenvalues) R with a random rotation R, found by the subgroup algorithm (Diaconis and Shahshahani,
-Probability in the Engineering and Informational Sciences 1, 1987); nine tenths of the eigenvalues are uniform between 0
-and 1, the others between 30 and 60. All draws are those of NumPy's RandomState, whose normal numbers are made here from
-its uniform ones by our own logarithm, and products add in a fixed order: the same bits on every machine.
+The matrix is R^T diag(eigenvalues) R with a random rotation R, found by the subgroup algorithm (Diaconis and
+Shahshahani, Probability in the Engineering and Informational Sciences 1, 1987); nine tenths of the eigenvalues are
+uniform between 0 and 1, the others between 30 and 60. All draws are those of NumPy's RandomState, whose normal numbers
+are made here from its uniform ones by our own logarithm, and products add in a fixed order: the same bits on every
+machine.
 """
 
 import math

@@ -1,0 +1,153 @@
+"""Every rule against PyTorch and Optax, where they are installed, in float64."""
+
+import numpy as np
+import pytest
+import reference
+from prescribed import run
+
+import gdbench
+from gdbench.kernels import RULES, Rule, schedules
+
+STEPS = 1000
+RNG = np.random.default_rng(3)
+GRADIENTS, START = RNG.normal(size=(STEPS, 37)), RNG.normal(size=37)
+
+
+@pytest.fixture
+def torch():
+    """PyTorch with float64 as its default, without which NAdam's own constants cost eleven digits."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    before, threads = torch.get_default_dtype(), torch.get_num_threads()
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)  # threads cost more than these small products
+    yield torch
+    torch.set_default_dtype(before)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def jax():
+    """JAX in float64."""
+    pytest.importorskip("optax", reason="Optax is not installed (pip install jax optax)")
+    jax = pytest.importorskip("jax", reason="JAX is not installed (pip install jax optax)")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield jax
+    jax.config.update("jax_enable_x64", before)
+
+
+def difference(got, expected):
+    """Largest difference relative to the largest parameter."""
+    return np.abs(got - expected).max() / np.abs(expected).max()
+
+
+# Rule, its options, PyTorch's class, its options; what is not given is each side's default.
+TORCH = [
+    ("sgd", {}, "SGD", {}),
+    ("momentum", {}, "SGD", {"momentum": 0.9}),
+    ("momentum", {"momentum": 0.5}, "SGD", {"momentum": 0.5}),
+    ("nesterov", {}, "SGD", {"momentum": 0.9, "nesterov": True}),
+    ("adagrad", {}, "Adagrad", {}),
+    ("adadelta", {}, "Adadelta", {}),
+    ("adadelta", {"rho": 0.99, "eps": 1e-3}, "Adadelta", {"rho": 0.99, "eps": 1e-3}),
+    ("rmsprop", {}, "RMSprop", {}),
+    ("rmsprop", {"rho": 0.9}, "RMSprop", {"alpha": 0.9}),
+    ("rmsprop", {"centered": True}, "RMSprop", {"centered": True}),
+    ("rmsprop", {"momentum": 0.9}, "RMSprop", {"momentum": 0.9}),
+    ("rmsprop", {"centered": True, "momentum": 0.9}, "RMSprop", {"centered": True, "momentum": 0.9}),
+    ("adam", {}, "Adam", {}),
+    ("adam", {"beta1": 0.5, "beta2": 0.9}, "Adam", {"betas": (0.5, 0.9)}),
+    ("amsgrad", {}, "Adam", {"amsgrad": True}),
+    ("adamax", {}, "Adamax", {}),
+    ("nadam", {}, "NAdam", {}),
+    ("nadam", {"momentum_decay": 0.5}, "NAdam", {"momentum_decay": 0.5}),
+    ("nadam", {"beta1": 0.99, "momentum_decay": 1.0}, "NAdam", {"betas": (0.99, 0.999), "momentum_decay": 1.0}),
+    ("adamw", {}, "AdamW", {}),
+    ("radam", {}, "RAdam", {}),
+    ("radam", {"beta2": 0.9}, "RAdam", {"betas": (0.9, 0.9)}),
+]
+
+
+@pytest.mark.parametrize("decay", [{}, {"weight_decay": 0.1}], ids=["", "weight_decay"])
+@pytest.mark.parametrize(("name", "options", "optimizer", "its"), TORCH)
+def test_a_thousand_steps_agree_with_pytorch(name, options, optimizer, its, decay, torch):
+    p = torch.tensor(START, requires_grad=True)
+    stepper = getattr(torch.optim, optimizer)([p], **its, **decay)
+    for g in torch.tensor(GRADIENTS):
+        p.grad = g
+        stepper.step()
+    assert difference(run(name, GRADIENTS, START, **options, **decay), p.detach().numpy()) <= 1e-12
+
+
+def test_every_shipped_rule_is_compared_with_pytorch_or_optax():
+    assert {name for name, rule in RULES.items() if isinstance(rule, Rule) and rule.source == ""} == {
+        *(name for name, *_ in TORCH), "lion", "lookahead", "ranger",
+    }  # fmt: skip
+
+
+def optax_rules(optax):
+    """Rule, its options, and the same from Optax, by a name for the test."""
+    tiny = 1e-40  # Optax adds RAdam's eps elsewhere, so that both must do without
+    radam = optax.radam(1e-3, b1=0.95, eps=tiny)
+    return {
+        "lion": ("lion", {}, optax.lion(1e-4, weight_decay=0.0)),
+        "lion, weight_decay": ("lion", {"weight_decay": 0.1, "lr": 1e-3}, optax.lion(1e-3, weight_decay=0.1)),
+        "lion, betas": ("lion", {"beta1": 0.5, "beta2": 0.9}, optax.lion(1e-4, b1=0.5, b2=0.9, weight_decay=0.0)),
+        "lookahead(sgd)": ("lookahead(sgd)", {"lr": 0.1}, optax.lookahead(optax.sgd(0.1), 5, 0.5)),
+        "lookahead": ("lookahead", {}, optax.lookahead(optax.adam(1e-3), 5, 0.5)),
+        "lookahead, k": ("lookahead", {"k": 7, "alpha": 0.8}, optax.lookahead(optax.adam(1e-3), 7, 0.8)),
+        "ranger": ("ranger", {"eps": tiny}, optax.lookahead(radam, 6, 0.5)),
+    }
+
+
+@pytest.mark.parametrize(
+    "case",
+    [*("lion", "lion, weight_decay", "lion, betas"), *("lookahead(sgd)", "lookahead", "lookahead, k", "ranger")],
+)
+def test_a_thousand_steps_agree_with_optax(case, jax):
+    import optax
+
+    name, options, optimizer = optax_rules(optax)[case]
+    p = jax.numpy.asarray(START)
+    ahead = "look" in name or name == "ranger"
+    params = optax.LookaheadParams.init_synced(p) if ahead else p
+
+    def step(carry, g):
+        params, state = carry
+        updates, state = optimizer.update(g, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    (params, _), _ = jax.jit(lambda carry: jax.lax.scan(step, carry, GRADIENTS))((params, optimizer.init(params)))
+    expected = np.asarray(params.fast if ahead else params)
+    assert difference(run(name, GRADIENTS, START, **options), expected) <= 1e-12
+
+
+# One of each, with PyTorch's own defaults otherwise, fed back through a loss.
+TRAINED = {name: (optimizer, its) for name, options, optimizer, its in reversed(TORCH) if not options}
+
+
+@pytest.mark.parametrize("lr", [1e-3, 1e-2])
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_digits_agrees_with_pytorch(name, lr, torch):
+    problem = gdbench.problem({"kind": "mlp", "dataset": "digits", "hidden": [32, 16]})
+    theta = problem.initial(0)
+    layers = [torch.tensor(a, requires_grad=True) for pair in reference.unpack(theta, problem.sizes) for a in pair]
+    optimizer, its = TRAINED[name]
+    stepper = getattr(torch.optim, optimizer)(layers, lr=lr, **its)
+    x, y = torch.tensor(problem.x), torch.tensor(problem.y)
+    for step in range(1, 201):
+        rows = torch.tensor(problem.batch(0, step, 32))
+        z = x[rows]
+        for i in range(0, len(layers), 2):
+            z = z @ layers[i] + layers[i + 1]
+            z = torch.relu(z) if i < len(layers) - 2 else z
+        stepper.zero_grad()
+        torch.nn.functional.cross_entropy(z, y[rows]).backward()
+        stepper.step()
+    expected = np.concatenate([layer.detach().numpy().ravel() for layer in layers])
+    rule = RULES[name]
+    trained = problem.begin(seed=0, batch_size=32)
+    lrs = schedules.learning_rates(schedules.settings("constant"), lr, 1, 200, 200)
+    table = rule.table(rule.settings({"lr": lr}), 1, lrs, "float64")
+    trained.advance(rule.update("float64"), np.zeros((len(rule.slots), problem.size)), table)
+    assert difference(trained.theta, expected) <= 1e-7
