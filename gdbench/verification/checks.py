@@ -62,7 +62,8 @@ def check(name: str, source: str) -> Callable[[Callable[[], Rows]], Callable[[],
 
     def register(function: Callable[[], Rows]) -> Callable[[], Rows]:
         assert name not in CHECKS, f"two checks are called {name}"
-        CHECKS[name] = Check(name, source, function.__module__.rpartition(".")[2], function)
+        family = function.__module__.rpartition(".")[2].replace("_", "-")
+        CHECKS[name] = Check(name, source, family, function)
         return function
 
     return register

@@ -51,7 +51,7 @@ def _() -> Rows:
     yield _sign_step("lion")
 
 
-@check("eps-placement", "PyTorch's formulas, as the rules' docstrings give them")
+@check("eps-placement", "PyTorch's formulas")
 def _() -> Rows:
     eps, slope = 0.5, 2.0  # the first parameter of the bowl has eigenvalue 1
     size = 0.1 * slope**2  # the running mean of squares with rho = 0.9
@@ -70,7 +70,7 @@ def _() -> Rows:
         yield compare(what, expected=expected, measured=(slope - x) / LR, tolerance=1e-12)
 
 
-@check("adamw-decoupled-decay", "Loshchilov, Hutter 2019, algorithm 2: p - lr weight_decay p, apart from the gradient")
+@check("adamw-decoupled-decay", "Loshchilov, Hutter 2019, algorithm 2")
 def _() -> Rows:
     start, decay = [1.0, -2.0, 3.0, -0.5], 0.5
     moved = minimize(_BOWL, start, "adamw", steps=1, lr=LR, eps=0.0, weight_decay=decay).x - start
@@ -115,7 +115,7 @@ def _rho(r: float) -> float:
     return (6 + k + math.sqrt((6 + k) ** 2 - 32)) / 2
 
 
-@check("radam-rectification", "Liu et al. 2020 rectify where rho_t > 4, PyTorch where rho_t > 5")
+@check("radam-rectification", "Liu et al. 2020 (rho_t > 4), PyTorch (rho_t > 5)")
 def _() -> Rows:
     for above, first in ((4.0, 5), (5.0, 6)):
         plain = np.abs(_radam_steps(above) - 1) < 1e-9

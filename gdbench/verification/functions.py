@@ -10,7 +10,7 @@ from gdbench.kernels.function import Function
 from gdbench.verification.checks import Rows, check, compare, skip
 from gdbench.verification.work import differences
 
-SOURCE = "central differences of fourth order in float64"
+SOURCE = "central differences, fourth order, float64"
 UNWRITTEN = "its author wrote none; differences stand in"
 
 

@@ -25,7 +25,7 @@ def _point(problem: Any) -> np.ndarray:
     return np.array(problem.initial(1) + 0.05)
 
 
-@check("network-gradients", "central differences of fourth order in float64")
+@check("network-gradients", "central differences, fourth order, float64")
 def _() -> Rows:
     for activation in ACTIVATIONS:
         apart = []
@@ -37,7 +37,7 @@ def _() -> Rows:
         yield compare(what, expected=0.0, measured=np.max(apart), tolerance=1e-8)
 
 
-@check("network-hessians", "central differences of fourth order in float64")
+@check("network-hessians", "central differences, fourth order, float64")
 def _() -> Rows:
     for activation in ACTIVATIONS:
         apart = []
@@ -66,7 +66,7 @@ def _() -> Rows:
     yield compare("loss that l2 adds", expected=0.25 * float(weights @ weights), measured=penalty, tolerance=1e-12)
 
 
-@check("short-batch", "theory: the gradient of a batch is the mean over its own samples")
+@check("short-batch", "theory: the mean over the batch's own samples")
 def _() -> Rows:
     problem = api.problem({**IRIS, "l2": 0.0})
     theta, size = _point(problem), 32
@@ -77,7 +77,7 @@ def _() -> Rows:
     yield compare("its gradient beside the mean of its samples'", expected=0.0, measured=apart, tolerance=1e-12)
 
 
-@check("batches", "theory: an epoch visits every sample once, and another epoch in another order")
+@check("batches", "theory: every sample once an epoch")
 def _() -> Rows:
     for shuffle, repeated in (("epoch", 0), ("once", 2)):
         problem = api.problem({**IRIS, "shuffle": shuffle})
@@ -94,7 +94,7 @@ def _() -> Rows:
         yield compare(what, expected=repeated, measured=same, tolerance=0)
 
 
-@check("training-loop", "theory: the compiled loop is one step after another on problem.gradient and problem.batch")
+@check("training-loop", "theory: steps by problem.gradient, problem.batch")
 def _() -> Rows:
     size, lr = 32, 0.1
     for shuffle in ("epoch", "once"):

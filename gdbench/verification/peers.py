@@ -71,7 +71,7 @@ def _double(torch: Any) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-@check("pytorch", "torch.optim on the CPU in float64, 1000 prescribed gradients")
+@check("pytorch", "torch.optim, float64")
 def _() -> Rows:
     reason = missing("torch")
     if reason:
@@ -99,7 +99,7 @@ OPTAX: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@check("optax", "Optax on the CPU in float64, 1000 prescribed gradients")
+@check("optax", "Optax, float64")
 def _() -> Rows:
     reason = missing("jax", "optax")
     for rule, options, peer in OPTAX:
@@ -109,10 +109,21 @@ def _() -> Rows:
             yield _beside(rule, options, peer, _with_optax(rule, options))
 
 
+@contextmanager
+def _x64(jax: Any) -> Iterator[None]:
+    """float64 in JAX, which leaves it off."""
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
+
+
 def _with_optax(rule: str, options: dict[str, Any]) -> np.ndarray:
     """Where Optax ends."""
     jax, optax = importlib.import_module("jax"), importlib.import_module("optax")
-    with jax.enable_x64(True):
+    with _x64(jax):
         start = jax.numpy.asarray(START)
         if rule == "lion":
             optimizer = optax.lion(

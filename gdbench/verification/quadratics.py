@@ -32,7 +32,7 @@ def _() -> Rows:
         yield compare(what, expected=(kappa - 1) / (kappa + 1), measured=rate, tolerance=1e-12)
 
 
-@check("gradient-descent-edge", "theory: |1 - lr L|, so that 2 / L is the edge")
+@check("gradient-descent-edge", "theory: |1 - lr L|")
 def _() -> Rows:
     for share in (0.99, 1.0, 1.01):
         rate = _rate(_distances("sgd", 10.0, [0.0, 1.0], 200, lr=share * 2 / 10), 0, 200)
@@ -40,29 +40,35 @@ def _() -> Rows:
         yield compare(what, expected=abs(1 - 2 * share), measured=rate, tolerance=1e-12)
 
 
-# The roots of both methods' characteristic polynomials are double here, so that the error is rate^t times a factor t.
-_DOUBLING = 2 ** (1 / 200)  # what that factor adds to a step's contraction from step 200 to step 400
+def _double_root(root: float, first: list[float]) -> float:
+    """The contraction a step over steps 200 to 400, from errors of 1 to errors of `first` in units of the root.
+
+    The roots of both methods' characteristic polynomials are double here: an error is (1 + t (first - 1)) root^t.
+    """
+    early, late = (math.hypot(*(1 + t * (error - 1) for error in first)) for t in (200, 400))
+    return root * (late / early) ** (1 / 200)
 
 
-@check("heavy-ball-rate", "Polyak 1964: (sqrt kappa - 1) / (sqrt kappa + 1), times a factor t")
+@check("heavy-ball-rate", "Polyak 1964: (sqrt kappa - 1) / (sqrt kappa + 1), times t")
 def _() -> Rows:
     for kappa in CONDITIONS:
         root = math.sqrt(kappa)
-        rate = (root - 1) / (root + 1)
-        lr = 4 / (root + 1) ** 2
+        rate, lr = (root - 1) / (root + 1), 4 / (root + 1) ** 2
         measured = _rate(_distances("momentum", kappa, [1.0, 1.0], 400, lr=lr, momentum=rate**2), 200, 400)
+        expected = _double_root(rate, [(1 - lr) / rate, (1 - lr * kappa) / -rate])
         what = f"contraction a step over steps 200 to 400, kappa = {kappa:g}"
-        yield compare(what, expected=rate * _DOUBLING, measured=measured, tolerance=5e-4)
+        yield compare(what, expected=expected, measured=measured, tolerance=1e-7)
 
 
-@check("nesterov-rate", "Nesterov 2004: 1 - 1 / sqrt kappa, times a factor t")
+@check("nesterov-rate", "Nesterov 2004: 1 - 1 / sqrt kappa, times t")
 def _() -> Rows:
     for kappa in CONDITIONS:
         root = math.sqrt(kappa)
-        momentum = (root - 1) / (root + 1)
+        rate, momentum = 1 - 1 / root, (root - 1) / (root + 1)
         measured = _rate(_distances("nesterov", kappa, [1.0, 1.0], 400, lr=1 / kappa, momentum=momentum), 200, 400)
+        expected = _double_root(rate, [(1 - (1 + momentum) / kappa) / rate])  # the other error is 0 from step 2 on
         what = f"contraction a step over steps 200 to 400, kappa = {kappa:g}"
-        yield compare(what, expected=(1 - 1 / root) * _DOUBLING, measured=measured, tolerance=5e-4)
+        yield compare(what, expected=expected, measured=measured, tolerance=1e-7)
 
 
 def _edge(rule: str, formula: str, edge: float, momentum: float, swing: float) -> Rows:
@@ -83,17 +89,17 @@ def _edge(rule: str, formula: str, edge: float, momentum: float, swing: float) -
         yield compare(what, expected=expected, measured=_rate(distances, 200, 300), tolerance=1e-9)
 
 
-@check("heavy-ball-edge", "Polyak 1964: lr < 2 (1 + momentum) / L")
+@check("heavy-ball-edge", "Polyak 1964: root of the recursion's polynomial")
 def _() -> Rows:
     yield from _edge("momentum", "2 (1 + momentum) / L", 2 * 1.5 / 10, 0.5, False)
 
 
-@check("nesterov-edge", "theory: lr < 2 (1 + momentum) / (L (1 + 2 momentum))")
+@check("nesterov-edge", "theory: root of the recursion's polynomial")
 def _() -> Rows:
     yield from _edge("nesterov", "2 (1 + momentum) / (L (1 + 2 momentum))", 2 * 1.5 / (10 * 2), 0.5, True)
 
 
-@check("newton-one-step", "theory: one step solves any quadratic, from any start")
+@check("newton-one-step", "theory: one step from any start")
 def _() -> Rows:
     for kappa in (10.0, 1e6):
         distances = _distances("newton", kappa, [3.0, -2.0, 1.0, 0.5, -0.1, 7.0], 1)
