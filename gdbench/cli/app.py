@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from gdbench import __version__
-from gdbench.cli import doctor, listing, results, run, showing, tune
+from gdbench.cli import doctor, listing, results, run, showing, tune, verify
 from gdbench.cli.output import fail
 from gdbench.errors import GdbenchError
 
@@ -30,6 +30,7 @@ app.command("show")(showing.show)
 app.command("tune")(tune.tune)
 app.command("export")(results.export)
 app.command("remove")(results.remove)
+app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 
 

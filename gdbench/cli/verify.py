@@ -1,0 +1,68 @@
+"""`gdbench verify`: the numbers that a correct installation reproduces beside what this one gives."""
+
+import math
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gdbench.cli.options import JsonOption, PluginOption, load_plugins
+from gdbench.cli.output import errors, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from gdbench.verification import Row
+
+
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Checks or families of them.", show_default="all"),
+    ] = None,
+    plugin: PluginOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Check this installation against published and exact numbers.
+
+    Each row shows a known number with its source, what comes out here, and how far apart they may be. Plug-ins' rules
+    and functions are checked too. Exit code 3 when a check fails.
+    """
+    from gdbench import verification  # kernels and data sets: `--help` does without
+
+    load_plugins(plugin)
+    started = time.perf_counter()
+    with errors.status("") as status:
+        rows = list(verification.verify(names or (), lambda check: status.update(f"{check.family}: {check.name}")))
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("failed", "skipped")}
+    if as_json:
+        print_json([{name: _plain(value) for name, value in asdict(row).items()} for row in rows])
+    else:
+        print_table([_cells(row) for row in rows])
+        checks = len({row.check for row in rows})
+        seconds = time.perf_counter() - started
+        say(
+            f"\n{len(rows)} rows of {checks} checks, {counts['failed']} failed, {counts['skipped']} skipped "
+            f"in {seconds:.0f} s"
+        )
+    return 3 if counts["failed"] else 0
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no name for what is not finite."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cells(row: "Row") -> dict[str, str]:
+    """A row as the table shows it."""
+    numbers = {
+        "expected": (row.expected, ".7g"),
+        "measured": (row.measured, ".7g"),
+        "tolerance": (row.tolerance, ".2g"),
+    }
+    return {
+        "check": row.check,
+        "source": row.source,
+        "what": row.what,
+        **{name: "" if value is None else format(value, form) for name, (value, form) in numbers.items()},
+        "verdict": f"{row.verdict}: {row.reason}" if row.reason else row.verdict,
+    }

@@ -1,0 +1,48 @@
+"""The numbers that a correct installation reproduces, published or exact, and what this one gives.
+
+    for row in verify(["adam-first-step"]):
+        row.what, row.expected, row.measured, row.verdict
+
+A family of checks is one module; importing this package registers them, in the order in which they run: what takes
+long to compile comes last.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+# isort: off
+from gdbench.verification import quadratics, first_steps, failures, tables, peers, deepobs, functions, networks, digits
+
+# isort: on
+from gdbench.verification.ahead import FAMILIES, compiled_ahead
+from gdbench.verification.checks import CHECKS, Check, Row, chosen
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Row",
+    "deepobs",
+    "digits",
+    "failures",
+    "first_steps",
+    "functions",
+    "networks",
+    "peers",
+    "quadratics",
+    "tables",
+    "verify",
+]
+
+
+def verify(names: Sequence[str] = (), starting: Callable[[Check], None] = lambda check: None) -> Iterator[Row]:
+    """The rows of these checks or families, of all by default, as they are computed.
+
+    starting: is told of each check before it runs. Raises UsageError for a name that is neither.
+    """
+    checks = chosen(names)
+    both = {check.family in FAMILIES for check in checks} == {True, False}
+    with compiled_ahead(wanted=both) as ready:
+        for check in checks:
+            starting(check)
+            if check.family in FAMILIES:
+                ready()
+            yield from check.rows()

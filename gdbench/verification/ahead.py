@@ -1,0 +1,48 @@
+"""Compile what takes longest, in a process of its own, while checks that do without it run.
+
+What that process compiles reaches this process through the cache on disk, and changes no number.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from gdbench.kernels.jit import DISABLED, cache_problem
+
+FAMILIES = ("functions", "networks", "digits")  # whose checks need what is compiled ahead
+_COMMAND = "from gdbench.verification.ahead import compile_all; compile_all()"
+
+
+def compile_all() -> None:
+    """Call once what those families call."""
+    from gdbench import api
+    from gdbench.kernels import FUNCTIONS
+    from gdbench.verification.networks import IRIS
+    from gdbench.verification.work import walk
+
+    problem = api.problem(IRIS)
+    theta = problem.initial(0)
+    problem.loss(theta)
+    problem.gradient(theta)
+    problem.hessian(theta)
+    walk(IRIS, "sgd", batch_size=32, lr=0.1).advance(1)
+    for function in FUNCTIONS.values():
+        assert function.compiled.hessian
+
+
+@contextmanager
+def compiled_ahead(wanted: bool) -> Iterator[Callable[[], object]]:
+    """Begin to compile, if that is wanted and can be kept; gives the function that waits for it."""
+    if not wanted or DISABLED or cache_problem():
+        yield lambda: None
+        return
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    command, nowhere = [sys.executable, "-c", _COMMAND], subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    try:
+        yield process.wait
+    finally:
+        process.kill()
+        process.wait()

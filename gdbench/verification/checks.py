@@ -1,0 +1,107 @@
+"""What a check is: a name, a source, and the rows that it gives, each a known number beside what comes out here.
+
+    @check("newton-one-step", "Newton on any quadratic")
+    def _():
+        yield compare("booth from (0, 0): distance to the minimum", expected=0.0, measured=..., tolerance=1e-12)
+
+A row is `ok` when measured and expected differ by the tolerance at most. A check whose code raises has failed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+
+import numpy as np
+
+from gdbench.errors import UsageError, nearest
+
+OK, FAILED, SKIPPED = "ok", "failed", "skipped"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number that is known, and what it is here. reason: why it was skipped, or what was raised."""
+
+    check: str
+    source: str
+    what: str
+    expected: float | None = None
+    measured: float | None = None
+    tolerance: float | None = None
+    verdict: str = OK
+    reason: str = ""
+
+
+Rows = Iterator[Row]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named function that computes rows. family: the module that it stands in."""
+
+    name: str
+    source: str
+    family: str
+    function: Callable[[], Rows]
+
+    def rows(self) -> Rows:
+        """The check's rows; what it raises is a failed row, so that the other checks still run."""
+        try:
+            for row in self.function():
+                yield replace(row, check=self.name, source=self.source)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            yield Row(self.name, self.source, "the check itself", verdict=FAILED, reason=reason)
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(name: str, source: str) -> Callable[[Callable[[], Rows]], Callable[[], Rows]]:
+    """Register a generator of rows. name: small letters and '-'. source: where the expected numbers come from."""
+
+    def register(function: Callable[[], Rows]) -> Callable[[], Rows]:
+        assert name not in CHECKS, f"two checks are called {name}"
+        family = function.__module__.rpartition(".")[2].replace("_", "-")
+        CHECKS[name] = Check(name, source, family, function)
+        return function
+
+    return register
+
+
+def chosen(names: Sequence[str] = ()) -> list[Check]:
+    """The checks of these names or families, in their own order; all by default. Raises UsageError for another name."""
+    families = {item.family for item in CHECKS.values()}
+    for name in names:
+        if name not in CHECKS and name not in families:
+            raise UsageError(f"unknown check {name!r}{nearest(name, [*CHECKS, *sorted(families)])}")
+    return [item for item in CHECKS.values() if not names or item.name in names or item.family in names]
+
+
+def compare(what: str, *, expected: float, measured: float, tolerance: float) -> Row:
+    """A row that is ok when |measured - expected| <= tolerance; a NaN never is."""
+    near = abs(measured - expected) <= tolerance or measured == expected
+    return Row("", "", what, float(expected), float(measured), float(tolerance), OK if near else FAILED)
+
+
+def skip(what: str, reason: str) -> Row:
+    """A row for what cannot be measured here."""
+    return Row("", "", what, verdict=SKIPPED, reason=reason)
+
+
+def missing(*packages: str) -> str | None:
+    """Why a check that needs these packages is skipped, or None when all are installed."""
+    absent = [package for package in packages if find_spec(package) is None]
+    return f"not installed: {', '.join(absent)}" if absent else None
+
+
+def farthest(values: Iterable[float], expected: float) -> float:
+    """The value that lies farthest from `expected`, a NaN before all others."""
+    given = np.asarray(list(values), np.float64)
+    return float(given[np.argmax(np.abs(given - expected))])
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest |a - b| relative to the largest |b|; absolute where b is 0."""
+    apart, size = float(np.abs(a - b).max()), float(np.abs(b).max())
+    return apart / size if size > 0 else apart

@@ -1,0 +1,67 @@
+"""Test functions against central differences in float64, and what is known of their minima; plug-ins' included."""
+
+from typing import Any
+
+import numpy as np
+
+from gdbench import api
+from gdbench.kernels import FUNCTIONS
+from gdbench.kernels.function import Function
+from gdbench.verification.checks import Rows, check, compare, skip
+from gdbench.verification.work import differences
+
+SOURCE = "central differences, fourth order, float64"
+UNWRITTEN = "its author wrote none; differences stand in"
+
+
+def _problem(function: Function) -> Any:
+    size = {} if function.least is None else {"dimension": max(function.least, 3)}
+    return api.problem({"kind": "function", "function": function.name, **size})
+
+
+def _points(function: Function, size: int) -> np.ndarray:
+    """Six points of its domain, a row each."""
+    low, high = function.domain
+    return np.random.default_rng(0).uniform(low, high, size=(6, size))
+
+
+@check("function-gradients", SOURCE)
+def _() -> Rows:
+    for function in FUNCTIONS.values():
+        what = f"{function.name}: gradient against differences of its value"
+        if function.slope is None:
+            yield skip(what, UNWRITTEN)
+            continue
+        f, apart = _problem(function), []
+        for x in _points(function, f.size):
+            gradient = f.gradient(x)
+            size = max(1.0, np.abs(gradient).max(), abs(f.loss(x)))  # values round, so their size counts
+            apart.append(np.abs(gradient - differences(f.loss, x)).max() / size)
+        yield compare(what, expected=0.0, measured=np.max(apart), tolerance=1e-8)
+
+
+@check("function-hessians", SOURCE)
+def _() -> Rows:
+    for function in FUNCTIONS.values():
+        what = f"{function.name}: Hessian against differences of its gradient"
+        if function.curvature is None or function.slope is None:
+            yield skip(what, UNWRITTEN)
+            continue
+        f, apart = _problem(function), []
+        for x in _points(function, f.size):
+            hessian = f.hessian(x)
+            size = max(1.0, np.abs(hessian).max(), np.abs(f.gradient(x)).max())
+            apart.append(np.abs(hessian - differences(f.gradient, x)).max() / size)
+        yield compare(what, expected=0.0, measured=np.max(apart), tolerance=1e-8)
+
+
+@check("function-minimisers", "the functions' own papers")
+def _() -> Rows:
+    for function in FUNCTIONS.values():
+        f = _problem(function)
+        minimisers = function.minimisers(f.size)
+        if not len(minimisers):
+            continue
+        slope = max(float(np.abs(f.gradient(x)).max()) for x in minimisers)
+        what = f"{function.name}: largest slope at {len(minimisers)} known minimisers"
+        yield compare(what, expected=0.0, measured=slope, tolerance=1e-4)
