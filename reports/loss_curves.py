@@ -16,9 +16,13 @@ from gdbench.reports.results import Results, has_batches, reported
 from gdbench.reports.style import order, panels, style
 from gdbench.reports.text import metric_title
 
-TITLE = "Loss by step"
 ALT = "Line plots of loss, or of a function's value, against the step, one line a rule."
 METRICS = ("train_loss", "val_loss", "value")
+
+
+def title(results: Results) -> str:
+    """What the figure is called."""
+    return "Loss by step" if has_batches(results.trials) else "Value by step"
 
 
 def caption(results: Results) -> str:
@@ -49,8 +53,8 @@ def figure(results: Results) -> Figure | None:
         drawing, axes = panels(len(batches), len(metrics))
         for ax, (metric, batch) in zip(axes, itertools.product(metrics, batches), strict=True):
             draw_lines(ax, points[points["batch_size"] == batch], "step", metric, rules)
-            title = f"batch size {batch}" if has_batches(results.trials) else ""
-            ax.set(xlabel="step", ylabel=titles[metric], title=title)
+            ax.set(xlabel="step", ylabel=titles[metric])
+            ax.set_title(f"batch size {batch}" if has_batches(results.trials) else "")
         share_legend(drawing, axes)
     return drawing
 

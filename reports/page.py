@@ -63,7 +63,7 @@ def _figures(results: Results, modules: tuple[Any, ...], prefix: str) -> list[di
         figures.append(
             {
                 "name": name,
-                "title": module.TITLE,
+                "title": module.title(results) if hasattr(module, "title") else module.TITLE,
                 "caption": module.caption(results) if hasattr(module, "caption") else module.CAPTION,
                 "alt": module.ALT,
                 "svg": svg(drawing, name),

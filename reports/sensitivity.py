@@ -25,8 +25,8 @@ def caption(results: Results) -> str:
     words = (
         f"Median final {'loss' if has_batches(results.trials) else 'value'} over the tuning seeds at each learning "
         "rate, with its 95 % bootstrap interval; where a rule has other hyperparameters in the grid, the best of them "
-        "at that learning rate. A mark without a line: a rule with one learning rate. A cross near the upper edge: the "
-        "median trial diverged."
+        "at that learning rate. Rules with one learning rate are left out. A cross near the upper edge: the median trial "
+        "diverged."
     )
     return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 
@@ -35,7 +35,8 @@ def figure(results: Results) -> Figure | None:
     """Final loss or value against lr, one column a batch size; None when no rule has at least two learning rates."""
     role = "tune" if (results.trials["role"] == "tune").any() else "report"
     tuned = results.trials[results.trials["role"] == role]
-    if tuned.empty or tuned.groupby("rule")["lr"].nunique().max() < 2:
+    tuned = tuned[tuned.groupby("rule")["lr"].transform("nunique") > 1]
+    if tuned.empty:
         return None
     title = metric_title(objective(tuned))
     points = _best_of_others(tuned.assign(loss=final_loss(tuned)))

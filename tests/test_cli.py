@@ -374,3 +374,68 @@ def test_numpy_values_and_paths_are_taken(tmp_path):
     run = gdbench.run(suite, store=tmp_path / "n.db", jobs=np.int64(2), overrides="batch_size=7")
     assert len(run.trials) == 5 and set(run.trials["batch_size"]) == {7}
     assert gdbench.problem(tmp_path / "d.npz", dtype=np.float32).n == 34
+
+
+FUNCTION = '''
+import gdbench
+
+@gdbench.function(domain=(-3.0, 3.0), start=(2.0, 1.0), minimisers=((0.0, 0.0),), steep=4.0)
+def my_bowl(x, c):
+    """f(x, y) = x^2 + steep y^2 - 1, written by a user."""
+    return x[0] * x[0] + c.steep * x[1] * x[1] - 1.0
+'''
+
+
+def test_a_plugin_function_is_listed_shown_swept_tuned_and_drawn_like_ours(tmp_path, capsys):
+    from gdbench import plugins
+    from gdbench.kernels import FUNCTIONS
+
+    plugin, suite, out = tmp_path / "bowl.py", tmp_path / "bowl.toml", tmp_path / "out"
+    plugin.write_text(FUNCTION)
+    suite.write_text(
+        'seeds = 2\nbudget = {steps = 20}\n[problem.bowl]\nkind = "function"\nfunction = "my-bowl"\nsteep = [2, 4]\n'
+        "[rule.sgd]\nlr = [0.01, 0.1]\n[rule.newton]\n"
+    )
+    try:
+        assert "my-bowl" in call(capsys, "list", "functions", "--plugin", plugin)[1]
+        shown = call(capsys, "show", "my-bowl", "--plugin", plugin)[1]
+        assert "written by a user" in shown and "steep=4" in shown and "(0, 0)" in shown
+        assert call(capsys, "run", suite, "--plugin", plugin, "--quiet", "--out", out)[0] == 0
+        tuned = call(
+            capsys, "tune", "sgd", "my-bowl", "--plugin", plugin, "--lr", "0.01,0.1", "--seeds", "1", "--quiet"
+        )
+        assert tuned[:2] == (0, "0.1\n")
+    finally:
+        FUNCTIONS.pop("my-bowl")
+        plugins._loaded.clear()
+    import gdbench
+
+    trials = gdbench.load(out / "gdbench.db").trials
+    assert trials.loc[trials["rule"] == "newton", "value"].max() < -0.999
+    (page,) = out.glob("*/report.html")
+    html = page.read_text()
+    assert "bowl (steep=2)" in html and "Value by step" in html
+
+
+def test_functions_and_direction_rules_are_listed_and_shown(capsys):
+    rules = {row["rule"]: row["kind"] for row in json.loads(call(capsys, "list", "rules", "--json")[1])}
+    assert rules["newton"] == "direction" and rules["adam"] == "scalar"
+    functions = {row["function"]: row for row in json.loads(call(capsys, "list", "functions", "--json")[1])}
+    assert functions["rosenbrock"]["dimension"] == "2 or more" and functions["rosenbrock"]["options"] == "b=100"
+    problems = json.loads(call(capsys, "list", "problems", "--json")[1])
+    assert [row["problem"] for row in problems] == ["mlp", "function", "quadratic"]
+    code, out, _ = call(capsys, "show", "saddle")
+    assert code == 0 and "(0, 1), (0, -1)" in out and "from -2 to 2" in out and "@saddle.gradient" in out
+    code, out, _ = call(capsys, "show", "newton")
+    assert code == 0 and "state: of its own" in out
+    assert json.loads(call(capsys, "show", "rosenbrock", "--json")[1])["options"] == {"b": 100.0}
+    assert "did you mean 'rosenbrock'" in call(capsys, "show", "rosenbrok", "--json")[2]
+
+
+def test_problems_are_known_by_name():
+    import gdbench
+
+    assert gdbench.problem("rosenbrock").loss([1.0, 1.0]) == 0.0
+    assert gdbench.problem({"kind": "quadratic", "dimensions": 4}).size == 4
+    with pytest.raises(gdbench.GdbenchError, match="did you mean 'rosenbrock'"):
+        gdbench.problem("rosenbrok")
