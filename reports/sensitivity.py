@@ -25,8 +25,8 @@ def caption(results: Results) -> str:
     words = (
         f"Median final {'loss' if has_batches(results.trials) else 'value'} over the tuning seeds at each learning "
         "rate, with its 95 % bootstrap interval; where a rule has other hyperparameters in the grid, the best of them "
-        "at that learning rate. Rules with one learning rate are left out. A cross near the upper edge: the median trial "
-        "diverged."
+        "at that learning rate. Rules with one learning rate are left out. A cross near the upper edge: the median "
+        "trial diverged."
     )
     return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 

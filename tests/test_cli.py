@@ -401,10 +401,8 @@ def test_a_plugin_function_is_listed_shown_swept_tuned_and_drawn_like_ours(tmp_p
         shown = call(capsys, "show", "my-bowl", "--plugin", plugin)[1]
         assert "written by a user" in shown and "steep=4" in shown and "(0, 0)" in shown
         assert call(capsys, "run", suite, "--plugin", plugin, "--quiet", "--out", out)[0] == 0
-        tuned = call(
-            capsys, "tune", "sgd", "my-bowl", "--plugin", plugin, "--lr", "0.01,0.1", "--seeds", "1", "--quiet"
-        )
-        assert tuned[:2] == (0, "0.1\n")
+        tuned = call(capsys, "tune", "sgd", "my-bowl", "--plugin", plugin, "--lr", "0.01,10", "--seeds", "1", "--quiet")
+        assert tuned[:2] == (0, "0.01\n")
     finally:
         FUNCTIONS.pop("my-bowl")
         plugins._loaded.clear()
