@@ -46,7 +46,7 @@ def _double_root(root: float, first: list[float]) -> float:
     The roots of both methods' characteristic polynomials are double here: an error is (1 + t (first - 1)) root^t.
     """
     early, late = (math.hypot(*(1 + t * (error - 1) for error in first)) for t in (200, 400))
-    return root * (late / early) ** (1 / 200)
+    return root * math.pow(late / early, 1 / 200)
 
 
 @check("heavy-ball-rate", "Polyak 1964: (sqrt kappa - 1) / (sqrt kappa + 1), times t")
