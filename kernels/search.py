@@ -84,7 +84,7 @@ def wolfe(
 
 
 def exact(objective: Objective, x: np.ndarray, direction: np.ndarray, slope: float, *, step: float) -> float | None:
-    """The first step at which the slope along the direction vanishes, to rounding; None when it falls for ever.
+    """A step at which the slope along the direction vanishes, to rounding; None when it falls for ever.
 
     Doubles the step until the slope has turned, then regula falsi in its Illinois form (Dowell and Jarratt, BIT 11,
     1971), which finds it at once where the objective is quadratic.

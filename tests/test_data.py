@@ -63,6 +63,15 @@ def test_moments_agree_with_numpy():
     np.testing.assert_allclose(deviations, x.std(axis=0), rtol=1e-13)
 
 
+def test_a_subset_takes_from_each_split_of_the_whole():
+    wine = data.load({"name": "wine"})
+    whole = data.split(wine, **{**SPLIT, "scale": "none"})
+    few = data.split(wine, **{**SPLIT, "scale": "none", "subset": 60})
+    assert [len(part.x) for part in few] == [42, 9, 9]
+    for small, large in zip(few, whole, strict=True):
+        assert {row.tobytes() for row in small.x} <= {row.tobytes() for row in large.x}
+
+
 def test_a_subset_keeps_the_classes():
     parts = data.split(data.load({"name": "iris"}), **{**SPLIT, "subset": 30})
     labels = np.concatenate([part.y for part in parts])

@@ -185,6 +185,16 @@ def test_searching_rules_never_go_up(rule, function, start):
         assert descent.path["grad_norm"].iloc[-1] < 1e-7
 
 
+@pytest.mark.parametrize(
+    ("function", "start"), [("ackley", [2.5, 1.5]), ("rastrigin", [2.2, 0.7]), ("quadratic", [1.0, 1.0])]
+)
+def test_exact_line_search_never_goes_up_and_ends_where_the_gradient_does(function, start):
+    path = gdbench.minimize(function, start, "gd-exact", steps=1000).path
+    assert np.isfinite(path[["x0", "value"]]).all(axis=None)
+    assert (np.diff(path["value"]) <= 1e-14 * path["value"].iloc[0]).all()
+    assert path["grad_norm"].iloc[-1] < 1e-6 * path["grad_norm"].iloc[0]
+
+
 def test_evaluations_are_counted():
     calls = gdbench.minimize("rosenbrock", [-1.2, 1.0], "newton", steps=3)
     assert (calls.gradient_evaluations, calls.function_evaluations) == (3 * (1 + 2), 0)

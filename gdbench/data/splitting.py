@@ -26,18 +26,26 @@ def split(
 ) -> tuple[Split, Split, Split]:
     """Train, validation and test splits, stratified by label, features scaled; targets stay in their own units.
 
-    subset: how many samples of the data to use at all, drawn with the same stratification. Where the data has a test
-    file, that is the test split, whole and in its order, and the others come out of the training file.
+    subset: how many samples of the data to use at all, drawn from each split with the same stratification, so that what
+    is learnt of a subset was never learnt from a test sample of the whole. Where the data has a test file, that is the
+    test split, whole and in its order, and the others come out of the training file.
     """
-    rows = np.arange(len(data.x))
+    count = len(data.x)
+    if data.test:
+        test_fraction = 0.0
+    test, rest = _take(data, np.arange(count), round(test_fraction * count), step=1)
+    validation, train = _take(data, rest, round(validation_fraction * count), step=2)
     if subset is not None:
-        if subset > len(rows):
-            raise UsageError(f"subset = {subset} is more than the {len(rows)} samples of {data.name}")
-        rows, _ = _take(data, rows, subset, step=0)
-    test, rest = _take(data, rows, 0 if data.test else round(test_fraction * len(rows)), step=1)
-    validation, train = _take(data, rest, round(validation_fraction * len(rows)), step=2)
+        if subset > count:
+            raise UsageError(f"subset = {subset} is more than the {count} samples of {data.name}")
+        count, whole = subset, (test, validation)
+        test, validation = (
+            _take(data, rows, round(fraction * count), step=step)[0]
+            for rows, fraction, step in zip(whole, (test_fraction, validation_fraction), (3, 4), strict=True)
+        )
+        train, _ = _take(data, train, max(0, count - len(test) - len(validation)), step=5)
     if len(train) == 0:
-        raise UsageError(f"validation_fraction and test_fraction leave none of {len(rows)} samples to train on")
+        raise UsageError(f"validation_fraction and test_fraction leave none of {count} samples to train on")
     shift, width = _scaling(data.x[train], scale)
 
     def part(source: Dataset, chosen: np.ndarray | slice) -> Split:

@@ -3,6 +3,8 @@
 descent = gdbench.minimize(("quadratic", {"condition": 10.0}), [10.0, 1.0], "gd-exact", steps=20)
 """
 
+import numpy as np
+
 from gdbench.kernels import search
 from gdbench.kernels.direction import direction
 from gdbench.kernels.linear import dot
@@ -12,18 +14,23 @@ from gdbench.kernels.linear import dot
 def gd_exact(objective, x, c, memory):
     """Steepest descent with exact line search (Cauchy, Comptes rendus 25, 1847).
 
-    s = the first s > 0 at which d/ds f(x - s g) = 0
+    s = a step at which d/ds f(x - s g) = 0, the first to be found that does not go up
     x = x - lr s g
 
     lr 1 is the method itself; below 1 it is relaxed. On 1/2 (x^2 + kappa y^2) from (kappa, 1) every step contracts by
     (kappa - 1) / (kappa + 1), the worst there is (Akaike, Annals of the Institute of Statistical Mathematics 11, 1959).
     """
-    g = objective.gradient(x)
+    g, value = objective.gradient(x), objective.value(x)
     slope = -dot(g, g)
-    if slope == 0.0:
-        return None
-    step = search.exact(objective, x, -g, slope, step=memory.get("step", 1.0))
-    if step is None:
-        return None
-    memory["step"] = step
-    return x - c.lr * step * g
+    guess = memory.get("step", 1.0)
+    for _ in range(search.MOST):
+        if not -slope >= float(np.finfo(x.dtype).tiny):  # too small to divide by
+            return None
+        step = search.exact(objective, x, -g, slope, step=guess)
+        if step is None:
+            return None
+        if search.sufficient(objective.value(x - step * g), value, 0.0, x.dtype):
+            memory["step"] = step
+            return x - c.lr * step * g
+        guess = 0.25 * min(guess, step)  # it went over a hill: look nearer
+    return None
