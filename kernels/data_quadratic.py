@@ -19,7 +19,7 @@ from gdbench.kernels.contract import update_type
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.objective import Objective
 from gdbench.kernels.products import add_product
-from gdbench.kernels.sampling import Batches, order_of
+from gdbench.kernels.sampling import Batches, SampledTraining, order_of
 
 
 class Workspace(NamedTuple):
@@ -174,14 +174,12 @@ class DataQuadratic:
         )
 
 
-class QuadraticTraining:
+class QuadraticTraining(SampledTraining):
     """A trial on a data quadratic: its point, and how many steps led there."""
 
     def __init__(self, problem: DataQuadratic, batches: Batches) -> None:
-        self.problem, self.batches = problem, batches
-        self.theta = problem.initial(batches.seed)
+        super().__init__(problem, batches)
         self.work = _workspace(problem.size, problem.n, problem.dtype)
-        self.steps = 0
 
     def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
         """One step for each row of the rule's coefficients."""
@@ -191,19 +189,9 @@ class QuadraticTraining:
         loop(*given, self.batches, self.work)
         self.steps += len(table)
 
-    def move(self, x: np.ndarray) -> None:
-        """Take one step to x."""
-        self.theta[:] = x
-        self.steps += 1
-
     def objective(self) -> Objective:
-        """What the next step minimises: the mean over its batch."""
-        batches = self.batches
-        return Objective.of_rows(
-            self.problem,
-            lambda: self.problem.batch(batches.seed, self.steps + 1, batches.size),
-            lambda: 0 if batches.size == self.problem.n else self.steps,
-        )
+        """What the next step minimises."""
+        return self.over_batch()
 
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present point."""

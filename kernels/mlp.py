@@ -21,7 +21,7 @@ from gdbench.kernels.initial import initial_weights
 from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import Network, Workspace, parameter_count, penalty, workspace
 from gdbench.kernels.objective import Objective
-from gdbench.kernels.sampling import Batches
+from gdbench.kernels.sampling import Batches, SampledTraining
 from gdbench.kernels.training import Samples
 
 SPLITS = ("train", "val", "test")
@@ -160,15 +160,16 @@ class MLP:
         return work.natural[: self.n] if rows is None else sampling.check_rows(rows, self.n)
 
 
-class Training:
+class Training(SampledTraining):
     """A network in training: its parameters, its rule's state and the workspace. Not shared between threads."""
 
     def __init__(self, problem: MLP, batches: Batches) -> None:
-        self.problem = problem
-        self.batches = batches
-        self.theta = problem.initial(batches.seed)
+        super().__init__(problem, batches)
         self.work = problem.workspace()
-        self.steps = 0
+
+    def objective(self) -> Objective:
+        """What the next step minimises, on a workspace of its own."""
+        return self.over_batch(work=self.problem.workspace())
 
     def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
         """One step for each row of the rule's coefficients."""
@@ -176,21 +177,6 @@ class Training:
         loop = training.train(problem.dtype)
         loop(update, self.theta, state, table, self.steps, problem.network, problem.samples, self.batches, self.work)
         self.steps += len(table)
-
-    def move(self, x: np.ndarray) -> None:
-        """Take one step to x."""
-        self.theta[:] = x
-        self.steps += 1
-
-    def objective(self) -> Objective:
-        """What the next step minimises: the training objective over its batch."""
-        batches = self.batches
-        return Objective.of_rows(
-            self.problem,
-            lambda: self.problem.batch(batches.seed, self.steps + 1, batches.size),
-            lambda: 0 if batches.size == self.problem.n else self.steps,
-            work=self.problem.workspace(),
-        )
 
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present parameters."""

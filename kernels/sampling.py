@@ -1,4 +1,4 @@
-"""Which samples a step uses, and the checks that every problem makes of what it is given."""
+"""Training on samples: which of them a step uses, and the checks that every problem makes of what it is given."""
 
 from typing import Any, NamedTuple
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from gdbench.errors import UsageError
 from gdbench.kernels.jit import inlined
+from gdbench.kernels.objective import Objective
 from gdbench.kernels.random import Stream, permutation, permute
 
 _SHUFFLE = int(Stream.SHUFFLE)
@@ -32,6 +33,30 @@ def order_of(batches, step, n, work):
         permute(batches.seed, _SHUFFLE, epoch, work.order)
         work.epoch[0] = epoch
     return work.order
+
+
+class SampledTraining:
+    """A trial on samples: its parameters, and how many steps led there. Not shared between threads."""
+
+    def __init__(self, problem: Any, batches: Batches) -> None:
+        self.problem, self.batches = problem, batches
+        self.theta: np.ndarray = problem.initial(batches.seed)
+        self.steps = 0
+
+    def move(self, x: np.ndarray) -> None:
+        """Take one step to x."""
+        self.theta[:] = x
+        self.steps += 1
+
+    def over_batch(self, **work: Any) -> Objective:
+        """The problem's objective over the batch of the next step; work: the workspace, where the problem has one."""
+        batches = self.batches
+        return Objective.of_rows(
+            self.problem,
+            lambda: self.problem.batch(batches.seed, self.steps + 1, batches.size),
+            lambda: 0 if batches.size == self.problem.n else self.steps,
+            **work,
+        )
 
 
 def steps_per_epoch(n: int, batch_size: int, drop_last: bool) -> int:

@@ -68,7 +68,7 @@ def _contours(
     if len(minimisers):
         ax.plot(*minimisers.T, color="black", marker="*", markersize=11, linestyle="none", label="minimum")
     ax.set(xlim=(x_low, x_high), ylim=(y_low, y_high), xlabel=names[0], ylabel=names[1])
-    ax.legend(loc="upper right", framealpha=0.9)
+    ax.legend(framealpha=0.9)
 
 
 def _graph(

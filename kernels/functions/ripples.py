@@ -1,13 +1,13 @@
-"""One dimension, a bowl with ripples: many minima, and momentum rolls over some of them.
+"""One dimension, a bowl with ripples: many minima; gradient descent stops in the next, momentum rolls on.
 
-descent = gdbench.minimize("ripples", [-12.0], "momentum", lr=0.5, steps=100)
+descent = gdbench.minimize("ripples", [-9.0], "momentum", lr=0.5, steps=300)
 """
 
 from gdbench.kernels.function import function
 from gdbench.kernels.trigonometry import cos, sin
 
 
-@function(dimension=1, domain=(-15.0, 15.0), start=(-12.0,), minimisers=((0.0,),))
+@function(dimension=1, domain=(-15.0, 15.0), start=(-9.0,), minimisers=((0.0,),))
 def ripples(x):
     """f(x) = x^2 / 40 + 1 - cos x, with its least value 0 at 0 and a lesser minimum near every turn of the cosine."""
     return x[0] * x[0] / 40.0 + 1.0 - cos(x[0])
