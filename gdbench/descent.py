@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,13 +93,15 @@ def minimize(
     Raises UsageError, whose message is one sentence, for anything wrong with these.
     """
     start = _vector("x0", x0)
+    if not np.isfinite(start).all():
+        raise UsageError(f"x0 = {_short(x0)} must be finite")
     for name, count in (("steps", steps), ("every", every)):
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
             raise UsageError(f"{name} = {count!r} must be a whole number, 1 or more")
     dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
     if dtype not in ("float32", "float64"):
         raise UsageError(f"dtype = {dtype!r} must be 'float32' or 'float64'")
-    known, title, parts, options, noise = _function(function, grad, hess, start.size)
+    known, title, parts, options, noise = _function(function, grad, hess, start)
     problem = FunctionProblem(
         parts,
         size=start.size,
@@ -112,6 +115,8 @@ def minimize(
     chosen = find_rule(rule, hyperparameters.pop("inner", None))
     given = dict(hyperparameters) if lr is None else {"lr": lr, **hyperparameters}
     settings = chosen.settings({name: _plain(value) for name, value in given.items()})
+    if isinstance(schedule, Mapping):
+        schedule = {name: _plain(value) for name, value in schedule.items()}
     timetable = schedules.settings(schedule)
     training = problem.begin(seed=check_seed(seed))
 
@@ -119,15 +124,10 @@ def minimize(
         return schedules.learning_rates(timetable, settings["lr"], first, count, int(steps))
 
     walk = begin(chosen, settings, training, rates)
-    try:
-        if isinstance(walk, ScalarSteps):
-            rows, status = _scalar_path(walk, int(steps), int(every))
-        else:
-            rows, status = _direction_path(walk, int(steps), int(every))
-    except IndexError as error:
-        raise UsageError(
-            f"function {title!r} or its derivatives reach outside a vector of {start.size}: {error}"
-        ) from None
+    if isinstance(walk, ScalarSteps):
+        rows, status = _scalar_path(walk, int(steps), int(every))
+    else:
+        rows, status = _direction_path(walk, int(steps), int(every))
     return Descent(
         x=training.theta.copy(),
         path=_frame(rows, rates),
@@ -150,15 +150,23 @@ def _scalar_path(walk: ScalarSteps, steps: int, every: int) -> tuple[np.ndarray,
     parts = [_row(training)[None]]
     if not math.isfinite(parts[0][0, -2]):
         return parts[0], "diverged"
-    chunk = every * max(1, CHUNK // every)
+    chunk = CHUNK - CHUNK % every  # rows at its end; 0 when a chunk is shorter than the way to the next row
     while training.steps < steps:
-        before, count = training.steps, min(chunk, steps - training.steps)
-        path = np.empty((-(-count // every), training.problem.size + 2))
+        before = training.steps
+        count = min(chunk or min(CHUNK, every - before % every), steps - before)
+        recorded = bool(chunk) or (before + count) % every == 0 or before + count == steps
+        path = np.empty((-(-count // every) if recorded else 0, training.problem.size + 2))
         walk.advance(count, every=every, path=path)
         taken = training.steps - before
-        numbers = before + np.minimum(every * np.arange(1, -(-taken // every) + 1), taken)
-        parts.append(np.column_stack([numbers, path[: len(numbers)]]))
-        if taken < count or not math.isfinite(parts[-1][-1, -2]):
+        lost = taken < count or not np.isfinite(training.theta).all()
+        if recorded:
+            rows = path[: -(-taken // every)]
+            numbers = before + np.minimum(every * np.arange(1, len(rows) + 1), taken)
+            parts.append(np.column_stack([numbers, rows]))
+            lost = lost or not math.isfinite(rows[-1, -2])
+        elif lost:
+            parts.append(_row(training)[None])
+        if lost:
             return np.vstack(parts), "diverged"
     return np.vstack(parts), "exhausted"
 
@@ -167,13 +175,15 @@ def _direction_path(walk: DirectionSteps, steps: int, every: int) -> tuple[np.nd
     """As `_scalar_path`; a rule that has stalled stays where it is."""
     training = walk.training
     rows = [_row(training)]
+    resting = None  # the row of a rule that has stalled, step aside
     for step in range(1, steps + 1):
         if not walk.stalled:
             walk.advance(1)
         diverged = not np.isfinite(training.theta).all()
         if diverged or step % every == 0 or step == steps:
-            rows.append(_row(training))
+            rows.append(_row(training) if resting is None else resting.copy())
             rows[-1][0] = step
+            resting = rows[-1] if walk.stalled else None
             diverged = diverged or not math.isfinite(rows[-1][-2])
         if diverged:
             return np.array(rows), "diverged"
@@ -197,16 +207,24 @@ def _vector(name: str, given: Any) -> np.ndarray:
     except (TypeError, ValueError):
         vector = np.zeros(0)
     if vector.ndim != 1 or vector.size == 0 or np.isnan(vector).any():
-        raise UsageError(f"{name} = {given!r} must be a number or a list of numbers")
+        raise UsageError(f"{name} = {_short(given)} must be a number or a list of numbers")
     return vector
 
 
+def _short(given: Any) -> str:
+    """A value in one line."""
+    text = " ".join(repr(given).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def _bounds(given: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(given, Sequence) or len(given) != 2:
-        raise UsageError(f"bounds = {given!r} must be a pair (low, high)")
+    if not isinstance(given, Sequence | np.ndarray) or len(given) != 2:
+        raise UsageError(f"bounds = {_short(given)} must be a pair (low, high)")
     low, high = (_vector("bounds", bound) for bound in given)
     if {low.size, high.size} - {1, size} or not (low <= high).all():
-        raise UsageError(f"bounds = {given!r} must be numbers, or one for each of the {size} parameters, low <= high")
+        raise UsageError(
+            f"bounds = {_short(given)} must be numbers, or one for each of the {size} parameters, low <= high"
+        )
     return np.resize(low, size), np.resize(high, size)
 
 
@@ -215,15 +233,21 @@ def _plain(value: Any) -> Any:
 
 
 def _function(
-    function: Any, grad: Any, hess: Any, size: int
+    function: Any, grad: Any, hess: Any, start: np.ndarray
 ) -> tuple[Function | None, str, Compiled, tuple[float, ...], float]:
     """What to minimise: the shipped function if it is one, what to call it, its parts, options and noise."""
     for name, part in (("grad", grad), ("hess", hess)):
-        if part is not None and not callable(part):
-            raise UsageError(f"{name} = {part!r} must be a function, {name}(x, t, out)")
+        if part is not None and not _plain_function(part):
+            raise UsageError(f"{name} = {_short(part)} must be a function, {name}(x, t, out)")
+        _check_that_it_writes(name, part, start)
     if callable(function) and not isinstance(function, Function):
+        if not _plain_function(function):
+            raise UsageError(
+                f"function {_short(function)} must be a plain Python function f(x), which Numba can compile"
+            )
         title = getattr(function, "__name__", "f").replace("<lambda>", "f")
         return None, title, _compile(function, grad, hess), (), 0.0
+    size = start.size
     options: dict[str, Any] = {}
     if isinstance(function, tuple | list):
         if len(function) != 2 or not isinstance(function[1], Mapping):
@@ -242,6 +266,26 @@ def _function(
         gradient = own.gradient if grad else parts.gradient
         parts = Compiled(parts.value, gradient, (own if hess else parts).compile_hessian)
     return known, known.name, parts, tuple(settings[name] for name in known.options), float(noise)
+
+
+def _check_that_it_writes(name: str, part: Any, start: np.ndarray) -> None:
+    """Raise UsageError for a derivative that returns what it should write, of which a descent would see nothing."""
+    if part is None:
+        return
+    written = getattr(part, "py_func", part)
+    size, count = start.size, len(inspect.signature(written).parameters)
+    out = np.zeros(size if name == "grad" else (size, size))
+    try:
+        returned = written(start.copy(), *([1] if count == 3 else []), out)
+    except Exception:  # what is wrong with it, the compiler says better
+        return
+    if returned is not None:
+        raise UsageError(f"{name} returns a value; it must write it: {name}(x, t, out) with out[:] = ...")
+
+
+def _plain_function(part: Any) -> bool:
+    """Whether it was written with def or lambda, compiled by Numba since or not."""
+    return isinstance(getattr(part, "py_func", part), FunctionType)
 
 
 def _nothing(x: Any) -> float:
@@ -289,6 +333,7 @@ def _outside(function: Any) -> str | None:
         return ""
     variables = inspect.getclosurevars(getattr(function, "py_func", function))
     values = {**variables.globals, **variables.nonlocals}
-    if not all(isinstance(v, int | float | str | tuple) or inspect.ismodule(v) for v in values.values()):
+    values = {name: value for name, value in values.items() if value is not math and value is not np}
+    if not all(isinstance(value, int | float | str) for value in values.values()):
         return None
-    return repr(sorted((name, value) for name, value in values.items() if not inspect.ismodule(value)))
+    return repr(sorted(values.items()))

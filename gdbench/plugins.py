@@ -33,6 +33,7 @@ def load_file(path: str | Path) -> None:
     if earlier == content:
         return
     _forget(former)
+    _loaded.pop(str(path), None)  # should the new one fail, the next try begins from nothing
     module_name = f"gdbench_plugin_{path.stem}_{content[:8]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:

@@ -23,7 +23,7 @@ _vector, _matrix = types.float64[::1], types.float64[:, ::1]
 VALUE = types.float64(_vector, _vector)  # x, options
 GRADIENT = types.void(_vector, types.int64, _vector, _vector)  # x, step, options, out
 HESSIAN = types.void(_vector, types.int64, _vector, _matrix)
-STEP = float(np.cbrt(np.finfo(np.float64).eps))
+STEP = 2.0**-17  # near the cube root of 2^-52
 
 
 @dataclass(eq=False)

@@ -42,6 +42,7 @@ def direction(
         raise UsageError(f"write @direction(lr=...) above {name.__name__}: a rule needs a default for lr")
 
     def register(function: Callable[..., Any]) -> Direction:
+        function = getattr(function, "py_func", function)
         chosen = chosen_name("rule", name, function, RULES)
         check_parameters(f"rule {chosen!r}", function, "objective", "x", "c", "memory")
         made = Direction(chosen, function, checked_defaults(chosen, defaults), dense, source=source_of(function))

@@ -40,6 +40,7 @@ class Function(Written):
 
     least: the smallest dimension that it has, None when `dimension` is its only one.
     domain: the lower and upper bound of every coordinate that pictures and random starts keep to.
+    positive: options that must be greater than 0.
     start, minimisers, local_minimisers, saddles: points; in more dimensions their coordinates repeat.
     """
 
@@ -51,6 +52,7 @@ class Function(Written):
     local_minimisers: tuple[tuple[float, ...], ...]
     saddles: tuple[tuple[float, ...], ...]
     options: dict[str, float]
+    positive: tuple[str, ...] = ()
     slope: Callable[..., Any] | None = None
     curvature: Callable[..., Any] | None = None
 
@@ -87,7 +89,11 @@ class Function(Written):
             allowed = str(low) if low == high else f"a whole number from {low} to {high}"
             raise UsageError(f"function {self.name!r}: dimension = {dimension!r} must be {allowed}")
         options = {name: given.get(name, default) for name, default in self.options.items()}
-        return {"dimension": dimension, **{k: hyperparameters.check(k, v) for k, v in options.items()}}
+        checked = {key: hyperparameters.OTHER.check(key, value) for key, value in options.items()}
+        for key in self.positive:
+            if checked[key] <= 0.0:
+                raise UsageError(f"function {self.name!r}: {key} = {checked[key]!r} must be greater than 0")
+        return {"dimension": dimension, **checked}
 
     def start(self, dimension: int) -> np.ndarray:
         """Where a descent begins unless told otherwise."""
@@ -120,27 +126,34 @@ def function(
     minimisers: Sequence[Sequence[float]] = (),
     local_minimisers: Sequence[Sequence[float]] = (),
     saddles: Sequence[Sequence[float]] = (),
+    positive: Sequence[str] = (),
     **options: float,
 ) -> Callable[[Callable[..., Any]], Function]:
     """Register the decorated function, `f(x)` or with options `f(x, c)`, as a test function.
 
     name: what users write; by default the function's name with '-' for '_'.
     The others are the fields of `Function`; what stands beyond them are options with their defaults.
-    Raises UsageError for a name already taken, a wrong signature or points outside the domain.
+    Raises UsageError for a name already taken, a wrong signature, a dimension or points that make no sense.
     """
     if callable(name):
         raise UsageError(f"write @function(dimension=2) above {name.__name__}")
 
     def register(written: Callable[..., Any]) -> Function:
+        written = getattr(written, "py_func", written)
         chosen = chosen_name("function", name, written, FUNCTIONS)
         what = f"function {chosen!r}"
         check_parameters(what, written, *(("x", "c") if options else ("x",)))
         for option in options:
             if option in _NOT_OPTIONS or not option.isidentifier() or option.startswith("_"):
                 raise UsageError(f"{what}: {option!r} cannot name an option; choose another name")
-        low, high = (float(bound) for bound in domain)
-        if not low < high:
+        if not isinstance(domain, tuple | list) or len(domain) != 2 or not domain[0] < domain[1]:
             raise UsageError(f"{what}: domain = {domain!r} must be two numbers, the lower one first")
+        low, high = (float(bound) for bound in domain)
+        for key, size in (("dimension", dimension), ("least", 1 if least is None else least)):
+            if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= dimension:
+                raise UsageError(
+                    f"{what}: {key} = {size!r} must be a whole number from 1 to its dimension {dimension!r}"
+                )
         lowest, others, stationary = _points(minimisers), _points(local_minimisers), _points(saddles)
         for point in (tuple(start), *lowest, *others, *stationary):
             if not point or not all(low <= x <= high for x in point):
@@ -156,8 +169,10 @@ def function(
             others,
             stationary,
             {key: float(value) for key, value in options.items()},
+            tuple(positive),
             source=source_of(written),
         )
+        made.settings({})
         FUNCTIONS[chosen] = made
         return made
 

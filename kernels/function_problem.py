@@ -4,17 +4,29 @@ problem = gdbench.problem({"kind": "function", "function": "rosenbrock", "noise"
 problem.loss([0.0, 0.0]), problem.gradient([0.0, 0.0]), problem.hessian([0.0, 0.0])
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from gdbench.errors import UsageError
 from gdbench.kernels import linear, sampling
-from gdbench.kernels.callables import Compiled
+from gdbench.kernels.callables import STEP, Compiled
 from gdbench.kernels.descent import Walk, descend
 from gdbench.kernels.objective import Objective
 from gdbench.kernels.random import Stream, normals, uniforms
 
 NO_PATH = np.empty((0, 0))
+
+
+@contextmanager
+def _within_vectors(size: int) -> Iterator[None]:
+    """Around calls of compiled functions: an index outside a vector is told in one sentence."""
+    try:
+        yield
+    except IndexError as error:
+        raise UsageError(f"a function or its derivatives reach outside a vector of {size}: {error}") from None
 
 
 class FunctionProblem:
@@ -65,24 +77,37 @@ class FunctionProblem:
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
         """The function's value."""
-        return float(self.compiled.value(self._point(theta), self.options))
+        with _within_vectors(self.size):
+            return float(self.compiled.value(self._point(theta), self.options))
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, step: int = 1) -> np.ndarray:
         """Its gradient, without noise; `step` counts for functions that depend on it."""
         out = np.zeros(self.size)
-        self.compiled.gradient(self._point(theta), step, self.options, out)
+        with _within_vectors(self.size):
+            self.compiled.gradient(self._point(theta), step, self.options, out)
         return out
 
     def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None, step: int = 1) -> np.ndarray:
         """Its second derivatives: size x size, float64. Raises UsageError for more parameters than fit in memory."""
         linear.check_order(self.size)
         out = np.zeros((self.size, self.size))
-        self.compiled.hessian(self._point(theta), step, self.options, out)
+        with _within_vectors(self.size):
+            self.compiled.hessian(self._point(theta), step, self.options, out)
         return out
 
-    def product(self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """The Hessian times `direction`."""
-        return linear.product(self.hessian(theta), sampling.check_vector("direction", direction, self.size, "float64"))
+    def product(
+        self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None, step: int = 1
+    ) -> np.ndarray:
+        """The Hessian times `direction`; by a central difference of gradients where the matrix would not fit."""
+        v = sampling.check_vector("direction", direction, self.size, "float64")
+        if self.size <= linear.MAX_ORDER:
+            return linear.product(self.hessian(theta, step=step), v)
+        point, reach = self._point(theta), linear.length(v)
+        if reach == 0.0:
+            return np.zeros(self.size)
+        h = STEP * max(1.0, linear.length(point)) / reach
+        above, below = self.gradient(point + h * v, step=step), self.gradient(point - h * v, step=step)
+        return np.asarray((above - below) / (2.0 * h))
 
     def begin(
         self, *, seed: int, batch_size: int = 1, clip_norm: float = 0.0, clip_value: float = 0.0
@@ -148,8 +173,8 @@ class FunctionTraining:
             problem.loss,
             gradient,
             lambda x: problem.hessian(x, step=self.steps + 1).astype(dtype),
-            lambda x, v: problem.product(x, v).astype(dtype),
-            lambda: self.steps if problem.noise > 0 or problem.timed else 0,
+            lambda x, v: problem.product(x, v, step=self.steps + 1).astype(dtype),
+            (lambda: self.steps) if problem.noise > 0 or problem.timed else None,
         )
 
     def evaluate(self) -> tuple[float, float]:

@@ -83,6 +83,12 @@ KNOWN: dict[str, Hyperparameter] = {
     "rectify_above": Hyperparameter("length of the running mean above which steps are adaptive and rectified", low=4.0),
     # The bound keeps it exact in float64 and storable as an integer.
     "k": Hyperparameter("steps from one meeting with the slow weights to the next", low=1.0, high=1e9, whole=True),
+    "history": Hyperparameter("steps that are remembered", low=1.0, high=1e6, whole=True),
+    "decrease": Hyperparameter(
+        "share of the decrease that the slope promises which a step must bring", low=0.0, high=1.0
+    ),
+    "curvature": Hyperparameter("share of the slope that may be left where a step ends", low=0.0, high=1.0),
+    "shrink": Hyperparameter("factor by which a step that is too long is shortened", low=0.0, open_low=True, high=1.0),
     "alpha": Hyperparameter(
         "share of the way that the slow weights go at a meeting", low=0.0, open_low=True, high=1.0, closed_high=True
     ),

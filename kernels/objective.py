@@ -17,7 +17,8 @@ REMEMBERED = 4  # evaluations of each kind
 class Objective:
     """Value, gradient, Hessian and products with it, at any point, of the batch of one step.
 
-    version: changes whenever the objective does, as it does from batch to batch.
+    version: changes whenever the objective does, as it does from batch to batch; None where it never does.
+    changes: whether it does.
     """
 
     def __init__(
@@ -26,10 +27,11 @@ class Objective:
         gradient: Callable[[Vector], Vector],
         hessian: Callable[[Vector], Any],
         product: Callable[[Vector, Vector], Vector],
-        version: Callable[[], int],
+        version: Callable[[], int] | None = None,
     ) -> None:
         self._value, self._gradient, self._hessian, self._product = value, gradient, hessian, product
-        self._version = version
+        self.changes = version is not None
+        self._version = version or (lambda: 0)
         self._values: dict[Any, float] = {}
         self._gradients: dict[Any, Vector] = {}
         self.function_evaluations = 0
@@ -37,7 +39,7 @@ class Objective:
 
     @classmethod
     def of_rows(
-        cls, problem: Any, rows: Callable[[], np.ndarray], version: Callable[[], int], **work: Any
+        cls, problem: Any, rows: Callable[[], np.ndarray], version: Callable[[], int] | None, **work: Any
     ) -> "Objective":
         """A problem's mean over the samples that `rows` names when it is asked; work: the problem's workspace."""
         return cls(

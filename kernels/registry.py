@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from gdbench.errors import UsageError, nearest
 from gdbench.kernels import hyperparameters
 
@@ -52,13 +54,29 @@ class Written:
 
     @property
     def fingerprint(self) -> str:
-        """What it computes: its text and the numbers that it takes from outside itself."""
-        outside: dict[str, Any] = {}
-        for function in self.functions():
-            variables = inspect.getclosurevars(function)
-            outside |= {**variables.globals, **variables.nonlocals}
-        numbers = {name: value for name, value in sorted(outside.items()) if isinstance(value, int | float | tuple)}
-        return f"{self.source or self.text}|{numbers!r}"
+        """What it computes: its text and what it takes from outside itself."""
+        outside = [_outside(function) for function in self.functions()]
+        return f"{self.source or self.text}|{outside!r}"
+
+
+def _outside(function: Callable[..., Any], depth: int = 3) -> list[tuple[str, str]]:
+    """Names and values that a function finds outside itself: numbers, arrays, and the text of helper functions."""
+    variables = inspect.getclosurevars(function)
+    found = []
+    for name, value in sorted({**variables.globals, **variables.nonlocals}.items()):
+        helper = getattr(value, "py_func", value)
+        if isinstance(value, int | float | str | tuple):
+            found.append((name, repr(value)))
+        elif isinstance(value, np.ndarray):
+            found.append((name, value.tobytes().hex()))
+        elif inspect.isfunction(helper) and not helper.__module__.startswith(_OURS) and depth > 0:
+            found.append(
+                (
+                    name,
+                    repr((helper.__code__.co_code.hex(), repr(helper.__code__.co_consts), _outside(helper, depth - 1))),
+                )
+            )
+    return found
 
 
 @dataclass(eq=False)

@@ -1,5 +1,6 @@
 """Training on samples: which of them a step uses, and the checks that every problem makes of what it is given."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,12 +52,15 @@ class SampledTraining:
     def over_batch(self, **work: Any) -> Objective:
         """The problem's objective over the batch of the next step; work: the workspace, where the problem has one."""
         batches = self.batches
-        return Objective.of_rows(
-            self.problem,
-            lambda: self.problem.batch(batches.seed, self.steps + 1, batches.size),
-            lambda: 0 if batches.size == self.problem.n else self.steps,
-            **work,
-        )
+
+        @lru_cache(maxsize=1)
+        def rows(step: int) -> np.ndarray:
+            drawn: np.ndarray = self.problem.batch(batches.seed, step, batches.size)
+            return drawn
+
+        whole = batches.size == self.problem.n
+        version = None if whole else lambda: self.steps
+        return Objective.of_rows(self.problem, lambda: rows(1 if whole else self.steps + 1), version, **work)
 
 
 def steps_per_epoch(n: int, batch_size: int, drop_last: bool) -> int:

@@ -4,7 +4,7 @@ All of them start from a first guess of the step and count what they evaluate in
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +12,6 @@ from gdbench.kernels.linear import dot
 from gdbench.kernels.objective import Objective
 
 MOST = 60  # halvings or doublings: 2^-60 of the first guess is nowhere
-
-
-class Found(NamedTuple):
-    """The point that a search settled on, the objective there, and the step that led to it."""
-
-    x: np.ndarray
-    value: float
-    step: float
 
 
 def sufficient(value: float, start: float, least: float, dtype: np.dtype[Any]) -> bool:
@@ -37,8 +29,8 @@ def backtrack(
     step: float,
     decrease: float,
     shrink: float,
-) -> Found | None:
-    """Shrink the step until the value falls by `decrease` of what the slope promises; None when it never does.
+) -> np.ndarray | None:
+    """The first point, of ever shorter steps, whose value fell by `decrease` of what the slope promises; or None.
 
     Armijo, "Minimization of functions having Lipschitz continuous first partial derivatives", Pacific Journal of
     Mathematics 16 (1966).
@@ -47,7 +39,7 @@ def backtrack(
         there = x + step * direction
         reached = objective.value(there)
         if sufficient(reached, value, -decrease * step * slope, x.dtype) and not np.array_equal(there, x):
-            return Found(there, reached, step)
+            return there
         step *= shrink
     return None
 
@@ -62,8 +54,8 @@ def wolfe(
     step: float,
     decrease: float,
     curvature: float,
-) -> tuple[Found, np.ndarray] | None:
-    """A step that satisfies the weak Wolfe conditions, and the gradient there; None when there is none.
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """A point that satisfies the weak Wolfe conditions, and the gradient there; None when there is none.
 
     Bisection of Lewis and Overton, "Nonsmooth optimization via quasi-Newton methods", Mathematical Programming 141
     (2013), algorithm 2.6.
@@ -77,14 +69,14 @@ def wolfe(
         else:
             gradient = objective.gradient(there)
             if dot(gradient, direction) >= curvature * slope:
-                return None if np.array_equal(there, x) else (Found(there, reached, step), gradient)
+                return None if np.array_equal(there, x) else (there, gradient)
             low = step
         step = 2.0 * low if math.isinf(high) else 0.5 * (low + high)
     return None
 
 
 def exact(objective: Objective, x: np.ndarray, direction: np.ndarray, slope: float, *, step: float) -> float | None:
-    """A step at which the slope along the direction vanishes, to rounding; None when it falls for ever.
+    """A step at which the slope along the direction vanishes, to rounding; else the farthest tried, or None at a NaN.
 
     Doubles the step until the slope has turned, then regula falsi in its Illinois form (Dowell and Jarratt, BIT 11,
     1971), which finds it at once where the objective is quadratic.
@@ -100,8 +92,8 @@ def exact(objective: Objective, x: np.ndarray, direction: np.ndarray, slope: flo
             break
         low, below, high = high, above, 2.0 * high
         above = along(high)
-    if not above >= 0.0:
-        return None
+    if not above >= 0.0:  # downhill as far as one can see, or a NaN
+        return high if above < 0.0 else None
     eps = float(np.finfo(x.dtype).eps)
     for _ in range(MOST):
         if above == 0.0 or high - low <= 2.0 * eps * high:

@@ -7,6 +7,7 @@
 """
 
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +29,7 @@ def begin(
     rates: Rates,
     budget: Mapping[str, int] | None = None,
 ) -> "ScalarSteps | DirectionSteps":
-    """`rule` at the beginning of `training`; budget: gradient_evaluations or function_evaluations not to be passed."""
+    """`rule` at the beginning of `training`; budget: a trial ends at the step that spends these evaluations."""
     if isinstance(rule, Rule):
         return ScalarSteps(rule, settings, training, rates)
     assert isinstance(rule, Direction)
@@ -38,7 +39,7 @@ def begin(
 class ScalarSteps:
     """A scalar rule: one gradient a step, chunks of steps in compiled code.
 
-    seconds: spent on steps. lr: of the last step. ended: whether no step can follow.
+    seconds: spent on steps. lr: of the last step. ended: whether no step can follow, since one was not finite.
     """
 
     ended = stalled = False
@@ -61,17 +62,19 @@ class ScalarSteps:
         """The next `count` steps."""
         lrs = self.rates(self.training.steps + 1, count)
         table = self.rule.table(self.settings, self.training.steps + 1, lrs, self.dtype)
-        started = time.perf_counter()
+        before, started = self.training.steps, time.perf_counter()
         self.training.advance(self.update, self.state, table, **path)
         self.seconds += time.perf_counter() - started
-        self.lr = float(lrs[-1])
+        taken = self.training.steps - before
+        self.ended = taken < count
+        self.lr = float(lrs[taken - 1])
 
 
 class DirectionSteps:
     """A direction rule: a step at a time, each with as many evaluations as it asks for.
 
-    `stalled` when the rule can go no further; `ended` then, when a budget of evaluations is spent, or when a parameter
-    is not finite.
+    `stalled` when the rule can go no further and the objective never changes (another batch may lead on; the step then
+    stays where it is); `ended` then, when a budget of evaluations is spent, or when a parameter is not finite.
     """
 
     chunk = 10  # steps between two looks at whether the trial is cancelled: some cost seconds
@@ -101,6 +104,18 @@ class DirectionSteps:
         """So far."""
         return int(self.objective.function_evaluations)
 
+    def _step(self, c: SimpleNamespace) -> Any:
+        """What the rule returns; an error in a rule that is not ours is told in one sentence, with its line."""
+        try:
+            with np.errstate(all="ignore"):  # what is not finite is seen afterwards
+                return self.rule.function(self.objective, self.training.theta.copy(), c, self.memory)
+        except Exception as error:
+            if self.rule.source == "" or isinstance(error, UsageError):
+                raise
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__}: {error}"
+            raise UsageError(f"rule {self.rule.name!r}, {place.filename} line {place.lineno}: {reason}") from error
+
     def _checked(self, x: Any) -> np.ndarray:
         """What the rule returned; raises UsageError unless it is a point."""
         point, theta = np.asarray(x), self.training.theta
@@ -117,12 +132,11 @@ class DirectionSteps:
         started = time.perf_counter()
         for lr in lrs:
             c = SimpleNamespace(**{**self.settings, "lr": float(lr)})
-            with np.errstate(all="ignore"):  # what is not finite is seen below
-                x = self.rule.function(self.objective, self.training.theta.copy(), c, self.memory)
-            if x is None:
+            x = self._step(c)
+            if x is None and not self.objective.changes:
                 self.stalled = self.ended = True
                 break
-            self.training.move(self._checked(x))
+            self.training.move(self.training.theta if x is None else self._checked(x))
             self.lr = float(lr)
             spent = any(getattr(self, name) >= limit for name, limit in self.limits.items())
             if spent or not np.isfinite(self.training.theta).all():

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from gdbench.reports.style import PATH, style
@@ -37,7 +38,10 @@ def figure(
         ax = drawing.subplots()
         if draw is None:
             ax.plot(path["step"], path["value"], color=PATH)
+            heights = path["value"].to_numpy()
             ax.set(xlabel="step", ylabel="value", xscale="symlog")
+            if (heights[np.isfinite(heights)] > 0).all():
+                ax.set_yscale("log")
         else:
             draw(ax, path, names, function, minimisers, domain)
         ax.set_title(title)
@@ -61,7 +65,15 @@ def _contours(
     heights = np.where(np.isfinite(values), values - low, np.nan)
     positive = heights[heights > 0]
     levels = np.geomspace(np.quantile(positive, 0.002), positive.max(), LEVELS) if positive.size else [1.0]
-    ax.contour(xs, ys, heights, levels=levels, cmap="Greys_r", linewidths=0.7, alpha=0.8, norm="log")
+    ax.contour(
+        xs,
+        ys,
+        np.maximum(heights, 0.5 * levels[0]),
+        levels=levels,
+        cmap="Greys_r",
+        linewidths=0.7,
+        norm=LogNorm(levels[0], 100 * levels[-1]),
+    )
     ax.plot(points[:, 0], points[:, 1], color=PATH, linewidth=1.2, marker="o", markersize=2.5, label="path")
     ax.plot(*points[0], color=PATH, marker="s", markersize=7, linestyle="none", label="start")
     ax.plot(*points[-1], color=PATH, marker="X", markersize=9, linestyle="none", label=f"step {path['step'].iloc[-1]}")
@@ -82,7 +94,8 @@ def _graph(
     points = _finite(path[names].to_numpy())[:, 0]
     low, high = _window(points, minimisers[:, 0], domain)
     xs = np.linspace(low, high, 4 * GRID)
-    ax.plot(xs, [function(np.array([x])) for x in xs], color="black", linewidth=1.2, label="f")
+    curve = np.array([function(np.array([x])) for x in xs])
+    ax.plot(xs, curve, color="black", linewidth=1.2, label="f")
     heights = np.array([function(np.array([x])) for x in points])
     ax.plot(points, heights, color=PATH, linewidth=0.8, marker="o", markersize=4, label="path")
     reach = 0.06 * (high - low)
@@ -94,7 +107,9 @@ def _graph(
         ax.plot(ends, y + slope * (ends - x), color=PATH, linestyle="--", linewidth=1.0, label=label)
     for x in minimisers[:, 0]:
         ax.plot(x, function(np.array([x])), color="black", marker="*", markersize=11, linestyle="none")
-    ax.set(xlim=(low, high), xlabel=names[0], ylabel="f")
+    shown = curve[np.isfinite(curve)]
+    room = 0.08 * float(np.ptp(shown)) or 1.0
+    ax.set(xlim=(low, high), ylim=(shown.min() - room, shown.max() + room), xlabel=names[0], ylabel="f")
     ax.legend(framealpha=0.9)
 
 
@@ -105,13 +120,18 @@ def _finite(points: np.ndarray) -> np.ndarray:
 
 
 def _window(coordinates: np.ndarray, known: np.ndarray, domain: tuple[float, float] | None) -> tuple[float, float]:
-    """What an axis shows: the path, with minimisers and domain where they are not far away."""
-    low, high = float(coordinates.min()), float(coordinates.max())
-    if domain is not None:
-        # A path that left the domain far behind is cut, not the function's features.
-        width = domain[1] - domain[0]
-        low, high = max(low, domain[0] - width), min(high, domain[1] + width)
-        low, high = min([low, *known]), max([high, *known])
+    """What an axis shows: the start, the path as far as it stays near, and the minimisers that are not far away."""
+    start = float(coordinates[0])
+    width = 1.0 if domain is None else domain[1] - domain[0]
+    if domain is not None and domain[0] - width <= start <= domain[1] + width:
+        near = (coordinates >= domain[0] - width) & (coordinates <= domain[1] + width)
+    else:  # begun far away: there is no telling which part matters
+        near = np.abs(coordinates - start) <= 2.0 * max(abs(start), width)
+    near[0] = True
+    # What leaves for good is cut; what comes back is not.
+    low, high = float(coordinates[near].min()), float(coordinates[near].max())
+    near_known = [x for x in known if low - width <= x <= high + width]
+    low, high = min([low, *near_known]), max([high, *near_known])
     if not low < high:
         low, high = low - 1.0, high + 1.0
     margin = 0.08 * (high - low)

@@ -47,7 +47,7 @@ def _listed(value: Any) -> list[Any]:
 def _widths(value: Any) -> list[Any]:
     """`hidden`: [32, 16] is one network, [[32], [64, 64]] an axis of two, 32 short for [32]."""
     if isinstance(value, dict):
-        value = expand(value)
+        return [item if isinstance(item, list) else [item] for item in expand(value)]
     if isinstance(value, list) and value and all(isinstance(item, list) for item in value):
         return check_axis(value)
     return [value if isinstance(value, list) else [value]]
@@ -68,7 +68,7 @@ def _dataset(value: Any) -> str | dict[str, Any]:
 def _starts(value: Any) -> list[Any]:
     """`start`: [1, 2] is one point, [[1, 2], [3, 4]] an axis of two, 1 short for [1]."""
     if isinstance(value, dict):
-        value = expand(value)
+        return [[item] if type(item) in (int, float) else item for item in expand(value)]
     if isinstance(value, list) and value and all(isinstance(item, list | str) for item in value):
         return check_axis(value)
     return [[value] if type(value) in (int, float) else value]

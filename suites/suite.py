@@ -9,7 +9,7 @@ from typing import Any
 
 from gdbench.data.problems import Problem, build
 from gdbench.errors import UsageError
-from gdbench.kernels import Direction, linear
+from gdbench.kernels import MLP, Direction, linear
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
 from gdbench.suites.definitions import definitions
@@ -188,10 +188,14 @@ class Suite:
                 raise UsageError(
                     f"{self.where}: target = {self.target[0]!r} is no metric of problem.{label}; it has {known}"
                 )
-            if self.target and self.target[0].startswith("val_") and definition.get("validation_fraction", 0) == 0:
+            if (
+                self.target
+                and self.target[0].startswith("val_")
+                and not (isinstance(problem, MLP) and len(problem.splits[1].x))
+            ):
                 raise UsageError(
                     f"{self.where}: target = {self.target[0]!r} needs validation data, and problem.{label} has none "
-                    "(validation_fraction = 0); use a training metric"
+                    "(validation_fraction = 0, or too small a subset); use a training metric"
                 )
 
     def _check_rule(self, rule: BaseRule, problem: Problem) -> None:

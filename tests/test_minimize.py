@@ -109,9 +109,7 @@ def test_a_gradient_may_depend_on_the_step():
 
 def test_bounds_clip_after_each_step():
     descent = gdbench.minimize(lambda x: -x[0] + x[1], [0.0, 0.0], "sgd", lr=1.0, steps=3, bounds=(-2, [1.5, 9]))
-    assert descent.path[["x0", "x1"]].to_numpy().tolist() == [[0, 0], [1, -1], [1.5, -2], [1.5, -2]] or np.allclose(
-        descent.path[["x0", "x1"]], [[0, 0], [1, -1], [1.5, -2], [1.5, -2]], atol=1e-8
-    )
+    np.testing.assert_allclose(descent.path[["x0", "x1"]], [[0, 0], [1, -1], [1.5, -2], [1.5, -2]], atol=1e-8)
     newton = gdbench.minimize("booth", [0.0, 0.0], "newton", steps=2, bounds=(-1, 2))
     np.testing.assert_allclose(newton.x, [1.0, 2.0])
 
@@ -229,6 +227,9 @@ def test_evaluations_are_counted():
         (("beale", [0.0, 0.0]), {"dtype": "float16"}, "dtype = 'float16' must be"),
         (("beale", [0.0, 0.0]), {"grad": 3}, "grad = 3 must be a function"),
         ((lambda x, y: x, [0.0]), {}, "takes 2 parameters; write f(x)"),
+        ((max, [0.0]), {}, "must be a plain Python function"),
+        (("beale", [math.inf, 0.0]), {}, "must be finite"),
+        ((lambda x: x[0], [0.0]), {"grad": lambda x, t, out: x}, "grad returns a value; it must write it"),
         ((lambda x: x[0], [0.0]), {"grad": lambda x: x}, "takes 1 parameters; write grad(x, out) or grad(x, t, out)"),
     ],
 )
@@ -268,3 +269,41 @@ def test_plots_draw_graph_contours_or_values(function, start):
     assert ax.get_title().startswith("momentum on") and ax.get_xlabel() and ax.get_ylabel()
     path = next(line for line in ax.lines if len(line.get_xdata()) == 31)
     assert np.isfinite(path.get_ydata()).all()
+
+
+def test_products_use_the_step_as_hessians_do():
+    def steeper(x, t, out):
+        out[0] = 2.0 * t * x[0]
+
+    def bend(x, t, out):
+        out[0, 0] = 2.0 * t
+
+    # At step t the objective is t x^2 wherever it is asked: half of the way is gone at every step.
+    path = gdbench.minimize(lambda x: x[0] ** 2, [8.0], "newton-cg", grad=steeper, hess=bend, lr=0.5, steps=3).path
+    np.testing.assert_allclose(path["x0"], [8.0, 4.0, 2.0, 1.0])
+
+
+def test_newton_cg_needs_no_matrix_where_none_would_fit():
+    start = np.full(6000, 0.5)
+    descent = gdbench.minimize(("quadratic", {"condition": 10.0}), start, "newton-cg", steps=15, every=15)
+    assert descent.path["grad_norm"].iloc[-1] < 1e-6 * descent.path["grad_norm"].iloc[0]
+
+
+def test_one_unlucky_draw_of_noise_ends_no_descent():
+    noisy = gdbench.minimize(("booth", {"noise": 5.0}), [0.0, 0.0], "gd-armijo", steps=200)
+    assert noisy.status == "exhausted" and noisy.gradient_evaluations == 200
+
+
+def test_a_point_that_is_not_finite_in_the_last_step_is_divergence():
+    def jump(x, t, out):
+        out[0] = -1e400 if t == 3 else 0.0
+
+    for steps in (3, 4):
+        descent = gdbench.minimize(lambda x: 0.0, [1.0], "sgd", grad=jump, steps=steps)
+        assert descent.status == "diverged" and descent.path["step"].tolist() == [0, 1, 2, 3]
+
+
+def test_rows_far_apart_need_no_memory_between_them(monkeypatch):
+    whole = gdbench.minimize("booth", [2.0, 2.0], "adam", steps=100, every=40).path
+    monkeypatch.setattr("gdbench.descent.CHUNK", 7)
+    np.testing.assert_array_equal(gdbench.minimize("booth", [2.0, 2.0], "adam", steps=100, every=40).path, whole)

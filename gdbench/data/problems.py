@@ -10,6 +10,7 @@ import numpy as np
 from gdbench.data.dataset import Dataset
 from gdbench.data.loading import load
 from gdbench.data.splitting import Split, split
+from gdbench.errors import UsageError
 from gdbench.kernels import MLP, DataQuadratic, FunctionProblem, Samples, deepobs
 from gdbench.kernels.function import find
 from gdbench.kernels.losses import output_count
@@ -68,14 +69,23 @@ def _network(definition: Mapping[str, Any], dtype: str) -> MLP:
     return MLP(samples, outputs, **{name: definition[name] for name in _NETWORK}, dtype=dtype)
 
 
+def _cast(values: np.ndarray, dtype: str, dataset: Dataset) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        cast = np.ascontiguousarray(values, dtype)
+    if not np.isfinite(cast).all():
+        greatest = np.abs(values).max()
+        raise UsageError(f"{dataset.name} holds {greatest:g}, more than {dtype} can; scale the data or use float64")
+    return cast
+
+
 def _samples(part: Split, dataset: Dataset, loss: str, outputs: int, dtype: str) -> Samples:
     """A split as the kernels take it: cross-entropy wants labels, the others targets.
 
     For labels, targets are one-hot rows, or, for one output, a column that is 1 for class 1.
     """
-    x = np.ascontiguousarray(part.x, dtype)
+    x = _cast(part.x, dtype, dataset)
     if not dataset.classes:
-        return Samples(x, np.zeros(0, np.int64), np.ascontiguousarray(part.y, dtype))
+        return Samples(x, np.zeros(0, np.int64), _cast(part.y, dtype, dataset))
     labels = np.ascontiguousarray(part.y, np.int64)
     if loss == "cross-entropy":
         return Samples(x, labels, np.zeros((0, outputs), dtype))

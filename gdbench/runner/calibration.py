@@ -1,5 +1,6 @@
 """How long a suite would take, from a short calibration: nothing is stored."""
 
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -57,9 +58,9 @@ def _measure(setting: Setting) -> tuple[int, float, int]:
     problem = build(definition["problem"], definition["dtype"])
     batch_size = problem.n if definition["batch_size"] == "full" else definition["batch_size"]
     per_epoch = problem.steps_per_epoch(batch_size)
-    total = total_steps(definition["budget"], per_epoch)
+    budget = definition["budget"]
+    total = total_steps(budget, per_epoch)
     function = definition["problem"]["kind"] == "function"
-    points = evaluation_points(definition["evaluate"], total, None if function else per_epoch)
 
     def rates(first: int, count: int) -> np.ndarray:
         return np.full(count, 1e-6)  # so small that nothing diverges while it is measured
@@ -71,6 +72,10 @@ def _measure(setting: Setting) -> tuple[int, float, int]:
     warm, spent = training.steps, walk.seconds
     while not walk.ended and walk.seconds - spent < SECONDS:
         walk.advance(1)
+    for name in ("gradient_evaluations", "function_evaluations"):
+        if name in budget and training.steps:
+            total = min(total, max(1, math.ceil(budget[name] * training.steps / max(1, getattr(walk, name)))))
+    points = evaluation_points(definition["evaluate"], total, None if function else per_epoch)
     cost = (walk.seconds - spent) / max(1, training.steps - warm)
     started = time.perf_counter()
     training.evaluate()

@@ -63,8 +63,10 @@ class Search:
 
     @property
     def edge(self) -> str:
-        """Where the grid ends too soon; "low" too when everything diverged, since less may not."""
+        """Where the grid ends too soon; "low" too when everything diverged, since less may not. One value has no edge."""
         best = self.best
+        if best is not None and len(self.tried) == 1:
+            return ""
         if best is None or best == min(self.tried):
             return "low"
         return "high" if best == max(self.tried) else ""

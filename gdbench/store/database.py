@@ -38,7 +38,10 @@ ALIVE_SECONDS = 60.0  # a run on another machine without a heartbeat for so long
 
 
 class Store:
-    """Runs and their trials. `location` is a file's path or a database URL; nothing is written before `begin`."""
+    """Runs and their trials. `location` is a file's path or a database URL; nothing is written before `begin`.
+
+    But for a database of an earlier version, which becomes one of this version when it is opened.
+    """
 
     def __init__(self, location: str | Path) -> None:
         self.url = _url(location)

@@ -23,4 +23,4 @@ def gd_armijo(objective, x, c, memory):
     found = search.backtrack(
         objective, x, -g, objective.value(x), slope, step=c.lr, decrease=c.decrease, shrink=c.shrink
     )
-    return None if found is None else found.x
+    return found

@@ -34,7 +34,7 @@ def lbfgs(objective, x, c, memory):
         pairs.clear()  # once more, from the gradient alone
     if found is None:
         return None
-    (there, _, _), gradient = found
+    there, gradient = found
     s, y = there - x, gradient - g
     if dot(s, y) > float(np.finfo(x.dtype).eps) * dot(y, y):
         pairs.append((s, y))

@@ -25,7 +25,7 @@ def newton_cg(objective, x, c, memory):
         return None
     d = _conjugate_gradients(objective, x, g)
     found = search.backtrack(objective, x, d, objective.value(x), dot(g, d), step=c.lr, decrease=c.decrease, shrink=0.5)
-    return None if found is None else found.x
+    return found
 
 
 def _conjugate_gradients(objective, x, g):

@@ -29,26 +29,30 @@ def newton_damped(objective, x, c, memory):
     value, g, h = objective.value(x), objective.gradient(x), objective.hessian(x)
     least = float(np.finfo(x.dtype).eps) * max(float(np.abs(np.diagonal(h)).max()), 1e-300)
     mu = memory.get("mu", 0.0)
-    convex = Cholesky(h).positive
-    if not convex:
+    factor = Cholesky(h)
+    if not factor.positive:
         mu, factor = _regularised(h, max(mu, least))
         if factor is None:
             return None
         along = _down(objective, x, g, h, value, factor)
         if along is not None:
             return along
-    for _ in range(TRIES):
+    elif mu > 0.0:
         factor = Cholesky(h, mu)
+    for _ in range(TRIES):
         if factor.positive:
             step = factor.solve(g)
             there = x - c.lr * step
+            if np.array_equal(there, x):  # more damping would go nowhere either
+                return None
             reached = objective.value(there)
             predicted = c.lr * (1.0 - 0.5 * c.lr) * dot(g, step) + 0.5 * c.lr * c.lr * mu * dot(step, step)
-            if _succeeds(objective, value, g, there, reached) and not np.array_equal(there, x):
+            if _succeeds(objective, value, g, there, reached):
                 ratio = (value - reached) / predicted if predicted > 0.0 else 1.0
                 memory["mu"] = _next(mu, ratio, least)
                 return there
         mu = max(4.0 * mu, least)
+        factor = Cholesky(h, mu)
     return None
 
 

@@ -16,7 +16,7 @@ def _eigenvalue(i, n, condition):
     return condition if i == n - 1 else exp64(log64(condition) * (i / (n - 1)))
 
 
-@function(least=1, start=(1.0,), minimisers=((0.0,),), condition=100.0)
+@function(least=1, start=(1.0,), minimisers=((0.0,),), positive=("condition",), condition=100.0)
 def quadratic(x, c):
     """f(x) = 1/2 sum_i lambda_i x_i^2, eigenvalues geometric from 1 to `condition`.
 

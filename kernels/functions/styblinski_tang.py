@@ -8,9 +8,7 @@ from gdbench.kernels.function import function
 _LOW, _HIGH, _TOP = -2.9035340277711771, 2.7468027709908369, 0.1567312567803402  # roots of 4 x^3 - 32 x + 5
 
 
-@function(
-    least=1, start=(0.5,), minimisers=((_LOW,),), local_minimisers=((_HIGH,), (_LOW, _HIGH)), saddles=((_LOW, _TOP),)
-)
+@function(least=1, start=(0.5,), minimisers=((_LOW,),), local_minimisers=((_HIGH,),), saddles=((_TOP,),))
 def styblinski_tang(x):
     """f(x) = 1/2 sum_i x_i^4 - 16 x_i^2 + 5 x_i.
 
