@@ -63,7 +63,7 @@ class Search:
 
     @property
     def edge(self) -> str:
-        """Where the grid ends too soon; "low" too when everything diverged, since less may not. One value has no edge."""
+        """Where the grid ends too soon; "low" too when everything diverged, since less may not; one value has none."""
         best = self.best
         if best is not None and len(self.tried) == 1:
             return ""
