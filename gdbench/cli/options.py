@@ -26,7 +26,9 @@ StoreOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-PluginOption = Annotated[list[Path] | None, _repeated("--plugin", "FILE.py", "Python file that registers rules")]
+PluginOption = Annotated[
+    list[Path] | None, _repeated("--plugin", "FILE.py", "Python file that registers rules or functions")
+]
 SetOption = Annotated[
     list[str] | None, _repeated("--set", "KEY=VALUE", "Override a key of the suite (budget.epochs=5)")
 ]

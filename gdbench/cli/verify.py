@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 def verify(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Checks or families of them.", show_default="all"),
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Checks, or families of them: quadratics, first-steps, failures, tables, peers, deepobs, functions, "
+            "networks, digits.",
+            show_default="all",
+        ),
     ] = None,
     plugin: PluginOption = None,
     as_json: JsonOption = False,
