@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gdbench
+from gdbench.errors import UsageError
 from gdbench.kernels import FUNCTIONS
 from gdbench.kernels.function import find
 
@@ -55,3 +56,99 @@ def test_gradients_and_hessians_agree_with_differences(name, dimension):
             hessian, differences(f.gradient, x), rtol=0, atol=1e-8 * max(1, np.abs(hessian).max(), scale)
         )
         np.testing.assert_allclose(f.product(x, x), hessian @ x, rtol=1e-12, atol=1e-9 * scale)
+
+
+# Each function's formula once more, as NumPy would write it.
+FORMULAS = {
+    "quadratic": lambda x: 0.5 * np.sum(np.geomspace(1.0, 100.0, x.size) * x**2),
+    "rosenbrock": lambda x: np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2),
+    "beale": lambda x: sum((s - x[0] + x[0] * x[1] ** k) ** 2 for k, s in enumerate((1.5, 2.25, 2.625), 1)),
+    "himmelblau": lambda x: (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2,
+    "booth": lambda x: (x[0] + 2 * x[1] - 7) ** 2 + (2 * x[0] + x[1] - 5) ** 2,
+    "rastrigin": lambda x: 10.0 * x.size + np.sum(x**2 - 10.0 * np.cos(2 * np.pi * x)),
+    "ackley": lambda x: (
+        20.0 + np.e - 20.0 * np.exp(-0.2 * np.sqrt(np.mean(x**2))) - np.exp(np.mean(np.cos(2 * np.pi * x)))
+    ),
+    "styblinski-tang": lambda x: 0.5 * np.sum(x**4 - 16 * x**2 + 5 * x),
+    "saddle": lambda x: 0.5 * (x[0] ** 2 - x[1] ** 2) + 0.25 * x[1] ** 4,
+    "monkey-saddle": lambda x: x[0] ** 3 - 3 * x[0] * x[1] ** 2 + 0.75 * (x @ x) ** 2,
+    "plateau": lambda x: (x @ x) / (1 + x @ x),
+    "double-well": lambda x: x[0] ** 4 / 4 - x[0] ** 3 / 6 - 0.75 * x[0] ** 2,
+    "ripples": lambda x: x[0] ** 2 / 40 + 1 - np.cos(x[0]),
+    "gramacy-lee": lambda x: np.sin(10 * np.pi * x[0]) / (2 * x[0]) + (x[0] - 1) ** 4,
+}
+
+
+def test_every_function_has_its_formula_here():
+    assert set(FORMULAS) == set(SHIPPED)
+
+
+@pytest.mark.parametrize(("name", "dimension"), [case for case in CASES if case != ("quadratic", 1)])
+def test_values_follow_the_formula(name, dimension):
+    f = problem(name, dimension)
+    for x in points(name, dimension):
+        assert f.loss(x) == pytest.approx(FORMULAS[name](x), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_known_points_are_stationary_and_of_the_kind_they_are_called(name):
+    function = find(name)
+    f, n = problem(name), function.dimension
+    kinds = (function.global_minimisers, function.local_minimisers, function.saddles)
+    lowest, local, saddles = ([np.resize(point, n) for point in kind] for kind in kinds)
+    assert lowest, "every shipped function's minimum is known"
+    for x in (*lowest, *local, *saddles):
+        assert np.linalg.norm(f.gradient(x)) < 1e-5
+    least = f.loss(lowest[0])
+    for x in (*lowest, *local):
+        assert name == "ackley" or np.linalg.eigvalsh(f.hessian(x))[0] > 0
+        assert f.loss(x) == pytest.approx(least, abs=1e-8) or any(x is other for other in local)
+    for x in saddles:
+        assert np.linalg.eigvalsh(f.hessian(x))[0] <= 1e-9
+    around = np.random.default_rng(0).uniform(*function.domain, size=(2000, n))
+    assert min(f.loss(x) for x in around) >= least - 1e-9
+
+
+def test_options_and_dimensions_that_make_no_sense_are_refused():
+    for options, words in (
+        ({"dimension": 0}, "dimension = 0 must be a whole number from 1"),
+        ({"condition": -5.0}, "condition = -5.0 must be greater than 0"),
+        ({"conditon": 5.0}, "did you mean 'condition'"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            find("quadratic").settings(options)
+
+
+def register(function, **fields):
+    try:
+        return gdbench.function("mine", **fields)(function)
+    finally:
+        FUNCTIONS.pop("mine", None)
+
+
+def test_a_function_of_the_users_own_may_have_options_called_like_hyperparameters():
+    def f(x, c):
+        return c.alpha * x[0] ** 2 + c.k
+
+    mine = register(f, dimension=1, alpha=2.0, k=0.5)
+    assert mine.settings({}) == {"dimension": 1, "alpha": 2.0, "k": 0.5}
+    assert mine.compiled.value(np.array([3.0]), np.array([2.0, 0.5])) == 18.5
+    out = np.zeros(1)
+    mine.compiled.gradient(np.array([3.0]), 1, np.array([2.0, 0.5]), out)
+    assert out[0] == pytest.approx(12.0, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"domain": 5}, "domain = 5 must be two numbers"),
+        ({"domain": (1.0, 1.0)}, "the lower one first"),
+        ({"dimension": 2, "least": 3}, "least = 3 must be a whole number from 1 to its dimension 2"),
+        ({"dimension": "2"}, "dimension = '2' must be"),
+        ({"start": (9.0,)}, "lies outside its domain"),
+        ({"noise": 1.0}, "'noise' cannot name an option"),
+    ],
+)
+def test_a_function_that_is_wrongly_described_says_why(fields, words):
+    with pytest.raises(UsageError, match=words):
+        register((lambda x, c: x[0]) if "noise" in fields else (lambda x: x[0]), **fields)
