@@ -109,3 +109,12 @@ def test_a_direction_rule_of_the_users_own_is_swept_and_its_mistakes_are_told(tm
     assert trials["digest"].nunique() == 2  # two seeds: step for step the numbers of sgd
     with pytest.raises(UsageError, match=r"rule 'wrong' returned float of shape \(\); it must return a vector of"):
         gdbench.run(suite({"wrong": {}}), store=tmp_path / "b.db")
+
+
+def test_an_error_in_a_direction_rule_names_its_line(tmp_path):
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(
+        "import gdbench\n\n@gdbench.direction(lr=0.1)\ndef broken(objective, x, c, memory):\n    return x / undefined\n"
+    )
+    with pytest.raises(UsageError, match=r"rule 'broken', .*broken\.py line 5: NameError: name 'undefined'"):
+        gdbench.run(suite({"broken": {}}), store=tmp_path / "a.db", plugins=[plugin])

@@ -307,3 +307,16 @@ def test_rows_far_apart_need_no_memory_between_them(monkeypatch):
     whole = gdbench.minimize("booth", [2.0, 2.0], "adam", steps=100, every=40).path
     monkeypatch.setattr("gdbench.descent.CHUNK", 7)
     np.testing.assert_array_equal(gdbench.minimize("booth", [2.0, 2.0], "adam", steps=100, every=40).path, whole)
+
+
+def test_exact_search_follows_an_objective_without_a_bound_and_rests_where_it_is_flat():
+    down = gdbench.minimize(lambda x: -x[0], [0.0], "gd-exact", steps=1)
+    assert down.path["value"].iloc[-1] < -1e15
+    assert gdbench.minimize(lambda x: 1e-200 * x[0] ** 2, [1.0], "gd-exact", steps=2).status == "stalled"
+
+
+def test_a_hessian_that_is_not_finite_stalls_damped_newton():
+    def nowhere(x, out):
+        out[0, 0] = np.nan
+
+    assert gdbench.minimize(lambda x: x[0] ** 2, [1.0], "newton-damped", hess=nowhere, steps=2).status == "stalled"
