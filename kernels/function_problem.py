@@ -149,9 +149,9 @@ class FunctionTraining:
         """
         functions = self.problem.compiled
         loop = descend(self.problem.dtype)
-        self.steps += loop(
-            update, functions.value, functions.gradient, self.theta, state, table, self.steps, self.walk, every, path
-        )
+        given = (update, functions.value, functions.gradient, self.theta, state, table)
+        with _within_vectors(self.problem.size):
+            self.steps += loop(*given, self.steps, self.walk, every, path)
 
     def move(self, x: np.ndarray) -> None:
         """Take one step to x."""

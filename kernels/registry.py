@@ -46,17 +46,21 @@ class Written:
     @property
     def text(self) -> str:
         """The source of its functions; their bytecode where there is no source."""
-        functions = self.functions()
-        try:
-            return "\n\n".join(inspect.getsource(function) for function in functions)
-        except OSError:
-            return repr([function.__code__.co_code for function in functions])
+        return "\n\n".join(_text(function) for function in self.functions())
 
     @property
     def fingerprint(self) -> str:
         """What it computes: its text and what it takes from outside itself."""
         outside = [_outside(function) for function in self.functions()]
         return f"{self.source or self.text}|{outside!r}"
+
+
+def _text(function: Callable[..., Any]) -> str:
+    """A function's source; its bytecode where there is none."""
+    try:
+        return inspect.getsource(function)
+    except OSError:
+        return repr(function.__code__.co_code)
 
 
 def _outside(function: Callable[..., Any], depth: int = 3) -> list[tuple[str, str]]:
@@ -69,13 +73,8 @@ def _outside(function: Callable[..., Any], depth: int = 3) -> list[tuple[str, st
             found.append((name, repr(value)))
         elif isinstance(value, np.ndarray):
             found.append((name, value.tobytes().hex()))
-        elif inspect.isfunction(helper) and not helper.__module__.startswith(_OURS) and depth > 0:
-            found.append(
-                (
-                    name,
-                    repr((helper.__code__.co_code.hex(), repr(helper.__code__.co_consts), _outside(helper, depth - 1))),
-                )
-            )
+        elif inspect.isfunction(helper) and not str(helper.__module__).startswith(_OURS) and depth > 0:
+            found.append((name, f"{_text(helper)}|{_outside(helper, depth - 1)!r}"))
     return found
 
 

@@ -320,3 +320,15 @@ def test_a_hessian_that_is_not_finite_stalls_damped_newton():
         out[0, 0] = np.nan
 
     assert gdbench.minimize(lambda x: x[0] ** 2, [1.0], "newton-damped", hess=nowhere, steps=2).status == "stalled"
+
+
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+def test_a_sequence_of_gradients_that_is_too_short_is_told_in_one_sentence():
+    prescribed = np.array([1.0, -2.0, 3.0])
+
+    def sequence(x, t, out):
+        out[0] = prescribed[t - 1]
+
+    assert gdbench.minimize(lambda x: x[0], [0.0], "sgd", grad=sequence, lr=1.0, steps=3).x[0] == -2.0
+    with pytest.raises(UsageError, match="reach outside a vector"):
+        gdbench.minimize(lambda x: x[0], [0.0], "sgd", grad=sequence, lr=1.0, steps=4)

@@ -472,3 +472,17 @@ def test_lookahead_follows_a_plug_in_that_changes(plugin):
     assert old.source != new.source == RULES["half"].source  # which names the folder of machine code
     assert new.fingerprint != old.fingerprint
     assert run("lookahead(half)", [[2.0]], [1.0], lr=0.1) == pytest.approx(0.95)
+
+
+def test_a_fingerprint_tells_helpers_apart_and_holds_no_address():
+    def made(factor):
+        def helper(values):
+            return sum(factor * value for value in values)  # a function of its own within, whose repr has an address
+
+        def mine(p, g, c):
+            return p - c.lr * helper((g,))
+
+        return declare(mine, lr=0.1).fingerprint
+
+    assert made(1.0) == made(1.0) != made(2.0)
+    assert " at 0x" not in made(1.0)
