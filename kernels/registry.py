@@ -8,6 +8,7 @@ import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,13 @@ def _text(function: Callable[..., Any]) -> str:
     try:
         return inspect.getsource(function)
     except OSError:
-        return repr(function.__code__.co_code)
+        return repr(_bytecode(function.__code__))
+
+
+def _bytecode(code: CodeType) -> tuple[Any, ...]:
+    """What a code object computes: its instructions, and the names and constants that they count on."""
+    constants = [_bytecode(value) if isinstance(value, CodeType) else value for value in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, constants
 
 
 def _outside(function: Callable[..., Any], depth: int = 3) -> list[tuple[str, str]]:
@@ -153,4 +160,4 @@ def check_names(what: str, names: tuple[str, ...]) -> None:
 
 def source_of(function: Callable[..., Any]) -> str | None:
     """The `source` of what consists of this function: empty for ours, None (unknown, so never cached) for others."""
-    return "" if function.__module__.startswith(_OURS) else None
+    return "" if str(function.__module__).startswith(_OURS) else None

@@ -332,8 +332,13 @@ def test_coefficients_may_be_derived_from_lr_alone_and_mix_integers():
     )
 
 
-@pytest.mark.parametrize("returned", ["0.5", "(0.5, 0.5)", "()", "0.5, 1, 2.0"])
-@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+@pytest.mark.parametrize(
+    "returned",
+    [
+        pytest.param("0.5", marks=pytest.mark.skipif(DISABLED, reason="only the compiler sees that it is no tuple")),
+        *("(0.5, 0.5)", "()", "0.5, 1, 2.0"),
+    ],
+)
 def test_coefficients_that_return_too_few_or_too_many_are_refused(returned):
     names = {}
     exec(f"def derive(t, lr):\n    return {returned}", names)
@@ -360,6 +365,16 @@ def test_a_rule_that_is_wrong_says_why():
         declare(no_lr)
     with pytest.raises(UsageError, match="registered already"):
         gdbench.rule("adam", lr=0.1)(no_lr)
+    with pytest.raises(UsageError, match=r'write @no-lr\.coefficients\("name", \.\.\.\) with the names'):
+        declare(no_lr, lr=0.1).coefficients(bad)
+    with pytest.raises(UsageError, match=r"write @rule\(lr=\.\.\.\) above no_lr"):
+        gdbench.rule(no_lr)
+    with pytest.raises(UsageError, match=r"write @direction\(lr=\.\.\.\) above no_lr"):
+        gdbench.direction(no_lr)
+    with pytest.raises(UsageError, match="slots = 'v' must be a tuple of names"):
+        declare(no_lr, slots="v", lr=0.1)
+    with pytest.raises(UsageError, match="'steps' cannot name a coefficient"):
+        declare(no_lr, lr=0.1, steps=3)
     with pytest.raises(UsageError, match="at most 4"):
         declare(no_lr, slots=tuple("abdef"), lr=0.1)
 
@@ -392,6 +407,7 @@ def test_lookahead_goes_around_the_rule_that_is_named():
         (("lookahead(lookahead)",), "lookahead has slow weights of its own"),
         (("lookahead(lookahead(sgd))",), "lookahead(sgd) has slow weights of its own"),
         (("lookahead", "ranger"), "ranger has slow weights of its own"),
+        (("lookahead", "lbfgs"), "rule 'lookahead(lbfgs)': lbfgs is a direction rule; choose a scalar inner rule"),
         (("lookahead(sgd)", "adam"), "rule 'lookahead(sgd)' has no inner rule; only lookahead has one"),
         (("adam", "sgd"), "rule 'adam' has no inner rule"),
         (("lookahead", ["sgd"]), "unknown rule"),
@@ -486,3 +502,24 @@ def test_a_fingerprint_tells_helpers_apart_and_holds_no_address():
 
     assert made(1.0) == made(1.0) != made(2.0)
     assert " at 0x" not in made(1.0)
+
+
+def test_a_fingerprint_tells_arrays_and_functions_without_source_apart():
+    def with_array(values):
+        weights = np.array(values)
+
+        def mine(p, g, c):
+            return p - c.lr * weights[0] * g
+
+        return declare(mine, lr=0.1).fingerprint
+
+    def typed(formula):
+        names = {}
+        exec(f"def mine(p, g, c):\n    return {formula}", names)
+        return declare(names["mine"], lr=0.1).fingerprint
+
+    assert with_array([1.0, 2.0]) == with_array([1.0, 2.0]) != with_array([1.0, 3.0])
+    formulas = ["p - c.lr * g", "p - 0.1 * g", "p - 0.2 * g", "p - sum(0.1 for _ in (1, 2)) * g"]
+    formulas += ["p - sum(0.2 for _ in (1, 2)) * g", "p - abs(0.1) * g", "p - int(0.1) * g"]
+    assert len({typed(formula) for formula in formulas}) == len(formulas)
+    assert all(typed(formula) == typed(formula) and " at 0x" not in typed(formula) for formula in formulas)
