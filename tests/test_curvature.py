@@ -13,8 +13,10 @@ from networks import make
 
 import gdbench
 from gdbench.errors import UsageError
+from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.jit import DISABLED
 from gdbench.kernels.linear import MAX_ORDER
+from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import BLOCK
 
 
@@ -77,8 +79,10 @@ def test_a_workspace_that_is_kept_changes_no_bit_and_products_leave_the_gradient
     np.testing.assert_array_equal(work.gradient, kept)
 
 
-def test_a_direction_that_is_not_finite_gives_nan():
-    problem = make()
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_direction_that_is_not_finite_gives_nan(activation, loss):
+    problem = make(n=7, activation=activation, loss=loss)
     direction = np.zeros(problem.size)
     direction[0] = math.nan
     assert np.isnan(problem.product(problem.initial(0), direction)).any()

@@ -152,3 +152,36 @@ def test_a_function_of_the_users_own_may_have_options_called_like_hyperparameter
 def test_a_function_that_is_wrongly_described_says_why(fields, words):
     with pytest.raises(UsageError, match=words):
         register((lambda x, c: x[0]) if "noise" in fields else (lambda x: x[0]), **fields)
+    with pytest.raises(UsageError, match=r"write @function\(dimension=2\) above problem"):
+        gdbench.function(problem)
+
+
+def test_at_the_cusp_of_ackley_the_derivatives_count_as_zero():
+    f = problem("ackley", 3)
+    assert f.loss(np.zeros(3)) == 0.0
+    assert not f.gradient(np.zeros(3)).any() and not f.hessian(np.zeros(3)).any()
+
+
+def test_a_start_that_is_drawn_lies_in_the_domain_and_is_the_seeds_own():
+    f = problem("beale", start="random")
+    low, high = find("beale").domain
+    drawn = np.array([f.initial(seed) for seed in range(50)])
+    assert (low <= drawn).all() and (drawn <= high).all() and drawn.std() > 0.2 * (high - low)
+    np.testing.assert_array_equal(f.initial(3), drawn[3])
+    assert len(np.unique(drawn)) == drawn.size
+
+
+def test_products_are_differences_of_gradients_where_the_matrix_would_not_fit(monkeypatch):
+    f, (x, v, *_) = problem("rosenbrock", 5), points("rosenbrock", 5)
+    expected = f.hessian(x) @ v
+    monkeypatch.setattr("gdbench.kernels.linear.MAX_ORDER", 4)
+    with pytest.raises(UsageError, match="the Hessian of 5 parameters"):
+        f.hessian(x)
+    np.testing.assert_allclose(f.product(x, v), expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+    np.testing.assert_array_equal(f.product(x, np.zeros(5)), np.zeros(5))
+
+
+def test_a_function_has_one_row_and_an_epoch_is_one_step():
+    f = problem("booth")
+    assert f.n == f.steps_per_epoch(1) == 1
+    np.testing.assert_array_equal(f.batch(0, 7, "full"), [0])

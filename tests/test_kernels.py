@@ -13,6 +13,7 @@ from networks import make
 
 import gdbench
 from gdbench.errors import UsageError
+from gdbench.kernels import MLP, Samples
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.jit import kernel
 from gdbench.kernels.losses import LOSSES
@@ -254,3 +255,17 @@ def test_what_is_no_row_number_or_parameter_is_refused():
         with pytest.raises(UsageError, match="seed ="):
             problem.initial(seed)
     np.testing.assert_array_equal(problem.batch(0, 1, "full"), np.arange(problem.n))
+
+
+def test_an_empty_split_is_no_number():
+    full = make(loss="mse")
+    none = Samples(full.x[:0], full.samples.labels, full.y[:0])
+    options = {"hidden": [5], "activation": "relu", "loss": "mse", "l2": 0.0, "init": "he-normal", "dtype": "float64"}
+    problem = MLP([full.samples, none, full.splits[2]], 4, **options)
+    values = dict(zip(problem.columns, problem.begin(seed=0, batch_size=5).evaluate(), strict=True))
+    assert {name for name, value in values.items() if math.isnan(value)} == {"val_loss", "val_mse"}
+
+
+def test_a_network_that_no_memory_holds_is_refused():
+    with pytest.raises(UsageError, match=r"hidden = \[1000000000\] makes 11,000,000,004 parameters, 41 GB"):
+        make("float32", hidden=(10**9,))

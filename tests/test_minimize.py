@@ -322,6 +322,32 @@ def test_a_hessian_that_is_not_finite_stalls_damped_newton():
     assert gdbench.minimize(lambda x: x[0] ** 2, [1.0], "newton-damped", hess=nowhere, steps=2).status == "stalled"
 
 
+@pytest.mark.parametrize("rule", ["gd-armijo", "gd-exact", "lbfgs", "newton-cg", "newton-damped"])
+def test_derivatives_that_promise_what_is_not_there_stall_a_search_where_it_is(rule):
+    def uphill(x, out):
+        out[0] = -1.0
+
+    def bend(x, out):
+        out[0, 0] = 2.0
+
+    def dome(x, out):
+        out[0, 0] = -1.0
+
+    # At its minimum, a parabola of which one is told that it falls, then that it curves down.
+    for told in ({"grad": uphill, "hess": bend}, {"hess": dome}):
+        descent = gdbench.minimize(lambda x: x[0] ** 2, [0.0], rule, steps=2, **told)
+        assert descent.status == "stalled" and descent.x[0] == 0.0
+        assert descent.function_evaluations <= 4 * 60  # a search is given up
+
+
+def test_exact_search_stalls_where_the_gradient_it_meets_is_no_number():
+    def broken(x, out):
+        out[0] = 2.0 * x[0] if x[0] > 0.5 else np.nan
+
+    descent = gdbench.minimize(lambda x: x[0] ** 2, [1.0], "gd-exact", grad=broken, steps=2)
+    assert descent.status == "stalled" and descent.x[0] == 1.0
+
+
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_a_sequence_of_gradients_that_is_too_short_is_told_in_one_sentence():
     prescribed = np.array([1.0, -2.0, 3.0])
