@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,7 @@ def kernel(
     if function is None:
         return lambda f: kernel(f, signature=signature, variant=variant, source=source, checked=checked)
     if DISABLED:
-        return function
+        return _silent(function)
     dispatcher = numba.njit(**FLAGS, boundscheck=checked)(function)
     if source is not None:
         dispatcher._cache = _Cache(function, cache_folder(source), variant)
@@ -218,3 +218,14 @@ def kernel(
         dispatcher.compile(signature)
         dispatcher.disable_compile()
     return dispatcher
+
+
+def _silent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as compiled code has it in the lane without the compiler: NumPy does not warn of what overflows."""
+
+    @wraps(function)
+    def silent(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments)
+
+    return silent

@@ -1,0 +1,158 @@
+"""Where machine code is kept, and for how long; what the single instructions refuse."""
+
+import math
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.core.errors import TypingError
+
+from gdbench.kernels import intrinsics, jit
+from gdbench.kernels.jit import DISABLED, kernel
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Nothing set, and a home of one's own."""
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("system", "variable", "unset"),
+    [
+        ("linux", "XDG_CACHE_HOME", (".cache", "gdbench")),
+        ("win32", "LOCALAPPDATA", ("AppData", "Local", "gdbench")),
+        ("darwin", None, ("Library", "Caches", "gdbench")),
+    ],
+)
+def test_machine_code_is_kept_where_the_system_keeps_caches(system, variable, unset, root, monkeypatch):
+    monkeypatch.setattr(sys, "platform", system)
+    assert jit.cache_root() == root.joinpath(*unset)
+    if variable:
+        monkeypatch.setenv(variable, str(root / "elsewhere"))
+        assert jit.cache_root() == root / "elsewhere" / "gdbench"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(root / "chosen"))
+    assert jit.cache_root() == root / "chosen"
+
+
+def test_a_user_without_a_home_keeps_machine_code_in_the_temporary_folder(root, monkeypatch):
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(Path, "home", nowhere)
+    monkeypatch.setattr(jit.tempfile, "gettempdir", lambda: str(root / "temporary"))
+    assert jit.cache_root() == root / "temporary" / ".cache" / "gdbench"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where machine code is kept within a test, not there yet."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    jit.cache_folder.cache_clear()
+    yield jit.cache_folder()
+    jit.cache_folder.cache_clear()
+
+
+def test_a_new_folder_removes_those_long_unused_and_nothing_else(folder, monkeypatch):
+    root, month = folder.parent, jit.KEEP_DAYS * 86400
+    ages = {"gdbench-" + "0" * 16: 1.1 * month, "gdbench-" + "1" * 16: 0.9 * month, "gdbench-mine": 9 * month}
+    for name, age in ages.items():
+        (root / name / "within").mkdir(parents=True)
+        os.utime(root / name, (time.time() - age,) * 2)
+    gone = root / ("gdbench-" + "2" * 16)
+    gone.symlink_to(root / "nowhere")  # as if another process had just removed it
+    assert jit.cache_problem() is None
+    left = {path.name for path in root.iterdir()}
+    assert left == {folder.name, "gdbench-" + "1" * 16, "gdbench-mine", gone.name}
+
+
+def test_a_folder_in_use_is_no_longer_old(folder):
+    folder.mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    jit.cache_folder.cache_clear()
+    assert jit.cache_folder() == folder and folder.stat().st_mtime > time.time() - 3600
+
+
+def test_why_machine_code_cannot_be_kept_is_told(folder):
+    folder.parent.write_text("a file where the folder should be")
+    assert jit.cache_problem() == f"Not a directory: {folder}"
+
+
+def test_other_sources_have_another_folder(folder):
+    assert jit.cache_folder("a plug-in") != folder == jit.cache_folder()
+    assert folder.name.startswith("gdbench-") and folder.parent == jit.cache_root()
+
+
+def _twice(x):
+    return 2 * x
+
+
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+def test_machine_code_that_was_kept_is_loaded_and_what_cannot_be_kept_still_runs(folder, monkeypatch):
+    first, second = kernel(_twice), kernel(_twice)
+    assert first(3) == second(3) == 6
+    assert sum(first.stats.cache_misses.values()) == sum(second.stats.cache_hits.values()) == 1
+    assert second._cache.cache_path == str(folder)
+
+    class Taken(jit.FileLock):
+        def acquire(self, *arguments, **options):
+            raise jit.Timeout(self.lock_file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jit, "FileLock", Taken)  # another process holds it for a minute
+        assert kernel(_twice)(1.5) == 3.0
+    again = kernel(_twice)
+    assert again(1.5) == 3.0 and not again.stats.cache_hits  # so it was not kept
+
+    kept = list(folder.glob("*.nbi"))
+    for index in kept:  # none can be read
+        index.unlink()
+        index.mkdir()
+    assert kernel(_twice)(3) == 6 and kept
+
+
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+def test_instructions_take_numbers_of_their_own_type_alone():
+    fused = kernel(lambda x, y, z: intrinsics.fma(x, y, z), source=None)
+    bits = kernel(lambda x: intrinsics.float32_bits(x), source=None)
+    one, single = 1.0, np.float32(1)
+    assert fused(one, one, one) == 2.0 and fused(single, single, single) == 2.0 and bits(single) == 0x3F800000
+    for arguments in ((single, one, one), (one, one, single), (1, 1, 1)):
+        with pytest.raises(TypingError):
+            fused(*arguments)
+    with pytest.raises(TypingError):
+        bits(one)
+
+
+def test_instructions_are_exact_where_their_results_are():
+    fused = kernel(lambda x, y, z: intrinsics.fma(x, y, z), source=None)
+    assert fused(3.0, 5.0, -1.0) == 14.0
+    tiny = np.float32(2.0**-12)
+    assert fused(1 + tiny, 1 + tiny, np.float32(-1)) == np.float32(2.0**-11 + 2.0**-24)  # one rounding, of an exact sum
+    pairs = [("float32", np.float32(-1.5)), ("float64", np.float64(-1.5))]
+    for name, number in pairs:
+        to, back = getattr(intrinsics, f"{name}_bits"), getattr(intrinsics, f"bits_{name}")
+        there, again = kernel(lambda x, f=to: f(x), source=None), kernel(lambda x, f=back: f(x), source=None)
+        assert int(there(number)) == int.from_bytes(number.tobytes(), "little", signed=True)
+        assert again(number.view(name.replace("float", "int"))) == number
+
+
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+def test_a_function_by_dtype_takes_no_other():
+    choice = jit.by_dtype(jit.inlined(lambda x: x), jit.inlined(lambda x: -x))
+    chosen = kernel(lambda x: choice(x), source=None)
+    assert chosen(np.float32(2)) == 2 and chosen(2.0) == -2
+    with pytest.raises(TypingError):
+        chosen(2j)
+
+
+def test_what_overflows_in_a_kernel_is_infinite_and_warns_of_nothing():
+    squared = kernel(lambda x: x * x, source=None)
+    assert squared(np.float64(1e200)) == math.inf and squared(np.float32(-1e30)) == math.inf
