@@ -153,7 +153,7 @@ class _Locator(_CacheLocator):
         return self.folder.name
 
     def get_disambiguator(self) -> None:
-        return None
+        """None: `_Impl` names the files."""
 
 
 class _Impl(CompileResultCacheImpl):
