@@ -35,7 +35,7 @@ class Hyperparameter:
         if self.switch:
             if isinstance(value, bool):
                 return value
-            raise UsageError(f"{name} = {value!r} must be true or false")
+            raise UsageError(f"{name} = {value!r} must be {self.range()}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UsageError(f"{name} = {value!r} must be a number")
         try:

@@ -185,3 +185,18 @@ def test_a_function_has_one_row_and_an_epoch_is_one_step():
     f = problem("booth")
     assert f.n == f.steps_per_epoch(1) == 1
     np.testing.assert_array_equal(f.batch(0, 7, "full"), [0])
+
+
+def test_a_fingerprint_tells_written_derivatives_apart():
+    def made(factor, name):
+        def f(x):
+            return x[0] ** 2
+
+        def derivative(x, out):
+            out[:] = factor
+
+        mine = register(f, dimension=1)
+        getattr(mine, name)(derivative)
+        return mine.fingerprint
+
+    assert all(made(2.0, name) == made(2.0, name) != made(3.0, name) for name in ("gradient", "hessian"))

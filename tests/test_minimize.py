@@ -358,3 +358,15 @@ def test_a_sequence_of_gradients_that_is_too_short_is_told_in_one_sentence():
     assert gdbench.minimize(lambda x: x[0], [0.0], "sgd", grad=sequence, lr=1.0, steps=3).x[0] == -2.0
     with pytest.raises(UsageError, match="reach outside a vector"):
         gdbench.minimize(lambda x: x[0], [0.0], "sgd", grad=sequence, lr=1.0, steps=4)
+
+
+def test_a_sentence_of_ours_within_a_rule_of_the_users_own_stays_as_it_is():
+    @gdbench.direction(lr=1.0)
+    def greedy(objective, x, c, memory):
+        return x - objective.hessian(x) @ x
+
+    try:
+        with pytest.raises(UsageError, match=r"^the Hessian of 6,000 parameters"):
+            gdbench.minimize("quadratic", np.ones(6000), "greedy", steps=1)
+    finally:
+        del RULES["greedy"]

@@ -375,6 +375,8 @@ def test_a_rule_that_is_wrong_says_why():
         declare(no_lr, slots="v", lr=0.1)
     with pytest.raises(UsageError, match="'steps' cannot name a coefficient"):
         declare(no_lr, lr=0.1, steps=3)
+    with pytest.raises(UsageError, match="rule 'my rule' must have a name of small letters"):
+        gdbench.rule("my rule", lr=0.1)(no_lr)
     with pytest.raises(UsageError, match="at most 4"):
         declare(no_lr, slots=tuple("abdef"), lr=0.1)
 
