@@ -90,6 +90,32 @@ def test_values_follow_the_formula(name, dimension):
         assert f.loss(x) == pytest.approx(FORMULAS[name](x), rel=1e-12, abs=1e-12)
 
 
+# Dimension, least dimension, domain, start and options of each function.
+DESCRIBED = {
+    "quadratic": (2, 1, (-5.0, 5.0), (1.0,), {"condition": 100.0}),
+    "rosenbrock": (2, 2, (-2.5, 2.5), (-1.2, 1.0), {"b": 100.0}),
+    "beale": (2, None, (-4.5, 4.5), (1.0, 1.0), {}),
+    "himmelblau": (2, None, (-5.0, 5.0), (0.0, 0.0), {}),
+    "booth": (2, None, (-10.0, 10.0), (-5.0, -5.0), {}),
+    "rastrigin": (2, 1, (-5.12, 5.12), (2.2,), {"amplitude": 10.0}),
+    "ackley": (2, 1, (-5.0, 5.0), (2.5, 1.5), {"a": 20.0, "b": 0.2}),
+    "styblinski-tang": (2, 1, (-5.0, 5.0), (0.5,), {}),
+    "saddle": (2, None, (-2.0, 2.0), (1.0, 0.001), {}),
+    "monkey-saddle": (2, None, (-1.5, 1.5), (0.9, 0.01), {}),
+    "plateau": (2, 1, (-10.0, 10.0), (4.0, 3.0), {}),
+    "double-well": (1, None, (-2.0, 2.5), (-1.8,), {}),
+    "ripples": (1, None, (-15.0, 15.0), (-9.0,), {}),
+    "gramacy-lee": (1, None, (0.5, 2.5), (0.9,), {}),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_functions_are_described_as_here_and_write_both_derivatives(name):
+    f = find(name)
+    assert (f.dimension, f.least, f.domain, f.start_point, f.options) == DESCRIBED[name]
+    assert f.slope is not None and f.curvature is not None
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_known_points_are_stationary_and_of_the_kind_they_are_called(name):
     function = find(name)

@@ -30,6 +30,35 @@ def test_the_tables_here_name_every_shipped_rule():
     assert {*SHIPPED, "lookahead(sgd)"} == set(HAND) and {name for name, _ in OPTIONS} >= set(SHIPPED)
 
 
+# Slots and defaults, from the sources that the docstrings name.
+_ADAMS = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+_MOMENTUM = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.0}
+_RMSPROPS = {"lr": 1e-2, "rho": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0, "centered": False}
+_MV = ("m", "v")
+DEFAULTS = {
+    "sgd": ((), {"lr": 1e-3, "weight_decay": 0.0}),
+    "momentum": (("v",), _MOMENTUM),
+    "nesterov": (("v",), _MOMENTUM),
+    "adagrad": (("s",), {"lr": 1e-2, "eps": 1e-10, "weight_decay": 0.0}),
+    "adadelta": (("s", "d"), {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0}),
+    "rmsprop": (("s", "a", "v"), _RMSPROPS),
+    "adam": (_MV, {**_ADAMS, "bias_correction": True}),
+    "amsgrad": ((*_MV, "largest"), {**_ADAMS, "bias_correction": True}),
+    "adamax": (("m", "u"), {**_ADAMS, "lr": 2e-3}),
+    "nadam": (_MV, {**_ADAMS, "lr": 2e-3, "momentum_decay": 4e-3}),
+    "adamw": (_MV, {**_ADAMS, "weight_decay": 1e-2, "bias_correction": True}),
+    "radam": (_MV, {**_ADAMS, "rectify_above": 5.0}),
+    "lookahead": ((*_MV, "slow"), {**_ADAMS, "bias_correction": True, "k": 5, "alpha": 0.5}),
+    "ranger": ((*_MV, "slow"), {**_ADAMS, "beta1": 0.95, "eps": 1e-5, "rectify_above": 5.0, "k": 6, "alpha": 0.5}),
+    "lion": (("m",), {"lr": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_slots_and_defaults_are_those_of_the_sources(name):
+    assert (RULES[name].slots, RULES[name].defaults) == DEFAULTS[name]
+
+
 # Start 1, gradients 2 then -1, lr 0.1: worked by hand from the papers' formulas.
 _ADAM = 0.1 * 2 / (2 + 1e-8), 0.1 * 0.08 / 0.19 / (math.sqrt(0.004996 / (1 - 0.999**2)) + 1e-8)
 _ADADELTA = 2 * math.sqrt(1e-6 / (0.4 + 1e-6))
