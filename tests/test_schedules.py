@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gdbench.errors import UsageError
 from gdbench.kernels import schedules
+from gdbench.kernels.jit import DISABLED
 
 LR, TOTAL = 0.8, 40
 
@@ -87,6 +88,22 @@ def test_one_cycle_has_its_peak_where_pytorch_fails():
     assert np.all(np.diff(falling) < 0) and falling[0] < LR
 
 
+def test_one_cycle_starts_at_its_factor_where_the_peak_falls_within_the_second_step():
+    got = rates({"kind": "one-cycle"}, count=5, total=5)  # the peak is at step 1.5
+    np.testing.assert_allclose(got[:2], [LR / 25, LR * cosine(1, 4e-6, 0.5 / 3.5)], rtol=1e-12)
+
+
+def test_one_cycle_has_lr_itself_at_its_peak_wherever_it_ends():
+    assert rates({"kind": "one-cycle", "factor": 0.5, "drop": 1e20})[11] == LR  # step 12 of 40, where rise T is 12
+
+
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+def test_learning_rates_are_compiled_once():
+    for kind in schedules.SCHEDULES:
+        rates(kind)
+    assert len(schedules._fill.signatures) == 1
+
+
 @pytest.mark.parametrize("kind", schedules.SCHEDULES)
 def test_warm_up_multiplies_by_its_share_and_then_changes_nothing(kind):
     share = np.minimum(1.0, np.arange(1, TOTAL + 1) / 8)
@@ -108,6 +125,42 @@ def test_a_chunk_is_the_slice_of_the_whole(kind, total, first, count, warmup):
     assert np.all(np.isfinite(whole)) and np.all(whole >= 0)
     piece = rates(schedule, first=first, count=count, total=total)
     np.testing.assert_array_equal(piece, whole[first - 1 : first - 1 + count])
+
+
+# A thousand steps make lr a tenth by step, a half by inverse and 1 / e by exponential; the rest is PyTorch's.
+DEFAULTS = {
+    "constant": {},
+    "step": {"every": 1000, "factor": 0.1},
+    "exponential": {"gamma": 0.999},
+    "inverse": {"decay": 0.001},
+    "inverse-sqrt": {},
+    "cosine": {"final": 0.0},
+    "one-cycle": {"rise": 0.3, "factor": 0.04, "drop": 1e-4},
+}
+
+
+def test_every_schedule_has_the_defaults_named_here():
+    assert {kind: schedules.settings(kind) for kind in schedules.SCHEDULES} == {
+        kind: {"kind": kind, **options, "warmup": 0} for kind, options in DEFAULTS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("constant", {"warmup": 2**62 - 1}),
+        ("step", {"every": 1, "factor": 5e-324}),
+        ("step", {"every": 2**62 - 1, "factor": 2.0}),
+        ("exponential", {"gamma": 5e-324}),
+        ("exponential", {"gamma": 1.5}),
+        ("inverse", {"decay": 0.0}),
+        ("cosine", {"final": 0.0}),
+        ("one-cycle", {"rise": 0.0, "factor": 2.0, "drop": 0.0}),
+        ("one-cycle", {"rise": 1.0, "drop": 1e6}),
+    ],
+)
+def test_options_reach_to_the_ends_of_their_ranges(kind, options):
+    assert schedules.settings({"kind": kind, **options}) == {**schedules.settings(kind), **options}
 
 
 def test_settings_fill_in_the_defaults_and_write_numbers_one_way():
@@ -136,6 +189,9 @@ def test_settings_fill_in_the_defaults_and_write_numbers_one_way():
         ({"kind": "cosine", "final": -0.5}, "final = -0.5 must be a finite learning rate, 0 or more"),
         ({"kind": "cosine", "final": "0"}, "final = '0' must be"),
         ({"kind": "one-cycle", "rise": -0.1}, "rise = -0.1 must be a share of the budget from 0 to 1"),
+        ({"kind": "one-cycle", "rise": 1.0000001}, "rise = 1.0000001 must be a share of the budget from 0 to 1"),
+        ({"kind": "one-cycle", "drop": math.inf}, "drop = inf must be a finite number, 0 or more"),
+        ({"kind": "step", "every": 2**62}, "must be a whole number of steps, 1 or more"),
         ({"kind": "constant", "warmup": True}, "warmup = True must be a whole number of steps, 0 or more"),
         ({"kind": "constant", "warmup": -1}, "warmup = -1 must be"),
         ({"kind": "constant", "warmup": 2**62}, "must be a whole number of steps"),
