@@ -6,11 +6,12 @@ from gdbench.kernels import schedules
 from gdbench.kernels.registry import find
 
 
-def run(name, gradients, start, dtype="float64", **given):
-    """The parameters after the gradients (steps x parameters), from `start`, at a constant lr."""
+def run(name, gradients, start, dtype="float64", state=None, **given):
+    """The parameters after the gradients (steps x parameters), from `start`, at a constant lr; `state` is changed."""
     rule = find(name)
     settings = rule.settings(given)
-    p, state = np.array(start, dtype), np.zeros((len(rule.slots), len(start)), dtype)
+    p = np.array(start, dtype)
+    state = np.zeros((len(rule.slots), len(start)), dtype) if state is None else state
     lrs = schedules.learning_rates(schedules.settings("constant"), settings["lr"], 1, len(gradients), len(gradients))
     table = rule.table(settings, 1, lrs, dtype)
     update = rule.update(dtype)

@@ -135,6 +135,14 @@ def test_known_points_are_stationary_and_of_the_kind_they_are_called(name):
     assert min(f.loss(x) for x in around) >= least - 1e-9
 
 
+def test_the_derivatives_of_ackleys_cone_count_as_0_where_its_radius_is_0():
+    f = problem("ackley")
+    np.testing.assert_array_equal(f.gradient(np.zeros(2)), np.zeros(2))
+    np.testing.assert_array_equal(f.hessian(np.zeros(2)), np.zeros((2, 2)))
+    x = np.array([1e-200, -1e-200])  # whose squares are 0: the ripples are left
+    np.testing.assert_allclose(f.gradient(x), np.e / 2 * (2 * np.pi) ** 2 * x, rtol=1e-14)
+
+
 def test_options_and_dimensions_that_make_no_sense_are_refused():
     for options, words in (
         ({"dimension": 0}, "dimension = 0 must be a whole number from 1"),

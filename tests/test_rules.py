@@ -126,6 +126,18 @@ def test_a_hundred_steps_follow_the_formula(name, options, weight_decay, dtype):
     assert np.abs(got - p).max() <= (1e-13 if dtype == "float64" else 5e-6) * np.abs(p).max()
 
 
+@pytest.mark.parametrize("name", (*SHIPPED, *WRAPPED))
+def test_slots_hold_what_the_formula_calls_so(name):
+    rule, expected, rng = find(name), {}, np.random.default_rng(3)
+    given = {name: True for name in rule.defaults if name == "centered"}
+    gradients, p, state = rng.normal(size=(7, 5)), rng.normal(size=5), np.zeros((len(rule.slots), 5))
+    run(name, gradients, p, state=state, **given)
+    for t, g in enumerate(gradients, 1):
+        p = reference.step(name, p, g, expected, t, rule.settings(given))
+    for slot, values in zip(rule.slots, state, strict=True):
+        np.testing.assert_allclose(values, expected[slot], rtol=1e-12, err_msg=slot)
+
+
 @pytest.mark.parametrize(
     ("name", "factor"),
     [
@@ -173,6 +185,23 @@ def test_radam_rectifies_first_at_the_documented_step(rectify_above, first):
     assert rectified.tolist() == [float(t >= first) for t in range(1, 11)]
     rho = [1999 - 2 * t * 0.999**t / (1 - 0.999**t) for t in (4, 5, 6)]
     assert rho == pytest.approx([3.9975, 4.996, 5.994], abs=1e-3)
+
+
+def test_radam_does_not_rectify_where_the_length_is_the_bound_itself():
+    rule = RULES["radam"]  # with beta2 = 0.75 the length tends to 7, and is that to the bit after a thousand steps
+    for bound, rectified in ((7.0, 0.0), (6.5, 1.0)):
+        settings = rule.settings({"beta2": 0.75, "rectify_above": bound})
+        table = rule.table(settings, 1000, np.full(1, 0.1), "float64")
+        assert table[0, rule.coefficient_names.index("rectified")] == rectified
+
+
+def test_nadam_leaves_out_the_product_of_momenta_only_where_it_no_longer_counts():
+    rule, mu = RULES["nadam"], 0.3  # whose 31st power is between a half and a quarter of the spacing of numbers below 1
+    table = rule.table(rule.settings({"beta1": 0.6, "momentum_decay": 0.0}), 29, np.full(20, 0.1), "float64")
+    products = np.array([math.prod([mu] * t) for t in range(29, 50)])
+    expected = 0.1 * (1 - mu) / (1 - products[:-1]), 0.1 * mu / (1 - products[1:])
+    for name, values in zip(("gradient_step", "momentum_step"), expected, strict=True):
+        np.testing.assert_array_equal(table[:, rule.coefficient_names.index(name)], values)
 
 
 def test_lion_stands_still_where_momentum_and_gradient_are_zero():
@@ -504,6 +533,13 @@ def test_lookahead_goes_around_rules_of_plug_ins(plugin):
     with pytest.raises(UsageError, match="four has 4 slots and lookahead needs one more; at most 4 are supported"):
         find("lookahead(four)")
     with pytest.raises(UsageError, match="rule 'lookahead\\(clash\\)' has two coefficients called 'k'; rename one"):
+        find("lookahead(clash)")
+
+
+@pytest.mark.parametrize("name", ["k", "alpha", "begins", "pull"])
+def test_lookahead_refuses_a_rule_whose_coefficients_are_called_like_its_own(name, plugin):
+    plugin(f"import gdbench\n@gdbench.rule(lr=0.1, {name}=1)\ndef clash(p, g, c):\n    return p - c.lr * g")
+    with pytest.raises(UsageError, match=f"two coefficients called '{name}'; rename one"):
         find("lookahead(clash)")
 
 
