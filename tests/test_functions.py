@@ -123,6 +123,7 @@ def test_known_points_are_stationary_and_of_the_kind_they_are_called(name):
     kinds = (function.global_minimisers, function.local_minimisers, function.saddles)
     lowest, local, saddles = ([np.resize(point, n) for point in kind] for kind in kinds)
     assert lowest, "every shipped function's minimum is known"
+    assert len({point for kind in kinds for point in kind}) == sum(len(kind) for kind in kinds)
     for x in (*lowest, *local, *saddles):
         assert np.linalg.norm(f.gradient(x)) < 1e-5
     least = f.loss(lowest[0])
@@ -133,6 +134,12 @@ def test_known_points_are_stationary_and_of_the_kind_they_are_called(name):
         assert np.linalg.eigvalsh(f.hessian(x))[0] <= 1e-9
     around = np.random.default_rng(0).uniform(*function.domain, size=(2000, n))
     assert min(f.loss(x) for x in around) >= least - 1e-9
+
+
+@pytest.mark.parametrize("condition", [3.0, 100.0, 1e4, 12345.6])
+def test_the_ends_of_the_quadratics_spectrum_are_exact(condition):
+    spectrum = np.diag(problem("quadratic", 5, condition=condition).hessian(np.ones(5)))
+    assert spectrum[0] == 1.0 and spectrum[-1] == condition
 
 
 def test_the_derivatives_of_ackleys_cone_count_as_0_where_its_radius_is_0():
