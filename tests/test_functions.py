@@ -58,6 +58,17 @@ def test_gradients_and_hessians_agree_with_differences(name, dimension):
         np.testing.assert_allclose(f.product(x, x), hessian @ x, rtol=1e-12, atol=1e-9 * scale)
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_derivatives_write_all_of_what_they_are_given(name):
+    function = find(name)
+    x, options = points(name, function.dimension)[0], np.array([*function.options.values()])
+    for derivative, shape in ((function.compiled.gradient, x.size), (function.compiled.hessian, (x.size, x.size))):
+        empty, full = np.zeros(shape), np.full(shape, np.nan)
+        derivative(x, 1, options, empty)
+        derivative(x, 1, options, full)
+        np.testing.assert_array_equal(full, empty)
+
+
 # Each function's formula once more, as NumPy would write it.
 FORMULAS = {
     "quadratic": lambda x: 0.5 * np.sum(np.geomspace(1.0, 100.0, x.size) * x**2),
