@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import settings
 
+collect_ignore = ["mutants.py"]  # a script that needs mutmut and turns the compiler off
+
 # The first example may compile a kernel, and machines differ: no deadline. The same examples every time.
 settings.register_profile("gdbench", deadline=None, derandomize=True)
 settings.load_profile("gdbench")
