@@ -12,18 +12,11 @@ At the kink of a relu, and of huber, the second derivative counts as 0.
 """
 
 from gdbench.kernels.activations import backpropagate, bend
+from gdbench.kernels.intrinsics import matrix
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.losses import loss_bend, loss_gradient, loss_turn
-from gdbench.kernels.network import BLOCK, add_penalty, forward, gather, matrix
-from gdbench.kernels.products import add_product, transpose
-
-
-@inlined
-def _add_turned(d, weights, work, out):
-    """out += d W^T."""
-    turned = matrix(work.transposed, 0, weights.shape[1], weights.shape[0])
-    transpose(weights, turned)
-    add_product(d, turned, out)
+from gdbench.kernels.network import BLOCK, add_penalty, forward, gather
+from gdbench.kernels.products import add_product, biased_product, product
 
 
 @inlined
@@ -44,9 +37,8 @@ def _record(theta, network, samples, order, first, rows, scale, work):
         weight -= (inputs + 1) * outputs
         span = slice(start, start + rows * inputs)
         error, slope, second = kept.errors[span], kept.slopes[span], kept.bends[span]
-        error[:] = theta.dtype.type(0)
         d = matrix(kept.errors, above, rows, outputs)
-        _add_turned(d, matrix(theta, weight, inputs, outputs), work, error.reshape(rows, inputs))
+        product(d, matrix(theta, weight, inputs, outputs).T, matrix(kept.errors, start, rows, inputs))
         slope[:] = theta.dtype.type(1)
         backpropagate(network.activation, work.values[span], work.sums[span], slope)
         bend(network.activation, work.values[span], work.sums[span], second)
@@ -66,12 +58,12 @@ def _push(theta, direction, network, rows, work):
         above = start + BLOCK * inputs
         bias = weight + inputs * outputs
         rz = matrix(kept.sums, above, rows, outputs)
-        for i in range(rows):
-            for j in range(outputs):
-                rz[i, j] = direction[bias + j]
-        if layer > 0:  # the samples themselves do not move
-            add_product(matrix(kept.values, start, rows, inputs), matrix(theta, weight, inputs, outputs), rz)
-        add_product(matrix(work.values, start, rows, inputs), matrix(direction, weight, inputs, outputs), rz)
+        moved, shift = matrix(direction, weight, inputs, outputs), direction[bias : bias + outputs]
+        if layer == 0:  # the samples themselves do not move
+            biased_product(matrix(work.values, start, rows, inputs), moved, shift, rz)
+        else:
+            biased_product(matrix(kept.values, start, rows, inputs), matrix(theta, weight, inputs, outputs), shift, rz)
+            add_product(matrix(work.values, start, rows, inputs), moved, rz)
         if layer < sizes.size - 2:  # the last layer has no activation
             for i in range(above, above + rows * outputs):
                 kept.values[i] = kept.slopes[i] * kept.sums[i]
@@ -115,9 +107,8 @@ def _pull(theta, direction, network, rows, scale, work, out):
             for j in range(outputs):
                 out[bias + j] += rd[i, j]
         if layer > 0:
-            below[: rows * inputs] = theta.dtype.type(0)
-            _add_turned(rd, matrix(theta, weight, inputs, outputs), work, matrix(below, 0, rows, inputs))
-            _add_turned(d, matrix(direction, weight, inputs, outputs), work, matrix(below, 0, rows, inputs))
+            product(rd, matrix(theta, weight, inputs, outputs).T, matrix(below, 0, rows, inputs))
+            add_product(d, matrix(direction, weight, inputs, outputs).T, matrix(below, 0, rows, inputs))
             for i in range(rows * inputs):
                 below[i] = kept.slopes[start + i] * below[i] + kept.bends[start + i] * kept.sums[start + i]
             here, below, above = below, here, start

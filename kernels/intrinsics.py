@@ -8,6 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from gdbench.kernels.jit import DISABLED
@@ -37,6 +38,33 @@ def _bitcast(source, target, llvm):
     return typing
 
 
+def _matrix(context, buffer, start, rows, columns):
+    """The rows x columns matrix, row-major, that begins at `start` of a vector, for as long as the vector lives.
+
+    A slice and a reshape of it would count references and check strides: half a step of a small network.
+    """
+    result = buffer.copy(ndim=2, layout="C")
+
+    def lower(context, builder, signature, arguments):
+        flat = context.make_array(buffer)(context, builder, arguments[0])
+        start, rows, columns = (
+            context.cast(builder, value, kind, types.intp)
+            for value, kind in zip(arguments[1:], signature.args[1:], strict=True)
+        )
+        view, size = context.make_array(result)(context, builder), flat.itemsize
+        populate_array(
+            view,
+            data=builder.gep(flat.data, [start]),
+            shape=[rows, columns],
+            strides=[builder.mul(columns, size), size],
+            itemsize=size,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return result(buffer, start, rows, columns), lower
+
+
 if DISABLED:
 
     def fma(x, y, z):
@@ -59,12 +87,17 @@ if DISABLED:
         """The float64 whose bits are an int64's."""
         return np.int64(x).view(np.float64)
 
+    def matrix(buffer, start, rows, columns):
+        """The rows x columns matrix, row-major, that begins at `start` of a vector."""
+        return buffer[start : start + rows * columns].reshape(rows, columns)
+
     def fixed_tuple(row, size):
         """The first `size` elements of a vector as a tuple; `size` is a constant."""
         return tuple(row[:size])
 
 else:
     fixed_tuple = to_fixed_tuple  # type: ignore[assignment]
+    matrix = intrinsic(_matrix)  # type: ignore[assignment]
     fma = intrinsic(_fma)  # type: ignore[assignment]
     float32_bits = intrinsic(_bitcast(types.float32, types.int32, ir.IntType(32)))
     bits_float32 = intrinsic(_bitcast(types.int32, types.float32, ir.FloatType()))

@@ -2,6 +2,7 @@
 
 `inlined` marks a scalar function that is compiled into whatever calls it, on either device.
 `kernel` compiles a function with our flags and keeps the machine code on disk.
+`linked` does so for a function that other kernels call as machine code, instead of compiling it anew into each.
 
 Flags: `error_model="numpy"` (dividing by zero gives inf, not an exception), `nogil` (threads train trials side by
 side), and never fastmath: it would let the compiler reorder sums, contract products and drop the NaN checks that
@@ -29,9 +30,10 @@ import llvmlite.binding
 import numba
 import numpy as np
 from filelock import FileLock, Timeout
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
-from numba.extending import overload, register_jitable
+from numba.extending import intrinsic, overload, register_jitable
 
 from gdbench.kernels.source import source_hash
 
@@ -167,9 +169,9 @@ class _Impl(CompileResultCacheImpl):
 class _Cache(FunctionCache):
     """Numba's cache of one function, keyed by signature, processor and variant, with one writer at a time."""
 
-    def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
+    def __init__(self, function: Callable[..., Any], folder: Path, variant: str, calls: bool) -> None:
         self._impl_class = partial(_Impl, folder=folder, variant=variant)  # type: ignore[assignment]
-        self._variant = variant
+        self._variant, self._calls = variant, calls
         super().__init__(function)
 
     def _index_key(self, signature: Any, codegen: Any) -> Any:
@@ -178,6 +180,10 @@ class _Cache(FunctionCache):
         return signature, codegen.magic_tuple(), self._variant
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
+        if self._calls:
+            for variant, resolve in _linked:
+                if variant in str(signature):
+                    resolve()  # what is loaded may call it
         try:
             return super().load_overload(signature, target_context)
         except OSError:  # a folder that cannot be read
@@ -199,6 +205,7 @@ def kernel(
     variant: str = "",
     source: str | None = "",
     checked: bool = False,
+    calls: bool = True,
 ) -> Any:
     """Compile `function` with our flags and keep its machine code on disk.
 
@@ -206,14 +213,15 @@ def kernel(
     variant: names what a closure captures (a rule, a dtype); closures of one function need different names.
     source: hash of a plug-in's source that is compiled in; None, when that is not known, keeps nothing.
     checked: as for `inlined`.
+    calls: whether it may call a `linked` function.
     """
     if function is None:
-        return lambda f: kernel(f, signature=signature, variant=variant, source=source, checked=checked)
+        return partial(kernel, signature=signature, variant=variant, source=source, checked=checked, calls=calls)
     if DISABLED:
         return _silent(function)
     dispatcher = numba.njit(**FLAGS, boundscheck=checked)(function)
     if source is not None:
-        dispatcher._cache = _Cache(function, cache_folder(source), variant)
+        dispatcher._cache = _Cache(function, cache_folder(source), variant, calls)
     if signature is not None:
         dispatcher.compile(signature)
         dispatcher.disable_compile()
@@ -229,3 +237,37 @@ def _silent(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*arguments)
 
     return silent
+
+
+_linked: list[tuple[str, Callable[[], None]]] = []  # for each linked function what makes it known to the linker, once
+
+
+def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
+    """Let kernels call `function` as machine code, with one tuple of its arguments, instead of compiling it into them.
+
+    Numba optimises what a kernel calls again at every level of the calls, which for long code is most of the time that
+    compiling takes. signature: numbers alone. variant: their dtype, which the arguments of kernels that call it have.
+    """
+    if DISABLED:
+        return lambda arguments: function(*arguments)
+    name = f"gdbench.{function.__module__}.{function.__qualname__}.{variant}"
+
+    @lru_cache(maxsize=1)
+    def resolve() -> None:
+        compiled = kernel(function, signature=signature, variant=variant, calls=False).overloads[signature.args]
+        address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        llvmlite.binding.add_symbol(name, address)
+
+    def typing(context: Any, given: Any) -> Any:
+        def lower(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+            resolve()
+            values = cgutils.unpack_tuple(builder, arguments[0])
+            values = [context.cast(builder, *each) for each in zip(values, given, signature.args, strict=True)]
+            kinds = [context.get_value_type(kind) for kind in (signature.return_type, *signature.args)]
+            callee = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kinds[0], kinds[1:]), name)
+            return builder.call(callee, values)
+
+        return signature.return_type(given), lower
+
+    _linked.append((variant, resolve))
+    return intrinsic(typing)

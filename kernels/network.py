@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gdbench.kernels.activations import activate, backpropagate
+from gdbench.kernels.intrinsics import matrix
 from gdbench.kernels.jit import inlined, kernel
-from gdbench.kernels.products import add_product, transpose
+from gdbench.kernels.products import add_product, biased_product, product
 
 BLOCK = 128  # samples a block; no number depends on it
 
@@ -43,7 +44,6 @@ class Workspace(NamedTuple):
     values: np.ndarray  # a layer's results, block after block: BLOCK x sum(sizes)
     sums: np.ndarray  # the sums z that they are the results of, where the activation needs them; laid out as values is
     deltas: np.ndarray  # derivatives of two neighbouring layers: 2 x (BLOCK x widest)
-    transposed: np.ndarray  # a layer's weights transposed
     gradient: np.ndarray
     order: np.ndarray  # int64: this epoch's permutation of the training samples
     epoch: np.ndarray  # int64, one element: the epoch that `order` belongs to, -1 at first
@@ -75,7 +75,6 @@ def workspace(sizes: np.ndarray, training: int, largest: int, dtype: str) -> Wor
         values=np.zeros(units, dtype),
         sums=np.empty(units, dtype),
         deltas=np.zeros((2, widest), dtype),
-        transposed=np.zeros(int((sizes[:-1] * sizes[1:]).max()), dtype),
         gradient=np.zeros(size, dtype),
         order=np.arange(training),
         epoch=np.full(1, -1),
@@ -84,12 +83,6 @@ def workspace(sizes: np.ndarray, training: int, largest: int, dtype: str) -> Wor
         scores=np.zeros(largest, dtype),
         tangents=tangents,
     )
-
-
-@inlined
-def matrix(buffer, start, rows, columns):
-    """The rows x columns matrix that begins at `start` of a flat buffer."""
-    return buffer[start : start + rows * columns].reshape(rows, columns)
 
 
 @inlined
@@ -114,10 +107,7 @@ def forward(theta, network, rows, work):
         start += BLOCK * inputs
         z = matrix(values, start, rows, outputs)
         bias = weight + inputs * outputs
-        for i in range(rows):
-            for j in range(outputs):
-                z[i, j] = theta[bias + j]
-        add_product(x, matrix(theta, weight, inputs, outputs), z)
+        biased_product(x, matrix(theta, weight, inputs, outputs), theta[bias : bias + outputs], z)
         if layer < layers - 1:
             span = slice(start, start + rows * outputs)
             activate(network.activation, values[span], work.sums[span])
@@ -126,8 +116,11 @@ def forward(theta, network, rows, work):
 
 
 @inlined
-def backward(theta, network, rows, work):
-    """Add to work.gradient what these samples contribute; work.deltas[0] holds the derivatives of their losses."""
+def backward(theta, network, rows, work, more):
+    """Into work.gradient what these samples contribute; work.deltas[0] holds the derivatives of their losses.
+
+    more: add it to what earlier samples contributed.
+    """
     sizes, values, gradient = network.sizes, work.values, work.gradient
     weight = theta.size
     start = 0
@@ -142,15 +135,16 @@ def backward(theta, network, rows, work):
         bias = weight + inputs * outputs
         x = matrix(values, start, rows, inputs)
         d = matrix(here, 0, rows, outputs)
-        add_product(x.T, d, matrix(gradient, weight, inputs, outputs))
+        if more:
+            add_product(x.T, d, matrix(gradient, weight, inputs, outputs))
+        else:
+            product(x.T, d, matrix(gradient, weight, inputs, outputs))
+            gradient[bias : bias + outputs] = theta.dtype.type(0)
         for i in range(rows):
             for j in range(outputs):
                 gradient[bias + j] += d[i, j]
         if layer > 0:
-            turned = matrix(work.transposed, 0, outputs, inputs)
-            transpose(matrix(theta, weight, inputs, outputs), turned)
-            below[: rows * inputs] = theta.dtype.type(0)
-            add_product(d, turned, matrix(below, 0, rows, inputs))
+            product(d, matrix(theta, weight, inputs, outputs).T, matrix(below, 0, rows, inputs))
             span = slice(start, start + rows * inputs)
             backpropagate(network.activation, values[span], work.sums[span], below[: rows * inputs])
             here, below = below, here

@@ -1,55 +1,105 @@
-"""Matrix products whose bits do not depend on the machine.
+"""Matrix products whose bits do not depend on the machine, at its full speed.
 
-Every element is the sum over k in order, one fused multiply-add each, starting from what the output holds. Vectors
-run along the output's columns, never along k, so that their width changes nothing. Four rows and four values of k are
-taken at a time only so that what is loaded is used four times.
+Every element is the sum over k in order, one fused multiply-add each, starting from 0, from a bias or from what the
+output holds. Tiles of the output stay in registers (kernels/tiles.py); k runs in stretches, so that the panel of b in
+use stays in the first-level cache, and a panel is packed first where its columns do not lie side by side or its rows
+lie far apart.
 """
 
-from gdbench.kernels.intrinsics import fma
-from gdbench.kernels.jit import inlined
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels.jit import inlined, linked
+from gdbench.kernels.memory import address, copy_number, copy_row, copy_turned, put_zeros, room
+from gdbench.kernels.tiles import panel
+from gdbench.kernels.vectors import VECTOR_BYTES
+
+_STRETCH = 256  # values of k at a time
+_PANEL = 2 * VECTOR_BYTES  # bytes of a panel's row
+_PACKED = _STRETCH * _PANEL
+_FAR = 1024  # bytes from one row of b to the next, from which on they share too few sets of the cache
+_OFTEN = 32  # rows of a, from which on packing for that reason pays
+_whole, _partly, _narrow = panel(2, masked=False), panel(2, masked=True), panel(1, masked=True)
 
 
 @inlined
-def _chain(c, a0, a1, a2, a3, b0, b1, b2, b3):
-    """c + a0 b0 + a1 b1 + a2 b2 + a3 b3, from the left."""
-    return fma(a3, b3, fma(a2, b2, fma(a1, b1, fma(a0, b0, c))))
+def _pack_turned(zero, size, b, b_k, b_column, depth, columns, out):
+    """Copy a panel whose columns lie apart, square by square, and what is left number by number."""
+    width = VECTOR_BYTES // size
+    squares = depth // width if b_k == size else 0
+    for j in range(0, columns, width):
+        whole = squares * width if columns - j >= width else 0
+        for k in range(0, whole, width):
+            copy_turned(zero, b + k * b_k + j * b_column, b_column, out + k * _PANEL + j * size, _PANEL)
+        for column in range(j, min(j + width, columns)):
+            for k in range(whole, depth):
+                copy_number(zero, b + k * b_k + column * b_column, out + k * _PANEL + column * size)
+
+
+def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns):
+    """out = start + a b by addresses, with strides in bytes; numbers have `size` bytes; start = 0 stands for zeros."""
+    packed, zeros = room(_PACKED), room(_PANEL)
+    if start == 0:
+        put_zeros(zero, zeros)
+    turned, far = b_column != size, b_k >= _FAR and rows >= _OFTEN
+    for k in range(0, depth, _STRETCH):
+        deep = min(_STRETCH, depth - k)
+        for j in range(0, columns, _PANEL // size):
+            wide = min(_PANEL // size, columns - j)
+            left, here = a + k * a_k, out + j * size
+            right, right_k = b + k * b_k + j * b_column, b_k
+            if turned:
+                _pack_turned(zero, size, right, b_k, b_column, deep, wide, packed)
+                right, right_k = packed, _PANEL
+            elif far and wide * size == _PANEL:
+                for i in range(deep):
+                    copy_row(zero, right + i * b_k, packed + i * _PANEL)
+                right, right_k = packed, _PANEL
+            if k > 0:
+                begin, begin_row = here, out_row
+            elif start == 0:
+                begin, begin_row = zeros, 0
+            else:
+                begin, begin_row = start + j * size, start_row
+            if wide * size == _PANEL:
+                _whole(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
+            elif wide * size > VECTOR_BYTES:
+                _partly(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
+            else:
+                _narrow(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
+
+
+_multiply32, _multiply64 = (
+    linked(_multiply, types.void(number, *(types.intp,) * 14), str(number)) for number in (types.float32, types.float64)
+)
 
 
 @inlined
-def _add_row(a, b, c, i, first):
-    """Row i of c += a b, for k from `first` on."""
-    for k in range(first, a.shape[1]):
-        factor = a[i, k]
-        for j in range(c.shape[1]):
-            c[i, j] = fma(factor, b[k, j], c[i, j])
+def _by_address(a, b, start, start_row, out):
+    zero = out.dtype.type(0)
+    left = (address(a), a.strides[0], a.strides[1])
+    right = (address(b), b.strides[0], b.strides[1])
+    result = (start, start_row, address(out), out.strides[0], a.shape[0], a.shape[1], out.shape[1])
+    arguments = (zero, out.itemsize, *left, *right, *result)
+    if isinstance(zero, np.float32):
+        _multiply32(arguments)
+    else:
+        _multiply64(arguments)
 
 
 @inlined
-def add_product(a, b, c):
-    """c += a b, for a (rows x depth, any layout), b (depth x columns) and c (rows x columns)."""
-    rows, depth = a.shape
-    whole = depth - depth % 4
-    for i in range(0, rows - rows % 4, 4):
-        for k in range(0, whole, 4):
-            a00, a01, a02, a03 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-            a10, a11, a12, a13 = a[i + 1, k], a[i + 1, k + 1], a[i + 1, k + 2], a[i + 1, k + 3]
-            a20, a21, a22, a23 = a[i + 2, k], a[i + 2, k + 1], a[i + 2, k + 2], a[i + 2, k + 3]
-            a30, a31, a32, a33 = a[i + 3, k], a[i + 3, k + 1], a[i + 3, k + 2], a[i + 3, k + 3]
-            for j in range(c.shape[1]):
-                b0, b1, b2, b3 = b[k, j], b[k + 1, j], b[k + 2, j], b[k + 3, j]
-                c[i, j] = _chain(c[i, j], a00, a01, a02, a03, b0, b1, b2, b3)
-                c[i + 1, j] = _chain(c[i + 1, j], a10, a11, a12, a13, b0, b1, b2, b3)
-                c[i + 2, j] = _chain(c[i + 2, j], a20, a21, a22, a23, b0, b1, b2, b3)
-                c[i + 3, j] = _chain(c[i + 3, j], a30, a31, a32, a33, b0, b1, b2, b3)
-        for row in range(i, i + 4):
-            _add_row(a, b, c, row, whole)
-    for row in range(rows - rows % 4, rows):
-        _add_row(a, b, c, row, 0)
+def product(a, b, out):
+    """out = a b, for a (rows x depth) and b (depth x columns) of any layout and out (rows x columns), row-major."""
+    _by_address(a, b, 0, 0, out)
 
 
 @inlined
-def transpose(a, out):
-    """out = a transposed."""
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            out[j, i] = a[i, j]
+def biased_product(a, b, bias, out):
+    """out = bias + a b: a vector of a number a column, and otherwise as `product`."""
+    _by_address(a, b, address(bias), 0, out)
+
+
+@inlined
+def add_product(a, b, out):
+    """out += a b, otherwise as `product`."""
+    _by_address(a, b, address(out), out.strides[0], out)

@@ -12,7 +12,8 @@ from numba.core import types
 
 from gdbench.kernels.clipping import clip
 from gdbench.kernels.contract import update_type
-from gdbench.kernels.jit import inlined, kernel
+from gdbench.kernels.intrinsics import matrix
+from gdbench.kernels.jit import kernel
 from gdbench.kernels.losses import loss_gradient, loss_values
 from gdbench.kernels.network import BLOCK, Network, Workspace, add_penalty, backward, forward, gather, workspace
 from gdbench.kernels.sampling import Batches, order_of
@@ -28,18 +29,28 @@ class Samples(NamedTuple):
     targets: np.ndarray  # samples (or 0) x outputs
 
 
-@inlined
-def add_gradient(theta, network, samples, order, begin, end, work):
-    """Add to work.gradient the mean loss gradient of samples order[begin:end], in that order whatever the block."""
+@kernel
+def visit(theta, network, samples, order, begin, end, work, charge, slope):
+    """Samples order[begin:end], in that order whatever the block, as far as asked for.
+
+    charge: each one's loss and score (kernels/losses.py) into work.losses and work.scores, at begin, begin + 1, ...
+    slope: the gradient of the training objective over them, penalty included, into work.gradient.
+    """
     scale = theta.dtype.type(1) / theta.dtype.type(end - begin)
     outputs = network.sizes[network.sizes.size - 1]
+    labels, targets = samples.labels, samples.targets
     for first in range(begin, end, BLOCK):
         rows = min(BLOCK, end - first)
         gather(samples.x, order, first, rows, work.values)
         z = forward(theta, network, rows, work)
-        d = work.deltas[0][: rows * outputs].reshape(rows, outputs)
-        loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
-        backward(theta, network, rows, work)
+        d = matrix(work.deltas[0], 0, rows, outputs)
+        if charge:
+            loss_values(network.loss, z, labels, targets, order, first, d, work.losses, work.scores)
+        if slope:
+            loss_gradient(network.loss, z, labels, targets, order, first, scale, d)
+            backward(theta, network, rows, work, first > begin)
+    if slope:
+        add_penalty(theta, network, work.gradient)
 
 
 def _train(update, theta, state, table, first, network, samples, batches, work):
@@ -49,49 +60,22 @@ def _train(update, theta, state, table, first, network, samples, batches, work):
         step = first + i
         order = order_of(batches, step, n, work)
         begin = (step % batches.per_epoch) * batches.size
-        work.gradient[:] = theta.dtype.type(0)
-        add_gradient(theta, network, samples, order, begin, min(begin + batches.size, n), work)
-        add_penalty(theta, network, work.gradient)
+        visit(theta, network, samples, order, begin, min(begin + batches.size, n), work, False, True)
         clip(work.gradient, batches)
         update(theta, work.gradient, state, table[i])
 
 
 @kernel
-def gradient(theta, network, samples, rows, work):
-    """The gradient of the training objective over the samples `rows`, penalty included, into work.gradient."""
-    work.gradient[:] = theta.dtype.type(0)
-    add_gradient(theta, network, samples, rows, 0, rows.size, work)
-    add_penalty(theta, network, work.gradient)
-
-
-@kernel
 def evaluate(theta, network, samples, rows, work, slope):
-    """Mean loss without penalty, sum of scores (kernels/losses.py) over the samples `rows`, and the objective's slope.
+    """Mean loss without penalty, sum of scores over the samples `rows`, and the objective's slope.
 
     The slope is the norm of the gradient of the training objective, penalty included, which is left in work.gradient;
     unless `slope` asks for it, it is 0 and work.gradient stays as it is.
     """
     n = rows.size
-    size = theta.dtype.type(n)
-    scale = theta.dtype.type(1) / size
-    outputs = network.sizes[network.sizes.size - 1]
-    labels, targets = samples.labels, samples.targets
-    steepness = theta.dtype.type(0)
-    if slope:
-        work.gradient[:] = theta.dtype.type(0)
-    for first in range(0, n, BLOCK):
-        count = min(BLOCK, n - first)
-        gather(samples.x, rows, first, count, work.values)
-        z = forward(theta, network, count, work)
-        d = work.deltas[0][: count * outputs].reshape(count, outputs)
-        loss_values(network.loss, z, labels, targets, rows, first, d, work.losses, work.scores)
-        if slope:
-            loss_gradient(network.loss, z, labels, targets, rows, first, scale, d)
-            backward(theta, network, count, work)
-    if slope:
-        add_penalty(theta, network, work.gradient)
-        steepness = norm(work.gradient)
-    return ordered_sum(work.losses, n) / size, ordered_sum(work.scores, n), steepness
+    visit(theta, network, samples, rows, 0, n, work, True, slope)
+    steepness = norm(work.gradient) if slope else theta.dtype.type(0)
+    return ordered_sum(work.losses, n) / theta.dtype.type(n), ordered_sum(work.scores, n), steepness
 
 
 @lru_cache(maxsize=2)

@@ -158,12 +158,13 @@ def step(rule, p, g, state, t, h):
     return p - lr * m / (np.sqrt(v) + h["eps"])
 
 
-def fma32(a, b, c):
-    """a b + c in float32, rounded once: exact rationals, rounded to 24 bits, ties to even."""
+def fma(a, b, c):
+    """a b + c in the dtype of a, rounded once: exact rationals, rounded to its bits, ties to even."""
+    number, bits = type(a), np.finfo(type(a)).nmant + 1
     exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
     if exact == 0:
-        return np.float32(0)
+        return number(0)
     sign, size = (-1, -exact) if exact < 0 else (1, exact)
-    exponent = math.frexp(float(size))[1] - 24
+    exponent = math.frexp(float(size))[1] - bits
     unit = Fraction(2) ** exponent
-    return np.float32(sign * float(round(size / unit) * unit))
+    return number(sign * float(round(size / unit) * unit))

@@ -18,13 +18,15 @@ from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.jit import kernel
 from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import BLOCK
-from gdbench.kernels.products import add_product
+from gdbench.kernels.products import add_product, biased_product, product
 from gdbench.kernels.sums import norm, ordered_sum
 
 
 @kernel(source=None)
-def _product(a, b, c):
-    add_product(a, b, c)
+def _products(a, b, bias, sums, biased, fresh):
+    add_product(a, b, sums)
+    biased_product(a, b, bias, biased)
+    product(a, b, fresh)
 
 
 @kernel(source=None)
@@ -37,18 +39,42 @@ def _norm(x):
     return norm(x)
 
 
+def chained(a, b, start):
+    """start + a b, in order of k with one fused multiply-add each."""
+    out = start.copy()
+    for i, j in np.ndindex(out.shape):
+        for k in range(a.shape[1]):
+            out[i, j] = reference.fma(a[i, k], b[k, j], out[i, j])
+    return out
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @settings(max_examples=30)
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.booleans(), st.integers(0, 2**32 - 1))
-def test_products_add_in_order_of_k_with_one_fma_each(rows, depth, columns, turned, seed):
+@given(
+    st.integers(1, 19), st.integers(1, 19), st.integers(1, 40), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1)
+)
+def test_products_add_in_order_of_k_with_one_fma_each(dtype, rows, depth, columns, a_turned, b_turned, seed):
     rng = np.random.default_rng(seed)
-    a, b, c = (rng.normal(size=s).astype(np.float32) for s in ((rows, depth), (depth, columns), (rows, columns)))
-    expected = c.copy()
-    for i in range(rows):
-        for j in range(columns):
-            for k in range(depth):
-                expected[i, j] = reference.fma32(a[i, k], b[k, j], expected[i, j])
-    _product(np.asfortranarray(a) if turned else a, b, c)
-    np.testing.assert_array_equal(c, expected)
+    a, b, c = (rng.normal(size=s).astype(dtype) for s in ((rows, depth), (depth, columns), (rows, columns)))
+    given_a, given_b = (np.asfortranarray(x) if turned else x for x, turned in ((a, a_turned), (b, b_turned)))
+    sums, biased, fresh = c.copy(), np.empty_like(c), np.empty_like(c)
+    _products(given_a, given_b, c[0], sums, biased, fresh)
+    np.testing.assert_array_equal(sums, chained(a, b, c))
+    np.testing.assert_array_equal(biased, chained(a, b, np.broadcast_to(c[0], c.shape)))
+    np.testing.assert_array_equal(fresh, chained(a, b, np.zeros_like(c)))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("shape", [(33, 257, 300), (40, 513, 17), (1, 700, 64), (70, 1, 260)])
+def test_long_and_wide_products_are_short_ones_put_together(shape, turned):
+    rows, depth, columns = shape
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(rows, depth)).astype("float32"), rng.normal(size=(depth, columns)).astype("float32")
+    expected, biased, whole = (np.zeros((rows, columns), "float32") for _ in range(3))
+    for k in range(depth):
+        _products(a[:, k : k + 1].copy(), b[k : k + 1].copy(), b[0].copy(), expected, biased, whole)
+    _products(a, np.asfortranarray(b) if turned else b, b[0].copy(), biased.copy(), biased, whole)
+    np.testing.assert_array_equal(whole, expected)
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32), max_size=700))

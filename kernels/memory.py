@@ -1,0 +1,131 @@
+"""Numbers by their address: the little that packing the panels of a product needs (kernels/products.py)."""
+
+import ctypes
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+
+from gdbench.kernels.vectors import I64, VECTOR_BYTES, Vectors, instruction
+
+
+def view(zero, address, shape, strides):
+    """The numbers of the dtype of `zero` at an address as an array, in plain Python."""
+    last = sum((count - 1) * stride for count, stride in zip(shape, strides, strict=True))
+    return np.ndarray(shape, type(zero), (ctypes.c_char * (last + zero.itemsize)).from_address(address), 0, strides)
+
+
+class _Room(int):
+    """The address of memory that lives as long as this number."""
+
+    memory: np.ndarray
+
+    def __new__(cls, size):
+        memory = np.empty(size, np.uint8)
+        room = super().__new__(cls, memory.ctypes.data)
+        room.memory = memory
+        return room
+
+
+def _put_zeros(zero, destination):
+    view(zero, destination, (2 * VECTOR_BYTES // zero.itemsize,), (zero.itemsize,))[:] = zero
+
+
+def _copy_row(zero, source, destination):
+    ctypes.memmove(destination, source, 2 * VECTOR_BYTES)
+
+
+def _copy_number(zero, source, destination):
+    ctypes.memmove(destination, source, zero.itemsize)
+
+
+def _copy_turned(zero, source, source_row, destination, destination_row):
+    size, width = zero.itemsize, VECTOR_BYTES // zero.itemsize
+    turned = view(zero, destination, (width, width), (destination_row, size)).T
+    turned[:] = view(zero, source, (width, width), (source_row, size))
+
+
+@instruction(lambda array: array.ctypes.data)
+def address(context, array):
+    """Where an array's numbers begin."""
+
+    def lower(context, builder, signature, arguments):
+        return builder.ptrtoint(context.make_array(array)(context, builder, arguments[0]).data, I64)
+
+    return types.intp(array), lower
+
+
+@instruction(_Room, prefer_literal=True)
+def room(context, size):
+    """The address of `size` bytes (a constant) that are the calling function's until it returns."""
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+    count = size.literal_value
+
+    def lower(context, builder, signature, arguments):
+        with builder.goto_entry_block():
+            space = builder.alloca(ir.IntType(8), size=I64(count))
+            space.align = VECTOR_BYTES
+        return builder.ptrtoint(space, I64)
+
+    return types.intp(size), lower
+
+
+@instruction(_put_zeros)
+def put_zeros(context, zero, destination):
+    """Fill a panel's row with zeros."""
+
+    def lower(context, builder, signature, arguments):
+        v = Vectors(context, builder, zero)
+        for offset in (I64(0), I64(VECTOR_BYTES)):
+            v.store(v.type(None), builder.add(arguments[1], offset), None)
+        return context.get_dummy_value()
+
+    return types.void(zero, types.intp), lower
+
+
+@instruction(_copy_row)
+def copy_row(context, zero, source, destination):
+    """Copy the two vectors of a panel's row from one address to another."""
+
+    def lower(context, builder, signature, arguments):
+        v = Vectors(context, builder, zero)
+        for offset in (I64(0), I64(VECTOR_BYTES)):
+            value = v.load(builder.add(arguments[1], offset), None)
+            v.store(value, builder.add(arguments[2], offset), None)
+        return context.get_dummy_value()
+
+    return types.void(zero, types.intp, types.intp), lower
+
+
+@instruction(_copy_turned)
+def copy_turned(context, zero, source, source_row, destination, destination_row):
+    """Copy a square of as many numbers as a vector holds, rows to columns; strides in bytes.
+
+    A transposition is as many perfect shuffles of its rows as the width has bits.
+    """
+
+    def lower(context, builder, signature, arguments):
+        v = Vectors(context, builder, zero)
+        _, source, source_row, destination, destination_row = arguments
+        rows = [v.load(builder.add(source, builder.mul(source_row, I64(i))), None) for i in range(v.width)]
+        half = v.width // 2
+        for _ in range(half.bit_length()):
+            rows = [v.zipped(rows[i // 2], rows[i // 2 + half], i % 2 * half) for i in range(v.width)]
+        for i, row in enumerate(rows):
+            v.store(row, builder.add(destination, builder.mul(destination_row, I64(i))), None)
+        return context.get_dummy_value()
+
+    return types.void(zero, *(types.intp,) * 4), lower
+
+
+@instruction(_copy_number)
+def copy_number(context, zero, source, destination):
+    """Copy one number."""
+
+    def lower(context, builder, signature, arguments):
+        places = [builder.inttoptr(place, context.get_value_type(zero).as_pointer()) for place in arguments[1:]]
+        builder.store(builder.load(places[0]), places[1])
+        return context.get_dummy_value()
+
+    return types.void(zero, types.intp, types.intp), lower

@@ -1,0 +1,113 @@
+"""The register tiles under every matrix product: all rows of one panel of columns.
+
+A tile holds its part of the output, a few rows by one or two vectors, in registers while k runs, so that one value of
+k costs a load for each row, a load for each vector, and otherwise fused multiply-adds alone. Every element is a chain
+of its own, start + a_0 b_0 + a_1 b_1 + ... from the left. Vectors run along the columns, so that their width, which
+follows the processor that Numba compiles for, changes no bit.
+
+    panel(2, masked=False)(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns)
+
+`zero` tells the dtype; a, b, start and out are addresses, strides are in bytes, and the columns of b, start and out lie
+side by side. A masked panel touches `columns` columns alone, fewer than its vectors hold.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+
+from gdbench.kernels.memory import view
+from gdbench.kernels.vectors import I64, TALLEST, VECTOR_BYTES, Vectors, instruction
+
+
+def _write_tile(v: Vectors, rows: int, vectors: int, mask: ir.Value | None, arguments: Sequence[ir.Value]) -> None:
+    """One tile, `mask` of its last vector; arguments: those of the module's docstring but zero, rows and columns."""
+    a, a_row, a_k, b, b_k, start, start_row, out, out_row, depth = arguments
+    builder, zero = v.builder, I64(0)
+    masks = [None] * (vectors - 1) + [mask]
+
+    def places(base: ir.Value, stride: ir.Value) -> list[list[ir.Value]]:
+        heads = [builder.add(base, builder.mul(stride, I64(i))) for i in range(rows)]
+        return [[builder.add(head, I64(j * VECTOR_BYTES)) for j in range(vectors)] for head in heads]
+
+    first = [[v.load(*place) for place in zip(row, masks, strict=True)] for row in places(start, start_row)]
+    factors = [row[0] for row in places(a, a_row)]
+    before, loop, after = builder.block, builder.append_basic_block("k"), builder.append_basic_block("k.end")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    sums = [[builder.phi(v.type) for _ in row] for row in first]
+    k, a_at, b_at = (builder.phi(I64) for _ in range(3))
+    row_of_b = [v.load(builder.add(b, builder.add(b_at, I64(j * VECTOR_BYTES))), m) for j, m in enumerate(masks)]
+    added = []
+    for factor, row in zip(factors, sums, strict=True):
+        x = v.broadcast(builder.add(factor, a_at))
+        added.append([v.multiply_add(x, y, z) for y, z in zip(row_of_b, row, strict=True)])
+    for phi, step in ((k, I64(1)), (a_at, a_k), (b_at, b_k)):
+        phi.add_incoming(zero, before)
+        phi.add_incoming(builder.add(phi, step), loop)
+    for phis, begins, ends in zip(sums, first, added, strict=True):
+        for phi, begin, end in zip(phis, begins, ends, strict=True):
+            phi.add_incoming(begin, before)
+            phi.add_incoming(end, loop)
+    builder.cbranch(builder.icmp_signed("<", builder.add(k, I64(1)), depth), loop, after)
+    builder.position_at_end(after)
+    for ends, row in zip(added, places(out, out_row), strict=True):
+        for end, place, mask in zip(ends, row, masks, strict=True):
+            v.store(end, place, mask)
+
+
+def _write_rows(v: Vectors, vectors: int, masked: bool, arguments: Sequence[ir.Value]) -> None:
+    """The tallest tiles while rows are left for them, then lower ones."""
+    a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns = arguments
+    builder = v.builder
+    mask = v.lanes_below(builder.sub(columns, I64((vectors - 1) * v.width))) if masked else None
+    done: ir.Value = I64(0)
+    for height in (TALLEST, 4, 2, 1):
+        before, test = builder.block, builder.append_basic_block("rows")
+        body, after = builder.append_basic_block("tile"), builder.append_basic_block("rows.end")
+        builder.branch(test)
+        builder.position_at_end(test)
+        i = builder.phi(I64)
+        i.add_incoming(done, before)
+        following = builder.add(i, I64(height))
+        builder.cbranch(builder.icmp_signed("<=", following, rows), body, after)
+        builder.position_at_end(body)
+        heads = [
+            builder.add(base, builder.mul(i, stride))
+            for base, stride in ((a, a_row), (start, start_row), (out, out_row))
+        ]
+        _write_tile(
+            v, height, vectors, mask, [heads[0], a_row, a_k, b, b_k, heads[1], start_row, heads[2], out_row, depth]
+        )
+        i.add_incoming(following, builder.block)
+        builder.branch(test)
+        builder.position_at_end(after)
+        done = i
+
+
+def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns):
+    """Without the compiler: a float32's product is exact in float64, a float64's is rounded."""
+    size = zero.itemsize
+    a, b = view(zero, a, (rows, depth), (a_row, a_k)), view(zero, b, (depth, columns), (b_k, size))
+    total = view(zero, start, (rows, columns), (start_row, size))
+    for k in range(depth):
+        total = (np.outer(a[:, k].astype(np.float64), b[k].astype(np.float64)) + total).astype(type(zero))
+    view(zero, out, (rows, columns), (out_row, size))[:] = total
+
+
+def panel(vectors: int, *, masked: bool) -> Any:
+    """The intrinsic of the module's docstring for panels of one or two vectors; depth is 1 or more."""
+
+    def typing(context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns):
+        if not isinstance(zero, types.Float):
+            return None
+
+        def lower(context, builder, signature, arguments):
+            _write_rows(Vectors(context, builder, zero), vectors, masked, arguments[1:])
+            return context.get_dummy_value()
+
+        return types.void(zero, *(types.intp,) * 12), lower
+
+    return instruction(_panel_twin)(typing)
