@@ -17,7 +17,7 @@ from numba.core.errors import NumbaError
 
 from gdbench.kernels.complaints import explained
 from gdbench.kernels.intrinsics import fixed_tuple
-from gdbench.kernels.jit import inlined, kernel
+from gdbench.kernels.jit import first_class, inlined, kernel
 
 _vector, _matrix = types.float64[::1], types.float64[:, ::1]
 VALUE = types.float64(_vector, _vector)  # x, options
@@ -33,6 +33,11 @@ class Compiled:
     value: Any
     gradient: Any
     compile_hessian: Callable[[], Any]
+
+    @cached_property
+    def first_class(self) -> tuple[Any, Any]:
+        """Value and gradient, for kernels that take them as arguments."""
+        return first_class(self.value), first_class(self.gradient)
 
     @cached_property
     def hessian(self) -> Any:

@@ -147,9 +147,8 @@ class FunctionTraining:
 
         path: rows for every so many steps and for the last one: the point, its value, the norm of its gradient.
         """
-        functions = self.problem.compiled
         loop = descend(self.problem.dtype)
-        given = (update, functions.value, functions.gradient, self.theta, state, table)
+        given = (update, *self.problem.compiled.first_class, self.theta, state, table)
         with _within_vectors(self.problem.size):
             self.steps += loop(*given, self.steps, self.walk, every, path)
 

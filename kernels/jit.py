@@ -239,6 +239,26 @@ def _silent(function: Callable[..., Any]) -> Callable[..., Any]:
     return silent
 
 
+class FirstClass(types.WrapperAddressProtocol):
+    """A kernel as an argument of others; of a dispatcher, Numba would ask the address anew at every call."""
+
+    def __init__(self, kernel: Any) -> None:
+        (compiled,) = kernel.overloads.values()
+        self._kernel, self._signature = kernel, compiled.signature
+        self._address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+    def __wrapper_address__(self) -> int:
+        return int(self._address)
+
+    def signature(self) -> Any:
+        return self._signature
+
+
+def first_class(kernel: Any) -> Any:
+    """A kernel with a signature, to be given to other kernels often."""
+    return kernel if DISABLED else FirstClass(kernel)
+
+
 _linked: list[tuple[str, Callable[[], None]]] = []  # for each linked function what makes it known to the linker, once
 
 
@@ -254,9 +274,8 @@ def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
 
     @lru_cache(maxsize=1)
     def resolve() -> None:
-        compiled = kernel(function, signature=signature, variant=variant, calls=False).overloads[signature.args]
-        address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
-        llvmlite.binding.add_symbol(name, address)
+        entry = FirstClass(kernel(function, signature=signature, variant=variant, calls=False))
+        llvmlite.binding.add_symbol(name, entry.__wrapper_address__())
 
     def typing(context: Any, given: Any) -> Any:
         def lower(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
