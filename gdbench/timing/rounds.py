@@ -1,0 +1,80 @@
+"""The protocol of every timing: interleaved rounds in random order, several samples a visit, raw samples kept.
+
+    samples = measure([Subject("adam", adam), Subject("sgd", sgd)], rounds=15)
+
+Each round visits every subject once, in an order drawn anew; a visit takes `samples` samples of at least `least`
+seconds each. A machine that slows down for a while then slows down every subject of that round: compare them round by
+round (gdbench/stats/timings.py), and count rounds, not samples, as repetitions.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something to be timed: `run(count)` does `count` steps of it, and all that is not to be timed before."""
+
+    name: str
+    run: Callable[[int], object]
+
+
+class Sample(NamedTuple):
+    """One uninterrupted stretch of steps."""
+
+    subject: str
+    round: int
+    sample: int
+    seconds: float
+    steps: int
+
+
+def measure(
+    subjects: Sequence[Subject],
+    *,
+    rounds: int = 15,
+    samples: int = 5,
+    least: float = 0.01,
+    seed: int = 0,
+    watch: Callable[[int], None] = lambda done: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Sample]:
+    """Time the subjects; what they compile or allocate at first is done before the rounds begin.
+
+    least: seconds of a sample, from which follows how many steps it has. seed: of the visits' order. watch: is told how
+    many rounds are done. clock: seconds.
+    """
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two subjects have one name: {names}")
+    steps = {subject.name: _enough(subject, least, clock) for subject in subjects}
+    order = np.random.Generator(np.random.PCG64(seed))
+    taken = []
+    for turn in range(rounds):
+        for i in order.permutation(len(subjects)):
+            subject = subjects[i]
+            for sample in range(samples):
+                started = clock()
+                subject.run(steps[subject.name])
+                taken.append(Sample(subject.name, turn, sample, clock() - started, steps[subject.name]))
+        watch(turn + 1)
+    return taken
+
+
+def _enough(subject: Subject, least: float, clock: Callable[[], float]) -> int:
+    """How many steps take `least` seconds."""
+    subject.run(1)
+    count = 1
+    while True:
+        started = clock()
+        subject.run(count)
+        seconds = clock() - started
+        if seconds >= least:
+            return count
+        # Not at once as many as that first, perhaps lucky or unlucky, stretch makes believe.
+        count = min(10 * count, max(count + 1, math.ceil(1.2 * count * least / max(seconds, 1e-9))))
