@@ -19,7 +19,7 @@ _PANEL = 2 * VECTOR_BYTES  # bytes of a panel's row
 _PACKED = _STRETCH * _PANEL
 _FAR = 1024  # bytes from one row of b to the next, from which on they share too few sets of the cache
 _OFTEN = 32  # rows of a, from which on packing for that reason pays
-_whole, _partly, _narrow = panel(2, masked=False), panel(2, masked=True), panel(1, masked=True)
+_two, _one = panel(2), panel(1)
 
 
 @inlined
@@ -61,12 +61,10 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
                 begin, begin_row = zeros, 0
             else:
                 begin, begin_row = start + j * size, start_row
-            if wide * size == _PANEL:
-                _whole(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
-            elif wide * size > VECTOR_BYTES:
-                _partly(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
+            if wide * size > VECTOR_BYTES:
+                _two(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
             else:
-                _narrow(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
+                _one(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
 
 
 _multiply32, _multiply64 = (

@@ -5,10 +5,11 @@ k costs a load for each row, a load for each vector, and otherwise fused multipl
 of its own, start + a_0 b_0 + a_1 b_1 + ... from the left. Vectors run along the columns, so that their width, which
 follows the processor that Numba compiles for, changes no bit.
 
-    panel(2, masked=False)(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns)
+    panel(2)(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns)
 
 `zero` tells the dtype; a, b, start and out are addresses, strides are in bytes, and the columns of b, start and out lie
-side by side. A masked panel touches `columns` columns alone, fewer than its vectors hold.
+side by side. Two vectors hold `columns` columns, more than one vector and at most both: where less than both, they
+overlap and find the same numbers twice. One vector touches no more than `columns` of its lanes.
 """
 
 from collections.abc import Sequence
@@ -19,27 +20,28 @@ from llvmlite import ir
 from numba.core import types
 
 from gdbench.kernels.memory import view
-from gdbench.kernels.vectors import I64, TALLEST, VECTOR_BYTES, Vectors, instruction
+from gdbench.kernels.vectors import I64, TALLEST, Vectors, instruction
 
 
-def _write_tile(v: Vectors, rows: int, vectors: int, mask: ir.Value | None, arguments: Sequence[ir.Value]) -> None:
-    """One tile, `mask` of its last vector; arguments: those of the module's docstring but zero, rows and columns."""
+def _write_tile(
+    v: Vectors, rows: int, offsets: Sequence[ir.Value], mask: ir.Value | None, arguments: Sequence[ir.Value]
+) -> None:
+    """One tile whose vectors lie at `offsets`; arguments: the module docstring's but zero, rows and columns."""
     a, a_row, a_k, b, b_k, start, start_row, out, out_row, depth = arguments
     builder, zero = v.builder, I64(0)
-    masks = [None] * (vectors - 1) + [mask]
 
     def places(base: ir.Value, stride: ir.Value) -> list[list[ir.Value]]:
         heads = [builder.add(base, builder.mul(stride, I64(i))) for i in range(rows)]
-        return [[builder.add(head, I64(j * VECTOR_BYTES)) for j in range(vectors)] for head in heads]
+        return [[builder.add(head, offset) for offset in offsets] for head in heads]
 
-    first = [[v.load(*place) for place in zip(row, masks, strict=True)] for row in places(start, start_row)]
-    factors = [row[0] for row in places(a, a_row)]
+    first = [[v.load(place, mask) for place in row] for row in places(start, start_row)]
+    factors = [builder.add(a, builder.mul(a_row, I64(i))) for i in range(rows)]
     before, loop, after = builder.block, builder.append_basic_block("k"), builder.append_basic_block("k.end")
     builder.branch(loop)
     builder.position_at_end(loop)
     sums = [[builder.phi(v.type) for _ in row] for row in first]
     k, a_at, b_at = (builder.phi(I64) for _ in range(3))
-    row_of_b = [v.load(builder.add(b, builder.add(b_at, I64(j * VECTOR_BYTES))), m) for j, m in enumerate(masks)]
+    row_of_b = [v.load(builder.add(builder.add(b, offset), b_at), mask) for offset in offsets]
     added = []
     for factor, row in zip(factors, sums, strict=True):
         x = v.broadcast(builder.add(factor, a_at))
@@ -54,15 +56,16 @@ def _write_tile(v: Vectors, rows: int, vectors: int, mask: ir.Value | None, argu
     builder.cbranch(builder.icmp_signed("<", builder.add(k, I64(1)), depth), loop, after)
     builder.position_at_end(after)
     for ends, row in zip(added, places(out, out_row), strict=True):
-        for end, place, mask in zip(ends, row, masks, strict=True):
+        for end, place in zip(ends, row, strict=True):
             v.store(end, place, mask)
 
 
-def _write_rows(v: Vectors, vectors: int, masked: bool, arguments: Sequence[ir.Value]) -> None:
+def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None:
     """The tallest tiles while rows are left for them, then lower ones."""
     a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns = arguments
     builder = v.builder
-    mask = v.lanes_below(builder.sub(columns, I64((vectors - 1) * v.width))) if masked else None
+    second = builder.mul(builder.sub(columns, I64(v.width)), I64(v.size))
+    offsets, mask = ([I64(0), second], None) if vectors == 2 else ([I64(0)], v.lanes_below(columns))
     done: ir.Value = I64(0)
     for height in (TALLEST, 4, 2, 1):
         before, test = builder.block, builder.append_basic_block("rows")
@@ -79,7 +82,7 @@ def _write_rows(v: Vectors, vectors: int, masked: bool, arguments: Sequence[ir.V
             for base, stride in ((a, a_row), (start, start_row), (out, out_row))
         ]
         _write_tile(
-            v, height, vectors, mask, [heads[0], a_row, a_k, b, b_k, heads[1], start_row, heads[2], out_row, depth]
+            v, height, offsets, mask, [heads[0], a_row, a_k, b, b_k, heads[1], start_row, heads[2], out_row, depth]
         )
         i.add_incoming(following, builder.block)
         builder.branch(test)
@@ -97,7 +100,7 @@ def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, row
     view(zero, out, (rows, columns), (out_row, size))[:] = total
 
 
-def panel(vectors: int, *, masked: bool) -> Any:
+def panel(vectors: int) -> Any:
     """The intrinsic of the module's docstring for panels of one or two vectors; depth is 1 or more."""
 
     def typing(context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns):
@@ -105,7 +108,7 @@ def panel(vectors: int, *, masked: bool) -> Any:
             return None
 
         def lower(context, builder, signature, arguments):
-            _write_rows(Vectors(context, builder, zero), vectors, masked, arguments[1:])
+            _write_rows(Vectors(context, builder, zero), vectors, arguments[1:])
             return context.get_dummy_value()
 
         return types.void(zero, *(types.intp,) * 12), lower
