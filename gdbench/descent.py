@@ -264,7 +264,7 @@ def _function(
     if grad is not None or hess is not None:
         own = _compile(_nothing, grad, hess)
         gradient = own.gradient if grad else parts.gradient
-        parts = Compiled(parts.value, gradient, (own if hess else parts).compile_hessian)
+        parts = Compiled(parts.value, gradient, (own if hess else parts).compile_hessian, own.source)
     return known, known.name, parts, tuple(settings[name] for name in known.options), float(noise)
 
 

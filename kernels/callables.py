@@ -33,11 +33,12 @@ class Compiled:
     value: Any
     gradient: Any
     compile_hessian: Callable[[], Any]
+    source: str | None
 
     @cached_property
     def first_class(self) -> tuple[Any, Any]:
         """Value and gradient, for kernels that take them as arguments."""
-        return first_class(self.value), first_class(self.gradient)
+        return first_class(self.value, self.source), first_class(self.gradient, self.source)
 
     @cached_property
     def hessian(self) -> Any:
@@ -78,6 +79,7 @@ def compiled(
         machine_code(f, VALUE, value),
         machine_code(g, GRADIENT, slope_written),
         partial(machine_code, h, HESSIAN, hessian or slope_written),
+        source,
     )
 
 

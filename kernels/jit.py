@@ -254,9 +254,12 @@ class FirstClass(types.WrapperAddressProtocol):
         return self._signature
 
 
-def first_class(kernel: Any) -> Any:
-    """A kernel with a signature, to be given to other kernels often."""
-    return kernel if DISABLED else FirstClass(kernel)
+def first_class(kernel: Any, source: str | None) -> Any:
+    """A kernel with a signature, to be given to other kernels often; source: as for `kernel`.
+
+    An error would be lost on the way, and only what is ours raises none.
+    """
+    return kernel if DISABLED or source != "" else FirstClass(kernel)
 
 
 _linked: list[tuple[str, Callable[[], None]]] = []  # for each linked function what makes it known to the linker, once

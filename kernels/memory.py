@@ -58,13 +58,10 @@ def address(context, array):
 @instruction(_Room, prefer_literal=True)
 def room(context, size):
     """The address of `size` bytes (a constant) that are the calling function's until it returns."""
-    if not isinstance(size, types.IntegerLiteral):
-        return None
-    count = size.literal_value
 
     def lower(context, builder, signature, arguments):
         with builder.goto_entry_block():
-            space = builder.alloca(ir.IntType(8), size=I64(count))
+            space = builder.alloca(ir.IntType(8), size=I64(size.literal_value))
             space.align = VECTOR_BYTES
         return builder.ptrtoint(space, I64)
 

@@ -50,7 +50,7 @@ class ScalarSteps:
     def __init__(self, rule: Rule, settings: Mapping[str, float | bool], training: Any, rates: Rates) -> None:
         self.rule, self.settings, self.training, self.rates = rule, settings, training, rates
         self.dtype = training.problem.dtype
-        self.update = first_class(rule.update(self.dtype))
+        self.update = first_class(rule.update(self.dtype), rule.source)
         self.state = np.zeros((len(rule.slots), training.problem.size), self.dtype)
         self.seconds, self.lr = 0.0, np.nan
 

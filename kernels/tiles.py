@@ -104,9 +104,6 @@ def panel(vectors: int) -> Any:
     """The intrinsic of the module's docstring for panels of one or two vectors; depth is 1 or more."""
 
     def typing(context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns):
-        if not isinstance(zero, types.Float):
-            return None
-
         def lower(context, builder, signature, arguments):
             _write_rows(Vectors(context, builder, zero), vectors, arguments[1:])
             return context.get_dummy_value()

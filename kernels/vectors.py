@@ -12,15 +12,9 @@ from gdbench.kernels.jit import DISABLED, target
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
-def _geometry() -> tuple[int, int]:
-    """Bytes of a vector, and rows of the tallest tile of two vectors that leaves registers for the factors."""
-    features = target()[1]
-    if "avx512f" in features:
-        return 64, 8
-    return (32, 6) if "avx2" in features else (16, 4)
-
-
-VECTOR_BYTES, TALLEST = _geometry()
+# Bytes of a vector, and rows of the tallest tile of two vectors that leaves registers for the factors.
+_SHAPES = {"avx512f": (64, 8), "avx2": (32, 6)}
+VECTOR_BYTES, TALLEST = next((shape for feature, shape in _SHAPES.items() if feature in target()[1]), (16, 4))
 
 
 def instruction(twin: Callable[..., Any], *, prefer_literal: bool = False) -> Any:
