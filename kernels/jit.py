@@ -169,7 +169,7 @@ class _Impl(CompileResultCacheImpl):
 class _Cache(FunctionCache):
     """Numba's cache of one function, keyed by signature, processor and variant, with one writer at a time."""
 
-    def __init__(self, function: Callable[..., Any], folder: Path, variant: str, calls: bool) -> None:
+    def __init__(self, function: Callable[..., Any], folder: Path, variant: str, calls: int | None) -> None:
         self._impl_class = partial(_Impl, folder=folder, variant=variant)  # type: ignore[assignment]
         self._variant, self._calls = variant, calls
         super().__init__(function)
@@ -180,10 +180,9 @@ class _Cache(FunctionCache):
         return signature, codegen.magic_tuple(), self._variant
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
-        if self._calls:
-            for variant, resolve in _linked:
-                if variant in str(signature):
-                    resolve()  # what is loaded may call it
+        for variant, resolve in _linked[: self._calls]:
+            if variant in str(signature):
+                resolve()  # what is loaded may call it
         try:
             return super().load_overload(signature, target_context)
         except OSError:  # a folder that cannot be read
@@ -205,7 +204,7 @@ def kernel(
     variant: str = "",
     source: str | None = "",
     checked: bool = False,
-    calls: bool = True,
+    calls: int | None = None,
 ) -> Any:
     """Compile `function` with our flags and keep its machine code on disk.
 
@@ -213,7 +212,7 @@ def kernel(
     variant: names what a closure captures (a rule, a dtype); closures of one function need different names.
     source: hash of a plug-in's source that is compiled in; None, when that is not known, keeps nothing.
     checked: as for `inlined`.
-    calls: whether it may call a `linked` function.
+    calls: how many of the functions `linked` so far it may call; all by default.
     """
     if function is None:
         return partial(kernel, signature=signature, variant=variant, source=source, checked=checked, calls=calls)
@@ -269,15 +268,15 @@ def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
     """Let kernels call `function` as machine code, with one tuple of its arguments, instead of compiling it into them.
 
     Numba optimises what a kernel calls again at every level of the calls, which for long code is most of the time that
-    compiling takes. signature: numbers alone. variant: their dtype, which the arguments of kernels that call it have.
+    compiling takes. variant: a dtype, which the arguments of kernels that call it have too.
     """
     if DISABLED:
         return lambda arguments: function(*arguments)
-    name = f"gdbench.{function.__module__}.{function.__qualname__}.{variant}"
+    name, earlier = f"gdbench.{function.__module__}.{function.__qualname__}.{variant}", len(_linked)
 
     @lru_cache(maxsize=1)
     def resolve() -> None:
-        entry = FirstClass(kernel(function, signature=signature, variant=variant, calls=False))
+        entry = FirstClass(kernel(function, signature=signature, variant=variant, calls=earlier))
         llvmlite.binding.add_symbol(name, entry.__wrapper_address__())
 
     def typing(context: Any, given: Any) -> Any:

@@ -108,8 +108,7 @@ class MLP:
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
         """The derivative of `loss` with respect to theta: work's vector, which the next gradient overwrites."""
         theta, work = self._vector("theta", theta), work or self.workspace()
-        rows = self._rows(rows, work)
-        training.visit(theta, self.network, self.samples, rows, 0, rows.size, work, False, True)
+        training.gradient(theta, self.network, self.samples, self._rows(rows, work), work)
         return work.gradient
 
     def product(

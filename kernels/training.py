@@ -13,9 +13,9 @@ from numba.core import types
 from gdbench.kernels.clipping import clip
 from gdbench.kernels.contract import update_type
 from gdbench.kernels.intrinsics import matrix
-from gdbench.kernels.jit import kernel
+from gdbench.kernels.jit import inlined, kernel, linked
 from gdbench.kernels.losses import loss_gradient, loss_values
-from gdbench.kernels.network import BLOCK, Network, Workspace, add_penalty, backward, forward, gather, workspace
+from gdbench.kernels.network import BLOCK, Network, add_penalty, backward, forward, gather, workspace
 from gdbench.kernels.sampling import Batches, order_of
 from gdbench.kernels.sums import norm, ordered_sum
 
@@ -29,8 +29,7 @@ class Samples(NamedTuple):
     targets: np.ndarray  # samples (or 0) x outputs
 
 
-@kernel
-def visit(theta, network, samples, order, begin, end, work, charge, slope):
+def _visit(theta, network, samples, order, begin, end, work, charge, slope):
     """Samples order[begin:end], in that order whatever the block, as far as asked for.
 
     charge: each one's loss and score (kernels/losses.py) into work.losses and work.scores, at begin, begin + 1, ...
@@ -51,6 +50,40 @@ def visit(theta, network, samples, order, begin, end, work, charge, slope):
             backward(theta, network, rows, work, first > begin)
     if slope:
         add_penalty(theta, network, work.gradient)
+
+
+def _types(dtype: str) -> tuple[Any, ...]:
+    """Numba's types of a network, its samples and its workspace."""
+    number, sizes = np.dtype(dtype).type, np.array([1, 1])
+    samples = Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype))
+    given = (Network(sizes, 0, 0, number(0)), samples, workspace(sizes, 1, 1, dtype))
+    return tuple(numba.typeof(value) for value in given)
+
+
+def _linked_visit(dtype: str) -> Any:
+    network, samples, work = _types(dtype)
+    numbers, flags = (types.int64, types.int64), (types.boolean, types.boolean)
+    vector = numba.typeof(np.zeros(1, dtype))
+    return linked(_visit, types.void(vector, network, samples, types.int64[::1], *numbers, work, *flags), dtype)
+
+
+_visit32, _visit64 = _linked_visit("float32"), _linked_visit("float64")
+
+
+@inlined
+def visit(theta, network, samples, order, begin, end, work, charge, slope):
+    """`_visit`, compiled once for each dtype."""
+    arguments = (theta, network, samples, order, begin, end, work, charge, slope)
+    if isinstance(theta.dtype.type(0), np.float32):
+        _visit32(arguments)
+    else:
+        _visit64(arguments)
+
+
+@kernel
+def gradient(theta, network, samples, rows, work):
+    """The gradient of the training objective over the samples `rows`, penalty included, into work.gradient."""
+    visit(theta, network, samples, rows, 0, rows.size, work, False, True)
 
 
 def _train(update, theta, state, table, first, network, samples, batches, work):
@@ -82,13 +115,9 @@ def evaluate(theta, network, samples, rows, work, slope):
 def train(dtype: str) -> Any:
     """The compiled training loop for parameters of `dtype`; arguments as `_train` names them."""
     number = np.dtype(dtype).type
-    sizes = np.array([1, 1])
-    network = Network(sizes, 0, 0, number(0))
-    samples = Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype))
-    batches = Batches(0, 1, 1, True, number(0), number(0))
+    network, samples, work = _types(dtype)
+    batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
     update = types.FunctionType(update_type(dtype))
-    matrix = numba.typeof(np.zeros((1, 1), dtype))
-    work: Workspace = workspace(sizes, 1, 1, dtype)
-    rest = [numba.typeof(value) for value in (network, samples, batches, work)]
-    vector = numba.typeof(np.zeros(1, dtype))
-    return kernel(_train, signature=types.void(update, vector, matrix, matrix, types.int64, *rest), variant=dtype)
+    vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
+    rest = (vector, matrix, matrix, types.int64, network, samples, batches, work)
+    return kernel(_train, signature=types.void(update, *rest), variant=dtype)

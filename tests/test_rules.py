@@ -270,7 +270,7 @@ def test_the_second_call_compiles_nothing():
         trained.evaluate()
         problem.gradient(trained.theta)
 
-    kernels = [training.evaluate, training.visit, rule.table_kernel]
+    kernels = [training.evaluate, training.gradient, rule.table_kernel]
     once(0)
     counts = [len(k.signatures) for k in kernels]
     update, loop = rule.update("float32"), training.train("float32")
