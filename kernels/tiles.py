@@ -35,25 +35,26 @@ def _write_tile(
         return [[builder.add(head, offset) for offset in offsets] for head in heads]
 
     first = [[v.load(place, mask) for place in row] for row in places(start, start_row)]
-    factors = [builder.add(a, builder.mul(a_row, I64(i))) for i in range(rows)]
+    heads = [v.opaque(builder.add(a, builder.mul(a_row, I64(i)))) for i in range(rows)]
     before, loop, after = builder.block, builder.append_basic_block("k"), builder.append_basic_block("k.end")
     builder.branch(loop)
     builder.position_at_end(loop)
     sums = [[builder.phi(v.type) for _ in row] for row in first]
-    k, a_at, b_at = (builder.phi(I64) for _ in range(3))
-    row_of_b = [v.load(builder.add(builder.add(b, offset), b_at), mask) for offset in offsets]
+    left, a_at, row_of_b = (builder.phi(I64) for _ in range(3))
+    factors = [v.load(builder.add(row_of_b, offset), mask) for offset in offsets]
     added = []
-    for factor, row in zip(factors, sums, strict=True):
-        x = v.broadcast(builder.add(factor, a_at))
-        added.append([v.multiply_add(x, y, z) for y, z in zip(row_of_b, row, strict=True)])
-    for phi, step in ((k, I64(1)), (a_at, a_k), (b_at, b_k)):
-        phi.add_incoming(zero, before)
-        phi.add_incoming(builder.add(phi, step), loop)
+    for head, row in zip(heads, sums, strict=True):
+        v.keep_order()
+        x = v.broadcast(builder.add(head, a_at))
+        added.append([v.multiply_add(x, y, z) for y, z in zip(factors, row, strict=True)])
+    for phi, begin, step in ((left, depth, I64(-1)), (a_at, zero, a_k), (row_of_b, b, b_k)):
+        phi.add_incoming(begin, before)
+        phi.add_incoming(v.opaque(builder.add(phi, step)), loop)
     for phis, begins, ends in zip(sums, first, added, strict=True):
         for phi, begin, end in zip(phis, begins, ends, strict=True):
             phi.add_incoming(begin, before)
             phi.add_incoming(end, loop)
-    builder.cbranch(builder.icmp_signed("<", builder.add(k, I64(1)), depth), loop, after)
+    builder.cbranch(builder.icmp_signed(">", left, I64(1)), loop, after)
     builder.position_at_end(after)
     for ends, row in zip(added, places(out, out_row), strict=True):
         for end, place in zip(ends, row, strict=True):

@@ -60,6 +60,14 @@ class Vectors:
         loaded.align = self.size
         return self._everywhere(loaded, self.type)
 
+    def opaque(self, value: ir.Value) -> ir.Value:
+        """The same number, of which LLVM knows nothing: it keeps it in a register instead of computing it anew."""
+        return self.builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [value], False)
+
+    def keep_order(self) -> None:
+        """Let no load move past this place: all loads at once would take more registers than there are."""
+        self.builder.asm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", [], True)
+
     def multiply_add(self, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
         return self._call(f"llvm.fma.{self.name}", self.type, [x, y, z])
 
