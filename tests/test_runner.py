@@ -112,6 +112,16 @@ class Count(Watcher):
         self.trained.append(record.trial)
 
 
+def test_the_longest_trials_begin_first(small, tmp_path):
+    suite = {**small, "budget": {"steps": 30}, "rule": {"sgd": {"lr": 0.1}, "newton-damped": {"lr": 1.0}}}
+    watcher = Count()
+    gdbench.run(suite, store=tmp_path / "order.db", jobs=1, watcher=watcher)
+    definitions = {trial.index: trial.definition for trial in suites.load(suite).first_trials()}
+    order = [definitions[trial] for trial in watcher.trained if trial in definitions]
+    assert [d["rule"] for d in order] == ["newton-damped"] * 4 + ["sgd"] * 4
+    assert [d["batch_size"] for d in order] == [32, 32, 8, 8] * 2
+
+
 @pytest.mark.parametrize("after", [1, 9, 20])
 def test_an_interrupted_run_goes_on_and_gives_the_same(after, small, plain, tmp_path):
     store = tmp_path / "stopped.db"

@@ -13,7 +13,7 @@ from gdbench.errors import InterruptedRunError, UsageError
 from gdbench.kernels import source_hash
 from gdbench.plugins import plugin_hash
 from gdbench.runner.executor import Executor, ThreadExecutor
-from gdbench.runner.trial import CHUNK, failed, train
+from gdbench.runner.trial import CHUNK, failed, train, work
 from gdbench.store import Store, TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
@@ -103,15 +103,15 @@ def run_suite(
         )
     else:
         run = record.run
-    work = partial(_execute, store, run, code, backend, executor, partial(safely, chunk), watcher)
+    execute = partial(_execute, store, run, code, backend, executor, partial(safely, chunk), watcher)
     started = time.perf_counter()
     try:
         watcher.started(run, suite, suite.count(), len(store.done(run)))
         first = suite.first_trials()
-        work(first)
+        execute(first)
         second = suite.second_trials(best_settings(suite, store, run, choose))
         store.keep(run, {trial.index: trial.key for trial in [*first, *second]})
-        work(second)
+        execute(second)
     except BaseException as error:
         store.finish(run, "interrupted")
         if isinstance(error, KeyboardInterrupt):
@@ -172,13 +172,17 @@ def _execute(
     code: str,
     backend: str,
     executor: Executor,
-    work: Callable[[Trial, Callable[[], bool]], TrialRecord | None],
+    perform: Callable[[Trial, Callable[[], bool]], TrialRecord | None],
     watcher: Watcher,
     trials: list[Trial],
 ) -> None:
-    """Train the trials that the run does not hold yet and store each as it ends."""
+    """Train the trials that the run does not hold yet and store each as it ends.
+
+    The longest begin first: one that began last would leave the other cores idle.
+    """
     done = store.done(run)
-    results = executor.map(work, [trial for trial in trials if done.get(trial.index) != trial.key])
+    left = [trial for trial in trials if done.get(trial.index) != trial.key]
+    results = executor.map(perform, sorted(left, key=work, reverse=True))
     beat = time.monotonic()
     try:
         for result in results:

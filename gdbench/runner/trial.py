@@ -8,11 +8,13 @@ import numpy as np
 
 from gdbench.data.problems import build
 from gdbench.kernels import schedules, steps
+from gdbench.kernels.direction import Direction
 from gdbench.kernels.registry import find
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
+_UPDATE = 10  # samples that an update costs as much as
 CHUNK = 1000  # steps a call: how often a trial can be cancelled
 
 
@@ -72,6 +74,18 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
         columns=columns,
         curve=np.array(curve),
     )
+
+
+def work(trial: Trial) -> float:
+    """Roughly how much `trial` has to do, so that the longest can begin first: steps x samples x parameters.
+
+    An update costs as much as some samples do; a direction rule may look at every pair of parameters.
+    """
+    definition = trial.definition
+    problem, batch_size = build(definition["problem"], definition["dtype"]), _batch_size(definition)
+    total = total_steps(definition["budget"], problem.steps_per_epoch(batch_size))
+    pairs = problem.size if isinstance(find(definition["rule"]), Direction) else 1
+    return float(total * (batch_size + _UPDATE) * problem.size * pairs)
 
 
 def failed(trial: Trial, error: Exception) -> TrialRecord:
