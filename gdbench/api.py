@@ -68,6 +68,11 @@ class Run:
         return self.frames.timings
 
     @property
+    def subjects(self) -> "pd.DataFrame":
+        """What the subjects of `timings` do: part, problem, rule, batch_size, dtype, jobs, flops, bytes, ..."""
+        return self.frames.subjects
+
+    @property
     def environment(self) -> dict[str, Any]:
         """The machine, the versions, the compiler's target."""
         return self.frames.environment

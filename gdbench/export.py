@@ -1,7 +1,7 @@
 """A run as files that other programs read, and back again.
 
-JSON: one file. CSV and Parquet: a folder with `about.json` and a file for each of trials, curves, targets, timings.
-Infinity is written as "inf" in JSON, NaN as null.
+JSON: one file. CSV and Parquet: a folder with `about.json` and a file for each of trials, curves, targets, timings and
+subjects. Infinity is written as "inf" in JSON, NaN as null.
 """
 
 import json
@@ -17,15 +17,16 @@ import pandas as pd
 
 from gdbench.errors import GdbenchError, UsageError
 from gdbench.files import replacing, write_text
-from gdbench.store.frames import Frames
+from gdbench.store.frames import SUBJECT_COLUMNS, Frames
 
 _NO_PARQUET = "Parquet needs pyarrow, which is not installed; run: pip install pyarrow"
 VERSION = 1
 FORMATS = ("json", "csv", "parquet")
-TABLES = ("trials", "curves", "targets", "timings")
+TABLES = ("trials", "curves", "targets", "timings", "subjects")
+ADDED = "subjects"  # exports of before it was added have none
 TEXT = {
     *("run", "key", "code", "problem", "rule", "schedule", "role", "dtype", "backend", "status", "digest", "setting"),
-    *("error", "metric", "subject"),
+    *("error", "metric", "subject", "part", "memory"),
 }
 
 
@@ -63,9 +64,11 @@ def read_export(path: Path) -> Frames:
         raise UsageError(f"{path} has export version {version} and this gdbench reads {VERSION}; update gdbench")
     try:
         if "format" in document:
-            tables = {name: _read(file.parent / f"{name}.{document['format']}") for name in TABLES}
+            files = {name: file.parent / f"{name}.{document['format']}" for name in TABLES}
+            tables = {name: _read(path) for name, path in files.items() if name != ADDED or path.exists()}
         else:
-            tables = {name: _frame(document[name]) for name in TABLES}
+            tables = {name: _frame(document[name]) for name in TABLES if name != ADDED or name in document}
+        tables.setdefault(ADDED, pd.DataFrame(columns=list(SUBJECT_COLUMNS)))
         about = document["about"]
         if not re.fullmatch(r"\w+", about["run"]):  # it names a folder
             raise ValueError(f"run {about['run']!r} is no id")

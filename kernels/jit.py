@@ -20,8 +20,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial, wraps
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ import numba
 import numpy as np
 from filelock import FileLock, Timeout
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, event, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.extending import intrinsic, overload, register_jitable
 
@@ -137,6 +137,22 @@ def _prune(root: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:  # another process removed it first
             continue
+
+
+@contextmanager
+def compilations() -> Iterator[list[Any]]:
+    """Inside this, the list grows by one for every function that Numba compiles, not for what it finds in the cache."""
+    compiled: list[Any] = []
+
+    class Listener(event.Listener):
+        def on_start(self, begun: Any) -> None:
+            compiled.append(begun.data["dispatcher"].py_func.__qualname__)
+
+        def on_end(self, ended: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Listener()):
+        yield compiled
 
 
 class _Locator(_CacheLocator):

@@ -58,7 +58,11 @@ class Vectors:
         """The number at an address in every lane."""
         loaded = self.builder.load(self.builder.inttoptr(address, self.scalar.as_pointer()))
         loaded.align = self.size
-        return self._everywhere(loaded, self.type)
+        return self.everywhere(loaded)
+
+    def everywhere(self, number: ir.Value) -> ir.Value:
+        """A number in every lane."""
+        return self._everywhere(number, self.type)
 
     def opaque(self, value: ir.Value) -> ir.Value:
         """The same number, of which LLVM knows nothing: it keeps it in a register instead of computing it anew."""

@@ -52,7 +52,7 @@ def table(results: Results) -> list[dict[str, str]]:
         {
             "rule": rule,
             "fitted exponent": f"{powers[rule]:.2f}" if rule in powers else "–",
-            **{f"{size:,.0f} parameters": seconds(medians.loc[rule, size]) for size in medians},
+            **{f"{size:,.0f} parameters": text.seconds(medians.loc[rule, size]) for size in medians},
         }
         for rule in order(points["rule"])
     ]
@@ -68,18 +68,6 @@ def exponents(points: pd.DataFrame) -> dict[str, float]:
         if len(sizes) >= SIZES:
             fitted[str(rule)] = float(np.polyfit(np.log(sizes["parameters"]), np.log(sizes["median"]), 1)[0])
     return fitted
-
-
-def seconds(value: float) -> str:
-    """A time in the unit that fits it.
-
-    >>> seconds(2.5e-6), seconds(0.031), seconds(float("nan"))
-    ('2.5 µs', '31 ms', '–')
-    """
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
-            return f"{text.number(value / size)} {unit}"
-    return "–" if np.isnan(value) else f"{text.number(value / 1e-9)} ns"
 
 
 def _points(trials: pd.DataFrame) -> pd.DataFrame:

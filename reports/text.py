@@ -24,6 +24,22 @@ def steps(value: float) -> str:
     return "–" if value is None or math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.0f}"
 
 
+def seconds(value: float) -> str:
+    """A time in the unit that fits it.
+
+    >>> seconds(2.5e-6), seconds(0.031), seconds(math.inf), seconds(math.nan)
+    ('2.5 µs', '31 ms', '∞', '–')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{number(value / size)} {unit}"
+    return f"{number(value / 1e-9)} ns"
+
+
 def percent(value: float, digits: int = 1) -> str:
     """A share as a percentage."""
     return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"

@@ -36,16 +36,16 @@ LANES = {
     "plain": (
         {"NUMBA_DISABLE_JIT": "1"},
         (
-            *("curvature", "elementary", "functions", "jit", "kernels", "linear", "minimize", "quadratic", "random"),
-            *("rules", "schedules"),
+            *("curvature", "elementary", "functions", "jit", "kernels", "linear", "minimize", "parts", "quadratic"),
+            *("random", "rules", "schedules"),
         ),
         f"not ({' or '.join(SLOW)})",
     ),
     "compiled": (
         {"NUMBA_DISABLE_JIT": "0"},
-        ("cli", "directions", "jit", "minimize", "rules"),
-        "jit or numba_cannot_compile or too_few_or_too_many or too_short or doctor or plugin_rule or users_own "
-        "or lookahead_goes or names_its_line or budget",
+        ("cli", "directions", "jit", "minimize", "parts", "rules"),
+        "jit or parts or numba_cannot_compile or too_few_or_too_many or too_short or doctor or plugin_rule "
+        "or users_own or lookahead_goes or names_its_line or budget",
     ),
 }
 CONFIGURATION = """

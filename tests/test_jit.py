@@ -119,6 +119,16 @@ def test_machine_code_that_was_kept_is_loaded_and_what_cannot_be_kept_still_runs
 
 
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+def test_only_what_is_compiled_counts_as_compiled(folder):
+    counts = []
+    for argument in (3, 3, 1.5):
+        with jit.compilations() as compiled:
+            kernel(_twice)(argument)
+        counts.append(len(compiled))
+    assert counts == [1, 0, 1]
+
+
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_instructions_take_numbers_of_their_own_type_alone():
     fused = kernel(lambda x, y, z: intrinsics.fma(x, y, z), source=None)
     bits = kernel(lambda x: intrinsics.float32_bits(x), source=None)

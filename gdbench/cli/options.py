@@ -16,8 +16,9 @@ def _count(name: str, text: str) -> Any:
     return typer.Option(name, metavar="N", help=text, min=1)
 
 
-def _repeated(name: str, metavar: str, text: str) -> Any:
-    return typer.Option(name, metavar=metavar, help=f"{text}; may be repeated.")
+def repeated(name: str, metavar: str, text: str, **limits: Any) -> Any:
+    """An option that may be given several times."""
+    return typer.Option(name, metavar=metavar, help=f"{text}; may be repeated.", **limits)
 
 
 StoreOption = Annotated[
@@ -27,11 +28,9 @@ StoreOption = Annotated[
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 PluginOption = Annotated[
-    list[Path] | None, _repeated("--plugin", "FILE.py", "Python file that registers rules or functions")
+    list[Path] | None, repeated("--plugin", "FILE.py", "Python file that registers rules or functions")
 ]
-SetOption = Annotated[
-    list[str] | None, _repeated("--set", "KEY=VALUE", "Override a key of the suite (budget.epochs=5)")
-]
+SetOption = Annotated[list[str] | None, repeated("--set", "KEY=VALUE", "Override a key of the suite (budget.epochs=5)")]
 JobsOption = Annotated[int | None, _count("--jobs", "Threads; all cores by default.")]
 SeedsOption = Annotated[
     int | None, _count("--seeds", "Reporting seeds, and as many tuning seeds unless the suite sets them.")

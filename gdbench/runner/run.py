@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from gdbench.environment import environment, git_state, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
-from gdbench.kernels import source_hash
-from gdbench.plugins import plugin_hash
+from gdbench.runner.code import code_hash
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.trial import CHUNK, failed, train, work
 from gdbench.store import Store, TrialRecord
@@ -36,12 +35,6 @@ class Watcher:
 
     def finished(self, record: TrialRecord) -> None:
         """A trial is stored."""
-
-
-def code_hash() -> str:
-    """Hash of the kernels' and the plug-ins' source."""
-    plugins = plugin_hash()
-    return hashlib.sha256(f"{source_hash()}|{plugins}".encode()).hexdigest() if plugins else source_hash()
 
 
 def choose_backend(asked: str) -> str:

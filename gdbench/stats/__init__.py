@@ -1,6 +1,15 @@
 """What the numbers say: choices, intervals, targets. Frames and arrays in, frames out."""
 
 from gdbench.stats.choice import GROUP, choose, final_loss, objective
-from gdbench.stats.intervals import Interval, bootstrap_median, summarise
+from gdbench.stats.intervals import Interval, bootstrap_median, bootstrap_product, summarise
 
-__all__ = ["GROUP", "Interval", "bootstrap_median", "choose", "final_loss", "objective", "summarise"]
+__all__ = [
+    "GROUP",
+    "Interval",
+    "bootstrap_median",
+    "bootstrap_product",
+    "choose",
+    "final_loss",
+    "objective",
+    "summarise",
+]

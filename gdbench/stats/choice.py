@@ -61,7 +61,7 @@ def final_loss(trials: pd.DataFrame) -> pd.Series:
 def objective(trials: pd.DataFrame) -> str:
     """The name of what the trials of one problem are judged by: val_loss, train_loss or value."""
     present = [name for name in OBJECTIVES if name in trials]
-    return next((name for name in present if trials[name].notna().any()), present[0])
+    return next((name for name in present if trials[name].notna().any()), (present or OBJECTIVES)[0])
 
 
 def _lost(trials: pd.DataFrame) -> pd.Series:

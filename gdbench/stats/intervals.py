@@ -29,11 +29,34 @@ def bootstrap_median(values: np.ndarray, level: float = 0.95) -> Interval:
         return Interval(np.nan, np.nan, np.nan)
     if values.size == 1:
         return Interval(float(values[0]), np.nan, np.nan)
-    draws = np.random.Generator(np.random.PCG64(0)).integers(values.size, size=(RESAMPLES, values.size))
-    medians = np.sort(np.median(values[draws], axis=1))
+    return _percentiles(float(np.median(values)), _medians(values, 0), level)
+
+
+def bootstrap_product(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Interval:
+    """The product of the medians of two independent samples, positive numbers, each resampled by itself.
+
+    Such as steps to target, a number a seed, and seconds a step, a number a round. Otherwise as `bootstrap_median`;
+    there is no interval where one of them has a single value.
+    """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if not first.size or not second.size or np.isnan(first).any() or np.isnan(second).any():
+        return Interval(np.nan, np.nan, np.nan)
+    estimate = float(np.median(first) * np.median(second))
+    if first.size == 1 or second.size == 1:
+        return Interval(estimate, np.nan, np.nan)
+    return _percentiles(estimate, _medians(first, 0) * _medians(second, 1), level)
+
+
+def _medians(values: np.ndarray, seed: int) -> np.ndarray:
+    """Of every resample."""
+    draws = np.random.Generator(np.random.PCG64(seed)).integers(values.size, size=(RESAMPLES, values.size))
+    return np.asarray(np.median(values[draws], axis=1))
+
+
+def _percentiles(estimate: float, medians: np.ndarray, level: float) -> Interval:
     # Order statistics rather than interpolation, which would make inf - inf of two infinite neighbours.
     low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
-    return Interval(float(np.median(values)), float(low), float(high))
+    return Interval(estimate, float(low), float(high))
 
 
 def summarise(frame: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:

@@ -1,15 +1,22 @@
-"""Costs from raw timing samples: the minimum of a visit, the median over rounds, ratios within rounds."""
+"""Costs from raw timing samples: the minimum of a visit, the median over rounds, ratios within rounds.
+
+`timings` has a row a sample, with `subject, round, seconds, steps` (Run.timings); `subjects` a row a subject, with its
+facts (Run.subjects; gdbench/timing/subjects.py says what they are).
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from gdbench.stats.intervals import summarise
 
+REFERENCES = ("peak", "triad")
+MOVED = 0.10  # a reference whose slowest round took so much longer than its median tells that the machine moved
+
 
 def visits(timings: pd.DataFrame) -> pd.DataFrame:
-    """`subject`, `round` and `cost`, the seconds a step of the fastest sample of each visit.
-
-    timings: a row a sample, with `subject, round, seconds, steps` (Run.timings).
-    """
+    """`subject`, `round` and `cost`, the seconds a step of the fastest sample of each visit."""
     costs = timings.assign(cost=timings["seconds"] / timings["steps"])
     return costs.groupby(["subject", "round"], sort=True)["cost"].min().reset_index()
 
@@ -21,6 +28,51 @@ def costs(timings: pd.DataFrame) -> pd.DataFrame:
 
 def ratios(timings: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Each subject's cost over that of `reference` in the same round: `median`, `low` and `high` over rounds."""
-    wide = visits(timings).pivot(index="round", columns="subject", values="cost")
-    compared = wide.div(wide[reference], axis=0).melt(value_name="ratio", ignore_index=False).reset_index()
-    return summarise(compared, ["subject"], "ratio")
+    wide = _wide(timings)
+    return _over_rounds(wide.div(wide[reference], axis=0))
+
+
+def roofline(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """Each subject's facts and cost (`median`, `low`, `high`, seconds a step) beside what the machine allows.
+
+    `floor`: seconds that its flops take at the peak of its dtype plus its bytes at the triad's speed at its level, with
+    as many jobs, median over rounds. `ratio`, `ratio_low`, `ratio_high`: cost over floor in the same round. NaN where a
+    subject has neither flops nor bytes, or its reference was not measured; a reference has no floor but itself.
+    """
+    wide = _wide(timings)
+    floors = pd.DataFrame({row["subject"]: _floor(row, subjects, wide) for row in subjects.to_dict("records")})
+    floors = floors.reindex(columns=wide.columns)
+    compared = _over_rounds(wide / floors).rename(columns={"median": "ratio", "low": "ratio_low", "high": "ratio_high"})
+    middle = floors.median().rename("floor").rename_axis("subject").reset_index()
+    known = subjects.merge(costs(timings), on="subject", how="left")
+    return known.merge(middle, on="subject", how="left").merge(compared, on="subject", how="left")
+
+
+def spreads(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """`subject` and `spread` of every reference: by how much the slowest round exceeds the median, as a share of it."""
+    references = subjects.loc[subjects["part"].isin(REFERENCES), "subject"]
+    seen = visits(timings)
+    groups = seen[seen["subject"].isin(references)].groupby("subject")["cost"]
+    return (groups.max() / groups.median() - 1.0).rename("spread").reset_index()
+
+
+def _wide(timings: pd.DataFrame) -> pd.DataFrame:
+    """The cost of each visit: a row a round, a column a subject."""
+    return visits(timings).pivot(index="round", columns="subject", values="cost")
+
+
+def _over_rounds(wide: pd.DataFrame) -> pd.DataFrame:
+    return summarise(wide.melt(value_name="ratio", ignore_index=False).reset_index(), ["subject"], "ratio")
+
+
+def _floor(row: Mapping[Any, Any], subjects: pd.DataFrame, wide: pd.DataFrame) -> "pd.Series[float]":
+    """The floor of one subject in each round."""
+    total = pd.Series(0.0 if row["part"] not in REFERENCES else float("nan"), index=wide.index)
+    if pd.isna(row["flops"]) and pd.isna(row["bytes"]):
+        return total * float("nan")
+    for amount, part, at in (("flops", "peak", "dtype"), ("bytes", "triad", "memory")):
+        if pd.notna(row[amount]):
+            same = (subjects["part"] == part) & (subjects[at] == row[at]) & (subjects["jobs"] == row["jobs"])
+            speeds = [wide[other["subject"]] / other[amount] for other in subjects[same].to_dict("records")]
+            total = total + row[amount] * (speeds[0] if speeds else float("nan"))
+    return total

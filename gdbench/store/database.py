@@ -214,7 +214,7 @@ class Store:
     def remove(self, run: str) -> None:
         """Delete a run with all that belongs to it."""
         with self._writing() as connection:
-            for table in (schema.timings, schema.curves, schema.trials, schema.runs):
+            for table in (schema.timings, schema.subjects, schema.curves, schema.trials, schema.runs):
                 connection.execute(delete(table).where(table.c.run == run))
 
     # ------------------------------------------------------------------------------------------------------- trials
@@ -237,6 +237,22 @@ class Store:
             connection.execute(insert(schema.trials).values(row))
             connection.execute(insert(schema.curves).values(curve))
 
+    def add_timings(
+        self, run: str, backend: str, subjects: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Store what was timed and every raw sample, in place of what the run held before.
+
+        subjects, samples: rows by the names of the columns of `subjects` and `timings`.
+        """
+        with self._writing() as connection:
+            for table, rows in (
+                (schema.subjects, [{**row, "run": run} for row in subjects]),
+                (schema.timings, [{**row, "run": run, "backend": backend} for row in samples]),
+            ):
+                connection.execute(delete(table).where(table.c.run == run))
+                if rows:
+                    connection.execute(insert(table), rows)
+
     def keep(self, run: str, keys: Mapping[int, str]) -> None:
         """Delete the trials that are not in the plan, a key by number: failed ones that chose otherwise left them."""
         stale = [(number, key) for number, key in self._keys(run).items() if keys.get(number) != key]
@@ -256,7 +272,7 @@ class Store:
             return {} if connection is None else {row.trial: row.key for row in connection.execute(query)}
 
     def rows(self, table: str, run: str) -> Sequence[Mapping[str, Any]]:
-        """All rows of `trials`, `curves` or `timings` that belong to a run, in order of their primary key."""
+        """All rows of a run in one of `trials`, `curves`, `timings` and `subjects`, in order of their primary key."""
         chosen = schema.metadata.tables[table]
         with self._reading() as connection:
             if connection is None:

@@ -11,6 +11,10 @@ from gdbench.store.database import Store
 from gdbench.store.records import LOST, RunRecord, curve_from_bytes
 from gdbench.store.schema import METRICS
 
+TIMING_COLUMNS = ("subject", "backend", "round", "sample", "seconds", "steps")
+SUBJECT_COLUMNS = (
+    *("subject", "part", "problem", "rule", "batch_size", "dtype", "jobs", "layer", "flops", "bytes", "memory"),
+)
 CURVE_COLUMNS = ("step", "epoch", *METRICS, "grad_norm", "lr")
 
 
@@ -24,6 +28,7 @@ class Frames:
     curves: pd.DataFrame
     targets: pd.DataFrame
     timings: pd.DataFrame
+    subjects: pd.DataFrame
 
 
 def read_frames(store: Store, record: RunRecord) -> Frames:
@@ -39,10 +44,16 @@ def read_frames(store: Store, record: RunRecord) -> Frames:
         trials=trials.drop(columns=[name for name in METRICS if name not in curves]),
         curves=curves,
         targets=_targets(curves, trials, record.target or {}),
-        timings=pd.DataFrame(
-            [dict(row) for row in store.rows("timings", record.run)],
-            columns=["run", "subject", "backend", "round", "sample", "seconds", "steps"],
-        ).drop(columns="run"),
+        timings=_table(store, "timings", record.run, TIMING_COLUMNS),
+        subjects=_table(store, "subjects", record.run, SUBJECT_COLUMNS),
+    )
+
+
+def _table(store: Store, name: str, run: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table's rows of one run; a number that a row lacks is NaN."""
+    frame = pd.DataFrame(store.rows(name, run), columns=list(columns))
+    return frame.astype(
+        {column: "float64" for column in columns if column in ("flops", "bytes", "batch_size", "layer")}
     )
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 2
+VERSION = 3
 
 # What makes a database of the version before into one of this version. Tables that are new need nothing here.
 CHANGES = {
@@ -26,6 +26,7 @@ CHANGES = {
         f"ALTER TABLE trials ADD COLUMN {name} INTEGER"
         for name in ("parameters", "gradient_evaluations", "function_evaluations")
     ],
+    3: [],
 }
 
 METRICS = (
@@ -113,5 +114,24 @@ timings = Table(
     Column("sample", Integer, primary_key=True),
     Column("seconds", Float, nullable=False),
     Column("steps", Integer, nullable=False),
+    ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
+)
+
+# What the subjects of `timings` do (gdbench/timing/subjects.py).
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("part", String(32), nullable=False),
+    Column("problem", String(255)),
+    Column("rule", String(255)),
+    Column("batch_size", Integer),
+    Column("dtype", String(16)),
+    Column("jobs", Integer, nullable=False),
+    Column("layer", Integer),
+    Column("flops", Float),  # of a step
+    Column("bytes", Float),
+    Column("memory", String(16)),  # L1 ..., where the bytes are
     ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
 )

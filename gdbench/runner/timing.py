@@ -1,0 +1,43 @@
+"""What a run costs: the closing pass over its own steps, and timings that are stored as a run of their own."""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gdbench.environment import environment, git_state
+from gdbench.runner.code import code_hash
+from gdbench.store import Store
+from gdbench.timing import Plan, Sample
+
+NAME = "time"  # of the suite of such a run
+
+
+def store_timings(store: Store, plan: Plan, samples: Sequence[Sample], rounds: int) -> str:
+    """Keep a timing as a complete run without trials; returns its id."""
+    started = time.time()
+    commit, dirty = git_state(Path.cwd())
+    facts = {**environment(), "compile_seconds": plan.seconds, "wall_seconds": sum(s.seconds for s in samples)}
+    run = store.begin(
+        identity=hashlib.sha256(f"{NAME} {started}".encode()).hexdigest(),  # never gone on with
+        suite=NAME,
+        title="What steps cost",
+        description=f"Seconds a step, measured alone in {rounds} interleaved rounds.",
+        table={},
+        target=None,
+        code=code_hash(),
+        backend="cpu",
+        trials=0,
+        environment=facts,
+        git_commit=commit,
+        git_dirty=dirty,
+    )
+    store.add_timings(run, "cpu", *rows(plan, samples))
+    store.finish(run, "complete")
+    return run
+
+
+def rows(plan: Plan, samples: Sequence[Sample]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Subjects and samples as `Store.add_timings` takes them."""
+    return [subject.facts() for subject in plan.subjects], [sample._asdict() for sample in samples]

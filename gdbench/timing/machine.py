@@ -1,0 +1,54 @@
+"""The references of every timing: the peak of fused multiply-adds, and the triad at each level of memory.
+
+They run in the same rounds as what is compared with them, and so also tell whether the machine moved.
+"""
+
+import math
+
+import numpy as np
+
+from gdbench.kernels import machine
+from gdbench.timing.caches import MEMORY, Level
+from gdbench.timing.subjects import Timed
+
+OUT_OF_CACHE = 4  # times the last cache
+LARGEST = 512 * 2**20  # bytes; a larger last cache is shared by more cores than one of which can fill it
+LINE = 64  # bytes of a cache line, at whose beginning arrays begin
+
+
+def peak(dtype: str) -> Timed:
+    """Fused multiply-adds in registers; flops are those of a step."""
+    factors, sums = np.full(2, 0.5, dtype), _aligned(machine.lanes(dtype), dtype)
+
+    def run(count: int) -> None:
+        machine.multiply_add(count, factors, sums)
+
+    flops = 2.0 * machine.lanes(dtype) * machine.REPEATS
+    return Timed(f"peak {dtype}", run, part="peak", dtype=dtype, flops=flops)
+
+
+def triad(level: Level, caches: tuple[Level, ...]) -> Timed:
+    """a = a + s b over two arrays that only this level holds: `footprint` bytes together."""
+    size = machine.whole(footprint(level, caches) // 2)
+    a, b = _aligned(size // 8, "float64"), _aligned(size // 8, "float64")
+
+    def run(count: int) -> None:
+        machine.triad(count, 1e-9, a, b)
+
+    return Timed(f"triad {level.name}", run, part="triad", dtype="float64", bytes=3.0 * size, memory=level.name)
+
+
+def footprint(level: Level, caches: tuple[Level, ...]) -> int:
+    """Half of the first cache, midway (as factors go) from one cache to the next, several times the last for memory."""
+    place = caches.index(level)
+    if level.name == MEMORY:
+        return min(OUT_OF_CACHE * caches[-2].size, LARGEST)
+    return math.isqrt(caches[place - 1].size * level.size) if place else level.size // 2
+
+
+def _aligned(count: int, dtype: str) -> np.ndarray:
+    """That many ones, from the beginning of a cache line on."""
+    itemsize = np.dtype(dtype).itemsize
+    memory = np.ones(count + LINE // itemsize, dtype)
+    first = -memory.ctypes.data % LINE // itemsize
+    return memory[first : first + count]

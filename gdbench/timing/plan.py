@@ -1,0 +1,63 @@
+"""Which subjects a timing has: the steps and parts of its cases, and the references beside them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gdbench.kernels import MLP
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.jit import compilations
+from gdbench.kernels.registry import BaseRule
+from gdbench.timing import machine
+from gdbench.timing.caches import Level, levels
+from gdbench.timing.steps import Case, parts, update, whole_step
+from gdbench.timing.subjects import Timed, side_by_side
+
+
+class Plan(NamedTuple):
+    """Subjects that have run once, so that nothing is compiled any more."""
+
+    subjects: list[Timed]
+    caches: tuple[Level, ...]
+    seconds: float  # that building, compiling and the first steps took
+    compiled: int  # functions; the others came from the cache on disk
+
+
+def plan(cases: Sequence[Case], rules: Mapping[str, BaseRule], jobs: Sequence[int] = (1,)) -> Plan:
+    """Steps, parts and products of every case, the updates of every rule, all at each number of jobs.
+
+    rules: by what they are called.
+    """
+    caches, started = levels(), time.perf_counter()
+    subjects = []
+    with compilations() as compiled:
+        for count in jobs:
+            for case in cases:
+                subjects += side_by_side(lambda case=case: _of_case(case, rules, caches), count)  # type: ignore[misc]
+            dtypes = dict.fromkeys(case.problem.dtype for case in cases)
+            subjects += side_by_side(lambda: references(list(dtypes), caches, caches), count)  # noqa: B023
+        subjects = list({subject.name: subject for subject in subjects}.values())
+        for subject in subjects:
+            subject.run(1)
+    return Plan(subjects, caches, time.perf_counter() - started, len(compiled))
+
+
+def references(dtypes: Sequence[str], wanted: Sequence[Level], caches: tuple[Level, ...]) -> list[Timed]:
+    """The peak in each dtype, and the triad at each level wanted."""
+    return [*map(machine.peak, dtypes), *(machine.triad(level, caches) for level in wanted)]
+
+
+def _of_case(case: Case, rules: Mapping[str, BaseRule], caches: tuple[Level, ...]) -> list[Timed]:
+    found = list(parts(case)) if isinstance(case.problem, MLP) else []
+    for label, rule in rules.items():
+        found.append(whole_step(case, label, rule, {}, caches))
+        if isinstance(rule, Rule) and isinstance(case.problem, MLP):
+            found.append(update(case, label, rule, {}, caches))
+    return found
+
+
+def as_frame(subjects: Sequence[Timed]) -> Any:
+    """The subjects' facts, a row each (`Run.subjects`)."""
+    import pandas as pd  # which `import gdbench` must not load
+
+    return pd.DataFrame([subject.facts() for subject in subjects])

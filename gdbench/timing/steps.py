@@ -1,0 +1,173 @@
+"""A training step as subjects: as one, and part by part.
+
+    case = Case("digits", problem, batch_size=32)
+    subjects = [whole_step(case, "adam", find("adam"), {}, levels()), *parts(case)]
+
+Rules run at a learning rate so small that nothing moves while it is timed: what a step costs does not depend on it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gdbench.kernels import MLP, Direction, steps
+from gdbench.kernels import parts as alone
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.jit import first_class
+from gdbench.kernels.network import BLOCK
+from gdbench.kernels.random import Stream, permutation
+from gdbench.kernels.registry import BaseRule
+from gdbench.timing import work
+from gdbench.timing.caches import Level, level_of
+from gdbench.timing.subjects import Timed
+
+LR = 1e-9
+CHUNK = 1000  # steps a call, as a run takes them
+LONGEST = 100  # steps of a direction rule before it starts again
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A problem, what it is called, and the samples in a batch of it (1 for a function)."""
+
+    label: str
+    problem: Any
+    batch_size: int
+    clipping: Mapping[str, float] = field(default_factory=dict)  # clip_norm, clip_value
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What every subject of it shares."""
+        return {"problem": self.label, "batch_size": self.batch_size, "dtype": self.problem.dtype}
+
+    def named(self, part: str, rule: str | None = None) -> str:
+        """A subject's name."""
+        batch = [f"batch {self.batch_size}"] if self.problem.n > 1 else []
+        return f"{part}: " + ", ".join([self.label, *([rule] if rule else []), *batch, self.problem.dtype])
+
+    def begin(self) -> Any:
+        """The problem at its first step."""
+        return self.problem.begin(seed=0, batch_size=self.batch_size, **self.clipping)
+
+
+def whole_step(
+    case: Case,
+    label: str,
+    rule: BaseRule,
+    settings: Mapping[str, Any],
+    caches: tuple[Level, ...],
+    longest: int = LONGEST,
+) -> Timed:
+    """Steps of `rule`, called `label`, as a run takes them.
+
+    settings: hyperparameters; the rule's defaults for the others. longest: steps after which a direction rule, whose
+    steps differ, starts again. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
+    """
+    settings, done = rule.settings(settings), {}
+    if isinstance(rule, Direction):
+        run = _direction_steps(case, rule, settings, longest)
+    else:
+        assert isinstance(rule, Rule)
+        run = _scalar_steps(case, rule, settings)
+        if isinstance(case.problem, MLP):
+            done = _moved(case, rule, caches)
+            done["flops"] = float(sum(work.step_flops(case.problem.sizes, case.batch_size)))
+    return Timed(case.named("step", label), run, part="step", rule=label, **case.facts, **done)
+
+
+def update(case: Case, label: str, rule: Rule, settings: Mapping[str, Any], caches: tuple[Level, ...]) -> Timed:
+    """The update of the parameters by itself, from one gradient."""
+    problem, dtype = case.problem, case.problem.dtype
+    theta = problem.initial(0)
+    gradient = np.array(problem.gradient(theta), dtype)
+    state = np.zeros((len(rule.slots), problem.size), dtype)
+    table = _table(rule, rule.settings(settings), dtype)
+    compiled, loop = first_class(rule.update(dtype), rule.source), alone.updates(dtype)
+
+    def run(count: int) -> None:
+        loop(compiled, count, theta, gradient, state, table)
+
+    moved = _moved(case, rule, caches)
+    return Timed(case.named("update", label), run, part="update", rule=label, **case.facts, **moved)
+
+
+def parts(case: Case) -> Iterator[Timed]:
+    """Gather, forward, loss and backward of a network, and the products of each layer, each by itself."""
+    problem, size = case.problem, case.batch_size
+    theta, network, samples, place = problem.initial(0), problem.network, problem.samples, problem.workspace()
+    order = np.arange(problem.n) if size >= problem.n else permutation(0, Stream.SHUFFLE, problem.n, 0)
+    per_epoch = problem.steps_per_epoch(size)
+    alone.gather_batches(1, samples, order, size, per_epoch, place)
+    alone.forward_batches(1, theta, network, size, place)
+    alone.losses(1, network, samples, order, size, place)
+    errors = place.deltas[0, : min(size, BLOCK) * int(problem.sizes[-1])].copy()
+    ahead, back = work.step_flops(problem.sizes, size)
+
+    def subject(part: str, kernel: Any, *given: Any, **facts: Any) -> Timed:
+        def run(count: int) -> None:
+            kernel(count, *given)
+
+        name = f"{part} {facts['layer']}" if "layer" in facts else part
+        return Timed(case.named(name), run, part=part, **case.facts, **facts)
+
+    yield subject("gather", alone.gather_batches, samples, order, size, per_epoch, place)
+    yield subject("forward", alone.forward_batches, theta, network, size, place, flops=float(ahead))
+    yield subject("loss", alone.losses, network, samples, order, size, place)
+    yield subject("backward", alone.backward_batches, theta, network, size, place, errors, flops=float(back))
+    apart = problem.workspace()
+    for array in (apart.values, apart.deltas):
+        array[...] = np.random.Generator(np.random.PCG64(0)).standard_normal(array.shape)
+    for layer in range(len(problem.sizes) - 1):
+        flops = work.product_flops(int(problem.sizes[layer]), int(problem.sizes[layer + 1]), size)
+        for kind, part in work.PRODUCTS.items():
+            if kind != alone.INPUTS or layer > 0:
+                given = (kind, layer, theta, network, size, apart)
+                yield subject(part, alone.layer_products, *given, flops=float(flops), layer=layer + 1)
+
+
+def _moved(case: Case, rule: Rule, caches: tuple[Level, ...]) -> dict[str, Any]:
+    """The bytes of an update and where they are."""
+    size, itemsize, slots = case.problem.size, np.dtype(case.problem.dtype).itemsize, len(rule.slots)
+    level = level_of(work.update_arrays(size, slots, itemsize), caches)
+    return {"bytes": float(work.update_bytes(size, slots, itemsize)), "memory": level.name}
+
+
+def _table(rule: Rule, settings: Mapping[str, Any], dtype: str) -> np.ndarray:
+    return rule.table(settings, 1, np.full(CHUNK, LR), dtype)
+
+
+def _scalar_steps(case: Case, rule: Rule, settings: Mapping[str, Any]) -> Callable[[int], object]:
+    training = case.begin()
+    walk = steps.ScalarSteps(rule, settings, training, lambda first, count: np.full(count, LR))
+    table = _table(rule, settings, case.problem.dtype)
+
+    def run(count: int) -> None:
+        for done in range(0, count, CHUNK):
+            training.advance(walk.update, walk.state, table[: min(CHUNK, count - done)])
+
+    return run
+
+
+def _direction_steps(case: Case, rule: Direction, settings: Mapping[str, Any], longest: int) -> Callable[[int], object]:
+    """Whole descents at the rule's own learning rate, one after another, since no step of them is like the next."""
+
+    def begin() -> steps.DirectionSteps:
+        def rates(first: int, count: int) -> np.ndarray:
+            return np.full(count, settings["lr"])
+
+        return steps.DirectionSteps(rule, settings, case.begin(), rates, {})
+
+    walk = begin()
+
+    def run(count: int) -> None:
+        nonlocal walk
+        while count > 0:
+            if walk.ended or walk.training.steps >= longest:
+                walk = begin()
+            before = walk.training.steps
+            walk.advance(min(count, longest - before))
+            count -= max(1, walk.training.steps - before)  # 1: it found no way further from where it starts
+
+    return run

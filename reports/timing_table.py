@@ -1,0 +1,115 @@
+"""What steps and kernels cost beside what the machine allows, as text for a terminal or a page.
+
+Each function takes the frame of `gdbench.stats.timings.roofline`.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from gdbench.reports import text
+from gdbench.stats.timings import REFERENCES
+
+PARTS = ("gather", "forward", "loss", "backward", "update")
+CASE = ["problem", "batch_size", "dtype", "jobs"]
+
+
+def step_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """A row for each whole step, with its parts where they were timed (floor: `gdbench.stats.timings.roofline`)."""
+    rows = []
+    for _, step in frame[frame["part"] == "step"].iterrows():
+        same = frame[(frame[CASE] == step[CASE]).all(axis=1)]
+        parts = same[same["rule"].isna() | (same["rule"] == step["rule"])].set_index("part")["median"]
+        cells = {**_case(step, frame), "rule": step["rule"], "step": _with_interval(step, "median", "low", "high")}
+        if frame["part"].isin(PARTS).any():
+            cells |= {part: text.seconds(parts.get(part, np.nan)) for part in PARTS}
+        if frame.loc[frame["part"] == "step", "floor"].notna().any():
+            cells |= {"floor": text.seconds(step["floor"]), "step / floor": ratio(step)}
+        rows.append({**cells, **_speedup(step, frame)})
+    return rows
+
+
+def kernel_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """A row for each product of each layer, in useful FLOPs, and for each update, in bytes that it must move."""
+    rows = []
+    for _, kernel in frame[frame["part"].str.endswith("product") | (frame["part"] == "update")].iterrows():
+        name = f"{kernel['part']}, {kernel['rule']}" if pd.isna(kernel["layer"]) else _layer(kernel)
+        cells = {
+            "kernel": name,
+            "cost": _with_interval(kernel, "median", "low", "high"),
+            "speed": speed(kernel),
+            "roof": "FMA peak" if pd.notna(kernel["flops"]) else f"triad {kernel['memory']}",
+            "of the roof": text.percent(1.0 / kernel["ratio"], 0),
+        }
+        rows.append({**_case(kernel, frame), **cells})
+    return rows
+
+
+def machine_rows(frame: pd.DataFrame, spreads: pd.DataFrame) -> list[dict[str, str]]:
+    """A row for each reference: its speed, and by how much its slowest round exceeded the median."""
+    known = spreads.set_index("subject")["spread"]
+    return [
+        {
+            "reference": f"FMA peak {row['dtype']}" if row["part"] == "peak" else f"triad {row['memory']}",
+            **_jobs(row, frame),
+            "speed": speed(row),
+            "slowest round": f"+{text.percent(known[row['subject']], 0)}",
+            **_speedup(row, frame),
+        }
+        for _, row in frame[frame["part"].isin(REFERENCES)].iterrows()
+    ]
+
+
+def speed(row: pd.Series) -> str:
+    """Of all jobs together."""
+    amount, unit = (row["flops"], "GFLOP/s") if pd.notna(row["flops"]) else (row["bytes"], "GB/s")
+    return f"{text.number(amount * row['jobs'] / row['median'] / 1e9)} {unit}"
+
+
+def ratio(row: pd.Series) -> str:
+    """Cost over floor with its interval."""
+    if pd.isna(row["ratio"]):
+        return "–"
+    return f"{row['ratio']:.2f} [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
+
+
+def _layer(kernel: pd.Series) -> str:
+    return f"{kernel['part']}, layer {kernel['layer']:.0f}"
+
+
+def _case(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
+    """Which problem, at which batch size and dtype."""
+    cells = {"problem": row["problem"], "batch": text.number(row["batch_size"], 9), "dtype": row["dtype"]}
+    return {**cells, **_jobs(row, frame)}
+
+
+def _jobs(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
+    return {"jobs": str(row["jobs"])} if (frame["jobs"] > 1).any() else {}
+
+
+def _speedup(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
+    """How much more is done a second than by one job, where one was timed too."""
+    if frame["jobs"].nunique() < 2:
+        return {}
+    alone = frame[(frame["jobs"] == 1) & (frame["subject"] == row["subject"].removesuffix(f", {row['jobs']} jobs"))]
+    if alone.empty:
+        return {"speed-up": "–"}
+    return {"speed-up": f"{row['jobs'] * alone['median'].iloc[0] / row['median']:.2f}"}
+
+
+def _with_interval(row: pd.Series, middle: str, low: str, high: str) -> str:
+    if pd.isna(row[low]):
+        return text.seconds(row[middle])
+    return f"{text.seconds(row[middle])} [{text.seconds(row[low])}, {text.seconds(row[high])}]"
+
+
+def moved(spreads: pd.DataFrame, bound: float) -> Iterator[str]:
+    """A sentence where the references' speed changed more than `bound` from round to round."""
+    worst = spreads.sort_values("spread").tail(1)
+    for _, row in worst[worst["spread"] > bound].iterrows():
+        yield (
+            f"The machine moved: in its slowest round, {row['subject']} took {text.percent(row['spread'], 0)} longer "
+            f"than in the median one (more than {text.percent(bound, 0)}). Trust ratios, taken within rounds, "
+            "more than seconds."
+        )
