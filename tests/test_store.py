@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -193,3 +194,13 @@ def test_load_reads_exports_and_refuses_what_is_no_store(two, tmp_path):
     for wrong in ({"store": 5}, {"store": two[0], "run": 5}):
         with pytest.raises(UsageError):
             gdbench.load(**wrong)
+
+
+def test_a_store_of_before_the_table_of_subjects_is_read(small, tmp_path):
+    store = tmp_path / "before.db"
+    kept = gdbench.run(small, store=store).trials["digest"].tolist()
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DROP TABLE subjects")
+        connection.execute("UPDATE gdbench_schema SET version = 2")
+    run = gdbench.load(store)
+    assert run.trials["digest"].tolist() == kept and run.subjects.empty and run.timings.empty

@@ -333,6 +333,7 @@ def _version(connection: Connection) -> int | None:
 
 def _bring_up(connection: Connection) -> None:
     """Make a database of an earlier version into one of ours, unless another process has just done so."""
+    _make_tables(connection)
     for version in range((_version(connection) or schema.VERSION) + 1, schema.VERSION + 1):
         for change in schema.CHANGES[version]:
             connection.exec_driver_sql(change)
