@@ -60,7 +60,8 @@ def figure(results: Results) -> Figure | None:
     norm = LogNorm(finite.min(), max(finite.max(), finite.min() * 1.01)) if len(finite) else LogNorm(1, 10)
     size = (max(1.5 + 0.62 * len(rates), 6.0), (0.9 + 0.34 * len(rules)) * len(batches) + 0.6)
     with style():
-        figure = Figure(figsize=size, layout="constrained")
+        # seaborn draws it as pixels to see whether labels overlap: at 100 to the inch that takes a gigabyte.
+        figure = Figure(figsize=size, layout="constrained", dpi=20)
         axes = figure.subplots(len(batches), 1, squeeze=False, sharex=True)[:, 0]
         for ax, batch in zip(axes, batches, strict=True):
             here = cells[cells["batch_size"] == batch].pivot(index="rule", columns="lr")
