@@ -30,8 +30,9 @@ from numba.core import types
 from numba.core.errors import NumbaError
 
 from gdbench.errors import UsageError
+from gdbench.kernels import arrays
 from gdbench.kernels.complaints import explained
-from gdbench.kernels.intrinsics import fixed_tuple
+from gdbench.kernels.intrinsics import fixed_tuple, vector
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.registry import (
     RULES,
@@ -115,10 +116,15 @@ class Rule(BaseRule):
             raise UsageError(f"rule {self.name!r}: its coefficients must return one value each for {names}") from None
         return out.astype(dtype)
 
-    def update(self, dtype: str) -> Any:
-        """The compiled `update(p, g, state, c)`: one step over flat arrays; state is (slots, n), c one table row.
+    def state(self, size: int, dtype: str) -> np.ndarray:
+        """The slots of `size` parameters before the first step: zeros, a row a slot, each from a cache line on."""
+        return arrays.zeros((len(self.slots), arrays.padded(size, dtype)), dtype)
 
-        Raises UsageError, with the line, when the rule cannot be compiled.
+    def update(self, dtype: str) -> Any:
+        """The compiled `update(p, g, state, c, first)`: one step of the parameters first, first + 1, ...
+
+        p and g are vectors of as many of them as are to move, state is that of all parameters (`state`), c one row of
+        the table. Raises UsageError, with the line, when the rule cannot be compiled.
         """
         if dtype not in self._updates:
             try:
@@ -150,7 +156,13 @@ def _store(values, out):
 def update_type(dtype: str) -> Any:
     """The Numba signature that every rule's update has for `dtype`."""
     t = numba.from_dtype(np.dtype(dtype))
-    return types.void(t[::1], t[::1], t[:, ::1], t[::1])
+    return types.void(t[::1], t[::1], t[:, ::1], t[::1], types.int64)
+
+
+@inlined
+def slot(state, row, first, p):
+    """One slot's elements for the parameters p, of which the first is number `first` of all."""
+    return vector(state, row * state.shape[1] + first, p.size)
 
 
 def _compile_update(rule: Rule, dtype: str) -> Any:
@@ -158,32 +170,33 @@ def _compile_update(rule: Rule, dtype: str) -> Any:
     scalar, width = inlined(rule.function), len(rule.coefficient_names)
     coefficients = namedtuple("coefficients", rule.coefficient_names)  # type: ignore[misc]
 
-    def update0(p, g, state, row):
+    def update0(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
         for i in range(p.size):
             p[i] = scalar(p[i], g[i], c)
 
-    def update1(p, g, state, row):
+    def update1(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
-        a = state[0]
+        a = slot(state, 0, first, p)
         for i in range(p.size):
             p[i], a[i] = scalar(p[i], g[i], a[i], c)
 
-    def update2(p, g, state, row):
+    def update2(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
-        a, b = state[0], state[1]
+        a, b = slot(state, 0, first, p), slot(state, 1, first, p)
         for i in range(p.size):
             p[i], a[i], b[i] = scalar(p[i], g[i], a[i], b[i], c)
 
-    def update3(p, g, state, row):
+    def update3(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
-        a, b, d = state[0], state[1], state[2]
+        a, b, d = slot(state, 0, first, p), slot(state, 1, first, p), slot(state, 2, first, p)
         for i in range(p.size):
             p[i], a[i], b[i], d[i] = scalar(p[i], g[i], a[i], b[i], d[i], c)
 
-    def update4(p, g, state, row):
+    def update4(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
-        a, b, d, e = state[0], state[1], state[2], state[3]
+        a, b = slot(state, 0, first, p), slot(state, 1, first, p)
+        d, e = slot(state, 2, first, p), slot(state, 3, first, p)
         for i in range(p.size):
             p[i], a[i], b[i], d[i], e[i] = scalar(p[i], g[i], a[i], b[i], d[i], e[i], c)
 

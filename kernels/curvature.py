@@ -12,11 +12,11 @@ At the kink of a relu, and of huber, the second derivative counts as 0.
 """
 
 from gdbench.kernels.activations import backpropagate, bend
-from gdbench.kernels.intrinsics import matrix
+from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.losses import loss_bend, loss_gradient, loss_turn
-from gdbench.kernels.network import BLOCK, add_penalty, forward, gather
-from gdbench.kernels.products import add_product, biased_product, product
+from gdbench.kernels.network import add_penalty, forward, gather
+from gdbench.kernels.products import add_column_sums, add_product, biased_product, product
 
 
 @inlined
@@ -24,16 +24,16 @@ def _record(theta, network, samples, order, first, rows, scale, work):
     """What no direction changes, for samples order[first : first + rows]: errors, slopes and bends of every layer."""
     sizes, kept = network.sizes, work.tangents
     last = sizes.size - 1
-    gather(samples.x, order, first, rows, work.values)
-    z = forward(theta, network, rows, work)
-    above = BLOCK * (sizes.sum() - sizes[last])
+    gather(samples.x, order, first, 0, rows, work.values)
+    z = forward(theta, network, 0, rows, work)
+    above = work.block * (sizes.sum() - sizes[last])
     d = matrix(kept.errors, above, rows, sizes[last])
     loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
     loss_bend(network.loss, z, samples.targets, order, first, scale, matrix(kept.bends, above, rows, sizes[last]))
     weight = theta.size
     for layer in range(last - 1, 0, -1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
-        start = above - BLOCK * inputs
+        start = above - work.block * inputs
         weight -= (inputs + 1) * outputs
         span = slice(start, start + rows * inputs)
         error, slope, second = kept.errors[span], kept.slopes[span], kept.bends[span]
@@ -55,7 +55,7 @@ def _push(theta, direction, network, rows, work):
     weight = start = 0
     for layer in range(sizes.size - 1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
-        above = start + BLOCK * inputs
+        above = start + work.block * inputs
         bias = weight + inputs * outputs
         rz = matrix(kept.sums, above, rows, outputs)
         moved, shift = matrix(direction, weight, inputs, outputs), direction[bias : bias + outputs]
@@ -85,16 +85,15 @@ def _pull(theta, direction, network, rows, scale, work, out):
     sizes, kept = network.sizes, work.tangents
     last = sizes.size - 1
     weight = theta.size
-    above = BLOCK * (sizes.sum() - sizes[last])
-    here, below = work.deltas[0], work.deltas[1]
+    above = work.block * (sizes.sum() - sizes[last])
     bends, rz = matrix(kept.bends, above, rows, sizes[last]), matrix(kept.sums, above, rows, sizes[last])
-    loss_turn(network.loss, bends, rz, scale, matrix(here, 0, rows, sizes[last]))
+    loss_turn(network.loss, bends, rz, scale, matrix(work.deltas, above, rows, sizes[last]))
     for layer in range(last - 1, -1, -1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
-        start = above - BLOCK * inputs
+        start = above - work.block * inputs
         weight -= (inputs + 1) * outputs
         bias = weight + inputs * outputs
-        a, rd = matrix(work.values, start, rows, inputs), matrix(here, 0, rows, outputs)
+        a, rd = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
         d, changes = matrix(kept.errors, above, rows, outputs), matrix(out, weight, inputs, outputs)
         if layer == 0:
             add_product(a.T, rd, changes)
@@ -103,15 +102,14 @@ def _pull(theta, direction, network, rows, scale, work, out):
             _interleave(matrix(kept.values, start, rows, inputs), a, left)
             _interleave(d, rd, right)
             add_product(left.T, right, changes)
-        for i in range(rows):
-            for j in range(outputs):
-                out[bias + j] += rd[i, j]
+        add_column_sums(rd, matrix(out, bias, 1, outputs))
         if layer > 0:
-            product(rd, matrix(theta, weight, inputs, outputs).T, matrix(below, 0, rows, inputs))
-            add_product(d, matrix(direction, weight, inputs, outputs).T, matrix(below, 0, rows, inputs))
+            below, moved = matrix(work.deltas, start, rows, inputs), vector(work.deltas, start, rows * inputs)
+            product(rd, matrix(theta, weight, inputs, outputs).T, below)
+            add_product(d, matrix(direction, weight, inputs, outputs).T, below)
             for i in range(rows * inputs):
-                below[i] = kept.slopes[start + i] * below[i] + kept.bends[start + i] * kept.sums[start + i]
-            here, below, above = below, here, start
+                moved[i] = kept.slopes[start + i] * moved[i] + kept.bends[start + i] * kept.sums[start + i]
+        above = start
 
 
 @kernel
@@ -122,8 +120,8 @@ def hessian_product(theta, direction, network, samples, rows, work, out):
     """
     out[:] = theta.dtype.type(0)
     scale = theta.dtype.type(1) / theta.dtype.type(rows.size)
-    for first in range(0, rows.size, BLOCK):
-        count = min(BLOCK, rows.size - first)
+    for first in range(0, rows.size, work.block):
+        count = min(work.block, rows.size - first)
         _record(theta, network, samples, rows, first, count, scale, work)
         _push(theta, direction, network, count, work)
         _pull(theta, direction, network, count, scale, work, out)
@@ -138,8 +136,8 @@ def hessian(theta, network, samples, rows, work, out):
     direction = work.tangents.product
     direction[:] = zero
     out[:] = zero
-    for first in range(0, rows.size, BLOCK):
-        count = min(BLOCK, rows.size - first)
+    for first in range(0, rows.size, work.block):
+        count = min(work.block, rows.size - first)
         _record(theta, network, samples, rows, first, count, scale, work)
         for i in range(theta.size):
             direction[i] = one

@@ -78,7 +78,7 @@ def _train(update, theta, state, table, first, matrix, x, batches, work):
         begin = (step % batches.per_epoch) * batches.size
         _gradient(theta, matrix, x, order, begin, min(begin + batches.size, n), work)
         clip(work.gradient, batches)
-        update(theta, work.gradient, state, table[i])
+        update(theta, work.gradient, state, table[i], 0)
 
 
 @lru_cache(maxsize=2)

@@ -56,7 +56,7 @@ def _descend(update, value, slope, theta, state, table, first, walk, every, path
                 g += walk.noise * normal(walk.seed, _NOISE, t, j)
             walk.gradient[j] = g
         clip(walk.gradient, walk)
-        update(theta, walk.gradient, state, table[i])
+        update(theta, walk.gradient, state, table[i], 0)
         finite = True
         for j in range(n):
             if walk.low.size > 0:

@@ -65,6 +65,30 @@ def _matrix(context, buffer, start, rows, columns):
     return result(buffer, start, rows, columns), lower
 
 
+def _vector(context, buffer, start, size):
+    """The vector of `size` elements that begins at element `start` of a row-major array, otherwise as `_matrix`."""
+    result = buffer.copy(ndim=1, layout="C")
+
+    def lower(context, builder, signature, arguments):
+        flat = context.make_array(buffer)(context, builder, arguments[0])
+        start, size = (
+            context.cast(builder, value, kind, types.intp)
+            for value, kind in zip(arguments[1:], signature.args[1:], strict=True)
+        )
+        view = context.make_array(result)(context, builder)
+        populate_array(
+            view,
+            data=builder.gep(flat.data, [start]),
+            shape=[size],
+            strides=[flat.itemsize],
+            itemsize=flat.itemsize,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return result(buffer, start, size), lower
+
+
 if DISABLED:
 
     def fma(x, y, z):
@@ -91,6 +115,10 @@ if DISABLED:
         """The rows x columns matrix, row-major, that begins at `start` of a vector."""
         return buffer[start : start + rows * columns].reshape(rows, columns)
 
+    def vector(buffer, start, size):
+        """The vector of `size` elements that begins at element `start` of a row-major array."""
+        return buffer.reshape(-1)[start : start + size]
+
     def fixed_tuple(row, size):
         """The first `size` elements of a vector as a tuple; `size` is a constant."""
         return tuple(row[:size])
@@ -98,6 +126,7 @@ if DISABLED:
 else:
     fixed_tuple = to_fixed_tuple  # type: ignore[assignment]
     matrix = intrinsic(_matrix)  # type: ignore[assignment]
+    vector = intrinsic(_vector)  # type: ignore[assignment]
     fma = intrinsic(_fma)  # type: ignore[assignment]
     float32_bits = intrinsic(_bitcast(types.float32, types.int32, ir.IntType(32)))
     bits_float32 = intrinsic(_bitcast(types.int32, types.float32, ir.FloatType()))

@@ -27,8 +27,12 @@ class _Room(int):
         return room
 
 
-def _put_zeros(zero, destination):
-    view(zero, destination, (2 * VECTOR_BYTES // zero.itemsize,), (zero.itemsize,))[:] = zero
+def _put_zeros(zero, destination, vectors):
+    view(zero, destination, (vectors * VECTOR_BYTES // zero.itemsize,), (zero.itemsize,))[:] = zero
+
+
+def _put_number(number, destination):
+    view(number, destination, (1,), (number.itemsize,))[0] = number
 
 
 def _copy_row(zero, source, destination):
@@ -68,17 +72,28 @@ def room(context, size):
     return types.intp(size), lower
 
 
-@instruction(_put_zeros)
-def put_zeros(context, zero, destination):
-    """Fill a panel's row with zeros."""
+@instruction(_put_zeros, prefer_literal=True)
+def put_zeros(context, zero, destination, vectors):
+    """Fill so many vectors (a constant) with zeros."""
 
     def lower(context, builder, signature, arguments):
         v = Vectors(context, builder, zero)
-        for offset in (I64(0), I64(VECTOR_BYTES)):
-            v.store(v.type(None), builder.add(arguments[1], offset), None)
+        for i in range(vectors.literal_value):
+            v.store(v.type(None), builder.add(arguments[1], I64(i * VECTOR_BYTES)), None)
         return context.get_dummy_value()
 
-    return types.void(zero, types.intp), lower
+    return types.void(zero, types.intp, vectors), lower
+
+
+@instruction(_put_number)
+def put_number(context, number, destination):
+    """Write a number to an address."""
+
+    def lower(context, builder, signature, arguments):
+        builder.store(arguments[0], builder.inttoptr(arguments[1], arguments[0].type.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(number, types.intp), lower
 
 
 @instruction(_copy_row)

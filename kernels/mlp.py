@@ -18,10 +18,12 @@ from gdbench.kernels import linear, sampling, training
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.curvature import hessian, hessian_product
 from gdbench.kernels.initial import initial_weights
+from gdbench.kernels.jit import DISABLED
 from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import Network, Workspace, parameter_count, penalty, workspace
 from gdbench.kernels.objective import Objective
 from gdbench.kernels.sampling import Batches, SampledTraining
+from gdbench.kernels.team import ALONE, Crew, Team
 from gdbench.kernels.training import Samples
 
 SPLITS = ("train", "val", "test")
@@ -101,8 +103,11 @@ class MLP:
         work: what the computation writes to, from `workspace()`; callers that come often keep one, so that nothing
         is allocated.
         """
-        theta, work = self._vector("theta", theta), work or self.workspace()
-        value, _, _ = training.evaluate(theta, self.network, self.samples, self._rows(rows, work), work, False)
+        theta, work = self._vector("theta", theta), work or self.workspace(0 if rows is None else len(rows))
+        rows = self._rows(rows, work)
+        if rows.size > work.losses.size:
+            raise UsageError(f"rows has {rows.size} numbers; this workspace has room for {work.losses.size}")
+        value, _, _ = training.evaluate(theta, self.network, self.samples, rows, work, ALONE, False)
         return float(value) + float(penalty(theta, self.network))
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
@@ -141,17 +146,22 @@ class MLP:
         hessian(theta, self.network, self.samples, self._rows(rows, work), work, out)
         return out
 
-    def workspace(self) -> Workspace:
-        """What one trial, or one call, writes to."""
-        return workspace(self.sizes, self.n, max(split.x.shape[0] for split in self.splits), self.dtype)
+    def workspace(self, rows: int = 0, threads: int = 1) -> Workspace:
+        """What one trial, or one call over as many rows, writes to, and with it a team of threads."""
+        largest = max(rows, *(split.x.shape[0] for split in self.splits))
+        return workspace(self.sizes, self.n, largest, self.dtype, threads)
 
-    def begin(self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0) -> "Training":
-        """One trial's training, at its initial weights."""
+    def begin(
+        self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
+    ) -> "Training":
+        """One trial's training, at its initial weights.
+
+        threads: a team that takes every step together (kernels/team.py), which changes no number.
+        """
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
-        return Training(
-            self, Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
-        )
+        batches = Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
+        return Training(self, batches, 1 if DISABLED else threads)
 
     def _vector(self, name: str, given: np.ndarray) -> np.ndarray:
         return sampling.check_vector(name, given, self.size, self.dtype)
@@ -163,19 +173,30 @@ class MLP:
 class Training(SampledTraining):
     """A network in training: its parameters, its rule's state and the workspace. Not shared between threads."""
 
-    def __init__(self, problem: MLP, batches: Batches) -> None:
+    def __init__(self, problem: MLP, batches: Batches, threads: int = 1) -> None:
         super().__init__(problem, batches)
-        self.work = problem.workspace()
+        self.crew = Crew(threads)
+        self.work = problem.workspace(threads=threads)
+        # Each member finds the epoch's order by itself.
+        own = [(self.work.order.copy(), self.work.epoch.copy()) for _ in range(threads - 1)]
+        self._works = [self.work, *(self.work._replace(order=order, epoch=epoch) for order, epoch in own)]
 
     def objective(self) -> Objective:
         """What the next step minimises, on a workspace of its own."""
         return self.over_batch(work=self.problem.workspace())
 
     def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
-        """One step for each row of the rule's coefficients."""
-        problem = self.problem
-        loop = training.train(problem.dtype)
-        loop(update, self.theta, state, table, self.steps, problem.network, problem.samples, self.batches, self.work)
+        """One step for each row of the rule's coefficients.
+
+        In a team, no error may come from the update: what is not our own may have a team of one.
+        """
+        problem, loop = self.problem, training.train(self.problem.dtype)
+
+        def work(member: Team) -> None:
+            given = (problem.network, problem.samples, self.batches, self._works[member.rank], member)
+            loop(update, self.theta, state, table, self.steps, *given)
+
+        self.crew.together(work)
         self.steps += len(table)
 
     def evaluate(self) -> tuple[float, ...]:
@@ -187,9 +208,21 @@ class Training(SampledTraining):
                 losses.append(math.nan)
                 scores.append(math.nan)
                 continue
-            values = training.evaluate(self.theta, problem.network, split, rows, self.work, training_split)
+            values = self._over(split, rows, training_split)
             losses.append(float(values[0]))
             # Divided in float64: 9 of 10 must be the 0.9 that a target of 0.9 means, in float32 too.
             scores.append(float(values[1]) / (rows.size * problem.scores_a_sample))
             slopes.append(float(values[2]))
         return (*losses, *scores, slopes[0])
+
+    def _over(self, split: Samples, rows: np.ndarray, slope: bool) -> tuple[float, ...]:
+        """`kernels.training.evaluate` by the whole team."""
+
+        def work(member: Team) -> tuple[float, ...]:
+            place = self._works[member.rank]
+            found: tuple[float, ...] = training.evaluate(
+                self.theta, self.problem.network, split, rows, place, member, slope
+            )
+            return found
+
+        return self.crew.together(work)

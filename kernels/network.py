@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gdbench.kernels import arrays
 from gdbench.kernels.activations import activate, backpropagate
-from gdbench.kernels.intrinsics import matrix
+from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined, kernel
-from gdbench.kernels.products import add_product, biased_product, product
+from gdbench.kernels.products import add_column_sums, add_product, biased_product, column_sums, product
+from gdbench.kernels.team import share
 
-BLOCK = 128  # samples a block; no number depends on it
+BLOCK = 256  # samples a block for each thread of a team; no number depends on it
+ROWS = 8  # of a matrix, or a block, that a member of a team takes at least: those of a tile
 
 
 class Network(NamedTuple):
@@ -34,16 +37,17 @@ class Tangents(NamedTuple):
     bends: np.ndarray  # second derivatives, times those of the losses by the activations' results
     sums: np.ndarray  # how the sums z of each layer change along the direction
     values: np.ndarray  # how their results change
-    pairs: np.ndarray  # rows of two matrices in turn: 2 x (2 BLOCK x widest)
+    pairs: np.ndarray  # rows of two matrices in turn: 2 x (2 block x widest)
     product: np.ndarray  # the Hessian times a direction
 
 
 class Workspace(NamedTuple):
     """Everything a trial writes to while it trains, allocated once."""
 
-    values: np.ndarray  # a layer's results, block after block: BLOCK x sum(sizes)
+    block: int  # samples at a time
+    values: np.ndarray  # each layer's results, one layer after another: block x sum(sizes)
     sums: np.ndarray  # the sums z that they are the results of, where the activation needs them; laid out as values is
-    deltas: np.ndarray  # derivatives of two neighbouring layers: 2 x (BLOCK x widest)
+    deltas: np.ndarray  # derivatives of the samples' losses by each layer's sums z; laid out as values is
     gradient: np.ndarray
     order: np.ndarray  # int64: this epoch's permutation of the training samples
     epoch: np.ndarray  # int64, one element: the epoch that `order` belongs to, -1 at first
@@ -58,96 +62,122 @@ def parameter_count(sizes: np.ndarray) -> int:
     return int(sum(int(a) * int(b) + int(b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)))
 
 
-def workspace(sizes: np.ndarray, training: int, largest: int, dtype: str) -> Workspace:
-    """A workspace for `training` samples to train on and splits of at most `largest` samples."""
-    units, widest, size = BLOCK * int(sizes.sum()), BLOCK * int(sizes[1:].max()), parameter_count(sizes)
+def workspace(sizes: np.ndarray, training: int, largest: int, dtype: str, threads: int = 1) -> Workspace:
+    """A workspace for `training` samples to train on, splits of at most `largest` samples, and a team of threads."""
+    block = min(BLOCK * threads, max(largest, 1))
+    units, widest, size = block * int(sizes.sum()), block * int(sizes[1:].max()), parameter_count(sizes)
     # Not filled, so that what a trial never writes to takes no memory.
     tangents = Tangents(
-        errors=np.empty(units, dtype),
-        slopes=np.empty(units, dtype),
-        bends=np.empty(units, dtype),
-        sums=np.empty(units, dtype),
-        values=np.empty(units, dtype),
-        pairs=np.empty((2, 2 * widest), dtype),
-        product=np.empty(size, dtype),
+        errors=arrays.empty(units, dtype),
+        slopes=arrays.empty(units, dtype),
+        bends=arrays.empty(units, dtype),
+        sums=arrays.empty(units, dtype),
+        values=arrays.empty(units, dtype),
+        pairs=arrays.empty((2, 2 * widest), dtype),
+        product=arrays.empty(size, dtype),
     )
     return Workspace(
-        values=np.zeros(units, dtype),
-        sums=np.empty(units, dtype),
-        deltas=np.zeros((2, widest), dtype),
-        gradient=np.zeros(size, dtype),
+        block=block,
+        values=arrays.zeros(units, dtype),
+        sums=arrays.empty(units, dtype),
+        deltas=arrays.zeros(units, dtype),
+        gradient=arrays.zeros(size, dtype),
         order=np.arange(training),
         epoch=np.full(1, -1),
         natural=np.arange(largest),
-        losses=np.zeros(largest, dtype),
-        scores=np.zeros(largest, dtype),
+        losses=arrays.zeros(largest, dtype),
+        scores=arrays.zeros(largest, dtype),
         tangents=tangents,
     )
 
 
 @inlined
-def gather(x, order, first, rows, values):
-    """Copy samples order[first], order[first + 1], ... to where `forward` reads them."""
+def gather(x, order, first, low, high, values):
+    """Copy samples order[first + low], ..., order[first + high - 1] to rows low, low + 1, ... of a block's inputs."""
     features = x.shape[1]
-    for i in range(rows):
-        row = order[first + i]
+    for i in range(low, high):
+        row, copy = vector(x, order[first + i] * features, features), vector(values, i * features, features)
         for j in range(features):
-            values[i * features + j] = x[row, j]
+            copy[j] = row[j]
 
 
 @inlined
-def forward(theta, network, rows, work):
-    """The outputs (rows x outputs) of the samples gathered in work.values; every layer's results stay there."""
-    sizes, values = network.sizes, work.values
+def forward(theta, network, low, high, work):
+    """The outputs (rows x outputs) of rows low ... high - 1 of a block; every layer's results stay in work.values."""
+    sizes, rows = network.sizes, high - low
     layers = sizes.size - 1
     weight = start = 0
     for layer in range(layers):
         inputs, outputs = sizes[layer], sizes[layer + 1]
-        x = matrix(values, start, rows, inputs)
-        start += BLOCK * inputs
-        z = matrix(values, start, rows, outputs)
+        x = matrix(work.values, start + low * inputs, rows, inputs)
+        start += work.block * inputs
+        here, count = start + low * outputs, rows * outputs
         bias = weight + inputs * outputs
-        biased_product(x, matrix(theta, weight, inputs, outputs), theta[bias : bias + outputs], z)
+        z = matrix(work.values, here, rows, outputs)
+        biased_product(x, matrix(theta, weight, inputs, outputs), vector(theta, bias, outputs), z)
         if layer < layers - 1:
-            span = slice(start, start + rows * outputs)
-            activate(network.activation, values[span], work.sums[span])
+            activate(network.activation, vector(work.values, here, count), vector(work.sums, here, count))
         weight = bias + outputs
-    return matrix(values, start, rows, sizes[layers])
+    return matrix(work.values, start + low * sizes[layers], rows, sizes[layers])
 
 
 @inlined
-def backward(theta, network, rows, work, more):
-    """Into work.gradient what these samples contribute; work.deltas[0] holds the derivatives of their losses.
+def last_deltas(network, low, high, work):
+    """Where the derivatives by the outputs (rows x outputs) of rows low ... high - 1 of a block are kept."""
+    sizes = network.sizes
+    start = 0
+    for layer in range(sizes.size - 1):
+        start += work.block * sizes[layer]
+    outputs = sizes[sizes.size - 1]
+    return matrix(work.deltas, start + low * outputs, high - low, outputs)
+
+
+@inlined
+def backward(theta, network, low, high, work):
+    """From the derivatives by the outputs those by every hidden layer's sums, for rows low ... high - 1 of a block."""
+    sizes, rows = network.sizes, high - low
+    weight = theta.size
+    above = 0
+    for layer in range(sizes.size - 1):
+        above += work.block * sizes[layer]
+    for layer in range(sizes.size - 2, 0, -1):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        weight -= (inputs + 1) * outputs
+        start = above - work.block * inputs
+        here, count = start + low * inputs, rows * inputs
+        d = matrix(work.deltas, above + low * outputs, rows, outputs)
+        product(d, matrix(theta, weight, inputs, outputs).T, matrix(work.deltas, here, rows, inputs))
+        z, below = vector(work.sums, here, count), vector(work.deltas, here, count)
+        backpropagate(network.activation, vector(work.values, here, count), z, below)
+        above = start
+
+
+@inlined
+def add_up(network, rows, work, more, team):
+    """Into work.gradient what a block's samples contribute: this member's share of each layer's weights.
 
     more: add it to what earlier samples contributed.
     """
-    sizes, values, gradient = network.sizes, work.values, work.gradient
-    weight = theta.size
-    start = 0
-    for layer in range(sizes.size):
-        start += BLOCK * sizes[layer]
-    start -= BLOCK * sizes[sizes.size - 1]
-    here, below = work.deltas[0], work.deltas[1]
-    for layer in range(sizes.size - 2, -1, -1):
+    sizes = network.sizes
+    weight = start = 0
+    for layer in range(sizes.size - 1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
-        weight -= (inputs + 1) * outputs
-        start -= BLOCK * inputs
-        bias = weight + inputs * outputs
-        x = matrix(values, start, rows, inputs)
-        d = matrix(here, 0, rows, outputs)
+        above = start + work.block * inputs
+        x, d = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
+        low, high = share(inputs, ROWS, team)
+        slope = matrix(work.gradient, weight + low * outputs, high - low, outputs)
+        bias = matrix(work.gradient, weight + inputs * outputs, 1, outputs)
+        last = team.rank == team.size - 1
         if more:
-            add_product(x.T, d, matrix(gradient, weight, inputs, outputs))
+            add_product(x.T[low:high], d, slope)
+            if last:
+                add_column_sums(d, bias)
         else:
-            product(x.T, d, matrix(gradient, weight, inputs, outputs))
-            gradient[bias : bias + outputs] = theta.dtype.type(0)
-        for i in range(rows):
-            for j in range(outputs):
-                gradient[bias + j] += d[i, j]
-        if layer > 0:
-            product(d, matrix(theta, weight, inputs, outputs).T, matrix(below, 0, rows, inputs))
-            span = slice(start, start + rows * inputs)
-            backpropagate(network.activation, values[span], work.sums[span], below[: rows * inputs])
-            here, below = below, here
+            product(x.T[low:high], d, slope)
+            if last:
+                column_sums(d, bias)
+        weight += (inputs + 1) * outputs
+        start = above
 
 
 @inlined
@@ -180,10 +210,10 @@ def penalty(theta, network):
 
 @kernel
 def _outputs(theta, network, x, work, out):
-    for first in range(0, x.shape[0], BLOCK):
-        rows = min(BLOCK, x.shape[0] - first)
-        gather(x, work.natural, first, rows, work.values)
-        out[first : first + rows] = forward(theta, network, rows, work)
+    for first in range(0, x.shape[0], work.block):
+        rows = min(work.block, x.shape[0] - first)
+        gather(x, work.natural, first, 0, rows, work.values)
+        out[first : first + rows] = forward(theta, network, 0, rows, work)
 
 
 def network_outputs(theta: np.ndarray, sizes: np.ndarray, activation: int, x: np.ndarray) -> np.ndarray:

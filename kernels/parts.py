@@ -14,11 +14,12 @@ import numpy as np
 from numba.core import types
 
 from gdbench.kernels.contract import update_type
-from gdbench.kernels.intrinsics import matrix
+from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import kernel
 from gdbench.kernels.losses import loss_gradient
-from gdbench.kernels.network import BLOCK, add_penalty, backward, forward, gather
+from gdbench.kernels.network import add_penalty, add_up, backward, forward, gather, last_deltas
 from gdbench.kernels.products import add_product, biased_product, product
+from gdbench.kernels.team import ALONE
 
 FORWARD, WEIGHTS, INPUTS = range(3)  # the three products of a layer
 
@@ -30,16 +31,16 @@ def gather_batches(count, samples, order, size, per_epoch, work):
     for i in range(count):
         begin = i % per_epoch * size
         end = min(begin + size, n)
-        for first in range(begin, end, BLOCK):
-            gather(samples.x, order, first, min(BLOCK, end - first), work.values)
+        for first in range(begin, end, work.block):
+            gather(samples.x, order, first, 0, min(work.block, end - first), work.values)
 
 
 @kernel
 def forward_batches(count, theta, network, size, work):
     """The outputs of a batch of `size` samples, `count` times."""
     for _ in range(count):
-        for first in range(0, size, BLOCK):
-            forward(theta, network, min(BLOCK, size - first), work)
+        for first in range(0, size, work.block):
+            forward(theta, network, 0, min(work.block, size - first), work)
 
 
 @kernel
@@ -49,25 +50,23 @@ def losses(count, network, samples, order, size, work):
     outputs = network.sizes[layers]
     start = 0
     for layer in range(layers):
-        start += BLOCK * network.sizes[layer]
+        start += work.block * network.sizes[layer]
     scale = work.values.dtype.type(1) / work.values.dtype.type(size)
     for _ in range(count):
-        for first in range(0, size, BLOCK):
-            rows = min(BLOCK, size - first)
-            z, d = matrix(work.values, start, rows, outputs), matrix(work.deltas[0], 0, rows, outputs)
+        for first in range(0, size, work.block):
+            rows = min(work.block, size - first)
+            z, d = matrix(work.values, start, rows, outputs), last_deltas(network, 0, rows, work)
             loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
 
 
 @kernel
-def backward_batches(count, theta, network, size, work, errors):
-    """The gradient of a batch of `size` samples, penalty included, `count` times.
-
-    errors: what `losses` left in work.deltas[0]; a deep network's derivatives overwrite it, so it is put back.
-    """
+def backward_batches(count, theta, network, size, work):
+    """The gradient of a batch of `size` samples, penalty included, from what `losses` left, `count` times."""
     for _ in range(count):
-        for first in range(0, size, BLOCK):
-            work.deltas[0, : errors.size] = errors
-            backward(theta, network, min(BLOCK, size - first), work, first > 0)
+        for first in range(0, size, work.block):
+            rows = min(work.block, size - first)
+            backward(theta, network, 0, rows, work)
+            add_up(network, rows, work, first > 0, ALONE)
         add_penalty(theta, network, work.gradient)
 
 
@@ -76,19 +75,19 @@ def layer_products(count, kind, layer, theta, network, size, work):
     """One of the three products (FORWARD, WEIGHTS, INPUTS) of a layer over a batch of `size` samples, `count` times."""
     start = weight = 0
     for below in range(layer):
-        start += BLOCK * network.sizes[below]
+        start += work.block * network.sizes[below]
         weight += (network.sizes[below] + 1) * network.sizes[below + 1]
     inputs, outputs = network.sizes[layer], network.sizes[layer + 1]
-    bias, after = weight + inputs * outputs, start + BLOCK * inputs
+    bias, above = weight + inputs * outputs, start + work.block * inputs
     w, slope = matrix(theta, weight, inputs, outputs), matrix(work.gradient, weight, inputs, outputs)
     for _ in range(count):
-        for first in range(0, size, BLOCK):
-            rows = min(BLOCK, size - first)
-            x, d = matrix(work.values, start, rows, inputs), matrix(work.deltas[0], 0, rows, outputs)
+        for first in range(0, size, work.block):
+            rows = min(work.block, size - first)
+            x, d = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
             if kind == FORWARD:
-                biased_product(x, w, theta[bias : bias + outputs], matrix(work.values, after, rows, outputs))
+                biased_product(x, w, vector(theta, bias, outputs), matrix(work.values, above, rows, outputs))
             elif kind == INPUTS:
-                product(d, w.T, matrix(work.deltas[1], 0, rows, inputs))
+                product(d, w.T, matrix(work.deltas, start, rows, inputs))
             elif first > 0:
                 add_product(x.T, d, slope)
             else:
@@ -97,7 +96,7 @@ def layer_products(count, kind, layer, theta, network, size, work):
 
 def _updates(update, count, theta, gradient, state, table):
     for i in range(count):
-        update(theta, gradient, state, table[i % table.shape[0]])
+        update(theta, gradient, state, table[i % table.shape[0]], 0)
 
 
 @lru_cache(maxsize=2)

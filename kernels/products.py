@@ -10,16 +10,17 @@ import numpy as np
 from numba.core import types
 
 from gdbench.kernels.jit import inlined, linked
-from gdbench.kernels.memory import address, copy_number, copy_row, copy_turned, put_zeros, room
-from gdbench.kernels.tiles import panel
+from gdbench.kernels.memory import address, copy_number, copy_row, copy_turned, put_number, put_zeros, room
+from gdbench.kernels.tiles import WIDE, panel
 from gdbench.kernels.vectors import VECTOR_BYTES
 
 _STRETCH = 256  # values of k at a time
 _PANEL = 2 * VECTOR_BYTES  # bytes of a panel's row
+_LONG = WIDE * VECTOR_BYTES  # bytes of the panel of a single row
 _PACKED = _STRETCH * _PANEL
 _FAR = 1024  # bytes from one row of b to the next, from which on they share too few sets of the cache
 _OFTEN = 32  # rows of a, from which on packing for that reason pays
-_two, _one = panel(2), panel(1)
+_wide, _two, _one = panel(WIDE), panel(2), panel(1)
 
 
 @inlined
@@ -38,14 +39,18 @@ def _pack_turned(zero, size, b, b_k, b_column, depth, columns, out):
 
 def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns):
     """out = start + a b by addresses, with strides in bytes; numbers have `size` bytes; start = 0 stands for zeros."""
-    packed, zeros = room(_PACKED), room(_PANEL)
+    packed, zeros = room(_PACKED), room(_LONG)
     if start == 0:
-        put_zeros(zero, zeros)
+        put_zeros(zero, zeros, WIDE)
     turned, far = b_column != size, b_k >= _FAR and rows >= _OFTEN
-    for k in range(0, depth, _STRETCH):
-        deep = min(_STRETCH, depth - k)
-        for j in range(0, columns, _PANEL // size):
+    alone = rows == 1 and not turned  # a single row reads b once and gains nothing by stretches
+    stretch = depth if alone else _STRETCH
+    for k in range(0, depth, stretch):
+        deep, j = min(stretch, depth - k), 0
+        while j < columns:
             wide = min(_PANEL // size, columns - j)
+            if alone and columns - j >= _LONG // size:
+                wide = _LONG // size
             left, here = a + k * a_k, out + j * size
             right, right_k = b + k * b_k + j * b_column, b_k
             if turned:
@@ -61,10 +66,13 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
                 begin, begin_row = zeros, 0
             else:
                 begin, begin_row = start + j * size, start_row
-            if wide * size > VECTOR_BYTES:
+            if wide * size == _LONG:
+                _wide(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
+            elif wide * size > VECTOR_BYTES:
                 _two(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
             else:
                 _one(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
+            j += wide
 
 
 _multiply32, _multiply64 = (
@@ -73,12 +81,12 @@ _multiply32, _multiply64 = (
 
 
 @inlined
-def _by_address(a, b, start, start_row, out):
-    zero = out.dtype.type(0)
-    left = (address(a), a.strides[0], a.strides[1])
+def _by_address(zero, left, b, start, start_row, out):
+    """left: address and strides of a."""
+    size = out.itemsize
     right = (address(b), b.strides[0], b.strides[1])
-    result = (start, start_row, address(out), out.strides[0], a.shape[0], a.shape[1], out.shape[1])
-    arguments = (zero, out.itemsize, *left, *right, *result)
+    result = (start, start_row, address(out), out.strides[0], out.shape[0], b.shape[0], out.shape[1])
+    arguments = (zero, size, *left, *right, *result)
     if isinstance(zero, np.float32):
         _multiply32(arguments)
     else:
@@ -88,16 +96,32 @@ def _by_address(a, b, start, start_row, out):
 @inlined
 def product(a, b, out):
     """out = a b, for a (rows x depth) and b (depth x columns) of any layout and out (rows x columns), row-major."""
-    _by_address(a, b, 0, 0, out)
+    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, 0, 0, out)
 
 
 @inlined
 def biased_product(a, b, bias, out):
     """out = bias + a b: a vector of a number a column, and otherwise as `product`."""
-    _by_address(a, b, address(bias), 0, out)
+    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, address(bias), 0, out)
 
 
 @inlined
 def add_product(a, b, out):
     """out += a b, otherwise as `product`."""
-    _by_address(a, b, address(out), out.strides[0], out)
+    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, address(out), out.strides[0], out)
+
+
+@inlined
+def column_sums(b, out):
+    """out (1 x columns) = the sums of b's columns, row after row: the product of ones with b."""
+    one = room(8)
+    put_number(out.dtype.type(1), one)
+    _by_address(out.dtype.type(0), (one, 0, 0), b, 0, 0, out)
+
+
+@inlined
+def add_column_sums(b, out):
+    """out += the sums of b's columns, otherwise as `column_sums`."""
+    one = room(8)
+    put_number(out.dtype.type(1), one)
+    _by_address(out.dtype.type(0), (one, 0, 0), b, address(out), out.strides[0], out)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdbench.errors import UsageError
+from gdbench.kernels import arrays
 from gdbench.kernels.jit import inlined
 from gdbench.kernels.objective import Objective
 from gdbench.kernels.random import Stream, permutation, permute
@@ -41,7 +42,7 @@ class SampledTraining:
 
     def __init__(self, problem: Any, batches: Batches) -> None:
         self.problem, self.batches = problem, batches
-        self.theta: np.ndarray = problem.initial(batches.seed)
+        self.theta = arrays.copied(problem.initial(batches.seed))
         self.steps = 0
 
     def move(self, x: np.ndarray) -> None:

@@ -51,7 +51,7 @@ class ScalarSteps:
         self.rule, self.settings, self.training, self.rates = rule, settings, training, rates
         self.dtype = training.problem.dtype
         self.update = first_class(rule.update(self.dtype), rule.source)
-        self.state = np.zeros((len(rule.slots), training.problem.size), self.dtype)
+        self.state = rule.state(training.problem.size, self.dtype)
         self.seconds, self.lr = 0.0, np.nan
 
     @property

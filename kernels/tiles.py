@@ -1,7 +1,8 @@
 """The register tiles under every matrix product: all rows of one panel of columns.
 
 A tile holds its part of the output, a few rows by one or two vectors, in registers while k runs, so that one value of
-k costs a load for each row, a load for each vector, and otherwise fused multiply-adds alone. Every element is a chain
+k costs a load for each row, a load for each vector, and otherwise fused multiply-adds alone. A single row has so many
+vectors (`WIDE`) that none of its sums waits for itself. Every element is a chain
 of its own, start + a_0 b_0 + a_1 b_1 + ... from the left. Vectors run along the columns, so that their width, which
 follows the processor that Numba compiles for, changes no bit.
 
@@ -9,7 +10,8 @@ follows the processor that Numba compiles for, changes no bit.
 
 `zero` tells the dtype; a, b, start and out are addresses, strides are in bytes, and the columns of b, start and out lie
 side by side. Two vectors hold `columns` columns, more than one vector and at most both: where less than both, they
-overlap and find the same numbers twice. One vector touches no more than `columns` of its lanes.
+overlap and find the same numbers twice. One vector touches no more than `columns` of its lanes. WIDE vectors hold as
+many columns as they have lanes.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,9 @@ from llvmlite import ir
 from numba.core import types
 
 from gdbench.kernels.memory import view
-from gdbench.kernels.vectors import I64, TALLEST, Vectors, instruction
+from gdbench.kernels.vectors import I64, TALLEST, VECTOR_BYTES, Vectors, instruction
+
+WIDE = 8  # vectors of a tile of one row
 
 
 def _write_tile(
@@ -63,12 +67,17 @@ def _write_tile(
 
 def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None:
     """The tallest tiles while rows are left for them, then lower ones."""
+    heights: tuple[int, ...]
     a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns = arguments
     builder = v.builder
-    second = builder.mul(builder.sub(columns, I64(v.width)), I64(v.size))
-    offsets, mask = ([I64(0), second], None) if vectors == 2 else ([I64(0)], v.lanes_below(columns))
+    if vectors == WIDE:
+        heights, offsets, mask = (1,), [I64(i * VECTOR_BYTES) for i in range(WIDE)], None
+    else:
+        second = builder.mul(builder.sub(columns, I64(v.width)), I64(v.size))
+        heights = (TALLEST, 4, 2, 1)
+        offsets, mask = ([I64(0), second], None) if vectors == 2 else ([I64(0)], v.lanes_below(columns))
     done: ir.Value = I64(0)
-    for height in (TALLEST, 4, 2, 1):
+    for height in heights:
         before, test = builder.block, builder.append_basic_block("rows")
         body, after = builder.append_basic_block("tile"), builder.append_basic_block("rows.end")
         builder.branch(test)
@@ -102,7 +111,7 @@ def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, row
 
 
 def panel(vectors: int) -> Any:
-    """The intrinsic of the module's docstring for panels of one or two vectors; depth is 1 or more."""
+    """The intrinsic of the module's docstring for panels of one, two or WIDE vectors; depth is 1 or more."""
 
     def typing(context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns):
         def lower(context, builder, signature, arguments):

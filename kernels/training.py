@@ -12,12 +12,25 @@ from numba.core import types
 
 from gdbench.kernels.clipping import clip
 from gdbench.kernels.contract import update_type
-from gdbench.kernels.intrinsics import matrix
+from gdbench.kernels.intrinsics import vector
 from gdbench.kernels.jit import inlined, kernel, linked
 from gdbench.kernels.losses import loss_gradient, loss_values
-from gdbench.kernels.network import BLOCK, Network, add_penalty, backward, forward, gather, workspace
+from gdbench.kernels.network import (
+    ROWS,
+    Network,
+    add_penalty,
+    add_up,
+    backward,
+    forward,
+    gather,
+    last_deltas,
+    workspace,
+)
 from gdbench.kernels.sampling import Batches, order_of
 from gdbench.kernels.sums import norm, ordered_sum
+from gdbench.kernels.team import ALONE, barrier, share
+
+PARAMETERS = 1024  # that a member of a team updates at least
 
 
 class Samples(NamedTuple):
@@ -29,51 +42,57 @@ class Samples(NamedTuple):
     targets: np.ndarray  # samples (or 0) x outputs
 
 
-def _visit(theta, network, samples, order, begin, end, work, charge, slope):
+def _visit(theta, network, samples, order, begin, end, work, team, charge, slope):
     """Samples order[begin:end], in that order whatever the block, as far as asked for.
 
     charge: each one's loss and score (kernels/losses.py) into work.losses and work.scores, at begin, begin + 1, ...
     slope: the gradient of the training objective over them, penalty included, into work.gradient.
     """
     scale = theta.dtype.type(1) / theta.dtype.type(end - begin)
-    outputs = network.sizes[network.sizes.size - 1]
     labels, targets = samples.labels, samples.targets
-    for first in range(begin, end, BLOCK):
-        rows = min(BLOCK, end - first)
-        gather(samples.x, order, first, rows, work.values)
-        z = forward(theta, network, rows, work)
-        d = matrix(work.deltas[0], 0, rows, outputs)
-        if charge:
-            loss_values(network.loss, z, labels, targets, order, first, d, work.losses, work.scores)
+    for first in range(begin, end, work.block):
+        rows = min(work.block, end - first)
+        low, high = share(rows, ROWS, team)
+        if low < high:
+            gather(samples.x, order, first, low, high, work.values)
+            z, d = forward(theta, network, low, high, work), last_deltas(network, low, high, work)
+            if charge:
+                loss_values(network.loss, z, labels, targets, order, first + low, d, work.losses, work.scores)
+            if slope:
+                loss_gradient(network.loss, z, labels, targets, order, first + low, scale, d)
+                backward(theta, network, low, high, work)
+        barrier(team)
         if slope:
-            loss_gradient(network.loss, z, labels, targets, order, first, scale, d)
-            backward(theta, network, rows, work, first > begin)
-    if slope:
+            add_up(network, rows, work, first > begin, team)
+            barrier(team)
+    if slope and team.rank == 0:
         add_penalty(theta, network, work.gradient)
+    if slope:
+        barrier(team)
 
 
 def _types(dtype: str) -> tuple[Any, ...]:
-    """Numba's types of a network, its samples and its workspace."""
+    """Numba's types of a network, its samples, its workspace and a team."""
     number, sizes = np.dtype(dtype).type, np.array([1, 1])
     samples = Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype))
-    given = (Network(sizes, 0, 0, number(0)), samples, workspace(sizes, 1, 1, dtype))
+    given = (Network(sizes, 0, 0, number(0)), samples, workspace(sizes, 1, 1, dtype), ALONE)
     return tuple(numba.typeof(value) for value in given)
 
 
 def _linked_visit(dtype: str) -> Any:
-    network, samples, work = _types(dtype)
+    network, samples, work, team = _types(dtype)
     numbers, flags = (types.int64, types.int64), (types.boolean, types.boolean)
-    vector = numba.typeof(np.zeros(1, dtype))
-    return linked(_visit, types.void(vector, network, samples, types.int64[::1], *numbers, work, *flags), dtype)
+    theta = numba.typeof(np.zeros(1, dtype))
+    return linked(_visit, types.void(theta, network, samples, types.int64[::1], *numbers, work, team, *flags), dtype)
 
 
 _visit32, _visit64 = _linked_visit("float32"), _linked_visit("float64")
 
 
 @inlined
-def visit(theta, network, samples, order, begin, end, work, charge, slope):
+def visit(theta, network, samples, order, begin, end, work, team, charge, slope):
     """`_visit`, compiled once for each dtype."""
-    arguments = (theta, network, samples, order, begin, end, work, charge, slope)
+    arguments = (theta, network, samples, order, begin, end, work, team, charge, slope)
     if isinstance(theta.dtype.type(0), np.float32):
         _visit32(arguments)
     else:
@@ -83,30 +102,36 @@ def visit(theta, network, samples, order, begin, end, work, charge, slope):
 @kernel
 def gradient(theta, network, samples, rows, work):
     """The gradient of the training objective over the samples `rows`, penalty included, into work.gradient."""
-    visit(theta, network, samples, rows, 0, rows.size, work, False, True)
+    visit(theta, network, samples, rows, 0, rows.size, work, ALONE, False, True)
 
 
-def _train(update, theta, state, table, first, network, samples, batches, work):
+def _train(update, theta, state, table, first, network, samples, batches, work, team):
     """Steps first + 1, first + 2, ... (first have been taken), one for each row of the coefficients' table."""
     n = samples.x.shape[0]
+    low, high = share(theta.size, PARAMETERS, team)
+    mine, slope = vector(theta, low, high - low), vector(work.gradient, low, high - low)
     for i in range(table.shape[0]):
         step = first + i
         order = order_of(batches, step, n, work)
         begin = (step % batches.per_epoch) * batches.size
-        visit(theta, network, samples, order, begin, min(begin + batches.size, n), work, False, True)
-        clip(work.gradient, batches)
-        update(theta, work.gradient, state, table[i])
+        visit(theta, network, samples, order, begin, min(begin + batches.size, n), work, team, False, True)
+        if batches.clip_norm > 0 or batches.clip_value > 0:
+            if team.rank == 0:
+                clip(work.gradient, batches)
+            barrier(team)
+        update(mine, slope, state, table[i], low)
+        barrier(team)
 
 
 @kernel
-def evaluate(theta, network, samples, rows, work, slope):
+def evaluate(theta, network, samples, rows, work, team, slope):
     """Mean loss without penalty, sum of scores over the samples `rows`, and the objective's slope.
 
     The slope is the norm of the gradient of the training objective, penalty included, which is left in work.gradient;
     unless `slope` asks for it, it is 0 and work.gradient stays as it is.
     """
     n = rows.size
-    visit(theta, network, samples, rows, 0, n, work, True, slope)
+    visit(theta, network, samples, rows, 0, n, work, team, True, slope)
     steepness = norm(work.gradient) if slope else theta.dtype.type(0)
     return ordered_sum(work.losses, n) / theta.dtype.type(n), ordered_sum(work.scores, n), steepness
 
@@ -115,9 +140,9 @@ def evaluate(theta, network, samples, rows, work, slope):
 def train(dtype: str) -> Any:
     """The compiled training loop for parameters of `dtype`; arguments as `_train` names them."""
     number = np.dtype(dtype).type
-    network, samples, work = _types(dtype)
+    network, samples, work, team = _types(dtype)
     batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
     update = types.FunctionType(update_type(dtype))
-    vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
-    rest = (vector, matrix, matrix, types.int64, network, samples, batches, work)
+    theta, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
+    rest = (theta, matrix, matrix, types.int64, network, samples, batches, work, team)
     return kernel(_train, signature=types.void(update, *rest), variant=dtype)

@@ -16,5 +16,5 @@ def run(name, gradients, start, dtype="float64", state=None, **given):
     table = rule.table(settings, 1, lrs, dtype)
     update = rule.update(dtype)
     for g, row in zip(np.array(gradients, dtype), table, strict=True):
-        update(p, np.ascontiguousarray(g), state, row)
+        update(p, np.ascontiguousarray(g), state, row, 0)
     return p

@@ -106,9 +106,9 @@ def test_what_is_too_large_or_no_vector_is_refused():
 LANE = """
 import json, sys
 sys.path.insert(0, {tests!r})
-from gdbench.kernels import curvature, network, training
+from gdbench.kernels import network
 if {block}:
-    network.BLOCK = training.BLOCK = curvature.BLOCK = {block}
+    network.BLOCK = {block}
 import networks
 print(json.dumps(networks.numbers(networks.CASES[:: {every}], n={n}, hessians={hessians}, dtypes={dtypes})))
 """

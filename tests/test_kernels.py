@@ -13,13 +13,14 @@ from networks import make
 
 import gdbench
 from gdbench.errors import UsageError
-from gdbench.kernels import MLP, Samples
+from gdbench.kernels import MLP, Samples, arrays, network, steps
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.jit import DISABLED, kernel
 from gdbench.kernels.losses import LOSSES
-from gdbench.kernels.network import BLOCK
-from gdbench.kernels.products import add_product, biased_product, product
+from gdbench.kernels.products import add_column_sums, add_product, biased_product, column_sums, product
+from gdbench.kernels.registry import find
 from gdbench.kernels.sums import norm, ordered_sum
+from gdbench.kernels.team import Crew, Team, share
 
 
 @kernel(source=None)
@@ -27,6 +28,12 @@ def _products(a, b, bias, sums, biased, fresh):
     add_product(a, b, sums)
     biased_product(a, b, bias, biased)
     product(a, b, fresh)
+
+
+@kernel(source=None)
+def _column_sums(b, more, fresh):
+    add_column_sums(b, more)
+    column_sums(b, fresh)
 
 
 @kernel(source=None)
@@ -66,7 +73,7 @@ def test_products_add_in_order_of_k_with_one_fma_each(dtype, rows, depth, column
 
 
 @pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize("shape", [(33, 257, 300), (40, 513, 17), (1, 700, 64), (70, 1, 260)])
+@pytest.mark.parametrize("shape", [(33, 257, 300), (40, 513, 17), (1, 700, 64), (1, 300, 401), (70, 1, 260)])
 def test_long_and_wide_products_are_short_ones_put_together(shape, turned):
     rows, depth, columns = shape
     rng = np.random.default_rng(0)
@@ -76,6 +83,18 @@ def test_long_and_wide_products_are_short_ones_put_together(shape, turned):
         _products(a[:, k : k + 1].copy(), b[k : k + 1].copy(), b[0].copy(), expected, biased, whole)
     _products(a, np.asfortranarray(b) if turned else b, b[0].copy(), biased.copy(), biased, whole)
     np.testing.assert_array_equal(whole, expected)
+
+
+@pytest.mark.parametrize("columns", [1, 10, 77, 300])
+def test_sums_of_columns_add_row_after_row(columns):
+    b = np.random.default_rng(0).normal(size=(41, columns)).astype("float32")
+    more, fresh = b[:1].copy(), np.empty((1, columns), "float32")
+    _column_sums(b, more, fresh)
+    expected = np.zeros(columns, "float32"), b[0].copy()
+    for row in b:
+        for total in expected:
+            total += row
+    np.testing.assert_array_equal([fresh[0], more[0]], expected)
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32), max_size=700))
@@ -95,10 +114,13 @@ def test_norm_is_the_euclidean_norm():
     assert _norm(x) == pytest.approx(np.linalg.norm(x), rel=1e-14)
 
 
-@pytest.mark.parametrize("batch", [1, 7, 2 * BLOCK + 3])
+@pytest.mark.parametrize("batch", [1, 7, 2 * 128 + 3])
 @pytest.mark.parametrize(("activation", "loss", "hidden", "l2"), networks.CASES)
-def test_loss_and_gradient_agree_with_the_reference_and_with_differences(activation, loss, hidden, l2, batch):
-    problem = make(n=2 * BLOCK + 3, hidden=hidden, activation=activation, loss=loss, l2=l2)
+def test_loss_and_gradient_agree_with_the_reference_and_with_differences(
+    activation, loss, hidden, l2, batch, monkeypatch
+):
+    monkeypatch.setattr(network, "BLOCK", 128)
+    problem = make(n=2 * 128 + 3, hidden=hidden, activation=activation, loss=loss, l2=l2)
     theta, work = problem.initial(1) + 0.05, problem.workspace()
     rows = problem.batch(0, 2, batch)
     arguments = (problem.sizes, activation, loss, l2, problem.x[rows], problem.y[rows])
@@ -110,6 +132,47 @@ def test_loss_and_gradient_agree_with_the_reference_and_with_differences(activat
         h[i] = 1e-6
         difference = (problem.loss(theta + h, rows, work) - problem.loss(theta - h, rows, work)) / 2e-6
         assert abs(difference - got[i]) <= 1e-7 * max(1.0, np.abs(got).max())
+
+
+@pytest.mark.skipif(DISABLED, reason="a team of threads needs compiled code")
+@pytest.mark.parametrize("clip", [{}, {"clip_norm": 0.1}, {"clip_value": 0.01}])
+@pytest.mark.parametrize(
+    ("hidden", "activation", "batch"), [((), "relu", 7), ((33, 20), "gelu", 150), ((9,), "tanh", 700)]
+)
+def test_a_team_of_any_size_takes_the_same_steps_to_the_bit(hidden, activation, batch, clip):
+    problem = make("float32", n=700, hidden=hidden, activation=activation, l2=0.1)
+    rule, found = find("adam"), []
+    for threads in (1, 2, 3, 5):
+        trained = problem.begin(seed=3, batch_size=batch, threads=threads, **clip)
+        walk = steps.begin(rule, rule.settings({}), trained, lambda first, count: np.full(count, 1e-2))
+        for count in (4, 7):
+            walk.advance(count)
+        found.append([trained.theta.tobytes(), walk.state.tobytes(), np.array(trained.evaluate()).tobytes()])
+    assert all(other == found[0] for other in found[1:])
+
+
+@given(st.integers(0, 10_000), st.integers(1, 64), st.integers(1, 40))
+def test_the_members_of_a_team_share_everything_out_once_in_whole_units(count, unit, size):
+    shares = [share(count, unit, member) for member in (Team(rank, size, None, None) for rank in range(size))]
+    assert shares[0][0] == 0 and shares[-1][1] == count
+    assert all(here[1] == following[0] for here, following in itertools.pairwise(shares))
+    assert all(low % unit == 0 for low, high in shares if low < high)
+    units = [-(-(high - low) // unit) for low, high in shares]
+    assert max(units) - min(units) <= 1
+
+
+def test_a_crew_does_its_work_once_a_member_and_returns_what_the_first_does():
+    crew, seen = Crew(3), []
+    assert crew.together(lambda member: (seen.append(member.rank), member.rank)[1]) == 0
+    assert sorted(seen) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("shape", [1, 5, (3, 7)])
+def test_arrays_begin_at_a_cache_line(shape, dtype):
+    for array in (arrays.zeros(shape, dtype), arrays.empty(shape, dtype), arrays.copied(np.ones(shape, dtype))):
+        assert array.ctypes.data % arrays.LINE == 0 and array.flags.c_contiguous and array.dtype == dtype
+    assert not arrays.zeros(shape, dtype).any() and arrays.copied(np.ones(shape, dtype)).all()
 
 
 def test_float32_gradients_follow_float64():

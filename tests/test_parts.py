@@ -45,8 +45,7 @@ def test_parts_one_after_another_give_the_gradient_of_a_step_however_often_each_
     parts.gather_batches(3, shown, order, last, 1, work)
     parts.forward_batches(3, theta, problem.network, last, work)
     parts.losses(3, problem.network, shown, order, last, work)
-    errors = work.deltas[0, : last * 4].copy()
-    parts.backward_batches(3, theta, problem.network, last, work, errors)
+    parts.backward_batches(3, theta, problem.network, last, work)
     wanted = problem.gradient(theta, rows)
     np.testing.assert_array_equal(work.gradient, wanted)
 
@@ -66,15 +65,14 @@ def test_a_layers_products_are_those_of_its_matrices(size):
     for array in (work.values, work.deltas):
         array[...] = np.random.default_rng(1).normal(size=array.shape)
     w, bias = theta[49:84].reshape(7, 5), theta[84:89]  # the second layer's, after 6 x 7 + 7 of the first
-    x, d = work.values[BLOCK * 6 :][: size * 7], work.deltas[0, : size * 5]
-    rows = min(size, BLOCK)
-    x, d = x[: rows * 7].reshape(rows, 7).copy(), d[: rows * 5].reshape(rows, 5).copy()
+    rows, last = min(size, BLOCK), max(size - BLOCK, 0)
+    x, d = work.values[BLOCK * 6 :][: rows * 7].reshape(rows, 7).copy(), work.deltas[BLOCK * 13 :][: rows * 5].copy()
+    d = d.reshape(rows, 5)
     for kind in (parts.FORWARD, parts.WEIGHTS, parts.INPUTS):
         parts.layer_products(2, kind, 1, theta, problem.network, size, work)
-    last = size - BLOCK if size > BLOCK else 0
     np.testing.assert_allclose(work.values[BLOCK * 13 :][: rows * 5].reshape(rows, 5), x @ w + bias, rtol=1e-12)
     np.testing.assert_allclose(work.gradient[49:84].reshape(7, 5), x.T @ d + x[:last].T @ d[:last], rtol=1e-12)
-    np.testing.assert_allclose(work.deltas[1, : rows * 7].reshape(rows, 7), d @ w.T, rtol=1e-12)
+    np.testing.assert_allclose(work.deltas[BLOCK * 6 :][: rows * 7].reshape(rows, 7), d @ w.T, rtol=1e-12)
 
 
 def test_updates_are_the_rules_update_as_often_as_asked_with_the_tables_rows_in_turn():
@@ -85,7 +83,7 @@ def test_updates_are_the_rules_update_as_often_as_asked_with_the_tables_rows_in_
     parts.updates("float64")(given, 3, p, g, state, table)
     q, slots = np.ones(5), np.zeros((1, 5))
     for row in (0, 1, 0):
-        rule.update("float64")(q, g, slots, table[row])
+        rule.update("float64")(q, g, slots, table[row], 0)
     np.testing.assert_array_equal(p, q)
     np.testing.assert_array_equal(state, slots)
 

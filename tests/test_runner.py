@@ -259,9 +259,9 @@ def test_avx2_code_gives_the_same_bits(small, tmp_path):
 PLAIN_PYTHON = """
 import json, sys, numpy as np
 from gdbench import suites
-from gdbench.kernels import network, training
+from gdbench.kernels import network
 if len(sys.argv) > 1:
-    network.BLOCK = training.BLOCK = int(sys.argv[1])
+    network.BLOCK = int(sys.argv[1])
 from gdbench.runner import train
 suite = suites.load(json.loads({suite!r}))
 print(json.dumps([np.nan_to_num(train(t).curve, nan=-1.0).tolist() for t in suite.first_trials()]))

@@ -16,7 +16,6 @@ from gdbench.kernels import MLP, Direction, steps
 from gdbench.kernels import parts as alone
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.jit import first_class
-from gdbench.kernels.network import BLOCK
 from gdbench.kernels.random import Stream, permutation
 from gdbench.kernels.registry import BaseRule
 from gdbench.timing import work
@@ -81,8 +80,8 @@ def update(case: Case, label: str, rule: Rule, settings: Mapping[str, Any], cach
     """The update of the parameters by itself, from one gradient."""
     problem, dtype = case.problem, case.problem.dtype
     theta = problem.initial(0)
-    gradient = np.array(problem.gradient(theta), dtype)
-    state = np.zeros((len(rule.slots), problem.size), dtype)
+    gradient = problem.gradient(theta)
+    state = rule.state(problem.size, dtype)
     table = _table(rule, rule.settings(settings), dtype)
     compiled, loop = first_class(rule.update(dtype), rule.source), alone.updates(dtype)
 
@@ -102,7 +101,6 @@ def parts(case: Case) -> Iterator[Timed]:
     alone.gather_batches(1, samples, order, size, per_epoch, place)
     alone.forward_batches(1, theta, network, size, place)
     alone.losses(1, network, samples, order, size, place)
-    errors = place.deltas[0, : min(size, BLOCK) * int(problem.sizes[-1])].copy()
     ahead, back = work.step_flops(problem.sizes, size)
 
     def subject(part: str, kernel: Any, *given: Any, **facts: Any) -> Timed:
@@ -115,7 +113,7 @@ def parts(case: Case) -> Iterator[Timed]:
     yield subject("gather", alone.gather_batches, samples, order, size, per_epoch, place)
     yield subject("forward", alone.forward_batches, theta, network, size, place, flops=float(ahead))
     yield subject("loss", alone.losses, network, samples, order, size, place)
-    yield subject("backward", alone.backward_batches, theta, network, size, place, errors, flops=float(back))
+    yield subject("backward", alone.backward_batches, theta, network, size, place, flops=float(back))
     apart = problem.workspace()
     for array in (apart.values, apart.deltas):
         array[...] = np.random.Generator(np.random.PCG64(0)).standard_normal(array.shape)

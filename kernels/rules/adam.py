@@ -8,6 +8,7 @@ import math
 from gdbench.kernels.contract import rule
 from gdbench.kernels.elementary import power
 from gdbench.kernels.jit import inlined
+from gdbench.kernels.quotient import quotient
 
 # What adam, adamw and amsgrad derive at each step, in the order of `corrected`.
 CORRECTED = ("one_minus_beta1", "one_minus_beta2", "step", "root")
@@ -36,7 +37,7 @@ def adam(p, g, m, v, c):
     g = g + c.weight_decay * p
     m = c.beta1 * m + c.one_minus_beta1 * g
     v = c.beta2 * v + c.one_minus_beta2 * (g * g)
-    return p - c.step * m / (math.sqrt(v) / c.root + c.eps), m, v
+    return p - c.step * m / (quotient(math.sqrt(v), c.root) + c.eps), m, v
 
 
 @adam.coefficients(*CORRECTED)

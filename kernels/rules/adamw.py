@@ -6,6 +6,7 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 import math
 
 from gdbench.kernels.contract import rule
+from gdbench.kernels.quotient import quotient
 from gdbench.kernels.rules.adam import CORRECTED, corrected
 
 
@@ -24,7 +25,7 @@ def adamw(p, g, m, v, c):
     p = p - c.decay * p
     m = c.beta1 * m + c.one_minus_beta1 * g
     v = c.beta2 * v + c.one_minus_beta2 * (g * g)
-    return p - c.step * m / (math.sqrt(v) / c.root + c.eps), m, v
+    return p - c.step * m / (quotient(math.sqrt(v), c.root) + c.eps), m, v
 
 
 @adamw.coefficients(*CORRECTED, "decay")

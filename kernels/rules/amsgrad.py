@@ -6,6 +6,7 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 import math
 
 from gdbench.kernels.contract import rule
+from gdbench.kernels.quotient import quotient
 from gdbench.kernels.rules.adam import CORRECTED, corrected
 
 
@@ -26,7 +27,7 @@ def amsgrad(p, g, m, v, largest, c):
     m = c.beta1 * m + c.one_minus_beta1 * g
     v = c.beta2 * v + c.one_minus_beta2 * (g * g)
     largest = largest if largest > v else v  # v when it is NaN
-    return p - c.step * m / (math.sqrt(largest) / c.root + c.eps), m, v, largest
+    return p - c.step * m / (quotient(math.sqrt(largest), c.root) + c.eps), m, v, largest
 
 
 @amsgrad.coefficients(*CORRECTED)

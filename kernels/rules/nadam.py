@@ -8,6 +8,7 @@ import math
 from gdbench.kernels.contract import rule
 from gdbench.kernels.elementary import exp, log, power
 from gdbench.kernels.jit import inlined
+from gdbench.kernels.quotient import quotient
 
 
 @rule(slots=("m", "v"), lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, momentum_decay=4e-3)
@@ -25,7 +26,7 @@ def nadam(p, g, m, v, c):
     g = g + c.weight_decay * p
     m = c.beta1 * m + c.one_minus_beta1 * g
     v = c.beta2 * v + c.one_minus_beta2 * (g * g)
-    return p - (c.gradient_step * g + c.momentum_step * m) / (math.sqrt(v) / c.root + c.eps), m, v
+    return p - (c.gradient_step * g + c.momentum_step * m) / (quotient(math.sqrt(v), c.root) + c.eps), m, v
 
 
 @inlined
