@@ -159,12 +159,6 @@ def update_type(dtype: str) -> Any:
     return types.void(t[::1], t[::1], t[:, ::1], t[::1], types.int64)
 
 
-@inlined
-def slot(state, row, first, p):
-    """One slot's elements for the parameters p, of which the first is number `first` of all."""
-    return vector(state, row * state.shape[1] + first, p.size)
-
-
 def _compile_update(rule: Rule, dtype: str) -> Any:
     """The loop over the parameters for the rule's number of slots, written out for each."""
     scalar, width = inlined(rule.function), len(rule.coefficient_names)
@@ -177,31 +171,42 @@ def _compile_update(rule: Rule, dtype: str) -> Any:
 
     def update1(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
-        a = slot(state, 0, first, p)
-        for i in range(p.size):
+        n = p.size
+        a = vector(state, first, n)
+        for i in range(n):
             p[i], a[i] = scalar(p[i], g[i], a[i], c)
 
     def update2(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
-        a, b = slot(state, 0, first, p), slot(state, 1, first, p)
-        for i in range(p.size):
+        n, size = p.size, state.shape[1]
+        a, b = vector(state, first, n), vector(state, first + size, n)
+        for i in range(n):
             p[i], a[i], b[i] = scalar(p[i], g[i], a[i], b[i], c)
 
     def update3(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
-        a, b, d = slot(state, 0, first, p), slot(state, 1, first, p), slot(state, 2, first, p)
-        for i in range(p.size):
+        n, size = p.size, state.shape[1]
+        a, b, d = vector(state, first, n), vector(state, first + size, n), vector(state, first + 2 * size, n)
+        for i in range(n):
             p[i], a[i], b[i], d[i] = scalar(p[i], g[i], a[i], b[i], d[i], c)
 
     def update4(p, g, state, row, first):
         c = coefficients(*fixed_tuple(row, width))
-        a, b = slot(state, 0, first, p), slot(state, 1, first, p)
-        d, e = slot(state, 2, first, p), slot(state, 3, first, p)
-        for i in range(p.size):
+        n, size = p.size, state.shape[1]
+        a, b = vector(state, first, n), vector(state, first + size, n)
+        d, e = vector(state, first + 2 * size, n), vector(state, first + 3 * size, n)
+        for i in range(n):
             p[i], a[i], b[i], d[i], e[i] = scalar(p[i], g[i], a[i], b[i], d[i], e[i], c)
 
     loop = (update0, update1, update2, update3, update4)[len(rule.slots)]
-    return kernel(loop, signature=update_type(dtype), variant=f"{rule.name}-{dtype}", source=rule.source)
+    ours = rule.source == ""
+    return kernel(
+        loop,
+        signature=update_type(dtype),
+        variant=f"{rule.name}-{dtype}",
+        source=rule.source,
+        allocates=not ours,
+    )
 
 
 def rule(

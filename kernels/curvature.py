@@ -25,9 +25,9 @@ def _record(theta, network, samples, order, first, rows, scale, work):
     sizes, kept = network.sizes, work.tangents
     last = sizes.size - 1
     gather(samples.x, order, first, 0, rows, work.values)
-    z = forward(theta, network, 0, rows, work)
+    forward(theta, network, 0, rows, work)
     above = work.block * (sizes.sum() - sizes[last])
-    d = matrix(kept.errors, above, rows, sizes[last])
+    z, d = matrix(work.values, above, rows, sizes[last]), matrix(kept.errors, above, rows, sizes[last])
     loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
     loss_bend(network.loss, z, samples.targets, order, first, scale, matrix(kept.bends, above, rows, sizes[last]))
     weight = theta.size

@@ -19,7 +19,7 @@ from gdbench.kernels.contract import update_type
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.objective import Objective
 from gdbench.kernels.products import add_product
-from gdbench.kernels.sampling import Batches, SampledTraining, order_of
+from gdbench.kernels.sampling import Batches, SampledTraining, reorder
 
 
 class Workspace(NamedTuple):
@@ -74,7 +74,10 @@ def _train(update, theta, state, table, first, matrix, x, batches, work):
     n = x.shape[0]
     for i in range(table.shape[0]):
         step = first + i
-        order = order_of(batches, step, n, work)
+        visits = batches.size < n
+        if visits:
+            reorder(batches, step, work)
+        order = work.order if visits else work.natural
         begin = (step % batches.per_epoch) * batches.size
         _gradient(theta, matrix, x, order, begin, min(begin + batches.size, n), work)
         clip(work.gradient, batches)

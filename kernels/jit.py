@@ -220,6 +220,7 @@ def kernel(
     variant: str = "",
     source: str | None = "",
     checked: bool = False,
+    allocates: bool = True,
     calls: int | None = None,
 ) -> Any:
     """Compile `function` with our flags and keep its machine code on disk.
@@ -228,13 +229,23 @@ def kernel(
     variant: names what a closure captures (a rule, a dtype); closures of one function need different names.
     source: hash of a plug-in's source that is compiled in; None, when that is not known, keeps nothing.
     checked: as for `inlined`.
+    allocates: it may make arrays, and functions called in it may return arrays; else no references are counted, which
+        takes an atomic instruction each time that a view of an array is made or passed on.
     calls: how many of the functions `linked` so far it may call; all by default.
     """
     if function is None:
-        return partial(kernel, signature=signature, variant=variant, source=source, checked=checked, calls=calls)
+        return partial(
+            kernel,
+            signature=signature,
+            variant=variant,
+            source=source,
+            checked=checked,
+            allocates=allocates,
+            calls=calls,
+        )
     if DISABLED:
         return _silent(function)
-    dispatcher = numba.njit(**FLAGS, boundscheck=checked)(function)
+    dispatcher = numba.njit(**{**FLAGS, "boundscheck": checked, "_nrt": allocates})(function)
     if source is not None:
         dispatcher._cache = _Cache(function, cache_folder(source), variant, calls)
     if signature is not None:
@@ -284,7 +295,7 @@ def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
     """Let kernels call `function` as machine code, with one tuple of its arguments, instead of compiling it into them.
 
     Numba optimises what a kernel calls again at every level of the calls, which for long code is most of the time that
-    compiling takes. variant: a dtype, which the arguments of kernels that call it have too.
+    compiling takes. It may not allocate. variant: a dtype, which the arguments of kernels that call it have too.
     """
     if DISABLED:
         return lambda arguments: function(*arguments)
@@ -292,7 +303,7 @@ def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
 
     @lru_cache(maxsize=1)
     def resolve() -> None:
-        entry = FirstClass(kernel(function, signature=signature, variant=variant, calls=earlier))
+        entry = FirstClass(kernel(function, signature=signature, variant=variant, allocates=False, calls=earlier))
         llvmlite.binding.add_symbol(name, entry.__wrapper_address__())
 
     def typing(context: Any, given: Any) -> Any:

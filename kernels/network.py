@@ -103,7 +103,7 @@ def gather(x, order, first, low, high, values):
 
 @inlined
 def forward(theta, network, low, high, work):
-    """The outputs (rows x outputs) of rows low ... high - 1 of a block; every layer's results stay in work.values."""
+    """Every layer's results for rows low ... high - 1 of a block, into work.values."""
     sizes, rows = network.sizes, high - low
     layers = sizes.size - 1
     weight = start = 0
@@ -118,18 +118,16 @@ def forward(theta, network, low, high, work):
         if layer < layers - 1:
             activate(network.activation, vector(work.values, here, count), vector(work.sums, here, count))
         weight = bias + outputs
-    return matrix(work.values, start + low * sizes[layers], rows, sizes[layers])
 
 
 @inlined
-def last_deltas(network, low, high, work):
-    """Where the derivatives by the outputs (rows x outputs) of rows low ... high - 1 of a block are kept."""
+def last_row(network, row, work):
+    """Where the outputs of a row of a block begin in work.values, and the derivatives by them in work.deltas."""
     sizes = network.sizes
     start = 0
     for layer in range(sizes.size - 1):
         start += work.block * sizes[layer]
-    outputs = sizes[sizes.size - 1]
-    return matrix(work.deltas, start + low * outputs, high - low, outputs)
+    return start + row * sizes[sizes.size - 1]
 
 
 @inlined
@@ -213,7 +211,8 @@ def _outputs(theta, network, x, work, out):
     for first in range(0, x.shape[0], work.block):
         rows = min(work.block, x.shape[0] - first)
         gather(x, work.natural, first, 0, rows, work.values)
-        out[first : first + rows] = forward(theta, network, 0, rows, work)
+        forward(theta, network, 0, rows, work)
+        out[first : first + rows] = matrix(work.values, last_row(network, 0, work), rows, out.shape[1])
 
 
 def network_outputs(theta: np.ndarray, sizes: np.ndarray, activation: int, x: np.ndarray) -> np.ndarray:

@@ -17,14 +17,14 @@ from gdbench.kernels.contract import update_type
 from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import kernel
 from gdbench.kernels.losses import loss_gradient
-from gdbench.kernels.network import add_penalty, add_up, backward, forward, gather, last_deltas
+from gdbench.kernels.network import add_penalty, add_up, backward, forward, gather, last_row
 from gdbench.kernels.products import add_product, biased_product, product
 from gdbench.kernels.team import ALONE
 
 FORWARD, WEIGHTS, INPUTS = range(3)  # the three products of a layer
 
 
-@kernel
+@kernel(allocates=False)
 def gather_batches(count, samples, order, size, per_epoch, work):
     """Copy `count` batches of `size` samples, one after another as an epoch visits them in `order`."""
     n = samples.x.shape[0]
@@ -35,7 +35,7 @@ def gather_batches(count, samples, order, size, per_epoch, work):
             gather(samples.x, order, first, 0, min(work.block, end - first), work.values)
 
 
-@kernel
+@kernel(allocates=False)
 def forward_batches(count, theta, network, size, work):
     """The outputs of a batch of `size` samples, `count` times."""
     for _ in range(count):
@@ -43,23 +43,19 @@ def forward_batches(count, theta, network, size, work):
             forward(theta, network, 0, min(work.block, size - first), work)
 
 
-@kernel
+@kernel(allocates=False)
 def losses(count, network, samples, order, size, work):
     """The losses' derivatives by the outputs of the first batch of `size` samples, `count` times."""
-    layers = network.sizes.size - 1
-    outputs = network.sizes[layers]
-    start = 0
-    for layer in range(layers):
-        start += work.block * network.sizes[layer]
+    start, outputs = last_row(network, 0, work), network.sizes[network.sizes.size - 1]
     scale = work.values.dtype.type(1) / work.values.dtype.type(size)
     for _ in range(count):
         for first in range(0, size, work.block):
             rows = min(work.block, size - first)
-            z, d = matrix(work.values, start, rows, outputs), last_deltas(network, 0, rows, work)
+            z, d = matrix(work.values, start, rows, outputs), matrix(work.deltas, start, rows, outputs)
             loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
 
 
-@kernel
+@kernel(allocates=False)
 def backward_batches(count, theta, network, size, work):
     """The gradient of a batch of `size` samples, penalty included, from what `losses` left, `count` times."""
     for _ in range(count):
@@ -70,7 +66,7 @@ def backward_batches(count, theta, network, size, work):
         add_penalty(theta, network, work.gradient)
 
 
-@kernel
+@kernel(allocates=False)
 def layer_products(count, kind, layer, theta, network, size, work):
     """One of the three products (FORWARD, WEIGHTS, INPUTS) of a layer over a batch of `size` samples, `count` times."""
     start = weight = 0
@@ -104,4 +100,9 @@ def updates(dtype: str) -> Any:
     """The compiled `f(update, count, theta, gradient, state, table)`: a rule's update `count` times over."""
     vector, square = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     update = types.FunctionType(update_type(dtype))
-    return kernel(_updates, signature=types.void(update, types.int64, vector, vector, square, square), variant=dtype)
+    return kernel(
+        _updates,
+        signature=types.void(update, types.int64, vector, vector, square, square),
+        variant=dtype,
+        allocates=False,
+    )

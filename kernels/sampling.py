@@ -26,15 +26,12 @@ class Batches(NamedTuple):
 
 
 @inlined
-def order_of(batches, step, n, work):
-    """The order in which the epoch of step (0, 1, ...) visits the samples; natural when a batch holds them all."""
-    if batches.size >= n:
-        return work.natural
+def reorder(batches, step, work):
+    """Let work.order be the order in which the epoch of step (0, 1, ...) visits the samples."""
     epoch = step // batches.per_epoch if batches.reshuffle else 0
     if work.epoch[0] != epoch:
         permute(batches.seed, _SHUFFLE, epoch, work.order)
         work.epoch[0] = epoch
-    return work.order
 
 
 class SampledTraining:

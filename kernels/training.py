@@ -12,7 +12,7 @@ from numba.core import types
 
 from gdbench.kernels.clipping import clip
 from gdbench.kernels.contract import update_type
-from gdbench.kernels.intrinsics import vector
+from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined, kernel, linked
 from gdbench.kernels.losses import loss_gradient, loss_values
 from gdbench.kernels.network import (
@@ -23,10 +23,10 @@ from gdbench.kernels.network import (
     backward,
     forward,
     gather,
-    last_deltas,
+    last_row,
     workspace,
 )
-from gdbench.kernels.sampling import Batches, order_of
+from gdbench.kernels.sampling import Batches, reorder
 from gdbench.kernels.sums import norm, ordered_sum
 from gdbench.kernels.team import ALONE, barrier, share
 
@@ -49,13 +49,15 @@ def _visit(theta, network, samples, order, begin, end, work, team, charge, slope
     slope: the gradient of the training objective over them, penalty included, into work.gradient.
     """
     scale = theta.dtype.type(1) / theta.dtype.type(end - begin)
-    labels, targets = samples.labels, samples.targets
+    labels, targets, outputs = samples.labels, samples.targets, network.sizes[network.sizes.size - 1]
     for first in range(begin, end, work.block):
         rows = min(work.block, end - first)
         low, high = share(rows, ROWS, team)
         if low < high:
             gather(samples.x, order, first, low, high, work.values)
-            z, d = forward(theta, network, low, high, work), last_deltas(network, low, high, work)
+            forward(theta, network, low, high, work)
+            place = last_row(network, low, work)
+            z, d = matrix(work.values, place, high - low, outputs), matrix(work.deltas, place, high - low, outputs)
             if charge:
                 loss_values(network.loss, z, labels, targets, order, first + low, d, work.losses, work.scores)
             if slope:
@@ -112,7 +114,10 @@ def _train(update, theta, state, table, first, network, samples, batches, work, 
     mine, slope = vector(theta, low, high - low), vector(work.gradient, low, high - low)
     for i in range(table.shape[0]):
         step = first + i
-        order = order_of(batches, step, n, work)
+        visits = batches.size < n  # else the samples in their natural order, all of them
+        if visits:
+            reorder(batches, step, work)
+        order = work.order if visits else work.natural
         begin = (step % batches.per_epoch) * batches.size
         visit(theta, network, samples, order, begin, min(begin + batches.size, n), work, team, False, True)
         if batches.clip_norm > 0 or batches.clip_value > 0:
@@ -143,6 +148,6 @@ def train(dtype: str) -> Any:
     network, samples, work, team = _types(dtype)
     batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
     update = types.FunctionType(update_type(dtype))
-    theta, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
-    rest = (theta, matrix, matrix, types.int64, network, samples, batches, work, team)
-    return kernel(_train, signature=types.void(update, *rest), variant=dtype)
+    theta, table = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
+    rest = (theta, table, table, types.int64, network, samples, batches, work, team)
+    return kernel(_train, signature=types.void(update, *rest), variant=dtype, allocates=False)
