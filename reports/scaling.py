@@ -38,7 +38,8 @@ def figure(results: Results) -> Figure | None:
     columns = min(len(shown), COLUMNS)
     rows = -(-len(shown) // columns)
     with style():
-        drawing = Figure(figsize=(max(4.4 * columns, 6.0), 3.9 * rows), layout="constrained")
+        names = max(len(panel.points[LINE].drop_duplicates()) for panel in shown)  # in a legend, two in a row
+        drawing = Figure(figsize=(max(4.4 * columns, 6.0), (3.5 + 0.1 * names) * rows), layout="constrained")
         axes = drawing.subplots(rows, columns, squeeze=False)
         for ax, panel in zip(axes.flat, shown, strict=False):
             _draw(ax, panel)
@@ -50,11 +51,8 @@ def figure(results: Results) -> Figure | None:
 def caption(results: Results) -> str:
     """What the points are and how they were measured."""
     shown = panels(results)
-    how = (
-        "alone, on a quiet machine: medians over rounds"
-        if len(results.timings)
-        else ("during the sweep, while other trials ran: medians over seeds")
-    )
+    alone, together = "alone: medians over rounds", "during the sweep, while other trials ran: medians over seeds"
+    how = alone if len(results.timings) else together
     sentences = [
         f"Seconds a step, measured {how}, with 95 % bootstrap intervals. Both axes are logarithmic, so that a power is "
         "a straight line; the number beside a rule is its exponent, fitted by least squares. Small sizes show what a "
@@ -106,7 +104,8 @@ def _draw(ax: Axes, panel: Panel) -> None:
         colour = look["palette"][rule]
         (path, *_) = ax.errorbar(
             drawn["x"], drawn["median"], yerr=arms, color=colour, marker=look["markers"][rule], markersize=4.5,
-            linestyle="-" if batch == FULL or len(batches) == 1 else "--", linewidth=1.4, capsize=2,
+            linestyle=(0, look["dashes"][rule] or None) if batch == FULL or len(batches) == 1 else "--",
+            linewidth=1.4, capsize=2,
         )  # fmt: skip
         name = f"{rule}, {words(batch)}" if len(batches) > 1 else rule
         power = _power(powers, rule, batch, interval=False)

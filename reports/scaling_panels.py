@@ -128,7 +128,9 @@ def _batch_sizes(costs: pd.DataFrame) -> Iterator[Panel]:
     frame = costs[costs["problem"] == problem]
     if tell_a_power(frame["batch_size"]):
         frame = frame.assign(x=frame["batch_size"], batch="")
-        yield Panel("Batch size", "samples in a batch", SECONDS, frame, note=f"The batch size is that of {problem}.")
+        yield Panel(
+            "Batch size", "samples in a batch", SECONDS, frame, note=f"Batch sizes are of the problem “{problem}”."
+        )
 
 
 def _samples(frame: pd.DataFrame, results: Results) -> Iterator[Panel]:
@@ -156,8 +158,8 @@ def _jobs(results: Results) -> Iterator[Panel]:
     same = (subjects["problem"] == problem) & (subjects["batch_size"] == batch_size) & (subjects["dtype"] == dtype)
     frame = visits(results.timings).merge(subjects[same], on="subject").rename(columns={"round": "repetition"})
     frame = frame.assign(x=frame["jobs"], y=frame["jobs"] / frame["cost"], batch="", floor=np.nan)
-    note = f"Trials at a time are copies of {problem} at batch size {text.number(batch_size, 9)}, each in a thread."
-    yield Panel("Trials", "trials at a time", SPEED, frame.assign(memory=None), note=note)
+    note = f"Trials at a time are of the problem “{problem}” at batch size {text.number(batch_size, 9)}, one a thread."
+    yield Panel("Trials at a time", "trials at a time", SPEED, frame.assign(memory=None), note=note)
 
 
 def _ends(frame: pd.DataFrame, results: Results) -> dict[str, dict[str, float]]:

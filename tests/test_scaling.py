@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gdbench.environment import environment
 from gdbench.reports import scaling
 from gdbench.reports.scaling_panels import SPEED, STEPS, panels
 from gdbench.stats.families import families
 from gdbench.stats.powers import exponent, exponents
 from gdbench.stats.timings import update_arrays as arrays_of_bytes
 from gdbench.store.frames import SUBJECT_COLUMNS, TIMING_COLUMNS, Frames
+from gdbench.timing.caches import levels
 from gdbench.timing.work import update_arrays, update_bytes
 
 
@@ -180,6 +182,11 @@ def test_caches_end_where_parameters_gradient_and_slots_outgrow_them():
     assert "outgrow a cache" in scaling.caption(frames())
 
 
+def test_a_run_knows_the_caches_of_its_machine():
+    known = {name: size for name, size in environment().items() if name.endswith("_kib")}
+    assert known == {f"{level.name}_kib": level.size // 1024 for level in levels() if level.size} and known
+
+
 def test_trials_tell_the_costs_where_nothing_was_timed():
     plain = frames(timed=False)
     found = rows(plain)
@@ -194,7 +201,7 @@ def test_trials_at_a_time_have_a_speed_and_no_exponent():
         [1 / 1.1 / 64, 2 / 1.1 / 64]
     )
     line = scaling.table(frames(jobs=(1, 2)))[-1]
-    assert line["against"] == "Trials" and line["fitted exponent"] == "–"
+    assert line["against"] == "Trials at a time" and line["fitted exponent"] == "–"
 
 
 def test_a_full_batch_of_all_sizes_is_one_panel_by_parameters():

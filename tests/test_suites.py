@@ -124,6 +124,12 @@ def test_a_problem_may_have_batch_sizes_of_its_own(small):
     assert {t.key for t in same.first_trials()} == {t.key for t in suites.load(small).first_trials()}
 
 
+def test_a_problem_outside_its_suite_has_none_of_its_batch_sizes(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(GOOD.replace("hidden", "batch_size = 16\nhidden"))
+    assert suites.problem_table(f"{path}:iris")[1] == {"kind": "mlp", "dataset": "iris", "hidden": [4]}
+
+
 def test_keys_depend_on_the_definition_alone(small, tmp_path):
     def keys(table, **options):
         return [t.key for t in suites.load(table, **options).first_trials()]
