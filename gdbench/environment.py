@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from gdbench.kernels.jit import target
+from gdbench.timing.caches import levels
 
 PACKAGES = ("gdbench", "numba", "llvmlite", "numpy", "scipy", "pandas", "scikit-learn", "numba-cuda")
 WIDE = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
@@ -22,6 +23,7 @@ def environment() -> dict[str, Any]:
         "cpu": cpu_name(),
         "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
         "threads": usable_cores(),
+        **{f"{level.name}_kib": level.size // 2**10 for level in levels() if level.size},
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "compiled_for": compiled_for,
         "features": [name for name in WIDE if name in features],

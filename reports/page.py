@@ -8,13 +8,13 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from gdbench.reports import cost, heat_map, loss_curves, sensitivity, text
+from gdbench.reports import heat_map, loss_curves, scaling, sensitivity, text
 from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import Results, has_batches, only_problem, target
 from gdbench.reports.style import svg
 
 FIGURES = (loss_curves, sensitivity, heat_map)  # of each problem
-RUN_FIGURES = (cost,)  # of all problems together
+RUN_FIGURES = (scaling,)  # of all problems together
 
 
 def render(results: Results) -> str:

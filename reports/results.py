@@ -28,6 +28,14 @@ class Results(Protocol):
     def curves(self) -> pd.DataFrame:
         """A row an evaluation point."""
 
+    @property
+    def timings(self) -> pd.DataFrame:
+        """A row a sample of what a step costs."""
+
+    @property
+    def subjects(self) -> pd.DataFrame:
+        """A row a subject of `timings`: what it does."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -37,13 +45,17 @@ class Part:
     environment: Mapping[str, Any]
     trials: pd.DataFrame
     curves: pd.DataFrame
+    timings: pd.DataFrame
+    subjects: pd.DataFrame
 
 
 def only_problem(results: Results, problem: str) -> Part:
     """The results of one problem."""
     trials = results.trials[results.trials["problem"] == problem]
     curves = results.curves[results.curves["trial"].isin(trials["trial"])]
-    return Part(results.about, results.environment, trials, curves)
+    subjects = results.subjects[results.subjects["problem"].isna() | (results.subjects["problem"] == problem)]
+    timings = results.timings[results.timings["subject"].isin(subjects["subject"])]
+    return Part(results.about, results.environment, trials, curves, timings, subjects)
 
 
 def target(results: Results) -> tuple[str, float] | None:

@@ -42,4 +42,5 @@ def _of_file(file: str, label: str) -> tuple[str, dict[str, Any], Path]:
         raise UsageError(f"{file} has no problem {label!r}{nearest(label, problems)}")
     if not isinstance(problems[label], dict):
         raise UsageError(f"{file}: problem.{label} = {problems[label]!r} must be a table")
-    return label, problems[label], path.parent
+    # Which batches a suite takes of a problem does not belong to it.
+    return label, {key: value for key, value in problems[label].items() if key != "batch_size"}, path.parent

@@ -96,6 +96,7 @@ _Init = Annotated[str, AfterValidator(_one_of(INITS))]
 _Scale = Annotated[str, AfterValidator(_one_of(SCALES))]
 _Shuffle = Annotated[str, AfterValidator(_one_of(("epoch", "once")))]
 _Dtype = Annotated[str, AfterValidator(_one_of(("float32", "float64")))]
+_BatchSizes = Annotated[list[Annotated[Any, AfterValidator(_batch_size)]], _Axis]
 
 
 def _known_kind(value: Any) -> Any:
@@ -112,7 +113,17 @@ class ProblemModel(_Model):
         return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
 
 
-class MLPModel(ProblemModel):
+class SampledModel(ProblemModel):
+    """`[problem.NAME]` of what is minimised by batches of samples; batch_size: empty where the suite's holds."""
+
+    batch_size: _BatchSizes = Field([])
+
+    def axes(self) -> dict[str, list[Any]]:
+        """The values of every key but kind and batch_size, which makes no other problem."""
+        return {name: values for name, values in super().axes().items() if name != "batch_size"}
+
+
+class MLPModel(SampledModel):
     """`[problem.NAME]` with kind = "mlp"."""
 
     kind: Annotated[Literal["mlp"], BeforeValidator(_known_kind)]
@@ -155,7 +166,7 @@ class FunctionModel(ProblemModel):
         return {**super().axes(), **(self.__pydantic_extra__ or {})}
 
 
-class QuadraticModel(ProblemModel):
+class QuadraticModel(SampledModel):
     """`[problem.NAME]` with kind = "quadratic": as it stands, the problem of DeepOBS."""
 
     kind: Literal["quadratic"]
@@ -241,7 +252,7 @@ class SuiteModel(_Model):
     description: str = ""
     seeds: Annotated[_Seeds, Field(ge=1)] = 5
     tune_seeds: Annotated[_Seeds, Field(ge=0)] | None = None
-    batch_size: Annotated[list[Annotated[Any, AfterValidator(_batch_size)]], _Axis] = Field([32])
+    batch_size: _BatchSizes = Field([32])
     schedule: Annotated[
         list[Annotated[dict[str, Any], BeforeValidator(schedules.settings)]],
         BeforeValidator(_listed),

@@ -14,7 +14,7 @@ from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
 from gdbench.suites.definitions import definitions
 from gdbench.suites.grid import expand
-from gdbench.suites.schema import SuiteModel
+from gdbench.suites.schema import ProblemModel, SampledModel, SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
 
 MAX_TRIALS = 1_000_000
@@ -31,11 +31,11 @@ class Suite:
         self.title = model.title or name
         self.rules = {label: self._rule(label, given) for label, given in model.rule.items()}
         self._check_count()
-        self.problems = {
-            name: definition
-            for label, problem in model.problem.items()
-            for name, definition in definitions(label, problem, folder, f"{where}: problem.{label}")
-        }
+        self.problems: dict[str, dict[str, Any]] = {}
+        self.batch_sizes: dict[str, list[Any]] = {}  # by problem
+        for label, problem in model.problem.items():
+            for name, definition in definitions(label, problem, folder, f"{where}: problem.{label}"):
+                self.problems[name], self.batch_sizes[name] = definition, self._batch_sizes(problem)
         self._check_against_data()
 
     @property
@@ -114,10 +114,14 @@ class Suite:
         return [Trial(first + i, setting, seed, role, target) for i, (setting, seed) in enumerate(pairs)]
 
     def _axes(self, problem: str) -> Iterator[tuple[Any, ...]]:
-        model = self.model
-        # A function has no samples: whatever the batch size, a step sees all of it.
-        sizes = [1] if self.problems[problem]["kind"] == "function" else model.batch_size
+        model, sizes = self.model, self.batch_sizes[problem]
         return itertools.product(sizes, model.schedule, model.dtype, model.clip_norm, model.clip_value)
+
+    def _batch_sizes(self, problem: ProblemModel) -> list[Any]:
+        """A problem's own batch sizes, or the suite's. A function has no samples: a step sees all of it."""
+        if isinstance(problem, SampledModel):
+            return problem.batch_size or self.model.batch_size
+        return [1]
 
     def _setting(
         self, problem: str, label: str, rule: BaseRule, given: Mapping[str, Any], batch_size: Any, *others: Any
@@ -162,9 +166,12 @@ class Suite:
     def _check_count(self) -> None:
         """Refuse a grid that nobody means before it is laid out in memory."""
         model = self.model
-        axes = [model.batch_size, model.schedule, model.dtype, model.clip_norm, model.clip_value]
+        axes: list[list[Any]] = [model.schedule, model.dtype, model.clip_norm, model.clip_value]
         points = sum(math.prod(len(values) for values in grid.values()) for _, grid in self.rules.values())
-        problems = sum(math.prod(len(values) for values in p.axes().values()) for p in model.problem.values())
+        problems = sum(
+            math.prod(len(values) for values in p.axes().values()) * len(self._batch_sizes(p))
+            for p in model.problem.values()
+        )
         trials = points * problems * math.prod(len(axis) for axis in axes) * (len(self.tune_seeds) or len(self.seeds))
         if trials > MAX_TRIALS:
             raise UsageError(
@@ -210,11 +217,12 @@ class Suite:
                 )
 
     def _check_batches(self, label: str, problem: Problem) -> None:
-        if problem.n in self.model.batch_size and "full" in self.model.batch_size:
+        sizes = self.batch_sizes[label]
+        if problem.n in sizes and "full" in sizes:
             raise UsageError(
                 f'{self.where}: batch_size holds {problem.n} and "full", the same for problem.{label}; give one'
             )
-        for size in self.model.batch_size:
+        for size in sizes:
             if size != "full" and size > problem.n:
                 raise UsageError(
                     f"{self.where}: batch_size = {size} is larger than the {problem.n} training samples of "

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import gdbench
-from gdbench.reports import cost, heat_map, loss_curves, ranking, render, sensitivity
+from gdbench.reports import heat_map, loss_curves, ranking, render, scaling, sensitivity
 from gdbench.reports.heights import DEPTH, Heights
 from gdbench.reports.ranking_table import readable
 from gdbench.reports.results import only_problem
@@ -96,10 +96,10 @@ def test_a_trial_that_stalled_stays_where_it_is():
     assert sorted(whole.loc[whole["step"] == 5, "value"]) == [1.0, 1.5]
 
 
-def test_the_page_shows_all_kinds_and_no_cost_figure_for_few_sizes(run, recwarn):
+def test_the_page_shows_all_kinds_and_no_growth_for_few_sizes(run, recwarn):
     html = render(run.frames)
     assert "ends at the lowest value" in html and "ends at the lowest training loss" in html
-    assert cost.figure(run.frames) is None and "fitted exponent" not in html
+    assert scaling.figure(run.frames) is None and "fitted exponent" not in html
     assert not list(recwarn)
 
 
@@ -110,36 +110,3 @@ def test_a_run_of_functions_alone_is_shown(target, tmp_path, recwarn):
     page = render(gdbench.run(suite, store=tmp_path / "f.db").frames)
     assert "batch" not in page.partition("<main>")[2].replace("batch_size", "") and not list(recwarn)
     assert ("steps to target" in page) == bool(target)
-
-
-def timed(rule, parameters, seconds, **others):
-    row = {"problem": f"p{parameters}", "rule": rule, "parameters": parameters, "batch_size": 8, "steps": 10}
-    return {**row, "seconds": 10 * seconds, "val_loss": 1.0, **others}
-
-
-def costly(*rows):
-    return type("R", (), {"trials": pd.DataFrame(rows)})
-
-
-def test_the_exponent_is_the_slope_of_the_medians():
-    rows = [timed("newton", n, 1e-9 * n**3) for n in (10, 100, 1000)]
-    rows += [timed("sgd", n, 2e-6) for n in (10, 100, 1000) for _ in range(3)] + [timed("sgd", 10, 9.0)]
-    result = costly(*rows)
-    table = {row["rule"]: row for row in cost.table(result)}
-    assert table["newton"]["fitted exponent"] == "3.00" and table["sgd"]["fitted exponent"].lstrip("-") == "0.00"
-    assert table["newton"]["1,000 parameters"] == "1 s" and table["sgd"]["10 parameters"] == "2 µs"
-    words = [t.get_text() for t in cost.figure(result).legends[0].get_texts()]
-    assert words == ["sgd: exponent -0.00", "newton: exponent 3.00"] or words[1] == "newton: exponent 3.00"
-
-
-def test_costs_are_compared_within_one_kind_at_the_largest_batch():
-    rows = [timed("sgd", n, 1e-6 * n) for n in (10, 100, 1000)]
-    rows += [timed("sgd", 10, 1.0, batch_size=4), timed("sgd", 1000, 1.0, steps=0)]
-    rows += [timed("sgd", n, 1.0, problem=f"f{n}", val_loss=np.nan, value=1.0) for n in (1, 2)]
-    assert {row["fitted exponent"] for row in cost.table(costly(*rows))} == {"1.00"}
-
-
-@pytest.mark.parametrize("sizes", [(10, 100), (100, 110, 120), ()])
-def test_few_sizes_or_near_ones_tell_no_power(sizes):
-    frame = pd.DataFrame([timed("sgd", n, 1e-6 * n) for n in sizes] or [timed("sgd", 1, 1.0, steps=0)])
-    assert cost.figure(type("R", (), {"trials": frame})) is None

@@ -1,5 +1,6 @@
 """Rankings, figures and the page, from frames alone."""
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -188,7 +189,7 @@ def test_the_page_is_one_file_with_unique_ids_and_escaped_text(run, tmp_path):
 def test_an_unfinished_run_says_so(run):
     about = {**run.about, "state": "interrupted"}
     some = run.trials[run.trials["role"] == "tune"].head(5)
-    part = SimpleNamespace(about=about, environment=run.environment, trials=some, curves=run.curves)
+    part = dataclasses.replace(run.frames, about=about, trials=some)
     assert "This run is interrupted" in render(part)
 
 

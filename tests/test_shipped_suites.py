@@ -12,6 +12,7 @@ SUITES = {
     "functions": (2730, 14, 7, ["budget.gradient_evaluations=20", 'problem.functions.function=["booth", "ackley"]']),
     "deepobs-quadratic": (530, 2, 6, ["budget.epochs=1", "problem.quadratic.dimensions=10"]),
     "second-order": (96, 4, 6, ["budget.gradient_evaluations=200", "problem.iris.hidden=[[1], [4], [8]]"]),
+    "scaling": (148, 18, 2, ["budget.steps=2", "problem.width.hidden=[[1], [4], [8]]"]),
     "sparse": (265, 1, 5, ["budget.epochs=1", "rule.sgd.lr=1.0"]),
     "digits": (1800, 1, 15, ["budget.epochs=1", "batch_size=256"]),
     "quick": (810, 1, 6, ["budget.epochs=1", "batch_size=256"]),
@@ -35,7 +36,7 @@ def test_a_shipped_suite_counts_its_trials_and_a_piece_of_it_runs(name, tmp_path
     assert run.state == "complete" and len(run.trials) == suites.load(name, overrides=small, seeds=1).count()
     page = render(run.frames)
     assert ("batch" in page.partition("<main>")[2].replace("batch_size", "")) == (name != "functions")
-    assert ("fitted exponent" in page) == (name == "second-order")
+    assert ("fitted exponent" in page) == (name in ("second-order", "scaling"))
 
 
 def test_functions_holds_every_function_and_digits_every_first_order_rule():

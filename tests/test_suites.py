@@ -113,6 +113,23 @@ def test_every_axis_multiplies_the_trials(small):
     assert len(suites.load({**small, "target": None, "problem": {"t": teachers}}).problems) == 2
 
 
+def test_a_problem_may_have_batch_sizes_of_its_own(small):
+    own = {**small["problem"]["iris"], "hidden": [[4], [8]], "batch_size": [4, "full"]}
+    both = suites.load({**small, "problem": {**small["problem"], "own": own}})
+    sizes = {name: {s.definition["batch_size"] for s in both.settings if s.problem == name} for name in both.problems}
+    assert sizes == {"iris": {8, 32}, "own (hidden=[4])": {4, "full"}, "own (hidden=[8])": {4, "full"}}
+    # The problem is the same one, whatever batches a suite takes of it.
+    same = suites.load({**small, "problem": {"iris": {**small["problem"]["iris"], "batch_size": [32, 8]}}})
+    assert same.problems == suites.load(small).problems
+    assert {t.key for t in same.first_trials()} == {t.key for t in suites.load(small).first_trials()}
+
+
+def test_a_problem_outside_its_suite_has_none_of_its_batch_sizes(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(GOOD.replace("hidden", "batch_size = 16\nhidden"))
+    assert suites.problem_table(f"{path}:iris")[1] == {"kind": "mlp", "dataset": "iris", "hidden": [4]}
+
+
 def test_keys_depend_on_the_definition_alone(small, tmp_path):
     def keys(table, **options):
         return [t.key for t in suites.load(table, **options).first_trials()]
@@ -154,6 +171,18 @@ BAD = {
     "negative lr": (GOOD.replace("{log = [1e-3, 1.0, 4]}", "-0.1"), ["rule.sgd.lr = -0.1", "greater than 0"]),
     "batch 0": (GOOD.replace("[8, 32]", "0"), ["batch_size = 0", "1 or more"]),
     "batch too large": (GOOD.replace("[8, 32]", "500"), ["batch_size = 500", "training samples", '"full"']),
+    "problem's batch 0": (
+        GOOD.replace("hidden", "batch_size = 0\nhidden"),
+        ["problem.iris.batch_size = 0", "1 or more"],
+    ),
+    "problem's batch too large": (
+        GOOD.replace("hidden", "batch_size = 500\nhidden"),
+        ["batch_size = 500", "problem.iris", '"full"'],
+    ),
+    "function with batches": (
+        GOOD + "[problem.b]\nkind='function'\nfunction='booth'\nbatch_size=3\n",
+        ["problem.b", "'booth'", "batch_size"],
+    ),
     "empty grid": (GOOD.replace("{log = [1e-3, 1.0, 4]}", "[]"), ["rule.sgd.lr", "empty grid"]),
     "empty batch axis": (GOOD.replace("[8, 32]", "[]"), ["batch_size", "empty grid"]),
     "log grid through 0": (GOOD.replace("1e-3, 1.0", "0.0, 1.0"), ["rule.sgd.lr", "log grid through 0"]),

@@ -1,6 +1,7 @@
 """`gdbench show`."""
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -122,7 +123,7 @@ def _show_suite(name: str, as_json: bool) -> None:
             ("trials", suite.count()),
             ("problems", ", ".join(suite.problems)),
             ("rules", ", ".join(suite.rules)),
-            ("batch sizes", ", ".join(map(str, suite.model.batch_size))),
+            ("batch sizes", ", ".join(map(str, dict.fromkeys(chain.from_iterable(suite.batch_sizes.values()))))),
             ("tuning seeds", len(suite.tune_seeds)),
             ("reporting seeds", len(suite.seeds)),
         ]

@@ -48,6 +48,17 @@ def roofline(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
     return known.merge(middle, on="subject", how="left").merge(compared, on="subject", how="left")
 
 
+def update_arrays(moved: float, parameters: float, itemsize: int) -> float:
+    """Bytes of the arrays of an update that moves `moved` bytes (gdbench/timing/work.py): what a cache must hold.
+
+    Parameters, gradient and slots are 2 + slots arrays; read, and all but the gradient written, they are 3 + 2 slots.
+
+    >>> update_arrays(2800.0, parameters=100, itemsize=4)
+    1600.0
+    """
+    return (moved + parameters * itemsize) / 2
+
+
 def spreads(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
     """`subject` and `spread` of every reference: by how much the slowest round exceeds the median, as a share of it."""
     references = subjects.loc[subjects["part"].isin(REFERENCES), "subject"]

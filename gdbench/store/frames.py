@@ -1,6 +1,6 @@
 """A run as pandas frames, long form: what reports, statistics and exports read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ CURVE_COLUMNS = ("step", "epoch", *METRICS, "grad_norm", "lr")
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """The frames of one run. `about` says what was run; `environment` where."""
+    """The frames of one run. `about` says what was run, the definition of each problem too; `environment` where."""
 
     about: dict[str, Any]
     environment: dict[str, Any]
@@ -33,11 +33,12 @@ class Frames:
 
 def read_frames(store: Store, record: RunRecord) -> Frames:
     """The frames of a stored run."""
-    curves = _curves(store.rows("curves", record.run))
-    trials = read_trials(store, record.run)
+    curves, rows = _curves(store.rows("curves", record.run)), store.rows("trials", record.run)
+    trials = _trials(rows)
     return Frames(
         about={
             **_about(record),
+            "problems": {row["problem"]: row["definition"]["problem"] for row in rows},
             "hyperparameters": list(trials.columns[trials.columns.get_loc("lr") : trials.columns.get_loc("schedule")]),
         },
         environment=record.environment,
@@ -76,7 +77,10 @@ def _about(record: RunRecord) -> dict[str, Any]:
 
 def read_trials(store: Store, run: str) -> pd.DataFrame:
     """One row a trial; a hyperparameter that a trial's rule lacks is missing there."""
-    rows = store.rows("trials", run)
+    return _trials(store.rows("trials", run))
+
+
+def _trials(rows: Sequence[Any]) -> pd.DataFrame:
     records = []
     for row in rows:
         definition = row["definition"]

@@ -1,0 +1,180 @@
+"""What a step costs against everything that varies in a run: width, depth, batch size, samples, trials at a time.
+
+from gdbench.reports import scaling
+scaling.figure(run), scaling.table(run)
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from gdbench.reports import text
+from gdbench.reports.lines import plain_ticks
+from gdbench.reports.results import Results
+from gdbench.reports.scaling_panels import FULL, SECONDS, SPEED, STEPS, Panel, panels, words
+from gdbench.reports.style import looks, order, style
+from gdbench.stats import summarise
+from gdbench.stats.powers import exponents
+
+TITLE = "How costs grow"
+ALT = "Line plots on logarithmic axes, one for each thing that varies in the run: seconds a step, or steps, by size."
+LINE = ["rule", "batch"]
+COLUMNS = 2  # panels in a row, so that text stays readable on a page
+LABELS = 5  # sizes up to which each has a tick
+ROOM = 8.0  # a panel shows at least this factor from bottom to top, so that what hardly changes looks so
+
+
+def figure(results: Results) -> Figure | None:
+    """A panel for each thing that varies; None where nothing does at three sizes."""
+    shown = panels(results)
+    if not shown:
+        return None
+    columns = min(len(shown), COLUMNS)
+    rows = -(-len(shown) // columns)
+    with style():
+        names = max(len(panel.points[LINE].drop_duplicates()) for panel in shown)  # in a legend, two in a row
+        drawing = Figure(figsize=(max(4.4 * columns, 6.0), (3.5 + 0.1 * names) * rows), layout="constrained")
+        axes = drawing.subplots(rows, columns, squeeze=False)
+        for ax, panel in zip(axes.flat, shown, strict=False):
+            _draw(ax, panel)
+        for unused in axes.flat[len(shown) :]:
+            unused.remove()
+    return drawing
+
+
+def caption(results: Results) -> str:
+    """What the points are and how they were measured."""
+    shown = panels(results)
+    alone, together = "alone: medians over rounds", "during the sweep, while other trials ran: medians over seeds"
+    how = alone if len(results.timings) else together
+    sentences = [
+        f"Seconds a step, measured {how}, with 95 % bootstrap intervals. Both axes are logarithmic, so that a power is "
+        "a straight line; the number beside a rule is its exponent, fitted by least squares. Small sizes show what a "
+        "step costs whatever its size, which lowers the exponent."
+    ]
+    if any(panel.points["floor"].notna().any() for panel in shown):
+        sentences.append("Dotted: the floor, what the machine would need at its best.")
+    if any(panel.ends for panel in shown):
+        sentences.append(
+            "Vertical lines: where parameters, gradient and slots of a rule together outgrow a cache; an exponent over "
+            "several caches is a mixture, and the table has one for each level that holds three sizes."
+        )
+    if any(panel.y == STEPS for panel in shown):
+        sentences.append(
+            "Where a full batch costs in proportion to the samples and saves few steps, a minibatch is there sooner."
+        )
+    return " ".join([*sentences, *(panel.note for panel in shown if panel.note)])
+
+
+def table(results: Results) -> list[dict[str, str]]:
+    """A row for each line of each panel: its ends and its exponent, within each level of memory too."""
+    shown = [(panel, _powers(panel), _within_levels(panel)) for panel in panels(results)]
+    levels = sorted({level for _, _, within in shown for level in within["memory"]})
+    return [
+        {
+            "what": panel.y,
+            "against": panel.title,
+            "rule": rule,
+            "batch": batch or "–",
+            "least": _point(line.iloc[0], panel),
+            "greatest": _point(line.iloc[-1], panel),
+            "fitted exponent": _power(powers, rule, batch),
+            **{f"within {level}": _power(within[within["memory"] == level], rule, batch) for level in levels},
+        }
+        for panel, powers, within in shown
+        for (rule, batch), line in _lines(summarise(panel.points, [*LINE, "x"], "y"))
+    ]
+
+
+def _draw(ax: Axes, panel: Panel) -> None:
+    points = panel.points
+    rules, batches = order(points["rule"]), list(dict.fromkeys(points["batch"]))
+    look, powers = looks(rules), _powers(panel)
+    medians = summarise(points, [*LINE, "x"], "y")
+    handles = []
+    for (rule, batch), line in _lines(medians):
+        drawn = line[np.isfinite(line["median"])]
+        arms = np.nan_to_num([drawn["median"] - drawn["low"], drawn["high"] - drawn["median"]], posinf=0.0)
+        colour = look["palette"][rule]
+        (path, *_) = ax.errorbar(
+            drawn["x"], drawn["median"], yerr=arms, color=colour, marker=look["markers"][rule], markersize=4.5,
+            linestyle=(0, look["dashes"][rule] or None) if batch == FULL or len(batches) == 1 else "--",
+            linewidth=1.4, capsize=2,
+        )  # fmt: skip
+        name = f"{rule}, {words(batch)}" if len(batches) > 1 else rule
+        power = _power(powers, rule, batch, interval=False)
+        path.set_label(f"{name}: {power}" if power != "–" else name)
+        handles.append(path)
+        floor = points[(points["rule"] == rule) & (points["batch"] == batch)].groupby("x")["floor"].median()
+        if floor.notna().all():
+            ax.plot(floor.index, floor, color=colour, linestyle=":", linewidth=1.0)
+    if points["floor"].notna().any():
+        handles.append(Line2D([], [], color="grey", linestyle=":", linewidth=1.0, label="floor"))
+    ax.set(xscale="log", yscale="log", xlabel=panel.x, ylabel=panel.y)
+    _ends(ax, panel, look["palette"])
+    ax.set_title(panel.title, pad=16 if panel.ends else 6)
+    low, high = ax.get_ylim()
+    room = max(1.0, (ROOM * low / high)) ** 0.5
+    ax.set_ylim(low / room, high * room)
+    for axis in (ax.xaxis, ax.yaxis):
+        plain_ticks(axis)
+    sizes = points["x"].unique()
+    if len(sizes) <= LABELS:
+        ax.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        ax.set_xticks([], minor=True)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _value(value, panel)))
+    legend = "fitted exponents" if len(powers) else None
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False, title=legend)
+
+
+def _ends(ax: Axes, panel: Panel, palette: dict[Any, Any]) -> None:
+    """Where each rule's update outgrows each cache, with the cache's name above."""
+    for name, ends in panel.ends.items():
+        for rule, x in ends.items():
+            ax.axvline(x, color=palette[rule], linewidth=0.9, linestyle=(0, (4, 2)))
+        middle = float(np.exp(np.mean(np.log(list(ends.values())))))
+        ax.text(
+            middle, 1.01, f"end of {name}", transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=8
+        )
+
+
+def _lines(medians: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    """The lines of a panel, in the order of rules."""
+    groups = {(str(key[0]), str(key[1])): line for key, line in medians.groupby(LINE, sort=False)}
+    for rule in order(rule for rule, _ in groups):
+        yield from ((key, line) for key, line in groups.items() if key[0] == rule)
+
+
+def _powers(panel: Panel) -> pd.DataFrame:
+    """Exponents of a panel's lines; speed stops growing where the cores end, which is no power."""
+    return exponents(panel.points if panel.y != SPEED else panel.points.iloc[:0], LINE, "x", "y")
+
+
+def _within_levels(panel: Panel) -> pd.DataFrame:
+    """Exponents within each level of memory, of the lines that span several."""
+    known = panel.points.dropna(subset=["memory"])
+    several = known.groupby(LINE)["memory"].transform("nunique") > 1
+    return exponents(known[several], [*LINE, "memory"], "x", "y")
+
+
+def _power(powers: pd.DataFrame, rule: str, batch: str, *, interval: bool = True) -> str:
+    """An exponent, with its interval, as text."""
+    for _, row in powers[(powers["rule"] == rule) & (powers["batch"] == batch)].iterrows():
+        middle = f"{row['median']:.2f}"
+        return f"{middle} [{row['low']:.2f}, {row['high']:.2f}]" if interval and pd.notna(row["low"]) else middle
+    return "–"
+
+
+def _point(row: pd.Series, panel: Panel) -> str:
+    """A point of a line: `868: 3.6 µs`."""
+    return f"{row['x']:,.0f}: {_value(row['median'], panel)}"
+
+
+def _value(value: float, panel: Panel) -> str:
+    return text.seconds(value) if panel.y == SECONDS else text.steps(value)
