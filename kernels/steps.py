@@ -20,6 +20,8 @@ from gdbench.kernels.direction import Direction
 from gdbench.kernels.jit import first_class
 from gdbench.kernels.registry import BaseRule
 
+_LOOK = 0.5  # seconds
+
 Rates = Callable[[int, int], np.ndarray]
 
 
@@ -45,7 +47,6 @@ class ScalarSteps:
 
     ended = stalled = False
     function_evaluations = 0
-    chunk = 10**9
 
     def __init__(self, rule: Rule, settings: Mapping[str, float | bool], training: Any, rates: Rates) -> None:
         self.rule, self.settings, self.training, self.rates = rule, settings, training, rates
@@ -53,6 +54,11 @@ class ScalarSteps:
         self.update = first_class(rule.update(self.dtype), rule.source)
         self.state = rule.state(training.problem.size, self.dtype)
         self.seconds, self.lr = 0.0, np.nan
+
+    @property
+    def chunk(self) -> int:
+        """Steps between two looks at whether the trial is cancelled: as many as take about half a second."""
+        return max(1, int(_LOOK * self.training.steps / self.seconds)) if self.seconds else 10
 
     @property
     def gradient_evaluations(self) -> int:

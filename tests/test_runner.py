@@ -14,7 +14,9 @@ import pytest
 import gdbench
 from gdbench import suites
 from gdbench.errors import InterruptedRunError
-from gdbench.kernels import RULES
+from gdbench.kernels import RULES, mlp
+from gdbench.kernels.jit import DISABLED
+from gdbench.kernels.team import Crew
 from gdbench.runner import Watcher, estimate, train
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import Store
@@ -457,3 +459,34 @@ def test_float64_is_an_axis(small, tmp_path):
     single, double = (run.trials[run.trials["dtype"] == d].reset_index() for d in ("float32", "float64"))
     np.testing.assert_allclose(single["train_loss"], double["train_loss"], rtol=1e-3)
     assert not set(single["digest"]) & set(double["digest"])
+
+
+@pytest.mark.skipif(DISABLED, reason="a team of threads needs compiled code")
+def test_a_large_trial_that_has_the_cores_to_itself_is_trained_by_a_team_and_its_digest_is_the_same(
+    tmp_path, monkeypatch
+):
+    suite = {
+        "seeds": 1,
+        "tune_seeds": 0,
+        "batch_size": 64,
+        "budget": {"steps": 9},
+        "problem": {"iris": {"kind": "mlp", "dataset": "iris", "hidden": [40]}},
+        "rule": {"adam": {"lr": 0.01}, "halving": {"lr": 0.5}},
+    }
+    monkeypatch.setitem(RULES, "halving", None)
+    RULES.pop("halving")
+    gdbench.rule(lr=0.5)(halving)
+    sizes = []
+    monkeypatch.setattr(mlp, "Crew", lambda size: (sizes.append(size), Crew(size))[1])
+    alone = gdbench.run(suite, store=tmp_path / "alone.db", jobs=4)
+    assert set(sizes) == {1}  # too small to be shared out
+    monkeypatch.setattr("gdbench.runner.trial.TEAM", 64)
+    sizes.clear()
+    together = gdbench.run(suite, store=tmp_path / "together.db", jobs=4)
+    assert sorted(sizes[-2:]) == [1, 2]  # two trials, four jobs; a rule that is not ours is never shared out
+    assert digests(alone) == digests(together)
+
+
+def halving(p, g, c):
+    """p - lr g."""
+    return p - c.lr * g

@@ -27,12 +27,24 @@ class Executor(Protocol):
         """
         ...
 
+    def threads_each(self, items: int) -> int:
+        """How many threads each of so many items may have to itself, one at least."""
+        ...
+
 
 class ThreadExecutor:
     """`jobs` threads of this process."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
+
+    def threads_each(self, items: int) -> int:
+        """See `Executor`.
+
+        >>> ThreadExecutor(8).threads_each(3), ThreadExecutor(2).threads_each(50)
+        (2, 1)
+        """
+        return max(1, self.jobs // max(1, items))
 
     def map(
         self, function: Callable[[Item, Callable[[], bool]], Result], items: Iterable[Item]

@@ -96,7 +96,7 @@ def run_suite(
         )
     else:
         run = record.run
-    execute = partial(_execute, store, run, code, backend, executor, partial(safely, chunk), watcher)
+    execute = partial(_execute, store, run, code, backend, executor, chunk, watcher)
     started = time.perf_counter()
     try:
         watcher.started(run, suite, suite.count(), len(store.done(run)))
@@ -151,10 +151,10 @@ def compile_suite(suite: Suite, watcher: Watcher) -> float:
     return time.perf_counter() - started
 
 
-def safely(chunk: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRecord | None:
+def safely(chunk: int, threads: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRecord | None:
     """`train`, with an error as a result: one bad trial must not take the others with it."""
     try:
-        return train(trial, chunk, cancelled)
+        return train(trial, chunk, cancelled, threads)
     except Exception as error:
         return failed(trial, error)
 
@@ -165,16 +165,18 @@ def _execute(
     code: str,
     backend: str,
     executor: Executor,
-    perform: Callable[[Trial, Callable[[], bool]], TrialRecord | None],
+    chunk: int,
     watcher: Watcher,
     trials: list[Trial],
 ) -> None:
     """Train the trials that the run does not hold yet and store each as it ends.
 
-    The longest begin first: one that began last would leave the other cores idle.
+    The longest begin first: one that began last would leave the other cores idle. Where there are fewer trials than
+    threads, several of them train one trial.
     """
     done = store.done(run)
     left = [trial for trial in trials if done.get(trial.index) != trial.key]
+    perform = partial(safely, chunk, executor.threads_each(len(left)))
     results = executor.map(perform, sorted(left, key=work, reverse=True))
     beat = time.monotonic()
     try:

@@ -7,22 +7,24 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels import schedules, steps
-from gdbench.kernels.direction import Direction
-from gdbench.kernels.registry import find
+from gdbench.kernels import MLP, Direction, Rule, schedules, steps
+from gdbench.kernels.registry import BaseRule, find
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
 _UPDATE = 10  # samples that an update costs as much as
 CHUNK = 1000  # steps a call: how often a trial can be cancelled
+TEAM = 2**20  # samples x parameters of a step from which on it is worth sharing out among threads
 
 
-def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lambda: False) -> TrialRecord | None:
+def train(
+    trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lambda: False, threads: int = 1
+) -> TrialRecord | None:
     """Train `trial` and return what came of it, or None when it was cancelled on the way.
 
     Only the steps are on the clock, not the evaluations between them. `chunk` changes nothing but how often
-    `cancelled` is asked.
+    `cancelled` is asked, and `threads` nothing but how soon a large trial ends, which they then train together.
     """
     definition = trial.definition
     budget = definition["budget"]
@@ -32,7 +34,8 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
     total = total_steps(budget, per_epoch)
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
     clipping = {name: definition[name] for name in ("clip_norm", "clip_value")}
-    training = problem.begin(seed=trial.seed, batch_size=batch_size, **clipping)
+    team = {"threads": threads} if threads > 1 and _for_a_team(problem, rule, batch_size) else {}
+    training = problem.begin(seed=trial.seed, batch_size=batch_size, **clipping, **team)
 
     def rates(first: int, count: int) -> np.ndarray:
         return schedules.learning_rates(definition["schedule"], settings["lr"], first, count, total)
@@ -74,6 +77,12 @@ def train(trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lamb
         columns=columns,
         curve=np.array(curve),
     )
+
+
+def _for_a_team(problem: Any, rule: BaseRule, batch_size: int) -> bool:
+    """Whether a step is long enough to be shared out, and its update our own: that of a plug-in might raise an error."""
+    ours = isinstance(rule, Rule) and rule.source == ""
+    return ours and isinstance(problem, MLP) and batch_size * problem.size >= TEAM
 
 
 def work(trial: Trial) -> float:

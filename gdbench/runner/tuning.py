@@ -158,7 +158,7 @@ def _train(executor: Executor, watcher: Watcher, suite: Suite, role: str) -> dic
     compile_suite(suite, watcher)
     watcher.started("", suite, len(trials), 0)
     records = []
-    for result in executor.map(partial(safely, CHUNK), trials):
+    for result in executor.map(partial(safely, CHUNK, executor.threads_each(len(trials))), trials):
         if result is not None and result[1] is not None:
             if result[1].status == "failed":
                 raise GdbenchError(f"a trial failed: {result[1].error}")
