@@ -181,13 +181,25 @@ class _Impl(CompileResultCacheImpl):
         self._filename_base = f"{function.__module__.rsplit('.', 1)[-1]}.{name}-{variant or 'kernel'}"
         self._locator = _Locator(folder)
 
+    def reduce(self, compiled: Any) -> Any:
+        """What is kept: the machine code, and which linked functions it calls."""
+        text = compiled.library.get_llvm_str()
+        return [name for name in _linked if f"@{name}(" in text], super().reduce(compiled)
+
+    def rebuild(self, target_context: Any, kept: Any) -> Any:
+        """The machine code, once what it calls is known to the linker."""
+        called, code = kept
+        for name in called:
+            _linked[name]()
+        return super().rebuild(target_context, code)
+
 
 class _Cache(FunctionCache):
     """Numba's cache of one function, keyed by signature, processor and variant, with one writer at a time."""
 
-    def __init__(self, function: Callable[..., Any], folder: Path, variant: str, calls: int | None) -> None:
+    def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
         self._impl_class = partial(_Impl, folder=folder, variant=variant)  # type: ignore[assignment]
-        self._variant, self._calls = variant, calls
+        self._variant = variant
         super().__init__(function)
 
     def _index_key(self, signature: Any, codegen: Any) -> Any:
@@ -196,9 +208,6 @@ class _Cache(FunctionCache):
         return signature, codegen.magic_tuple(), self._variant
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
-        for variant, resolve in _linked[: self._calls]:
-            if variant in str(signature):
-                resolve()  # what is loaded may call it
         try:
             return super().load_overload(signature, target_context)
         except OSError:  # a folder that cannot be read
@@ -221,7 +230,6 @@ def kernel(
     source: str | None = "",
     checked: bool = False,
     allocates: bool = True,
-    calls: int | None = None,
 ) -> Any:
     """Compile `function` with our flags and keep its machine code on disk.
 
@@ -231,7 +239,6 @@ def kernel(
     checked: as for `inlined`.
     allocates: it may make arrays, and functions called in it may return arrays; else no references are counted, which
         takes an atomic instruction each time that a view of an array is made or passed on.
-    calls: how many of the functions `linked` so far it may call; all by default.
     """
     if function is None:
         return partial(
@@ -241,13 +248,12 @@ def kernel(
             source=source,
             checked=checked,
             allocates=allocates,
-            calls=calls,
         )
     if DISABLED:
         return _silent(function)
     dispatcher = numba.njit(**{**FLAGS, "boundscheck": checked, "_nrt": allocates})(function)
     if source is not None:
-        dispatcher._cache = _Cache(function, cache_folder(source), variant, calls)
+        dispatcher._cache = _Cache(function, cache_folder(source), variant)
     if signature is not None:
         dispatcher.compile(signature)
         dispatcher.disable_compile()
@@ -288,22 +294,22 @@ def first_class(kernel: Any, source: str | None) -> Any:
     return kernel if DISABLED or source != "" else FirstClass(kernel)
 
 
-_linked: list[tuple[str, Callable[[], None]]] = []  # for each linked function what makes it known to the linker, once
+_linked: dict[str, Callable[[], None]] = {}  # for each linked function what makes it known to the linker, once
 
 
 def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
     """Let kernels call `function` as machine code, with one tuple of its arguments, instead of compiling it into them.
 
     Numba optimises what a kernel calls again at every level of the calls, which for long code is most of the time that
-    compiling takes. It may not allocate. variant: a dtype, which the arguments of kernels that call it have too.
+    compiling takes. It may not allocate. variant: a dtype, or what else tells functions of one name apart.
     """
     if DISABLED:
         return lambda arguments: function(*arguments)
-    name, earlier = f"gdbench.{function.__module__}.{function.__qualname__}.{variant}", len(_linked)
+    name = f"gdbench.{function.__module__}.{function.__qualname__}.{variant}"
 
     @lru_cache(maxsize=1)
     def resolve() -> None:
-        entry = FirstClass(kernel(function, signature=signature, variant=variant, allocates=False, calls=earlier))
+        entry = FirstClass(kernel(function, signature=signature, variant=variant, allocates=False))
         llvmlite.binding.add_symbol(name, entry.__wrapper_address__())
 
     def typing(context: Any, given: Any) -> Any:
@@ -317,5 +323,5 @@ def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
 
         return signature.return_type(given), lower
 
-    _linked.append((variant, resolve))
+    _linked[name] = resolve
     return intrinsic(typing)
