@@ -120,6 +120,11 @@ def cache_problem() -> str | None:
     return None
 
 
+def kept(variant: str) -> bool:
+    """Whether our folder holds machine code of this variant (`kernel`) of anything, compiled for whatever processor."""
+    return any(path.name.endswith(f"-{variant}.nbi") for path in cache_folder().glob("*.nbi"))
+
+
 def _make_folder(folder: Path) -> None:
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,9 @@
 """Where machine code is kept, and for how long; what the single instructions refuse."""
 
+import json
 import math
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
+from gdbench.environment import usable_cores
 from gdbench.kernels import intrinsics, jit
 from gdbench.kernels.jit import DISABLED, kernel
 
@@ -177,3 +180,27 @@ def test_the_processor_compiled_for_is_the_one_that_is_set(monkeypatch):
     host = jit.llvmlite.binding
     features = {name for name, on in host.get_host_cpu_features().items() if on}
     assert jit.target() == (host.get_host_cpu_name(), features)
+
+
+COLD = """
+import json
+from gdbench import suites
+from gdbench.kernels.jit import compilations
+from gdbench.runner.compiling import compile_suite
+suite = suites.load({"seeds": 1, "batch_size": 8, "budget": {"steps": 1},
+                     "problem": {"iris": {"kind": "mlp", "dataset": "iris", "hidden": [3]}},
+                     "rule": {name: {} for name in ("sgd", "momentum", "adam", "lion", "rmsprop")}})
+with compilations() as compiled:
+    compile_suite(suite)
+print(json.dumps([name for name in compiled if "update" in name or "table" in name]))
+"""
+
+
+@pytest.mark.skipif(DISABLED or usable_cores() < 2, reason="needs the compiler and two cores")
+def test_on_a_cold_cache_another_process_compiles_the_rules_and_this_one_loads_them(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    own = []
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=True, env=environment)
+        own.append(json.loads(done.stdout))
+    assert len(own[0]) == 2 and own[1] == []  # the first rule's update and table; then nothing

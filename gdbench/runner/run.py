@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gdbench.environment import environment, git_state, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
 from gdbench.runner.code import code_hash
+from gdbench.runner.compiling import compile_suite
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.trial import CHUNK, failed, train, work
 from gdbench.store import Store, TrialRecord
@@ -76,7 +77,8 @@ def run_suite(
     code = code_hash()
     identity = hashlib.sha256(json.dumps([suite.definition, code, backend], sort_keys=True).encode()).hexdigest()
     facts = {**environment(), "jobs": jobs}
-    compile_seconds = compile_suite(suite, watcher)
+    watcher.compiling()
+    compile_seconds = compile_suite(suite)
     record = None if fresh else store.resume(identity)
     if record is None:
         commit, dirty = git_state(Path.cwd())
@@ -130,25 +132,6 @@ def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[
     wanted = set(zip(chosen["problem"], chosen["rule"], chosen["batch_size"], chosen["setting"], strict=True))
     names = {(problem, rule, setting) for problem, rule, _, setting in wanted}
     return [s for s in suite.settings if (s.problem, s.rule, s.hash) in names]
-
-
-def compile_suite(suite: Suite, watcher: Watcher) -> float:
-    """Compile what the suite needs before any trial is on the clock; returns the seconds it took.
-
-    Trains one step of one trial for every problem, rule and dtype; what is compiled already costs next to nothing.
-    Raises UsageError when a rule or a function cannot be compiled.
-    """
-    watcher.compiling()
-    started = time.perf_counter()
-    seen = set()
-    for setting in [*suite.settings, *suite.defaults]:
-        kind = (setting.problem, setting.definition["rule"], setting.definition["dtype"])
-        if kind in seen:
-            continue
-        seen.add(kind)
-        probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}
-        train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
-    return time.perf_counter() - started
 
 
 def safely(chunk: int, threads: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRecord | None:

@@ -80,7 +80,7 @@ def train(
 
 
 def _for_a_team(problem: Any, rule: BaseRule, batch_size: int) -> bool:
-    """Whether a step is long enough to be shared out, and its update our own: that of a plug-in might raise an error."""
+    """Whether a step is long enough to be shared out, and its update our own: a plug-in's might raise an error."""
     ours = isinstance(rule, Rule) and rule.source == ""
     return ours and isinstance(problem, MLP) and batch_size * problem.size >= TEAM
 

@@ -20,8 +20,9 @@ from gdbench.environment import usable_cores
 from gdbench.errors import GdbenchError, UsageError, nearest
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
+from gdbench.runner.compiling import compile_suite
 from gdbench.runner.executor import Executor, ThreadExecutor
-from gdbench.runner.run import Watcher, compile_suite, safely
+from gdbench.runner.run import Watcher, safely
 from gdbench.runner.trial import CHUNK
 from gdbench.store import TrialRecord
 from gdbench.suites import Suite, Trial, load, problem_table
@@ -155,7 +156,8 @@ def _train(executor: Executor, watcher: Watcher, suite: Suite, role: str) -> dic
         Trial(number, setting, seed, role, None)
         for number, (setting, seed) in enumerate((setting, seed) for setting in suite.settings for seed in seeds)
     ]
-    compile_suite(suite, watcher)
+    watcher.compiling()
+    compile_suite(suite)
     watcher.started("", suite, len(trials), 0)
     records = []
     for result in executor.map(partial(safely, CHUNK, executor.threads_each(len(trials))), trials):

@@ -1,0 +1,84 @@
+"""Compiling what a suite needs, before any of its trials is on the clock.
+
+Numba compiles under one lock, so threads would wait for each other: while this process compiles the kernels of the
+first problem, another compiles the rules into the cache on disk, from where this one then loads them.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import gdbench
+from gdbench.environment import usable_cores
+from gdbench.kernels import Rule, jit
+from gdbench.kernels.registry import find
+from gdbench.runner.trial import train
+from gdbench.suites import Setting, Suite, Trial
+
+WORTH = 3  # rules to compile from which on another process pays, which takes two seconds to begin
+PATIENCE = 300.0  # seconds
+
+Kind = tuple[str, str]  # a rule's name and a dtype
+
+
+def compile_suite(suite: Suite) -> float:
+    """Compile what the suite needs; returns the seconds it took.
+
+    Trains one step of one trial for every problem, rule and dtype; what is compiled already costs next to nothing.
+    Raises UsageError when a rule or a function cannot be compiled.
+    """
+    started = time.perf_counter()
+    settings = {(s.problem, s.definition["rule"], s.definition["dtype"]): s for s in [*suite.settings, *suite.defaults]}
+    other = _elsewhere(list(dict.fromkeys(kind[1:] for kind in settings))[1:])
+    for setting in settings.values():
+        probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}
+        train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
+        if other is not None:
+            _await(other)
+            other = None
+    return time.perf_counter() - started
+
+
+def compile_rules(kinds: Sequence[Kind]) -> None:
+    """Compile the updates and the coefficients of these rules into the cache."""
+    for name, dtype in kinds:
+        rule = find(name)
+        assert isinstance(rule, Rule)
+        rule.update(dtype)
+        rule.table(rule.defaults, 1, np.ones(1), dtype)
+
+
+def _elsewhere(kinds: Sequence[Kind]) -> "subprocess.Popen[bytes] | None":
+    """A process that compiles those of these rules that the cache lacks, if it is worth one."""
+    lacking = [kind for kind in kinds if _ours(kind[0]) and not jit.kept("-".join(kind))]
+    if len(lacking) < WORTH or jit.DISABLED or usable_cores() < 2 or not sys.executable or jit.cache_problem():
+        return None
+    place = str(Path(gdbench.__file__).parents[1])
+    code = (
+        f"import sys; sys.path.insert(0, {place!r}); from {__name__} import compile_rules; compile_rules({lacking!r})"
+    )
+    quiet = subprocess.DEVNULL
+    try:
+        return subprocess.Popen([sys.executable, "-c", code], stdin=quiet, stdout=quiet, stderr=quiet)
+    except OSError:  # no more processes: then this one compiles everything
+        return None
+
+
+def _ours(name: str) -> bool:
+    rule = find(name)
+    return isinstance(rule, Rule) and rule.source == ""
+
+
+def _await(other: "subprocess.Popen[bytes]") -> None:
+    """What the other process did not manage, this one compiles."""
+    try:
+        other.wait(PATIENCE)
+    except BaseException as error:
+        other.kill()
+        other.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
