@@ -28,3 +28,10 @@ def small():
         "problem": {"iris": {"kind": "mlp", "dataset": "iris", "hidden": [5]}},
         "rule": {"sgd": {"lr": [0.01, 0.1]}, "adam": {"lr": [0.003, 0.03]}},
     }
+
+
+@pytest.fixture(autouse=True)
+def _short_closing_pass(monkeypatch):
+    """One round of each run's closing pass is enough but where a test is about it."""
+    monkeypatch.setattr("gdbench.runner.closing.LEAST", 0.0)
+    monkeypatch.setattr("gdbench.runner.closing.MOST", 0.0)

@@ -7,6 +7,7 @@ facts (Run.subjects; gdbench/timing/subjects.py says what they are).
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from gdbench.stats.intervals import summarise
@@ -24,6 +25,17 @@ def visits(timings: pd.DataFrame) -> pd.DataFrame:
 def costs(timings: pd.DataFrame) -> pd.DataFrame:
     """Seconds a step of each subject: `median` over rounds and the bounds `low`, `high` of its bootstrap interval."""
     return summarise(visits(timings), ["subject"], "cost")
+
+
+def step_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> dict[tuple[str, str, int], np.ndarray]:
+    """Seconds of a whole step of one job, a number a round, by problem, rule and batch size."""
+    whole = subjects[(subjects["part"] == "step") & (subjects["jobs"] == 1)]
+    seen = {subject: group["cost"].to_numpy() for subject, group in visits(timings).groupby("subject")}
+    return {
+        (row["problem"], row["rule"], int(row["batch_size"])): seen[row["subject"]]
+        for row in whole.to_dict("records")
+        if row["subject"] in seen
+    }
 
 
 def ratios(timings: pd.DataFrame, reference: str) -> pd.DataFrame:

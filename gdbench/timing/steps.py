@@ -57,19 +57,22 @@ def whole_step(
     rule: BaseRule,
     settings: Mapping[str, Any],
     caches: tuple[Level, ...],
+    *,
     longest: int = LONGEST,
+    training: Any = None,
 ) -> Timed:
     """Steps of `rule`, called `label`, as a run takes them.
 
     settings: hyperparameters; the rule's defaults for the others. longest: steps after which a direction rule, whose
-    steps differ, starts again. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
+    steps differ, starts again. training: what `case.begin` gave, for scalar rules that follow one another to share; one
+    of its own by default. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
     """
     settings, done = rule.settings(settings), {}
     if isinstance(rule, Direction):
         run = _direction_steps(case, rule, settings, longest)
     else:
         assert isinstance(rule, Rule)
-        run = _scalar_steps(case, rule, settings)
+        run = _scalar_steps(rule, settings, case.begin() if training is None else training)
         if isinstance(case.problem, MLP):
             done = _moved(case, rule, caches)
             done["flops"] = float(sum(work.step_flops(case.problem.sizes, case.batch_size)))
@@ -136,10 +139,9 @@ def _table(rule: Rule, settings: Mapping[str, Any], dtype: str) -> np.ndarray:
     return rule.table(settings, 1, np.full(CHUNK, LR), dtype)
 
 
-def _scalar_steps(case: Case, rule: Rule, settings: Mapping[str, Any]) -> Callable[[int], object]:
-    training = case.begin()
+def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Any) -> Callable[[int], object]:
     walk = steps.ScalarSteps(rule, settings, training, lambda first, count: np.full(count, LR))
-    table = _table(rule, settings, case.problem.dtype)
+    table = _table(rule, settings, training.problem.dtype)
 
     def run(count: int) -> None:
         for done in range(0, count, CHUNK):
