@@ -7,14 +7,14 @@ from typing import Any
 
 import jinja2
 
-from gdbench.reports import heat_map, loss_curves, scaling, sensitivity, text
+from gdbench.reports import heat_map, loss_curves, roofline, scaling, sensitivity, text
 from gdbench.reports.answers import answers, timing_notes
 from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import Results, has_batches, only_problem, target
 from gdbench.reports.style import svg
 
 FIGURES = (loss_curves, sensitivity, heat_map)  # of each problem
-RUN_FIGURES = (scaling,)  # of all problems together
+RUN_FIGURES = (scaling, roofline)  # of all problems together
 
 
 def render(results: Results) -> str:

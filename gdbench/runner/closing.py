@@ -1,7 +1,7 @@
 """The pass that ends a run: what a step of each chosen setting costs, on the machine that has just become idle.
 
-    subjects = closing_subjects(chosen)
-    samples = closing_pass(subjects, wall)
+    plan = closing_plan(chosen)
+    samples = closing_pass(plan, wall)
 
 Convergence and cost are measured apart: nothing else runs now, and every step is timed beside the references, in the
 same rounds (gdbench/timing/rounds.py).
@@ -9,14 +9,16 @@ same rounds (gdbench/timing/rounds.py).
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from gdbench.data.problems import build
 from gdbench.kernels.registry import find
 from gdbench.runner.trial import batch_size, clipping
 from gdbench.suites import Setting
-from gdbench.timing import Case, Sample, Timed, levels, measure, pace
-from gdbench.timing.plan import references
+from gdbench.timing import Case, Plan, Sample, Timed, levels, measure, pace
+from gdbench.timing.caches import Level
+from gdbench.timing.plan import prepared, references
 from gdbench.timing.steps import LONGEST, whole_step
 
 SHARE = 0.1  # of the time that the trials took
@@ -30,33 +32,45 @@ class Chosen(NamedTuple):
     steps: float
 
 
-def closing_subjects(chosen: Sequence[Chosen]) -> list[Timed]:
+def closing_plan(chosen: Sequence[Chosen]) -> Plan:
     """A whole step of each setting, and the references: the peak, and the triad at the levels that the steps use.
 
     A direction rule, no step of which is like the next, takes as many as it needs to the target.
     """
     caches = levels()
-    subjects, begun = [], {}
+    together: dict[tuple[object, ...], list[Chosen]] = {}
+    for each in chosen:
+        definition = each.setting.definition
+        case = (each.setting.problem, batch_size(definition), definition["dtype"], *clipping(definition).values())
+        together.setdefault(case, []).append(each)
+
+    def beside(subjects: Sequence[Timed]) -> list[Timed]:
+        dtypes = list(dict.fromkeys(str(subject.dtype) for subject in subjects))
+        used = {subject.memory for subject in subjects}
+        return references(dtypes, [level for level in caches if level.name in used], caches)
+
+    return prepared([partial(_steps, same, caches) for same in together.values()], beside, caches)
+
+
+def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
+    """Steps on one problem with one batch size, one after another on the same arrays."""
+    definition = chosen[0].setting.definition
+    problem = build(definition["problem"], definition["dtype"])
+    case = Case(chosen[0].setting.problem, problem, batch_size(definition), clipping(definition))
+    training = case.begin()
+    found = []
     for setting, steps in chosen:
-        definition = setting.definition
-        problem = build(definition["problem"], definition["dtype"])
-        case = Case(setting.problem, problem, batch_size(definition), clipping(definition))
-        same = (case.named("step"), *case.clipping.values())
-        if same not in begun:
-            begun[same] = case.begin()
+        rule, settings = find(setting.definition["rule"]), setting.definition["hyperparameters"]
         longest = max(1, int(steps)) if math.isfinite(steps) else LONGEST
-        rule, settings = find(definition["rule"]), definition["hyperparameters"]
-        subjects.append(whole_step(case, setting.rule, rule, settings, caches, longest=longest, training=begun[same]))
-    dtypes = dict.fromkeys(str(subject.dtype) for subject in subjects)
-    used = {subject.memory for subject in subjects}
-    return subjects + references(list(dtypes), [level for level in caches if level.name in used], caches)
+        found.append(whole_step(case, setting.rule, rule, settings, caches, longest=longest, training=training))
+    return found
 
 
-def closing_pass(subjects: Sequence[Timed], wall: float) -> list[Sample]:
+def closing_pass(plan: Plan, wall: float) -> list[Sample]:
     """Time them in a tenth of `wall`, the seconds that the trials took, but in 1 at least and in 10 at most.
 
     Where they are very many there are fewer than five rounds.
     """
     seconds = min(max(SHARE * wall, LEAST), MOST)
-    chosen = pace(len(subjects), seconds)
-    return measure(subjects, **chosen._asdict(), longest=chosen.longest, limit=seconds)
+    chosen = pace(len(plan.subjects), seconds)
+    return measure(plan.subjects, renew=plan.renew, **chosen._asdict(), longest=chosen.longest, limit=seconds)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdbench.environment import environment, git_state, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
-from gdbench.runner.closing import Chosen, closing_pass, closing_subjects
+from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.timing import rows
@@ -155,11 +155,11 @@ def _time(store: Store, run: str, backend: str, chosen: Sequence[Chosen], wall: 
     store.heartbeat(run)
     started = time.perf_counter()
     try:
-        subjects = closing_subjects(chosen)
-        samples = closing_pass(subjects, wall)
+        plan = closing_plan(chosen)
+        samples = closing_pass(plan, wall)
     except Exception as error:
         return {"timing_error": f"{type(error).__name__}: {error}"}
-    store.add_timings(run, backend, *rows(subjects, samples))
+    store.add_timings(run, backend, *rows(plan.subjects, samples))
     rounds = 1 + max((sample.round for sample in samples), default=-1)
     return {"timing_seconds": time.perf_counter() - started, "timing_rounds": rounds}
 

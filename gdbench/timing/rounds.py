@@ -37,6 +37,7 @@ class Sample(NamedTuple):
 def measure(
     subjects: Sequence[Subject],
     *,
+    renew: Callable[[], Sequence[Subject]] = lambda: (),
     rounds: int = 15,
     samples: int = 5,
     least: float = 0.01,
@@ -48,6 +49,8 @@ def measure(
 ) -> list[Sample]:
     """Time the subjects; what they compile or allocate at first is done before the rounds begin.
 
+    renew: makes subjects anew, to take the place of those of their names from the second round on: where arrays lie in
+    memory changes what things cost, and must not stay as one process happened to draw it (gdbench/timing/layout.py).
     least: seconds of a sample, from which follows how many steps it has. longest: seconds of a visit, after which it
     takes no further sample. limit: seconds of all together: after the first, no round begins that would exceed them if
     it took as long as the one before. seed: of the visits' order. watch: is told how many rounds are done. clock:
@@ -58,12 +61,15 @@ def measure(
         raise ValueError(f"two subjects have one name: {names}")
     began = clock()
     steps = {subject.name: _enough(subject, least, clock) for subject in subjects}
+    current = {subject.name: subject for subject in subjects}
     order = np.random.Generator(np.random.PCG64(seed))
     taken = []
     for turn in range(rounds):
         entered = clock()
+        if turn > 0:
+            current |= {subject.name: subject for subject in renew()}
         for i in order.permutation(len(subjects)):
-            subject, arrived = subjects[i], clock()
+            subject, arrived = current[names[i]], clock()
             for sample in range(samples):
                 started = clock()
                 subject.run(steps[subject.name])

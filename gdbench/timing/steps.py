@@ -104,7 +104,9 @@ def parts(case: Case) -> Iterator[Timed]:
     alone.gather_batches(1, samples, order, size, per_epoch, place)
     alone.forward_batches(1, theta, network, size, place)
     alone.losses(1, network, samples, order, size, place)
-    ahead, back = work.step_flops(problem.sizes, size)
+    itemsize = np.dtype(problem.dtype).itemsize
+    flops, moved = work.step_flops(problem.sizes, size), work.products_bytes(problem.sizes, size, itemsize)
+    ahead, back = ({"flops": float(f), "bytes": float(b)} for f, b in zip(flops, moved, strict=True))
 
     def subject(part: str, kernel: Any, *given: Any, **facts: Any) -> Timed:
         def run(count: int) -> None:
@@ -114,18 +116,22 @@ def parts(case: Case) -> Iterator[Timed]:
         return Timed(case.named(name), run, part=part, **case.facts, **facts)
 
     yield subject("gather", alone.gather_batches, samples, order, size, per_epoch, place)
-    yield subject("forward", alone.forward_batches, theta, network, size, place, flops=float(ahead))
+    yield subject("forward", alone.forward_batches, theta, network, size, place, **ahead)
     yield subject("loss", alone.losses, network, samples, order, size, place)
-    yield subject("backward", alone.backward_batches, theta, network, size, place, flops=float(back))
+    yield subject("backward", alone.backward_batches, theta, network, size, place, **back)
     apart = problem.workspace()
     for array in (apart.values, apart.deltas):
         array[...] = np.random.Generator(np.random.PCG64(0)).standard_normal(array.shape)
     for layer in range(len(problem.sizes) - 1):
-        flops = work.product_flops(int(problem.sizes[layer]), int(problem.sizes[layer + 1]), size)
+        widths = int(problem.sizes[layer]), int(problem.sizes[layer + 1])
+        done = {
+            "flops": float(work.product_flops(*widths, size)),
+            "bytes": float(work.product_bytes(*widths, size, itemsize)),
+        }
         for kind, part in work.PRODUCTS.items():
             if kind != alone.INPUTS or layer > 0:
                 given = (kind, layer, theta, network, size, apart)
-                yield subject(part, alone.layer_products, *given, flops=float(flops), layer=layer + 1)
+                yield subject(part, alone.layer_products, *given, **done, layer=layer + 1)
 
 
 def _moved(case: Case, rule: Rule, caches: tuple[Level, ...]) -> dict[str, Any]:
