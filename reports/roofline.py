@@ -109,7 +109,7 @@ def _draw_roofs(ax: Axes, points: pd.DataFrame, frame: pd.DataFrame) -> None:
     highest = (peaks["flops"] / peaks["median"]).max() / 1e9
     fastest = (triads["bytes"] / triads["median"]).max() / 1e9
     low, high = min(points["intensity"].min() / 2, highest / fastest / 2), points["intensity"].max() * 2
-    bottom, top = min(points["speed"].min() / 2, highest / 30), max(points["speed"].max(), highest) * 1.8
+    bottom, top = min(points["speed"].min() / 2, highest / 20), max(points["speed"].max(), highest) * 1.8
     for _, peak in peaks.iterrows():
         speed = peak["flops"] / peak["median"] / 1e9
         ax.plot([low, high], [speed, speed], color=ROOF, lw=1.2, zorder=1)
@@ -118,7 +118,7 @@ def _draw_roofs(ax: Axes, points: pd.DataFrame, frame: pd.DataFrame) -> None:
         bandwidth = triad["bytes"] / triad["median"] / 1e9
         ridge = min(highest / bandwidth, high)
         ax.plot([low, ridge], [low * bandwidth, ridge * bandwidth], color=ROOF, lw=1.2, zorder=1)
-        beside = max(low, highest * 0.5 ** (place + 1) / bandwidth)  # each name lower than the one before
+        beside = max(low, 0.75 * highest * 0.65**place / bandwidth)  # each name lower than the one before
         _label(ax, beside, beside * bandwidth, f"{triad['memory']}, {timing_table.speed(triad)}", "left", "center")
     ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, top))
     ax.set(xlabel="FLOPs a byte", ylabel="GFLOP/s")
