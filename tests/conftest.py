@@ -30,8 +30,10 @@ def small():
     }
 
 
-@pytest.fixture(autouse=True)
-def _short_closing_pass(monkeypatch):
+@pytest.fixture(autouse=True, scope="session")
+def _short_closing_pass():
     """One round of each run's closing pass is enough but where a test is about it."""
-    monkeypatch.setattr("gdbench.runner.closing.LEAST", 0.0)
-    monkeypatch.setattr("gdbench.runner.closing.MOST", 0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gdbench.runner.closing.LEAST", 0.0)
+        patch.setattr("gdbench.runner.closing.MOST", 0.0)
+        yield
