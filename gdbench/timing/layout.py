@@ -1,8 +1,8 @@
 """Subjects whose arrays lie elsewhere in memory each time they are built.
 
-Whether an array begins at a cache line's beginning, and how far it is from the next, changes what a small kernel costs
-by up to half. A process draws this once, when it allocates, and repeats it in every round: its intervals would be
-narrow and wrong. So it is drawn anew for every round (as Curtsinger and Berger do for code: Stabilizer, ASPLOS 2013).
+Where arrays lie, in which lines, pages and sets of a cache and how far from one another, changes what a small kernel
+costs. A process draws this once, when it allocates, and would repeat it in every round: its intervals would be narrow
+and wrong. So it is drawn anew for every round (as Curtsinger and Berger do for code: Stabilizer, ASPLOS 2013).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from gdbench.timing.subjects import Timed
 
-GRAIN = 16  # bytes, to whose multiples arrays are aligned
+GRAIN = 16  # bytes, to whose multiples memory is given out
 SIZES = 65, 320  # of what is put between arrays: more than NumPy keeps for itself, a page and more
 
 
