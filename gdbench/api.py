@@ -105,6 +105,7 @@ def run(
     plugins: Sequence[str | Path] = (),
     chunk: int = CHUNK,
     fresh: bool = False,
+    time: bool = True,
     watcher: Watcher | None = None,
 ) -> Run:
     """Run a suite, or go on with the latest run of it that was not finished.
@@ -112,6 +113,7 @@ def run(
     suite: a shipped suite's name, a TOML file's path, a dict of the same shape, or a suite already loaded.
     store: a database URL or a file's path; `gdbench-results/gdbench.db` in the current folder by default.
     jobs: threads, all cores by default. chunk: steps a call. Neither changes a bit of the results.
+    time: measure what a step costs when the trials are done, in a tenth of their time (`Run.timings`).
     overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
     Raises GdbenchError, whose message is one sentence, for anything wrong with these.
     """
@@ -123,7 +125,15 @@ def run(
     if not isinstance(suite, suites.Suite):
         suite = suites.load(suite, overrides=[str(text) for text in _texts("overrides", overrides)], seeds=seeds)
     name = run_suite(
-        suite, database, choose=choose, jobs=jobs, backend=backend, chunk=chunk, fresh=fresh, watcher=watcher
+        suite,
+        database,
+        choose=choose,
+        jobs=jobs,
+        backend=backend,
+        chunk=chunk,
+        fresh=fresh,
+        timing=time,
+        watcher=watcher,
     )
     return Run(database, database.find(name))
 

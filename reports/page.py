@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
 
-from gdbench.reports import heat_map, loss_curves, scaling, sensitivity, text
+from gdbench.reports import heat_map, loss_curves, roofline, scaling, sensitivity, text
+from gdbench.reports.answers import answers, timing_notes
 from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import Results, has_batches, only_problem, target
 from gdbench.reports.style import svg
 
 FIGURES = (loss_curves, sensitivity, heat_map)  # of each problem
-RUN_FIGURES = (scaling,)  # of all problems together
+RUN_FIGURES = (scaling, roofline)  # of all problems together
 
 
 def render(results: Results) -> str:
@@ -37,7 +37,9 @@ def render(results: Results) -> str:
         ranking=readable(frame[frame["best_batch"]], results) if len(frame) else [],
         others=readable(frame[~frame["best_batch"]], results) if len(frame) else [],
         few=bool(len(frame) and frame["trials"].max() < 5),
-        answers=list(_answers(frame, results)),
+        answers=list(answers(frame, results)),
+        timing=list(timing_notes(frame, results)),
+        timed="step" in frame,
         goal=f"{text.metric_title(goal[0])} of {text.metric(*goal)}" if goal else None,
         tuned=bool((results.trials["role"] == "tune").any()),
         batches=has_batches(results.trials),
@@ -71,29 +73,6 @@ def _figures(results: Results, modules: tuple[Any, ...], prefix: str) -> list[di
             }
         )
     return figures
-
-
-def _answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
-    """One sentence a problem: which rule got there first."""
-    goal = target(results)
-    for problem, rows in frame.groupby("problem", sort=False) if len(frame) else []:
-        best = rows.iloc[0]
-        other = f", {best['other']}" if best["other"] else ""
-        judged = text.metric_title(best["objective"])
-        batch = "" if best["objective"] == "value" else f", batch size {best['batch_size']}"
-        where = f"{best['rule']} at lr {text.number(best['lr'])}{other}{batch}"
-        if goal and pd.notna(best["steps_to_target"]) and best["steps_to_target"] != float("inf"):
-            low, high = text.steps(best["steps_to_target_low"]), text.steps(best["steps_to_target_high"])
-            equal = rows[rows["best_batch"] & (rows["steps_to_target"] == best["steps_to_target"])]["rule"].tolist()[1:]
-            tie = f" ({', '.join(equal)} as many; the order is by {judged})" if equal else ""
-            yield (
-                f"{problem}: {where}, needs the fewest steps to {text.metric_title(goal[0])} {text.metric(*goal)}: "
-                f"{text.steps(best['steps_to_target'])} [{low}, {high}]{tie}."
-            )
-        elif goal:
-            yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."
-        else:
-            yield f"{problem}: {where}, ends at the lowest {judged}, {text.number(best['loss'])}."
 
 
 def _facts(results: Results) -> Iterator[tuple[str, str]]:

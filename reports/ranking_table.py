@@ -1,6 +1,5 @@
 """The ranking: which rule, at which setting and batch size, reached the target soonest."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -8,9 +7,11 @@ import pandas as pd
 
 from gdbench.reports import text
 from gdbench.reports.results import Results, has_batches, reported, score_name, target
-from gdbench.stats import GROUP, bootstrap_median, choose, final_loss, objective
+from gdbench.stats import GROUP, Interval, bootstrap_median, bootstrap_product, choose, final_loss, objective
+from gdbench.stats.timings import step_costs
 
 NONE = "–"
+NO_COSTS = np.zeros(0)  # a setting whose trials failed is not timed
 
 
 def ranking(results: Results) -> pd.DataFrame:
@@ -22,6 +23,8 @@ def ranking(results: Results) -> pd.DataFrame:
     bootstrap interval (`_low`, `_high`). `best_batch` marks the batch size that the tuning seeds prefer for the rule;
     `default_*` is the rule with its own defaults; `at_edge` says that the chosen lr is the least or greatest tried;
     `diverged` is the share of the tuning trials of the group that diverged.
+    Where the run's steps were timed, `step` is the seconds of one, measured alone (median over rounds), and
+    `time_to_target` the product of the median steps to target and it (`bootstrap_product`); both with intervals.
     """
     trials = results.trials
     chosen = choose(trials)
@@ -29,6 +32,7 @@ def ranking(results: Results) -> pd.DataFrame:
     final = reported(trials)
     names = {problem: (objective(own), score_name(own)) for problem, own in trials.groupby("problem")}
     wanted = target(results) is not None
+    timed = step_costs(results.timings, results.subjects)
     rows = []
     for choice in chosen.itertuples(index=False):
         group = {name: getattr(choice, name) for name in GROUP}
@@ -42,6 +46,7 @@ def ranking(results: Results) -> pd.DataFrame:
             "trials": len(mine),
             "reached": float(np.isfinite(mine["steps_to_target"]).mean()) if wanted and len(mine) else np.nan,
             **_median("steps_to_target", mine["steps_to_target"] if wanted else []),
+            **(_times(mine, timed.get(tuple(group.values()), NO_COSTS), wanted) if timed else {}),
             "epochs_to_target": float((mine["steps_to_target"] * mine["epochs"] / mine["steps"]).median())
             if wanted
             else np.nan,
@@ -89,16 +94,20 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
         if batches:
             cells["batch"] = NONE if function else str(row["batch_size"])
         if goal:
-            cells["steps to target"] = _with_interval(text.steps, row, "steps_to_target")
+            cells["steps to target"] = text.interval(text.steps, row, "steps_to_target")
             if batches:
                 cells["epochs"] = NONE if function else text.number(row["epochs_to_target"], 2)
+            if "step" in row:
+                cells["time to target"] = text.interval(text.seconds, row, "time_to_target")
             cells["reached"] = text.percent(row["reached"], 0)
+        if "step" in row:
+            cells["step"] = text.seconds(row["step"])
         for name in dict.fromkeys(frame["objective"]):
             mine = name == row["objective"]
-            cells[text.metric_title(name)] = _with_interval(text.number, row, "loss") if mine else NONE
+            cells[text.metric_title(name)] = text.interval(text.number, row, "loss") if mine else NONE
         for name in dict.fromkeys(filter(None, frame["score"])):
             mine = name == row["score"]
-            cells[text.metric_title(name)] = _with_interval(partial(text.metric, name), row, "test") if mine else NONE
+            cells[text.metric_title(name)] = text.interval(partial(text.metric, name), row, "test") if mine else NONE
         if frame["default_loss"].notna().any():
             default = f"{text.steps(row['default_steps_to_target'])} steps, " if goal else ""
             score = text.metric(row["score"], row["default_test"]) if row["score"] else text.number(row["default_loss"])
@@ -115,8 +124,17 @@ def _is(frame: pd.DataFrame, group: dict[str, object]) -> "pd.Series[bool]":
     return match
 
 
+def _times(mine: pd.DataFrame, rounds: np.ndarray, wanted: bool) -> dict[str, float]:
+    """What a step costs, a number a round, and the time to target."""
+    steps = mine["steps_to_target"].to_numpy() if wanted else NO_COSTS
+    return {**_median("step", rounds), **_named("time_to_target", bootstrap_product(steps, rounds))}
+
+
 def _median(name: str, values: object) -> dict[str, float]:
-    interval = bootstrap_median(np.asarray(values, np.float64))
+    return _named(name, bootstrap_median(np.asarray(values, np.float64)))
+
+
+def _named(name: str, interval: Interval) -> dict[str, float]:
     return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
@@ -135,9 +153,3 @@ def _other(mine: pd.DataFrame, results: Results) -> str:
     ]
     varied = [n for n in names if rule[n].nunique(dropna=True) > 1]
     return ", ".join(f"{n} {text.number(v) if isinstance(v := mine[n].iloc[0], float) else v}" for n in varied)
-
-
-def _with_interval(write: Callable[[float], str], row: dict[str, float], name: str) -> str:
-    estimate = write(row[name])
-    low, high = write(row[f"{name}_low"]), write(row[f"{name}_high"])
-    return estimate if low == high == estimate or np.isnan(row[f"{name}_low"]) else f"{estimate} [{low}, {high}]"

@@ -1,6 +1,8 @@
 """How numbers are written, in the terminal and on the page alike."""
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -38,6 +40,17 @@ def seconds(value: float) -> str:
         if value >= size:
             return f"{number(value / size)} {unit}"
     return f"{number(value / 1e-9)} ns"
+
+
+def interval(write: Callable[[float], str], row: Mapping[str, Any], name: str) -> str:
+    """`row[name]` with its bounds `_low` and `_high`, where it has any that differ from it as written.
+
+    >>> interval(seconds, {"t": 2e-3, "t_low": 1.9e-3, "t_high": 2.2e-3}, "t")
+    '2 ms [1.9 ms, 2.2 ms]'
+    """
+    estimate = write(row[name])
+    low, high = write(row[f"{name}_low"]), write(row[f"{name}_high"])
+    return estimate if low == high == estimate or math.isnan(row[f"{name}_low"]) else f"{estimate} [{low}, {high}]"
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -21,7 +21,7 @@ def step_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
     for _, step in frame[frame["part"] == "step"].iterrows():
         same = frame[(frame[CASE] == step[CASE]).all(axis=1)]
         parts = same[same["rule"].isna() | (same["rule"] == step["rule"])].set_index("part")["median"]
-        cells = {**_case(step, frame), "rule": step["rule"], "step": _with_interval(step, "median", "low", "high")}
+        cells = {**_case(step, frame), "rule": step["rule"], "step": cost(step)}
         if frame["part"].isin(PARTS).any():
             cells |= {part: text.seconds(parts.get(part, np.nan)) for part in PARTS}
         if frame.loc[frame["part"] == "step", "floor"].notna().any():
@@ -37,7 +37,7 @@ def kernel_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
         name = f"{kernel['part']}, {kernel['rule']}" if pd.isna(kernel["layer"]) else _layer(kernel)
         cells = {
             "kernel": name,
-            "cost": _with_interval(kernel, "median", "low", "high"),
+            "cost": cost(kernel),
             "speed": speed(kernel),
             "roof": "FMA peak" if pd.notna(kernel["flops"]) else f"triad {kernel['memory']}",
             "of the roof": text.percent(1.0 / kernel["ratio"], 0),
@@ -98,10 +98,11 @@ def _speedup(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
     return {"speed-up": f"{row['jobs'] * alone['median'].iloc[0] / row['median']:.2f}"}
 
 
-def _with_interval(row: pd.Series, middle: str, low: str, high: str) -> str:
-    if pd.isna(row[low]):
-        return text.seconds(row[middle])
-    return f"{text.seconds(row[middle])} [{text.seconds(row[low])}, {text.seconds(row[high])}]"
+def cost(row: pd.Series) -> str:
+    """Seconds a step with their interval."""
+    if pd.isna(row["low"]):
+        return text.seconds(row["median"])
+    return f"{text.seconds(row['median'])} [{text.seconds(row['low'])}, {text.seconds(row['high'])}]"
 
 
 def moved(spreads: pd.DataFrame, bound: float) -> Iterator[str]:

@@ -179,7 +179,7 @@ def test_the_page_is_one_file_with_unique_ids_and_escaped_text(run, tmp_path):
     page.feed(html)
     assert page.fetched == [] and "@import" not in html and not re.search(r"url\((?!#)", html)
     assert len(page.ids) == len(set(page.ids))
-    assert page.tags.count("svg") == 6 and page.tags.count("figure") == 6
+    assert page.tags.count("svg") == 7 and page.tags.count("figure") == 7
     assert "Two flowers &lt;b&gt;&amp;" in html and "Two flowers <b>" not in html
     for words in ("wine", run.id, "tuning seeds", run.environment["cpu"], "code"):
         assert words in html

@@ -1,10 +1,15 @@
 """The timing protocol on clocks and machines of our own making."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gdbench.stats.timings import costs, ratios, visits
-from gdbench.timing import Sample, Subject, measure
+from gdbench.stats.intervals import bootstrap_ratio
+from gdbench.stats.timings import compare, costs, ratios, visits
+from gdbench.timing import Sample, Subject, Timed, measure, pace
+from gdbench.timing.layout import scattered
 
 
 class Machine:
@@ -76,3 +81,103 @@ def test_two_subjects_of_one_name_are_refused():
     machine = Machine()
     with pytest.raises(ValueError, match="one name"):
         machine.measure(machine.subject("a", 1.0), machine.subject("a", 2.0))
+
+
+@pytest.mark.parametrize("subjects", [1, 6, 20, 60, 400])
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 10.0])
+def test_a_pace_fits_into_its_time_and_wastes_none_that_it_can_use(subjects, seconds):
+    chosen = pace(subjects, seconds)
+    machine = Machine()
+    machine.measure(
+        *(machine.subject(str(i), 1e-5) for i in range(subjects)), **chosen._asdict(), longest=chosen.longest
+    )
+    assert chosen.rounds >= 5 and chosen.samples >= 3
+    if chosen.least > 0.0005:  # else there are too many, and `limit` stops them
+        assert machine.now <= 1.5 * seconds
+    assert chosen.least == 0.01 or machine.now >= 0.5 * seconds
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.5, 2.0, 50.0])
+def test_a_limit_stops_rounds_before_it_is_exceeded_but_not_the_first(limit):
+    machine = Machine()
+    taken = machine.measure(machine.subject("a", 0.002), machine.subject("b", 0.3), rounds=9, samples=1, limit=limit)
+    rounds = 1 + max(sample.round for sample in taken)
+    calibrating = machine.now - sum(sample.seconds for sample in taken)
+    assert len(taken) == 2 * rounds and (rounds == 9) == (limit == 50.0)
+    assert rounds == 1 or machine.now <= limit
+    assert rounds == 9 or calibrating + (rounds + 1) * (machine.now - calibrating) / rounds > limit
+
+
+def test_a_visit_ends_early_where_a_single_step_lasts_longer():
+    machine = Machine()
+    taken = frame(machine.measure(machine.subject("fast", 0.001), machine.subject("slow", 1.0), rounds=3, longest=0.1))
+    counts = taken.groupby(["subject", "round"]).size()
+    assert (counts["fast"] == 5).all() and (counts["slow"] == 1).all()
+
+
+def test_subjects_are_made_anew_for_every_round_but_the_first():
+    machine = Machine()
+    made = []
+
+    def renew():
+        made.append(len(machine.log))
+        return [machine.subject("a", 0.001 * (1 + len(made)))]
+
+    taken = frame(machine.measure(machine.subject("a", 0.001), machine.subject("b", 0.001), renew=renew, rounds=4))
+    cost = visits(taken).pivot(index="round", columns="subject", values="cost")
+    assert len(made) == 3 and cost["a"].tolist() == pytest.approx([0.001, 0.002, 0.003, 0.004])
+    assert cost["b"].tolist() == pytest.approx([0.001] * 4)
+
+
+def test_arrays_lie_elsewhere_each_time():
+    def builder():
+        array = np.zeros(600)
+        return [Timed("a", lambda count: array, part="step")]
+
+    build, kept = scattered([builder, builder]), []
+    places = set()
+    for _ in range(20):
+        kept.append(build())
+        places |= {subject.run(1).ctypes.data % 64 for subject in kept[-1]}
+    assert len(places) > 1
+
+
+numbers = st.lists(st.floats(1e-9, 1e3), min_size=2, max_size=20).map(np.array)
+
+
+@given(numbers, numbers)
+def test_swapping_what_is_compared_gives_the_reciprocal(first, second):
+    there, back = bootstrap_ratio(first, second), bootstrap_ratio(second, first)
+    assert there.low <= there.high
+    assert (there.estimate, there.low, there.high) == pytest.approx((1 / back.estimate, 1 / back.high, 1 / back.low))
+
+
+def test_a_ratio_of_medians_has_the_interval_of_both():
+    values = np.array([0.9, 1.0, 1.05, 1.1, 1.2])
+    assert bootstrap_ratio(2 * values, values).estimate == pytest.approx(2.0)
+    assert bootstrap_ratio(values, values[1:2]).estimate == pytest.approx(1.05)
+    assert np.isnan(bootstrap_ratio(values, values[1:2])[1:]).all() and np.isnan(bootstrap_ratio(values, []))[0]
+    wide, narrow = bootstrap_ratio(values, values), bootstrap_ratio(values, np.full(5, 1.0))
+    assert narrow.low < 1.05 < narrow.high and wide.high / wide.low > narrow.high / narrow.low
+    assert bootstrap_ratio(np.full(5, 3.0), np.full(5, 2.0)) == (1.5, 1.5, 1.5)
+
+
+def drawn(scale, seed, rounds=12):
+    """A timing of a reference and a step on a machine whose pace differs from round to round."""
+    random = np.random.default_rng(seed)
+    paces = random.uniform(1.0, 3.0, rounds)
+    rows = [("peak", turn, 0, pace, 1) for turn, pace in enumerate(paces)]
+    rows += [("step", turn, 0, scale * pace * random.normal(1, 0.01), 1) for turn, pace in enumerate(paces)]
+    return pd.DataFrame(rows, columns=list(Sample._fields))
+
+
+def test_of_the_same_code_the_interval_contains_one_as_often_as_it_says():
+    pairs = [compare(drawn(5.0, 2 * i), drawn(5.0, 2 * i + 1), "peak").iloc[0] for i in range(100)]
+    assert sum(pair["low"] <= 1.0 <= pair["high"] for pair in pairs) >= 90
+
+
+def test_a_slower_step_is_told_from_a_slower_machine():
+    head = drawn(5.5, 1).assign(seconds=lambda frame: 2 * frame["seconds"])
+    found = compare(drawn(5.0, 0), head, "peak")
+    assert found["subject"].tolist() == ["step"]
+    assert found["ratio"].iloc[0] == pytest.approx(1.1, abs=0.03) and found["low"].iloc[0] > 1.05

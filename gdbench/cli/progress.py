@@ -77,6 +77,12 @@ class Bar(Watcher):
             errors.print(f"{self._count} of {self._total} trials, {speed}{', ' if self._text else ''}{self._text}")
             self._said = now
 
+    def timing(self) -> None:
+        """Say what the last seconds are spent on."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task("timing", total=None, speed="", best=self._text)
+
     def _remember(self, record: "TrialRecord") -> None:
         if record.status in LOST:
             return

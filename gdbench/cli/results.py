@@ -24,13 +24,16 @@ def summary(run: "Run") -> dict[str, Any]:
     """A run in a few numbers, as JSON can hold them."""
     from gdbench.export import plain_rows
     from gdbench.reports import ranking
+    from gdbench.reports.answers import answers
 
+    frame = ranking(run.frames)
     statuses = run.trials["status"].value_counts()
     about = {name: run.about[name] for name in ("run", "suite", "title", "state", "created", "code", "backend")}
     return {
         **about,
         "trials": {str(k): int(v) for k, v in statuses.items()},
-        "ranking": plain_rows(ranking(run.frames)),
+        "answers": list(answers(frame, run.frames)),
+        "ranking": plain_rows(frame),
     }
 
 

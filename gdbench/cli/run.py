@@ -43,6 +43,9 @@ def run(
     chunk: ChunkOption = None,
     plugin: PluginOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not go on with an unfinished run.")] = False,
+    time: Annotated[
+        bool, typer.Option("--time/--no-time", help="Measure what a step costs when all trials are done.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count trials, estimate the time; store nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     as_json: JsonOption = False,
@@ -73,6 +76,7 @@ def run(
                 backend=backend,
                 chunk=chunk or CHUNK,
                 fresh=fresh,
+                time=time,
                 watcher=watcher,
             )
         page = done.report(report_path(out, done.id))
@@ -91,16 +95,18 @@ def _unusable(document: dict[str, Any]) -> bool:
 
 def _print_result(done: "Run", page: Path) -> None:
     from gdbench.reports import ranking
+    from gdbench.reports.answers import answers, timing_notes
     from gdbench.reports.ranking_table import readable
 
     frame = ranking(done.frames)
     if len(frame):
-        frame = frame[frame["best_batch"]]
         say()
         several = done.trials.groupby("problem")["batch_size"].nunique().max() > 1
         suffix = " (each rule at its best batch size)" if several else ""
-        print_table(readable(frame, done.frames), title=f"{done.about['title']}{suffix}")
+        print_table(readable(frame[frame["best_batch"]], done.frames), title=f"{done.about['title']}{suffix}")
     say()
+    for sentence in [*answers(frame, done.frames), *timing_notes(frame, done.frames)]:
+        say(sentence)
     failed = done.trials[done.trials["status"] == "failed"]
     if len(failed):
         say(f"{len(failed)} trials failed; the first: {failed['error'].iloc[0]}")

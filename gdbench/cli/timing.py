@@ -79,7 +79,7 @@ def time(
                 status.update(f"round {done} of {rounds}, {len(planned.subjects)} subjects")
 
         watch(0)
-        samples = measure(planned.subjects, rounds=rounds, watch=watch)
+        samples = measure(planned.subjects, renew=planned.renew, rounds=rounds, watch=watch)
     saved = _save(store, out, planned, samples, rounds) if save else {}
     _print(planned, samples, rounds, saved, as_json)
 

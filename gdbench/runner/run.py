@@ -1,18 +1,20 @@
-"""One execution of a suite: tune, choose, report, every finished trial committed at once."""
+"""One execution of a suite: tune, choose, report, time; every finished trial is committed at once."""
 
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gdbench.environment import environment, git_state, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
+from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
 from gdbench.runner.compiling import compile_suite
 from gdbench.runner.executor import Executor, ThreadExecutor
+from gdbench.runner.timing import rows
 from gdbench.runner.trial import CHUNK, failed, train, work
 from gdbench.store import Store, TrialRecord
 from gdbench.suites import Setting, Suite, Trial
@@ -36,6 +38,9 @@ class Watcher:
 
     def finished(self, record: TrialRecord) -> None:
         """A trial is stored."""
+
+    def timing(self) -> None:
+        """All trials are stored; what their steps cost is being measured."""
 
 
 def choose_backend(asked: str) -> str:
@@ -62,13 +67,16 @@ def run_suite(
     backend: str = "auto",
     chunk: int = CHUNK,
     fresh: bool = False,
+    timing: bool = True,
     executor: Executor | None = None,
     watcher: Watcher | None = None,
 ) -> str:
     """Run `suite`, or go on with the latest run of it that was not finished; returns the run's id.
 
-    choose: from the frame of the tuning trials to the best setting of each problem, rule and batch size.
-    Raises InterruptedRunError when the user stops it: what finished is stored, and the same call goes on from there.
+    choose: from the frame of all trials to the best setting of each problem, rule and batch size by the tuning trials.
+    timing: measure what a step of each of these costs when the trials are done.
+    Raises InterruptedRunError when the user stops it: what finished is stored, and the same call goes on from there,
+    unless all trials are done.
     """
     watcher = watcher or Watcher()
     jobs = jobs or usable_cores()
@@ -104,8 +112,10 @@ def run_suite(
         watcher.started(run, suite, suite.count(), len(store.done(run)))
         first = suite.first_trials()
         execute(first)
-        second = suite.second_trials(best_settings(suite, store, run, choose))
-        store.keep(run, {trial.index: trial.key for trial in [*first, *second]})
+        chosen = best_settings(suite, store, run, choose)
+        second = suite.second_trials([setting for setting, _ in chosen])
+        planned = [*first, *second]
+        store.keep(run, {trial.index: trial.key for trial in planned})
         execute(second)
     except BaseException as error:
         store.finish(run, "interrupted")
@@ -116,22 +126,44 @@ def run_suite(
         raise
     wall = time.perf_counter() - started
     # A run with a failed trial is no baseline; the same command tries that trial again.
-    state = "complete" if len(store.done(run)) == suite.count() else "failed"
-    store.finish(run, state, {**facts, "compile_seconds": compile_seconds, "wall_seconds": wall})
+    done = store.done(run)
+    state = "complete" if len(done) == suite.count() else "failed"
+    facts |= {"compile_seconds": compile_seconds, "wall_seconds": wall}
+    try:
+        if timing:
+            watcher.timing()
+            failing = {trial.setting.hash for trial in planned if trial.index not in done}
+            facts |= _time(store, run, backend, [c for c in chosen if c.setting.hash not in failing], wall)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(f"interrupted; run {run} has all its trials, but not what a step costs") from None
+    finally:
+        store.finish(run, state, facts)
     return run
 
 
-def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[Setting]:
-    """The settings that the tuning seeds chose, in the order of the suite."""
-    if not suite.tune_seeds:
-        return []
+def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[Chosen]:
+    """The settings that the tuning seeds (without any, the reporting seeds) chose, in the order of the suite."""
     from gdbench.store.frames import read_trials  # pandas, which `import gdbench` must not load
 
-    trials = read_trials(store, run)
-    chosen = choose(trials[trials["role"] == "tune"])
-    wanted = set(zip(chosen["problem"], chosen["rule"], chosen["batch_size"], chosen["setting"], strict=True))
-    names = {(problem, rule, setting) for problem, rule, _, setting in wanted}
-    return [s for s in suite.settings if (s.problem, s.rule, s.hash) in names]
+    chosen = choose(read_trials(store, run))
+    names = zip(chosen["problem"], chosen["rule"], chosen["setting"], strict=True)
+    steps = dict(zip(names, chosen["median_steps"], strict=True))
+    keys = [(s.problem, s.rule, s.hash) for s in suite.settings]
+    return [Chosen(s, steps[key]) for s, key in zip(suite.settings, keys, strict=True) if key in steps]
+
+
+def _time(store: Store, run: str, backend: str, chosen: Sequence[Chosen], wall: float) -> dict[str, Any]:
+    """The closing pass, stored; returns facts about it. Trials are not lost over what cannot be timed."""
+    store.heartbeat(run)
+    started = time.perf_counter()
+    try:
+        plan = closing_plan(chosen)
+        samples = closing_pass(plan, wall)
+    except Exception as error:
+        return {"timing_error": f"{type(error).__name__}: {error}"}
+    store.add_timings(run, backend, *rows(plan.subjects, samples))
+    rounds = 1 + max((sample.round for sample in samples), default=-1)
+    return {"timing_seconds": time.perf_counter() - started, "timing_rounds": rounds}
 
 
 def safely(chunk: int, threads: int, trial: Trial, cancelled: Callable[[], bool]) -> TrialRecord | None:

@@ -1,4 +1,4 @@
-"""What a run costs: the closing pass over its own steps, and timings that are stored as a run of their own."""
+"""Timings as the store takes them, and those that are a run of their own."""
 
 import hashlib
 import time
@@ -9,7 +9,7 @@ from typing import Any
 from gdbench.environment import environment, git_state
 from gdbench.runner.code import code_hash
 from gdbench.store import Store
-from gdbench.timing import Plan, Sample
+from gdbench.timing import Plan, Sample, Timed
 
 NAME = "time"  # of the suite of such a run
 
@@ -33,11 +33,13 @@ def store_timings(store: Store, plan: Plan, samples: Sequence[Sample], rounds: i
         git_commit=commit,
         git_dirty=dirty,
     )
-    store.add_timings(run, "cpu", *rows(plan, samples))
+    store.add_timings(run, "cpu", *rows(plan.subjects, samples))
     store.finish(run, "complete")
     return run
 
 
-def rows(plan: Plan, samples: Sequence[Sample]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+def rows(
+    subjects: Sequence[Timed], samples: Sequence[Sample]
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """Subjects and samples as `Store.add_timings` takes them."""
-    return [subject.facts() for subject in plan.subjects], [sample._asdict() for sample in samples]
+    return [subject.facts() for subject in subjects], [sample._asdict() for sample in samples]

@@ -29,13 +29,12 @@ def train(
     definition = trial.definition
     budget = definition["budget"]
     problem = build(definition["problem"], definition["dtype"])
-    batch_size = _batch_size(definition)
-    per_epoch = problem.steps_per_epoch(batch_size)
+    size = batch_size(definition)
+    per_epoch = problem.steps_per_epoch(size)
     total = total_steps(budget, per_epoch)
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
-    clipping = {name: definition[name] for name in ("clip_norm", "clip_value")}
-    team = {"threads": threads} if threads > 1 and _for_a_team(problem, rule, batch_size) else {}
-    training = problem.begin(seed=trial.seed, batch_size=batch_size, **clipping, **team)
+    team = {"threads": threads} if threads > 1 and _for_a_team(problem, rule, size) else {}
+    training = problem.begin(seed=trial.seed, batch_size=size, **clipping(definition), **team)
 
     def rates(first: int, count: int) -> np.ndarray:
         return schedules.learning_rates(definition["schedule"], settings["lr"], first, count, total)
@@ -65,7 +64,7 @@ def train(
         status = "stalled"
     return _record(
         trial,
-        batch_size=batch_size,
+        batch_size=size,
         parameters=problem.size,
         status=status,
         steps=training.steps,
@@ -91,17 +90,17 @@ def work(trial: Trial) -> float:
     An update costs as much as some samples do; a direction rule may look at every pair of parameters.
     """
     definition = trial.definition
-    problem, batch_size = build(definition["problem"], definition["dtype"]), _batch_size(definition)
-    total = total_steps(definition["budget"], problem.steps_per_epoch(batch_size))
+    problem, size = build(definition["problem"], definition["dtype"]), batch_size(definition)
+    total = total_steps(definition["budget"], problem.steps_per_epoch(size))
     pairs = problem.size if isinstance(find(definition["rule"]), Direction) else 1
-    return float(total * (batch_size + _UPDATE) * problem.size * pairs)
+    return float(total * (size + _UPDATE) * problem.size * pairs)
 
 
 def failed(trial: Trial, error: Exception) -> TrialRecord:
     """What a trial that raised an error leaves."""
     return _record(
         trial,
-        batch_size=_batch_size(trial.definition),
+        batch_size=batch_size(trial.definition),
         status="failed",
         steps=0,
         epochs=0.0,
@@ -111,10 +110,15 @@ def failed(trial: Trial, error: Exception) -> TrialRecord:
     )
 
 
-def _batch_size(definition: dict[str, Any]) -> int:
+def batch_size(definition: dict[str, Any]) -> int:
     """The number of samples in a batch."""
     size = definition["batch_size"]
     return int(build(definition["problem"], definition["dtype"]).n) if size == "full" else int(size)
+
+
+def clipping(definition: dict[str, Any]) -> dict[str, float]:
+    """How gradients are clipped, as `Problem.begin` takes it."""
+    return {name: definition[name] for name in ("clip_norm", "clip_value")}
 
 
 def _record(trial: Trial, **outcome: Any) -> TrialRecord:

@@ -47,6 +47,23 @@ def bootstrap_product(first: np.ndarray, second: np.ndarray, level: float = 0.95
     return _percentiles(estimate, _medians(first, 0) * _medians(second, 1), level)
 
 
+def bootstrap_ratio(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Interval:
+    """The median of `first` over that of `second`, independent samples of positive numbers, each resampled by itself.
+
+    Swapping them gives the reciprocals of estimate and bounds. Otherwise as `bootstrap_product`.
+    """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if not first.size or not second.size or np.isnan(first).any() or np.isnan(second).any():
+        return Interval(np.nan, np.nan, np.nan)
+    estimate = float(np.median(first) / np.median(second))
+    if first.size == 1 or second.size == 1:
+        return Interval(estimate, np.nan, np.nan)
+    # Both ways of giving the two draws to the two samples, and as many ratios cut off below as above.
+    ratios = np.sort(np.concatenate([_medians(first, a) / _medians(second, 1 - a) for a in (0, 1)]))
+    beyond = int((1 - level) / 2 * ratios.size)
+    return Interval(estimate, float(ratios[beyond]), float(ratios[-1 - beyond]))
+
+
 def _medians(values: np.ndarray, seed: int) -> np.ndarray:
     """Of every resample."""
     draws = np.random.Generator(np.random.PCG64(seed)).integers(values.size, size=(RESAMPLES, values.size))

@@ -7,9 +7,10 @@ facts (Run.subjects; gdbench/timing/subjects.py says what they are).
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from gdbench.stats.intervals import summarise
+from gdbench.stats.intervals import bootstrap_ratio, summarise
 
 REFERENCES = ("peak", "triad")
 MOVED = 0.10  # a reference whose slowest round took so much longer than its median tells that the machine moved
@@ -26,18 +27,45 @@ def costs(timings: pd.DataFrame) -> pd.DataFrame:
     return summarise(visits(timings), ["subject"], "cost")
 
 
+def step_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> dict[tuple[str, str, int], np.ndarray]:
+    """Seconds of a whole step of one job, a number a round, by problem, rule and batch size."""
+    whole = subjects[(subjects["part"] == "step") & (subjects["jobs"] == 1)]
+    seen = {subject: group["cost"].to_numpy() for subject, group in visits(timings).groupby("subject")}
+    return {
+        (row["problem"], row["rule"], int(row["batch_size"])): seen[row["subject"]]
+        for row in whole.to_dict("records")
+        if row["subject"] in seen
+    }
+
+
 def ratios(timings: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Each subject's cost over that of `reference` in the same round: `median`, `low` and `high` over rounds."""
     wide = _wide(timings)
     return _over_rounds(wide.div(wide[reference], axis=0))
 
 
+def compare(base: pd.DataFrame, head: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """What each subject of both timings costs in `head` as a multiple of what it costs in `base`: `ratio, low, high`.
+
+    Costs are those over `reference` in the same round, so that a machine that was faster or slower as a whole does not
+    count; the interval is a bootstrap over the rounds of each timing (`bootstrap_ratio`).
+    """
+    wide = [costs.div(costs[reference], axis=0) for costs in (_wide(base), _wide(head))]
+    rows = [
+        (subject, *bootstrap_ratio(wide[1][subject].dropna().to_numpy(), wide[0][subject].dropna().to_numpy()))
+        for subject in wide[0].columns.intersection(wide[1].columns)
+        if subject != reference
+    ]
+    return pd.DataFrame(rows, columns=["subject", "ratio", "low", "high"])
+
+
 def roofline(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
     """Each subject's facts and cost (`median`, `low`, `high`, seconds a step) beside what the machine allows.
 
-    `floor`: seconds that its flops take at the peak of its dtype plus its bytes at the triad's speed at its level, with
-    as many jobs, median over rounds. `ratio`, `ratio_low`, `ratio_high`: cost over floor in the same round. NaN where a
-    subject has neither flops nor bytes, or its reference was not measured; a reference has no floor but itself.
+    `floor`: seconds that its flops take at the peak of its dtype plus its bytes at the triad's speed at its level, if
+    they have one, with as many jobs, median over rounds. `ratio`, `ratio_low`, `ratio_high`: cost over floor in the
+    same round. NaN where a subject has neither flops nor bytes, or its reference was not measured; a reference has no
+    floor but itself.
     """
     wide = _wide(timings)
     floors = pd.DataFrame({row["subject"]: _floor(row, subjects, wide) for row in subjects.to_dict("records")})
@@ -82,7 +110,7 @@ def _floor(row: Mapping[Any, Any], subjects: pd.DataFrame, wide: pd.DataFrame) -
     if pd.isna(row["flops"]) and pd.isna(row["bytes"]):
         return total * float("nan")
     for amount, part, at in (("flops", "peak", "dtype"), ("bytes", "triad", "memory")):
-        if pd.notna(row[amount]):
+        if pd.notna(row[amount]) and pd.notna(row[at]):
             same = (subjects["part"] == part) & (subjects[at] == row[at]) & (subjects["jobs"] == row["jobs"])
             speeds = [wide[other["subject"]] / other[amount] for other in subjects[same].to_dict("records")]
             total = total + row[amount] * (speeds[0] if speeds else float("nan"))

@@ -1,9 +1,11 @@
 """What things cost on this machine, measured so that its moods hit all of them alike."""
 
+from gdbench.timing.caches import levels
 from gdbench.timing.cases import cases
+from gdbench.timing.pace import Pace, pace
 from gdbench.timing.plan import Plan, plan
 from gdbench.timing.rounds import Sample, Subject, measure
 from gdbench.timing.steps import Case
 from gdbench.timing.subjects import Timed
 
-__all__ = ["Case", "Plan", "Sample", "Subject", "Timed", "cases", "measure", "plan"]
+__all__ = ["Case", "Pace", "Plan", "Sample", "Subject", "Timed", "cases", "levels", "measure", "pace", "plan"]

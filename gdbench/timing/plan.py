@@ -1,7 +1,8 @@
 """Which subjects a timing has: the steps and parts of its cases, and the references beside them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from gdbench.kernels import MLP
@@ -10,6 +11,7 @@ from gdbench.kernels.jit import compilations
 from gdbench.kernels.registry import BaseRule
 from gdbench.timing import machine
 from gdbench.timing.caches import Level, levels
+from gdbench.timing.layout import scattered
 from gdbench.timing.steps import Case, parts, update, whole_step
 from gdbench.timing.subjects import Timed, side_by_side
 
@@ -18,6 +20,7 @@ class Plan(NamedTuple):
     """Subjects that have run once, so that nothing is compiled any more."""
 
     subjects: list[Timed]
+    renew: Callable[[], list[Timed]]  # all but the references (gdbench/timing/layout.py)
     caches: tuple[Level, ...]
     seconds: float  # that building, compiling and the first steps took
     compiled: int  # functions; the others came from the cache on disk
@@ -28,18 +31,32 @@ def plan(cases: Sequence[Case], rules: Mapping[str, BaseRule], jobs: Sequence[in
 
     rules: by what they are called.
     """
-    caches, started = levels(), time.perf_counter()
-    subjects = []
+    caches, dtypes = levels(), list(dict.fromkeys(case.problem.dtype for case in cases))
+    builders = [
+        partial(side_by_side, partial(_of_case, case, rules, caches), count) for count in jobs for case in cases
+    ]
+
+    def beside(_: Sequence[Timed]) -> list[Timed]:
+        each = partial(references, dtypes, caches, caches)
+        return [reference for count in jobs for reference in side_by_side(each, count)]
+
+    return prepared(builders, beside, caches)
+
+
+def prepared(
+    builders: Sequence[Callable[[], Sequence[Timed]]],
+    beside: Callable[[Sequence[Timed]], Sequence[Timed]],
+    caches: tuple[Level, ...],
+) -> Plan:
+    """What the builders build, and the references that `beside` puts beside it, each name once."""
+    started = time.perf_counter()
+    build = scattered(builders)
     with compilations() as compiled:
-        for count in jobs:
-            for case in cases:
-                subjects += side_by_side(lambda case=case: _of_case(case, rules, caches), count)  # type: ignore[misc]
-            dtypes = dict.fromkeys(case.problem.dtype for case in cases)
-            subjects += side_by_side(lambda: references(list(dtypes), caches, caches), count)  # noqa: B023
-        subjects = list({subject.name: subject for subject in subjects}.values())
+        found = build()
+        subjects = list({subject.name: subject for subject in [*found, *beside(found)]}.values())
         for subject in subjects:
             subject.run(1)
-    return Plan(subjects, caches, time.perf_counter() - started, len(compiled))
+    return Plan(subjects, build, caches, time.perf_counter() - started, len(compiled))
 
 
 def references(dtypes: Sequence[str], wanted: Sequence[Level], caches: tuple[Level, ...]) -> list[Timed]:

@@ -37,32 +37,49 @@ class Sample(NamedTuple):
 def measure(
     subjects: Sequence[Subject],
     *,
+    renew: Callable[[], Sequence[Subject]] = lambda: (),
     rounds: int = 15,
     samples: int = 5,
     least: float = 0.01,
+    longest: float = math.inf,
+    limit: float = math.inf,
     seed: int = 0,
     watch: Callable[[int], None] = lambda done: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Sample]:
     """Time the subjects; what they compile or allocate at first is done before the rounds begin.
 
-    least: seconds of a sample, from which follows how many steps it has. seed: of the visits' order. watch: is told how
-    many rounds are done. clock: seconds.
+    renew: makes subjects anew, to take the place of those of their names from the second round on: where arrays lie in
+    memory changes what things cost, and must not stay as one process happened to draw it (gdbench/timing/layout.py).
+    least: seconds of a sample, from which follows how many steps it has. longest: seconds of a visit, after which it
+    takes no further sample. limit: seconds of all together: after the first, no round begins that would exceed them if
+    it took as long as the one before. seed: of the visits' order. watch: is told how many rounds are done. clock:
+    seconds.
     """
     names = [subject.name for subject in subjects]
     if len(set(names)) < len(names):
         raise ValueError(f"two subjects have one name: {names}")
+    began = clock()
     steps = {subject.name: _enough(subject, least, clock) for subject in subjects}
+    current = {subject.name: subject for subject in subjects}
     order = np.random.Generator(np.random.PCG64(seed))
     taken = []
     for turn in range(rounds):
+        entered = clock()
+        if turn > 0:
+            current |= {subject.name: subject for subject in renew()}
         for i in order.permutation(len(subjects)):
-            subject = subjects[i]
+            subject, arrived = current[names[i]], clock()
             for sample in range(samples):
                 started = clock()
                 subject.run(steps[subject.name])
-                taken.append(Sample(subject.name, turn, sample, clock() - started, steps[subject.name]))
+                now = clock()
+                taken.append(Sample(subject.name, turn, sample, now - started, steps[subject.name]))
+                if now - arrived >= longest:
+                    break
         watch(turn + 1)
+        if 2 * clock() - entered - began > limit:
+            break
     return taken
 
 

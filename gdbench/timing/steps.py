@@ -57,19 +57,22 @@ def whole_step(
     rule: BaseRule,
     settings: Mapping[str, Any],
     caches: tuple[Level, ...],
+    *,
     longest: int = LONGEST,
+    training: Any = None,
 ) -> Timed:
     """Steps of `rule`, called `label`, as a run takes them.
 
     settings: hyperparameters; the rule's defaults for the others. longest: steps after which a direction rule, whose
-    steps differ, starts again. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
+    steps differ, starts again. training: what `case.begin` gave, for scalar rules that follow one another to share; one
+    of its own by default. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
     """
     settings, done = rule.settings(settings), {}
     if isinstance(rule, Direction):
         run = _direction_steps(case, rule, settings, longest)
     else:
         assert isinstance(rule, Rule)
-        run = _scalar_steps(case, rule, settings)
+        run = _scalar_steps(rule, settings, case.begin() if training is None else training)
         if isinstance(case.problem, MLP):
             done = _moved(case, rule, caches)
             done["flops"] = float(sum(work.step_flops(case.problem.sizes, case.batch_size)))
@@ -101,7 +104,9 @@ def parts(case: Case) -> Iterator[Timed]:
     alone.gather_batches(1, samples, order, size, per_epoch, place)
     alone.forward_batches(1, theta, network, size, place)
     alone.losses(1, network, samples, order, size, place)
-    ahead, back = work.step_flops(problem.sizes, size)
+    itemsize = np.dtype(problem.dtype).itemsize
+    flops, moved = work.step_flops(problem.sizes, size), work.products_bytes(problem.sizes, size, itemsize)
+    ahead, back = ({"flops": float(f), "bytes": float(b)} for f, b in zip(flops, moved, strict=True))
 
     def subject(part: str, kernel: Any, *given: Any, **facts: Any) -> Timed:
         def run(count: int) -> None:
@@ -111,18 +116,22 @@ def parts(case: Case) -> Iterator[Timed]:
         return Timed(case.named(name), run, part=part, **case.facts, **facts)
 
     yield subject("gather", alone.gather_batches, samples, order, size, per_epoch, place)
-    yield subject("forward", alone.forward_batches, theta, network, size, place, flops=float(ahead))
+    yield subject("forward", alone.forward_batches, theta, network, size, place, **ahead)
     yield subject("loss", alone.losses, network, samples, order, size, place)
-    yield subject("backward", alone.backward_batches, theta, network, size, place, flops=float(back))
+    yield subject("backward", alone.backward_batches, theta, network, size, place, **back)
     apart = problem.workspace()
     for array in (apart.values, apart.deltas):
         array[...] = np.random.Generator(np.random.PCG64(0)).standard_normal(array.shape)
     for layer in range(len(problem.sizes) - 1):
-        flops = work.product_flops(int(problem.sizes[layer]), int(problem.sizes[layer + 1]), size)
+        widths = int(problem.sizes[layer]), int(problem.sizes[layer + 1])
+        done = {
+            "flops": float(work.product_flops(*widths, size)),
+            "bytes": float(work.product_bytes(*widths, size, itemsize)),
+        }
         for kind, part in work.PRODUCTS.items():
             if kind != alone.INPUTS or layer > 0:
                 given = (kind, layer, theta, network, size, apart)
-                yield subject(part, alone.layer_products, *given, flops=float(flops), layer=layer + 1)
+                yield subject(part, alone.layer_products, *given, **done, layer=layer + 1)
 
 
 def _moved(case: Case, rule: Rule, caches: tuple[Level, ...]) -> dict[str, Any]:
@@ -136,10 +145,9 @@ def _table(rule: Rule, settings: Mapping[str, Any], dtype: str) -> np.ndarray:
     return rule.table(settings, 1, np.full(CHUNK, LR), dtype)
 
 
-def _scalar_steps(case: Case, rule: Rule, settings: Mapping[str, Any]) -> Callable[[int], object]:
-    training = case.begin()
+def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Any) -> Callable[[int], object]:
     walk = steps.ScalarSteps(rule, settings, training, lambda first, count: np.full(count, LR))
-    table = _table(rule, settings, case.problem.dtype)
+    table = _table(rule, settings, training.problem.dtype)
 
     def run(count: int) -> None:
         for done in range(0, count, CHUNK):

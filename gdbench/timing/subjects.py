@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from gdbench.timing.rounds import Subject
@@ -14,7 +15,8 @@ class Timed(Subject):
 
     part: `step`, `gather`, `forward`, `loss`, `backward`, `update`, one of a layer's products, or a reference: `peak`,
     `triad`. jobs: threads that do it side by side, each on arrays of its own; flops and bytes are those of one of them,
-    for one step. memory: the level (gdbench/timing/caches.py) where the bytes are.
+    for one step. memory: the level (gdbench/timing/caches.py) where the bytes are; None for those of products, which
+    lie wherever the part before left them, and take no time of their own in a floor.
     """
 
     part: str
@@ -36,11 +38,16 @@ class Timed(Subject):
 FACTS = tuple(field.name for field in fields(Timed) if field.name not in ("name", "run"))
 
 
+@lru_cache(maxsize=8)
+def _pool(jobs: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(jobs, thread_name_prefix="gdbench-time")
+
+
 def side_by_side(build: Callable[[], Sequence[Timed]], jobs: int) -> list[Timed]:
     """What `build` makes, once for each of `jobs` threads, which run side by side; a step is then one of each."""
     if jobs == 1:
         return list(build())
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="gdbench-time")
+    pool = _pool(jobs)
 
     def together(copies: Sequence[Timed]) -> Callable[[int], object]:
         def run(count: int) -> None:

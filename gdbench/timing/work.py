@@ -5,6 +5,7 @@ fused multiply-adds, plus the update's bytes over the bandwidth of the level of 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,13 +19,26 @@ def product_flops(inputs: int, outputs: int, batch_size: int) -> int:
     return 2 * batch_size * inputs * outputs
 
 
+def product_bytes(inputs: int, outputs: int, batch_size: int, itemsize: int) -> int:
+    """Of each of the three: samples by inputs, inputs by outputs and samples by outputs, each read or written once."""
+    return itemsize * (batch_size * inputs + inputs * outputs + batch_size * outputs)
+
+
 def step_flops(sizes: Sequence[int] | np.ndarray, batch_size: int) -> tuple[int, int]:
     """Forward and backward, of a network of these sizes: nobody needs the derivative by the first layer's inputs.
 
     >>> step_flops((4, 3, 2), batch_size=10)
     (360, 480)
     """
-    layers = [product_flops(int(a), int(b), batch_size) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    return _both_ways([product_flops(int(a), int(b), batch_size) for a, b in pairwise(sizes)])
+
+
+def products_bytes(sizes: Sequence[int] | np.ndarray, batch_size: int, itemsize: int) -> tuple[int, int]:
+    """Of all products, forward and backward (`step_flops`)."""
+    return _both_ways([product_bytes(int(a), int(b), batch_size, itemsize) for a, b in pairwise(sizes)])
+
+
+def _both_ways(layers: list[int]) -> tuple[int, int]:
     return sum(layers), 2 * sum(layers) - layers[0]
 
 

@@ -1,0 +1,76 @@
+"""The pass that ends a run: what a step of each chosen setting costs, on the machine that has just become idle.
+
+    plan = closing_plan(chosen)
+    samples = closing_pass(plan, wall)
+
+Convergence and cost are measured apart: nothing else runs now, and every step is timed beside the references, in the
+same rounds (gdbench/timing/rounds.py).
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from gdbench.data.problems import build
+from gdbench.kernels.registry import find
+from gdbench.runner.trial import batch_size, clipping
+from gdbench.suites import Setting
+from gdbench.timing import Case, Plan, Sample, Timed, levels, measure, pace
+from gdbench.timing.caches import Level
+from gdbench.timing.plan import prepared, references
+from gdbench.timing.steps import LONGEST, whole_step
+
+SHARE = 0.1  # of the time that the trials took
+LEAST, MOST = 1.0, 10.0  # seconds
+
+
+class Chosen(NamedTuple):
+    """A setting that was chosen, and the median of its trials' steps to the target: infinite where there is none."""
+
+    setting: Setting
+    steps: float
+
+
+def closing_plan(chosen: Sequence[Chosen]) -> Plan:
+    """A whole step of each setting, and the references: the peak, and the triad at the levels that the steps use.
+
+    A direction rule, no step of which is like the next, takes as many as it needs to the target.
+    """
+    caches = levels()
+    together: dict[tuple[object, ...], list[Chosen]] = {}
+    for each in chosen:
+        definition = each.setting.definition
+        case = (each.setting.problem, batch_size(definition), definition["dtype"], *clipping(definition).values())
+        together.setdefault(case, []).append(each)
+
+    def beside(subjects: Sequence[Timed]) -> list[Timed]:
+        dtypes = list(dict.fromkeys(str(subject.dtype) for subject in subjects))
+        used = {subject.memory for subject in subjects}
+        return references(dtypes, [level for level in caches if level.name in used], caches)
+
+    return prepared([partial(_steps, same, caches) for same in together.values()], beside, caches)
+
+
+def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
+    """Steps on one problem with one batch size, one after another on the same arrays."""
+    definition = chosen[0].setting.definition
+    problem = build(definition["problem"], definition["dtype"])
+    case = Case(chosen[0].setting.problem, problem, batch_size(definition), clipping(definition))
+    training = case.begin()
+    found = []
+    for setting, steps in chosen:
+        rule, settings = find(setting.definition["rule"]), setting.definition["hyperparameters"]
+        longest = max(1, int(steps)) if math.isfinite(steps) else LONGEST
+        found.append(whole_step(case, setting.rule, rule, settings, caches, longest=longest, training=training))
+    return found
+
+
+def closing_pass(plan: Plan, wall: float) -> list[Sample]:
+    """Time them in a tenth of `wall`, the seconds that the trials took, but in 1 at least and in 10 at most.
+
+    Where they are very many there are fewer than five rounds.
+    """
+    seconds = min(max(SHARE * wall, LEAST), MOST)
+    chosen = pace(len(plan.subjects), seconds)
+    return measure(plan.subjects, renew=plan.renew, **chosen._asdict(), longest=chosen.longest, limit=seconds)
