@@ -17,7 +17,7 @@ from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.timing import rows
 from gdbench.runner.trial import CHUNK, failed, train, work
 from gdbench.store import Store, TrialRecord
-from gdbench.suites import Setting, Suite, Trial
+from gdbench.suites import Suite, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
