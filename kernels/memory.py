@@ -43,10 +43,10 @@ def _copy_number(zero, source, destination):
     ctypes.memmove(destination, source, zero.itemsize)
 
 
-def _copy_turned(zero, source, source_row, destination, destination_row):
+def _copy_turned(zero, source, source_row, destination, destination_row, count):
     size, width = zero.itemsize, VECTOR_BYTES // zero.itemsize
-    turned = view(zero, destination, (width, width), (destination_row, size)).T
-    turned[:] = view(zero, source, (width, width), (source_row, size))
+    turned = view(zero, destination, (count, width), (destination_row, size)).T
+    turned[:] = view(zero, source, (width, count), (source_row, size))
 
 
 @instruction(lambda array: array.ctypes.data)
@@ -111,24 +111,33 @@ def copy_row(context, zero, source, destination):
 
 
 @instruction(_copy_turned)
-def copy_turned(context, zero, source, source_row, destination, destination_row):
-    """Copy a square of as many numbers as a vector holds, rows to columns; strides in bytes.
+def copy_turned(context, zero, source, source_row, destination, destination_row, count):
+    """Copy as many rows as a vector has lanes, of `count` numbers each, to columns; strides in bytes.
 
-    A transposition is as many perfect shuffles of its rows as the width has bits.
+    The destination must have room for as many columns as rows: what lies beyond `count` of them is overwritten. A
+    transposition is as many perfect shuffles of its rows as the width has bits.
     """
 
     def lower(context, builder, signature, arguments):
         v = Vectors(context, builder, zero)
-        _, source, source_row, destination, destination_row = arguments
-        rows = [v.load(builder.add(source, builder.mul(source_row, I64(i))), None) for i in range(v.width)]
-        half = v.width // 2
-        for _ in range(half.bit_length()):
-            rows = [v.zipped(rows[i // 2], rows[i // 2 + half], i % 2 * half) for i in range(v.width)]
-        for i, row in enumerate(rows):
-            v.store(row, builder.add(destination, builder.mul(destination_row, I64(i))), None)
+        _, source, source_row, destination, destination_row, count = arguments
+
+        def copy(mask: ir.Value | None) -> None:
+            rows = [v.load(builder.add(source, builder.mul(source_row, I64(i))), mask) for i in range(v.width)]
+            half = v.width // 2
+            for _ in range(half.bit_length()):
+                rows = [v.zipped(rows[i // 2], rows[i // 2 + half], i % 2 * half) for i in range(v.width)]
+            for i, row in enumerate(rows):
+                v.store(row, builder.add(destination, builder.mul(destination_row, I64(i))), None)
+
+        with builder.if_else(builder.icmp_signed(">=", count, I64(v.width))) as (whole, part):
+            with whole:
+                copy(None)
+            with part:
+                copy(v.lanes_below(count))
         return context.get_dummy_value()
 
-    return types.void(zero, *(types.intp,) * 4), lower
+    return types.void(zero, *(types.intp,) * 5), lower
 
 
 @instruction(_copy_number)

@@ -25,16 +25,16 @@ _wide, _two, _one = panel(WIDE), panel(2), panel(1)
 
 @inlined
 def _pack_turned(zero, size, b, b_k, b_column, depth, columns, out):
-    """Copy a panel whose columns lie apart, square by square, and what is left number by number."""
+    """Copy a panel whose columns lie apart, square by square, and columns that fill no square number by number."""
     width = VECTOR_BYTES // size
-    squares = depth // width if b_k == size else 0
-    for j in range(0, columns, width):
-        whole = squares * width if columns - j >= width else 0
-        for k in range(0, whole, width):
-            copy_turned(zero, b + k * b_k + j * b_column, b_column, out + k * _PANEL + j * size, _PANEL)
-        for column in range(j, min(j + width, columns)):
-            for k in range(whole, depth):
-                copy_number(zero, b + k * b_k + column * b_column, out + k * _PANEL + column * size)
+    squares = columns // width * width if b_k == size else 0
+    for j in range(0, squares, width):
+        for k in range(0, depth, width):
+            place = out + k * _PANEL + j * size
+            copy_turned(zero, b + k * b_k + j * b_column, b_column, place, _PANEL, depth - k)
+    for j in range(squares, columns):
+        for k in range(depth):
+            copy_number(zero, b + k * b_k + j * b_column, out + k * _PANEL + j * size)
 
 
 def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns):
