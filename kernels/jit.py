@@ -14,8 +14,10 @@ A `NUMBA_CACHE_DIR` that the user set is where that folder goes; otherwise the u
 """
 
 import hashlib
+import itertools
 import os
 import platform
+import secrets
 import shutil
 import sys
 import tempfile
@@ -32,6 +34,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from llvmlite import ir
 from numba.core import cgutils, event, types
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.extending import intrinsic, overload, register_jitable
 
@@ -257,12 +260,34 @@ def kernel(
     if DISABLED:
         return _silent(function)
     dispatcher = numba.njit(**{**FLAGS, "boundscheck": checked, "_nrt": allocates})(function)
+    dispatcher._compiler.compile = _apart(dispatcher._compiler.compile)
     if source is not None:
         dispatcher._cache = _Cache(function, cache_folder(source), variant)
     if signature is not None:
         dispatcher.compile(signature)
         dispatcher.disable_compile()
     return dispatcher
+
+
+_names = itertools.count(secrets.randbits(60))
+
+
+def _apart(compile_types: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile under names that no other process gives.
+
+    Numba tells functions of one qualified name apart by a counter that begins anew in every process, and code from the
+    cache keeps its name: of two that were compiled elsewhere, the linker would take one for the other. Numba's lock on
+    compiling is held meanwhile.
+    """
+
+    def compiling(*arguments: Any, **options: Any) -> Any:
+        theirs, FunctionIdentity._unique_ids = FunctionIdentity._unique_ids, _names
+        try:
+            return compile_types(*arguments, **options)
+        finally:
+            FunctionIdentity._unique_ids = theirs
+
+    return compiling
 
 
 def _silent(function: Callable[..., Any]) -> Callable[..., Any]:

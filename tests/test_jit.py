@@ -204,3 +204,34 @@ def test_on_a_cold_cache_another_process_compiles_the_rules_and_this_one_loads_t
         done = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=True, env=environment)
         own.append(json.loads(done.stdout))
     assert len(own[0]) == 2 and own[1] == []  # the first rule's update and table; then nothing
+
+
+APART = """
+import sys
+import numpy as np
+from gdbench.kernels.registry import find
+for name in sys.argv[1:]:
+    rule, p = find(name), np.ones(3)
+    update = rule.update("float64")
+    (table,) = rule.table(rule.defaults, 1, np.ones(1), "float64")
+    update(p, np.arange(3.0), rule.state(3, "float64"), table, 0)
+    print(name, p.tolist())
+for name in sys.argv[1:]:  # as trials take them
+    (compiled,) = find(name).update("float64").overloads.values()
+    print(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name), file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
+def test_rules_that_were_compiled_by_different_processes_are_not_taken_for_one_another(tmp_path):
+    def run(*names):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        command = [sys.executable, "-c", APART, *names]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return done.stdout, done.stderr.split()
+
+    run("sgd")  # compiles what all share, so that the next two number their own alike
+    (adam, _), (radam, _) = run("adam"), run("radam")
+    together, addresses = run("adam", "radam")
+    assert together == adam + radam and adam.split()[1:] != radam.split()[1:]
+    assert len(set(addresses)) == 2
