@@ -8,36 +8,35 @@ from gdbench.peers.contract import Adapter, Task, UnsupportedError
 
 
 class Peer(NamedTuple):
-    """Where an adapter is, how it is made, and which packages it needs."""
+    """Where an adapter is, how it is made, and which modules it needs."""
 
     module: str
     kind: str
     options: dict[str, bool]
-    packages: tuple[str, ...]
+    needs: tuple[str, ...]
 
 
 OURS = "gdbench"
 PEERS = {
-    OURS: Peer("ours", "Gdbench", {}, ()),
-    "pytorch": Peer("pytorch", "PyTorch", {}, ("torch",)),
-    "pytorch-fused": Peer("pytorch", "PyTorch", {"fused": True}, ("torch",)),
-    "pytorch-compile": Peer("pytorch", "PyTorch", {"compiled": True}, ("torch",)),
-    "jax": Peer("jax_optax", "Jax", {}, ("jax", "optax")),
-    "jax-vmap": Peer("jax_optax", "Jax", {"mapped": True}, ("jax", "optax")),
-    "scikit-learn": Peer("scikit_learn", "ScikitLearn", {}, ("sklearn",)),
+    OURS: Peer("gdbench.peers.ours", "Gdbench", {}, ()),
+    "pytorch": Peer("gdbench.peers.pytorch", "PyTorch", {}, ("torch",)),
+    "pytorch-fused": Peer("gdbench.peers.pytorch", "PyTorch", {"fused": True}, ("torch",)),
+    "pytorch-compile": Peer("gdbench.peers.pytorch", "PyTorch", {"compiled": True}, ("torch",)),
+    "jax": Peer("gdbench.peers.jax_optax", "Jax", {}, ("jax", "optax")),
+    "jax-vmap": Peer("gdbench.peers.jax_optax", "Jax", {"mapped": True}, ("jax", "optax")),
+    "scikit-learn": Peer("gdbench.peers.scikit_learn", "ScikitLearn", {}, ("sklearn",)),
 }
 
 
 def absent(name: str) -> str | None:
     """Why the peer of that name cannot be asked, with the line that installs it, or None."""
-    reason = missing(*PEERS[name].packages)
+    reason = missing(*PEERS[name].needs)
     return reason and f'{reason}; pip install "gdbench[peers]"'
 
 
-def load(name: str) -> Adapter:
-    """The adapter of that name, whose library is imported when it first prepares a task."""
-    peer = PEERS[name]
-    made: Adapter = getattr(import_module(f"gdbench.peers.{peer.module}"), peer.kind)(**peer.options)
+def load(peer: Peer) -> Adapter:
+    """The adapter of a peer, whose library is imported when it first prepares a task."""
+    made: Adapter = getattr(import_module(peer.module), peer.kind)(**peer.options)
     return made
 
 

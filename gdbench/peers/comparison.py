@@ -58,7 +58,7 @@ class _Workers:
         if reason:
             raise UnsupportedError(reason)
         if name not in self.running or not self.running[name].alive:
-            self.running[name] = Worker(name, self.cores)
+            self.running[name] = Worker(PEERS[name], self.cores)
         return self.running[name]
 
     def forget(self) -> None:

@@ -1,8 +1,8 @@
 """A process of its own for each library: on the cores that it may use, told by a pipe what to do, idle otherwise.
 
-    with Worker("pytorch", cores=(1,)) as worker:
-        seconds = worker.prepare("sweep", task)   # compiled, and one call made
-        worker.run("sweep", 3)                    # three calls more
+    with Worker(PEERS["pytorch"], cores=(1,)) as worker:
+        seconds = worker.prepare("sweep", task)  # compiled, and one call made
+        worker.run("sweep", 3)  # three calls more
 
 Cores are set before the library is loaded, since libraries count them then. Where the system cannot bind a process to
 cores, environment variables tell the libraries how many threads to use. What goes wrong is a `PeerError`, one sentence.
@@ -12,18 +12,21 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gdbench.errors import GdbenchError
-from gdbench.peers.contract import Task, Training, UnsupportedError
+from gdbench.peers.contract import Adapter, Task, Training, UnsupportedError
 
-PATIENCE = 300.0  # seconds until a process that does not answer is given up
+if TYPE_CHECKING:
+    from gdbench.peers import Peer
+
+PATIENCE = 300.0  # compiling takes a minute at most
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 BINDS = hasattr(os, "sched_setaffinity")
 
@@ -33,13 +36,13 @@ class PeerError(GdbenchError):
 
 
 class Worker:
-    """The process of the adapter of that name (gdbench/peers/__init__.py)."""
+    """The process of a peer (gdbench/peers/__init__.py). patience: seconds until one that does not answer is ended."""
 
-    def __init__(self, name: str, cores: Sequence[int], patience: float = PATIENCE) -> None:
-        self.name, self.patience = name, patience
+    def __init__(self, peer: "Peer", cores: Sequence[int], patience: float = PATIENCE) -> None:
+        self.patience = patience
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, name, len(cores)), daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, peer, len(cores)), daemon=True)
         with _confined(cores):
             self._process.start()
         theirs.close()
@@ -129,15 +132,15 @@ def _confined(cores: Sequence[int]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def serve(pipe: Connection, name: str, threads: int) -> None:
+def serve(pipe: Connection, peer: "Peer", threads: int) -> None:
     """What the process does: answer (None, answer) or (kind of error, sentence) until the pipe is closed."""
-    from gdbench.peers import load  # in the process alone: it imports the library
+    from gdbench.peers import load
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends its workers itself
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # what libraries print is no part of the command's output
         os.dup2(nowhere, stream)
-    desk = _Desk(name, threads, load)
+    desk = _Desk(peer, threads, load)
     with suppress(EOFError, OSError):
         while True:
             what, *given = pipe.recv()
@@ -154,12 +157,12 @@ def serve(pipe: Connection, name: str, threads: int) -> None:
 class _Desk:
     """The library's side of `Worker`."""
 
-    def __init__(self, name: str, threads: int, load: Any) -> None:
-        self.name, self.threads, self.load = name, threads, load
+    def __init__(self, peer: "Peer", threads: int, load: "Callable[[Peer], Adapter]") -> None:
+        self.peer, self.threads, self.load = peer, threads, load
         self.trainings: dict[str, Training] = {}
 
     def prepare(self, key: str, task: Task) -> float:
-        adapter = self.load(self.name)
+        adapter = self.load(self.peer)
         started = time.perf_counter()
         training = adapter.prepare(task, self.threads)
         training.run()
