@@ -1,4 +1,4 @@
-"""gdbench as a runner uses it: compiled chunks of steps, one trial a thread."""
+"""gdbench as a runner uses it: compiled chunks of steps, one trial a thread; a large trial alone has all threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +9,9 @@ from gdbench.kernels import MLP, Samples
 from gdbench.kernels.registry import find
 from gdbench.kernels.steps import Rates, ScalarSteps
 from gdbench.peers.contract import Task
+from gdbench.timing.work import step_flops
+
+TEAM = 5e7  # FLOPs of a step from which on threads that share it gain more than they lose at its barriers
 
 
 class _Threads:
@@ -41,9 +44,10 @@ class Gdbench:
         """See `Adapter`."""
         problem: Any = problem_of(task)
         rule: Any = find(task.rule)
+        alone = task.trials == 1 and sum(step_flops(task.sizes, task.batch_size)) >= TEAM
         walks = []
         for seed, lr, theta in zip(task.seeds, task.lrs, task.thetas, strict=True):
-            training = problem.begin(seed=seed, batch_size=task.batch_size)
+            training = problem.begin(seed=seed, batch_size=task.batch_size, threads=threads if alone else 1)
             training.theta[:] = theta
             settings = {**task.settings, "lr": float(lr)}
             walks.append(ScalarSteps(rule, settings, training, _constant(float(lr))))
