@@ -14,7 +14,7 @@ OURS = "gdbench"
 def agreement_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
     """A row a network and rule: the largest relative difference of the losses, a column a peer."""
     rows = []
-    for case, group in frame.groupby(CASE, sort=False):
+    for case, group in frame[frame["peer"] != OURS].groupby(CASE, sort=False):
         found = zip(group["peer"], group["difference"], strict=True)
         rows.append({**_case(case), **{peer: text.number(value, 2) for peer, value in found}})
     return rows

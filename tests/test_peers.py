@@ -256,7 +256,7 @@ def test_a_peer_without_numbers_is_a_row_that_says_why(peers_are):
     assert (fallen["reason"] == fallen["peer"].map(words)).all()
     assert list(peers_table.reasons(speed)) == [f"{peer}: {reason}" for peer, reason in words.items()]
     rows = agreement.set_index("peer")
-    assert rows["reason"].to_dict() == {**words, "crashes": ""} and rows["difference"]["crashes"] > 0
+    assert rows["reason"].to_dict() == {OURS: "", **words, "crashes": ""} and rows["difference"]["crashes"] > 0
     ours = speed[speed["peer"] == OURS]
     assert (ours["reason"] == "").all() and (ours["speed"] > 0).all() and set(samples["peer"]) == {OURS}
 
@@ -313,13 +313,14 @@ def test_json_has_every_number(capsys, peers_are):
     document = json.loads(out)
     assert code == 0 and err == "" and {*document} == {"environment", "rounds", "agreement", "speed", "samples"}
     facts = {"problem", "batch_size", "dtype", "rule", "peer", "trials", "reason"}
-    assert {*document["agreement"][0]} == facts | {"steps", "difference"}
+    assert {*document["agreement"][0]} == facts | {"steps", "difference", "prepare_seconds"}
     assert {*document["speed"][0]} == facts | {
         *("cores", "speed", "low", "high", "ratio", "ratio_low", "ratio_high", "prepare_seconds"),
     }
     assert {row["peer"] for row in document["speed"]} == {OURS, "scikit-learn"}
     assert document["environment"]["scikit-learn"] == version("scikit-learn") and document["rounds"] == 2
-    (row,) = document["agreement"]
+    ours, row = document["agreement"]
+    assert (ours["peer"], ours["difference"]) == (OURS, 0.0)
     assert row["dtype"] == "float64" and row["difference"] < 1e-6 and row["steps"] == STEPS
 
 

@@ -33,11 +33,12 @@ NUMBERS = ("speed", "low", "high", "ratio", "ratio_low", "ratio_high", "prepare_
 class Found:
     """Rows: facts of the task (`problem`, `batch_size`, `rule`, `dtype`, `peer`) and what came out.
 
-    agreement: `steps`, `trials`, `difference` (of the losses after these steps, relative, the largest of all trials).
+    agreement: `steps`, `trials`, `difference` (of the losses after these steps, relative, the largest of all trials),
+    `prepare_seconds` (compiling and the first call: later ones may find compiled what these did).
     speed: `trials`, `cores`, `speed` (trial-steps a second: steps of all trials together) with bounds `low`, `high`,
-    `ratio` (gdbench's speed over the peer's, in the same round) with bounds, `prepare_seconds` (compiling and the first
-    call). samples: `trials`, `cores`, `round`, `sample`, `seconds`, `steps` (trial-steps). Where a peer did not take
-    part, numbers are NaN and `reason` says why.
+    `ratio` (gdbench's speed over the peer's, in the same round) with bounds, `prepare_seconds`. samples: `trials`,
+    `cores`, `round`, `sample`, `seconds`, `steps` (trial-steps). Where a peer did not take part, numbers are NaN and
+    `reason` says why.
     """
 
     agreement: list[dict[str, Any]] = field(default_factory=list)
@@ -111,14 +112,15 @@ def compare(
 
 
 def _agree(task: Task, workers: _Workers, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row a peer."""
+    """A row a peer, gdbench first."""
     rows: list[dict[str, Any]] = []
     ours = np.empty(0)
     for name in names:
-        row = {**facts, "peer": name, "steps": task.chunk, "trials": task.trials, "difference": np.nan, "reason": ""}
+        row = {**facts, "peer": name, "steps": task.chunk, "trials": task.trials}
+        row |= {"difference": np.nan, "prepare_seconds": np.nan, "reason": ""}
         try:
             worker = workers[name]
-            worker.prepare("agreement", task)
+            row["prepare_seconds"] = worker.prepare("agreement", task)
             worker.run("agreement", task.trials // worker.at_once("agreement") - 1)
             theirs = losses(task, worker.thetas("agreement"))
             ours = theirs if name == OURS else ours
@@ -127,7 +129,7 @@ def _agree(task: Task, workers: _Workers, names: Sequence[str], facts: Mapping[s
             row["reason"] = _reason(name, error)
         rows.append(row)
     workers.forget()
-    return rows[1:]
+    return rows
 
 
 def _race(

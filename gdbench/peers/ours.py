@@ -1,4 +1,4 @@
-"""gdbench as a runner uses it: compiled chunks of steps, one trial a thread; a large trial alone has all threads."""
+"""gdbench as a runner uses it: compiled chunks of steps, one trial a thread, or a team for a large one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,9 +9,7 @@ from gdbench.kernels import MLP, Samples
 from gdbench.kernels.registry import find
 from gdbench.kernels.steps import Rates, ScalarSteps
 from gdbench.peers.contract import Task
-from gdbench.timing.work import step_flops
-
-TEAM = 5e7  # FLOPs of a step from which on threads that share it gain more than they lose at its barriers
+from gdbench.runner.trial import TEAM
 
 
 class _Threads:
@@ -44,10 +42,11 @@ class Gdbench:
         """See `Adapter`."""
         problem: Any = problem_of(task)
         rule: Any = find(task.rule)
-        alone = task.trials == 1 and sum(step_flops(task.sizes, task.batch_size)) >= TEAM
+        large = task.batch_size * problem.size >= TEAM and rule.source == ""
+        team = max(1, threads // task.trials) if large else 1
         walks = []
         for seed, lr, theta in zip(task.seeds, task.lrs, task.thetas, strict=True):
-            training = problem.begin(seed=seed, batch_size=task.batch_size, threads=threads if alone else 1)
+            training = problem.begin(seed=seed, batch_size=task.batch_size, threads=team)
             training.theta[:] = theta
             settings = {**task.settings, "lr": float(lr)}
             walks.append(ScalarSteps(rule, settings, training, _constant(float(lr))))
