@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,12 @@ def environment() -> dict[str, Any]:
 
 def usable_cores() -> int:
     """How many processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(usable_set())
+
+
+def usable_set() -> list[int]:
+    """The numbers of these processors."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def cpu_name() -> str:
@@ -56,6 +62,12 @@ def package_version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def missing(*modules: str) -> str | None:
+    """Which of these modules cannot be imported, in words; None when all can."""
+    absent = [module for module in modules if find_spec(module) is None]
+    return f"not installed: {', '.join(absent)}" if absent else None
 
 
 def git_state(folder: Path) -> tuple[str | None, bool | None]:

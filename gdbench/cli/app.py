@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from gdbench import __version__
-from gdbench.cli import doctor, listing, results, run, showing, timing, tune, verify
+from gdbench.cli import doctor, listing, peers, results, run, showing, timing, tune, verify
 from gdbench.cli.output import fail
 from gdbench.errors import GdbenchError
 
@@ -29,6 +29,7 @@ app.command("list")(listing.list_)
 app.command("show")(showing.show)
 app.command("tune")(tune.tune)
 app.command("time")(timing.time)
+app.command("peers")(peers.peers)
 app.command("export")(results.export)
 app.command("remove")(results.remove)
 app.command("verify")(verify.verify)

@@ -68,10 +68,10 @@ def time(
 
     load_plugins(plugin)
     chosen = {name: find(name) for name in rules or RULES}
-    known = [_known_dtype(name) for name in dict.fromkeys(dtype or DTYPES[:1])]
+    known = [known_dtype(name) for name in dict.fromkeys(dtype or DTYPES[:1])]
     with ExitStack() as stack:
         status = None if quiet or as_json else stack.enter_context(errors.status("compiling"))
-        asked = cases(net or (), problem or (), [_batch(text) for text in batch or ()], known)
+        asked = cases(net or (), problem or (), [parse_batch(text) for text in batch or ()], known)
         planned = plan(asked, chosen, sorted(set(jobs or [1])))
 
         def watch(done: int) -> None:
@@ -84,13 +84,15 @@ def time(
     _print(planned, samples, rounds, saved, as_json)
 
 
-def _known_dtype(name: str) -> str:
+def known_dtype(name: str) -> str:
+    """The name of a dtype, as --dtype has it; raises UsageError for another."""
     if name not in DTYPES:
         raise UsageError(f"--dtype {name} is not known{nearest(name, DTYPES)}")
     return name
 
 
-def _batch(text: str) -> int | str:
+def parse_batch(text: str) -> int | str:
+    """The size of a batch, as --batch has it; raises UsageError for what is none."""
     if text != "full" and not (text.isascii() and text.isdigit() and int(text) > 0):
         raise UsageError(f"--batch {text} must be a whole number, 1 or more, or full")
     return text if text == "full" else int(text)

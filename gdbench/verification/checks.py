@@ -9,7 +9,6 @@ A row is `ok` when measured and expected differ by the tolerance at most. A chec
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -87,12 +86,6 @@ def compare(what: str, *, expected: float, measured: float, tolerance: float) ->
 def skip(what: str, reason: str) -> Row:
     """A row for what cannot be measured here."""
     return Row("", "", what, verdict=SKIPPED, reason=reason)
-
-
-def missing(*packages: str) -> str | None:
-    """Why a check that needs these packages is skipped, or None when all are installed."""
-    absent = [package for package in packages if find_spec(package) is None]
-    return f"not installed: {', '.join(absent)}" if absent else None
 
 
 def farthest(values: Iterable[float], expected: float) -> float:

@@ -8,44 +8,42 @@ from typing import Any
 import numpy as np
 
 from gdbench.descent import minimize
-from gdbench.verification.checks import Row, Rows, check, compare, difference, missing, skip
+from gdbench.environment import missing
+from gdbench.kernels.registry import find
+from gdbench.peers import optimizers
+from gdbench.verification.checks import Row, Rows, check, compare, difference, skip
 from gdbench.verification.work import START, anywhere, prescribed, prescribed_gradients
 
 STEPS, TOLERANCE = 1000, 1e-12
 
-# Our rule and options beside PyTorch's class and what its options are called; lr is 0.01 on both sides.
-TORCH: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
-    ("sgd", {}, "SGD", {}),
-    ("sgd", {"weight_decay": 0.1}, "SGD", {"weight_decay": 0.1}),
-    ("momentum", {}, "SGD", {"momentum": 0.9}),
-    ("momentum", {"momentum": 0.5, "weight_decay": 0.1}, "SGD", {"momentum": 0.5, "weight_decay": 0.1}),
-    ("nesterov", {}, "SGD", {"momentum": 0.9, "nesterov": True}),
-    ("nesterov", {"weight_decay": 0.1}, "SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
-    ("adagrad", {}, "Adagrad", {}),
-    ("adagrad", {"eps": 1e-3, "weight_decay": 0.1}, "Adagrad", {"eps": 1e-3, "weight_decay": 0.1}),
-    ("adadelta", {}, "Adadelta", {}),
-    ("adadelta", {"rho": 0.5, "weight_decay": 0.1}, "Adadelta", {"rho": 0.5, "weight_decay": 0.1}),
-    ("rmsprop", {}, "RMSprop", {}),
-    ("rmsprop", {"rho": 0.9, "weight_decay": 0.1}, "RMSprop", {"alpha": 0.9, "weight_decay": 0.1}),
-    ("rmsprop", {"centered": True, "momentum": 0.9}, "RMSprop", {"centered": True, "momentum": 0.9}),
-    ("adam", {}, "Adam", {}),
-    ("adam", {"beta1": 0.8, "eps": 1e-3}, "Adam", {"betas": (0.8, 0.999), "eps": 1e-3}),
-    ("adam", {"weight_decay": 0.1}, "Adam", {"weight_decay": 0.1}),
-    ("amsgrad", {}, "Adam", {"amsgrad": True}),
-    (
-        "amsgrad",
-        {"beta2": 0.9, "weight_decay": 0.1},
-        "Adam",
-        {"amsgrad": True, "betas": (0.9, 0.9), "weight_decay": 0.1},
-    ),
-    ("adamax", {}, "Adamax", {}),
-    ("adamax", {"weight_decay": 0.1}, "Adamax", {"weight_decay": 0.1}),
-    ("nadam", {}, "NAdam", {}),
-    ("nadam", {"momentum_decay": 0.1, "weight_decay": 0.1}, "NAdam", {"momentum_decay": 0.1, "weight_decay": 0.1}),
-    ("adamw", {}, "AdamW", {}),
-    ("adamw", {"weight_decay": 0.5}, "AdamW", {"weight_decay": 0.5}),
-    ("radam", {}, "RAdam", {}),
-    ("radam", {"beta2": 0.9, "weight_decay": 0.1}, "RAdam", {"betas": (0.9, 0.9), "weight_decay": 0.1}),
+# A rule and its hyperparameters; lr is 0.01 on both sides. Their names in PyTorch: gdbench/peers/optimizers.py.
+TORCH: list[tuple[str, dict[str, Any]]] = [
+    ("sgd", {}),
+    ("sgd", {"weight_decay": 0.1}),
+    ("momentum", {}),
+    ("momentum", {"momentum": 0.5, "weight_decay": 0.1}),
+    ("nesterov", {}),
+    ("nesterov", {"weight_decay": 0.1}),
+    ("adagrad", {}),
+    ("adagrad", {"eps": 1e-3, "weight_decay": 0.1}),
+    ("adadelta", {}),
+    ("adadelta", {"rho": 0.5, "weight_decay": 0.1}),
+    ("rmsprop", {}),
+    ("rmsprop", {"rho": 0.9, "weight_decay": 0.1}),
+    ("rmsprop", {"centered": True, "momentum": 0.9}),
+    ("adam", {}),
+    ("adam", {"beta1": 0.8, "eps": 1e-3}),
+    ("adam", {"weight_decay": 0.1}),
+    ("amsgrad", {}),
+    ("amsgrad", {"beta2": 0.9, "weight_decay": 0.1}),
+    ("adamax", {}),
+    ("adamax", {"weight_decay": 0.1}),
+    ("nadam", {}),
+    ("nadam", {"momentum_decay": 0.1, "weight_decay": 0.1}),
+    ("adamw", {}),
+    ("adamw", {"weight_decay": 0.5}),
+    ("radam", {}),
+    ("radam", {"beta2": 0.9, "weight_decay": 0.1}),
 ]
 
 
@@ -75,12 +73,13 @@ def _double(torch: Any) -> Iterator[None]:
 def _() -> Rows:
     reason = missing("torch")
     if reason:
-        for rule, options, peer, _ in TORCH:
-            yield skip(_title(rule, options, peer), reason)
+        for rule, options in TORCH:
+            yield skip(_title(rule, options, optimizers.pytorch(rule, options)[0]), reason)
         return
     torch = importlib.import_module("torch")
     gradients = prescribed_gradients(STEPS)
-    for rule, options, peer, their_options in TORCH:
+    for rule, options in TORCH:
+        peer, their_options = optimizers.pytorch(rule, options)
         with _double(torch):
             p = torch.tensor(START, requires_grad=True)
             optimizer = getattr(torch.optim, peer)([p], lr=0.01, **their_options)
@@ -125,16 +124,8 @@ def _with_optax(rule: str, options: dict[str, Any]) -> np.ndarray:
     jax, optax = importlib.import_module("jax"), importlib.import_module("optax")
     with _x64(jax):
         start = jax.numpy.asarray(START)
-        if rule == "lion":
-            optimizer = optax.lion(
-                0.01,
-                b1=options.get("beta1", 0.9),
-                b2=options.get("beta2", 0.99),
-                weight_decay=options.get("weight_decay", 0.0),
-            )
-        else:
-            optimizer = optax.lookahead(optax.adam(0.01), options.get("k", 5), options.get("alpha", 0.5))
-            start = optax.LookaheadParams(start, start)
+        optimizer = optimizers.optax(rule, find(rule).settings(options), 0.01)
+        start = optax.LookaheadParams(start, start) if rule == "lookahead" else start
 
         def step(carry: Any, g: Any) -> Any:
             parameters, state = carry

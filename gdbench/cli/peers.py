@@ -1,0 +1,146 @@
+"""`gdbench peers`."""
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gdbench.cli.options import JsonOption, repeated
+from gdbench.cli.output import errors, print_json, print_table, say
+from gdbench.cli.timing import known_dtype, parse_batch
+from gdbench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from gdbench.peers.comparison import Found
+
+RULES = ("adam",)
+TRIALS = 16
+ROUNDS = 5
+PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn")
+
+
+def peers(
+    rules: Annotated[
+        list[str] | None, typer.Argument(metavar="[RULE]...", help="Rules, at their defaults.", show_default="adam")
+    ] = None,
+    net: Annotated[
+        list[str] | None, repeated("--net", "WIDTHS", "A network on random data, such as 784-128-10")
+    ] = None,
+    problem: Annotated[
+        list[str] | None,
+        repeated("--problem", "NAME", "A data set, its path, FILE.toml, or FILE.toml:NAME of a suite"),
+    ] = None,
+    batch: Annotated[
+        list[str] | None, repeated("--batch", "N", "Samples in a batch, 32 by default, or full where there is data")
+    ] = None,
+    dtype: Annotated[list[str] | None, repeated("--dtype", "NAME", "float32, which is the default, or float64")] = None,
+    peer: Annotated[list[str] | None, repeated("--peer", "NAME", "A peer; all by default")] = None,
+    trials: Annotated[
+        int, typer.Option("--trials", metavar="N", min=1, help="Trials of a sweep; one is timed by itself too.")
+    ] = TRIALS,
+    cores: Annotated[
+        list[str] | None, repeated("--cores", "N", "Cores that may be used, or all; 1 and all by default")
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option("--rounds", metavar="N", min=1, help="Rounds, each of which visits every peer.")
+    ] = ROUNDS,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", metavar="N", min=1, help="Steps a call, the same for all; what suits the network."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the same trials by PyTorch, JAX with Optax, scikit-learn and gdbench: do they agree, and how fast is each?
+
+    The same data, initial weights, batches and rule go to each library, written as its own users write it for speed, in
+    a process of its own. All are timed in interleaved rounds in random order. A library that is not installed, or that
+    cannot express a rule, is named and left out.
+    """
+    from gdbench.peers import PEERS
+    from gdbench.peers.comparison import compare
+    from gdbench.timing import cases
+
+    for name in peer or ():
+        if name not in PEERS:
+            raise UsageError(f"--peer {name} is not known{nearest(name, PEERS)}")
+    batches = [parse_batch(text) for text in batch or ()]
+    dtypes = [known_dtype(name) for name in dict.fromkeys(dtype or ("float32",))]
+    asked = cases(net or (), problem or (), batches, dtypes)
+    if not (net or problem or batches):
+        asked += [case for name in dtypes for case in cases(["784-512-10"], (), [512], [name])]
+    with ExitStack() as stack:
+        status = None if quiet or as_json else stack.enter_context(errors.status("starting"))
+        found = compare(
+            asked,
+            list(dict.fromkeys(rules or RULES)),
+            peer or list(PEERS),
+            trials=trials,
+            cores=_cores(cores or ["1", "all"]),
+            rounds=rounds,
+            chunk=steps,
+            watch=status.update if status else lambda text: None,
+        )
+    _print(found, rounds, as_json)
+
+
+def _cores(given: list[str]) -> list[int]:
+    """Numbers of cores, each once."""
+    from gdbench.environment import usable_cores
+
+    usable, counts = usable_cores(), []
+    for text in given:
+        if text != "all" and not (text.isascii() and text.isdigit() and 1 <= int(text) <= usable):
+            raise UsageError(f"--cores {text} must be a whole number from 1 to {usable}, or all")
+        counts.append(usable if text == "all" else int(text))
+    return list(dict.fromkeys(counts))
+
+
+def _print(found: "Found", rounds: int, as_json: bool) -> None:
+    import pandas as pd
+
+    from gdbench.peers.comparison import LEAST, SAMPLES
+    from gdbench.peers.worker import BINDS
+    from gdbench.reports import peers_table
+
+    agreement, speed = pd.DataFrame(found.agreement), pd.DataFrame(found.speed)
+    if as_json:
+        print_json(_document(found, rounds))
+        return
+    if found.agreement:
+        first = found.agreement[0]
+        title = (
+            f"Losses after {first['steps']} steps: largest relative difference from gdbench's, {first['trials']} trials"
+        )
+        say()
+        print_table(peers_table.agreement_rows(agreement), title=title)
+    for title, group in peers_table.settings(speed):
+        say()
+        print_table(peers_table.speed_rows(group), title=f"{title}; × how many times as fast gdbench is")
+    say()
+    say(
+        f"{rounds} rounds, {SAMPLES} samples of at least {LEAST:g} s a visit: medians over rounds, with 95 % bootstrap "
+        "intervals of the ratios within rounds."
+    )
+    prepared = peers_table.prepared(pd.concat([agreement, speed]))
+    say(f"Compiling and the first call, not timed above, took at most: {prepared}.")
+    if not BINDS:
+        say("This system binds no process to cores: the libraries were told how many threads to use.")
+    for sentence in dict.fromkeys([*peers_table.reasons(agreement), *peers_table.reasons(speed)]):
+        say(sentence)
+
+
+def _document(found: "Found", rounds: int) -> dict[str, Any]:
+    """The comparison as JSON can hold it; what a peer does not have is null."""
+    import pandas as pd
+
+    from gdbench.environment import environment, package_version
+    from gdbench.export import plain_rows
+
+    return {
+        "environment": {**environment(), **{name: package_version(name) for name in PACKAGES}},
+        "rounds": rounds,
+        "agreement": plain_rows(pd.DataFrame(found.agreement)),
+        "speed": plain_rows(pd.DataFrame(found.speed)),
+        "samples": plain_rows(pd.DataFrame(found.samples)),
+    }

@@ -1,0 +1,77 @@
+"""gdbench as a runner uses it: compiled chunks of steps, one trial a thread, or a team for a large one."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from gdbench.kernels import MLP, Samples
+from gdbench.kernels.registry import find
+from gdbench.kernels.steps import Rates, ScalarSteps
+from gdbench.peers.contract import Task
+from gdbench.runner.trial import TEAM
+
+
+class _Threads:
+    """Every call takes all trials a chunk further, as many at a time as there are threads."""
+
+    def __init__(self, walks: list[ScalarSteps], chunk: int, threads: int) -> None:
+        self.walks, self.chunk, self.at_once = walks, chunk, len(walks)
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="gdbench")
+
+    def _advance(self, walk: ScalarSteps) -> None:
+        walk.advance(self.chunk)
+
+    def run(self) -> None:
+        """See `Training`."""
+        if self.at_once == 1:
+            self._advance(self.walks[0])
+            return
+        for _ in self.pool.map(self._advance, self.walks):
+            pass
+
+    def thetas(self) -> np.ndarray:
+        """See `Training`."""
+        return np.stack([walk.training.theta for walk in self.walks])
+
+
+class Gdbench:
+    """The rule and the training loop of this package."""
+
+    def prepare(self, task: Task, threads: int) -> _Threads:
+        """See `Adapter`."""
+        problem: Any = problem_of(task)
+        rule: Any = find(task.rule)
+        large = task.batch_size * problem.size >= TEAM and rule.source == ""
+        team = max(1, threads // task.trials) if large else 1
+        walks = []
+        for seed, lr, theta in zip(task.seeds, task.lrs, task.thetas, strict=True):
+            training = problem.begin(seed=seed, batch_size=task.batch_size, threads=team)
+            training.theta[:] = theta
+            settings = {**task.settings, "lr": float(lr)}
+            walks.append(ScalarSteps(rule, settings, training, _constant(float(lr))))
+        return _Threads(walks, task.chunk, threads)
+
+
+def _constant(lr: float) -> Rates:
+    return lambda first, count: np.full(count, lr)
+
+
+def problem_of(task: Task) -> MLP:
+    """The network and its training samples as our kernels take them."""
+    labels = task.loss == "cross-entropy"
+    none = np.zeros((0, task.sizes[-1]), task.dtype)
+    train = Samples(task.x, task.y if labels else np.zeros(0, np.int64), none if labels else task.y)
+    empty = Samples(task.x[:0], train.labels[:0], train.targets[:0])
+    return MLP(
+        [train, empty, empty],
+        task.sizes[-1],
+        hidden=task.sizes[1:-1],
+        activation=task.activation,
+        loss=task.loss,
+        l2=task.l2,
+        init="zeros",  # the task brings the parameters
+        shuffle="epoch" if task.reshuffle else "once",
+        drop_last=True,
+        dtype=task.dtype,
+    )

@@ -1,0 +1,98 @@
+"""PyTorch on the CPU: autograd over a few dense layers and an optimiser of torch.optim, one trial after another.
+
+The data is one tensor, a batch is an `index_select` of it, gradients are set to None rather than filled with zeros, and
+nothing is read back between steps.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gdbench.peers import optimizers
+from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, layers
+
+FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # the classes that have a fused update for the CPU
+
+
+class PyTorch:
+    """fused: the update in one kernel, instead of the default, which on the CPU is a loop over tensors.
+
+    compiled: the loss and its gradient by torch.compile, and the fused update where there is one.
+    """
+
+    def __init__(self, *, fused: bool = False, compiled: bool = False) -> None:
+        self.fused, self.compiled = fused, compiled
+
+    def prepare(self, task: Task, threads: int) -> InTurns:
+        """See `Adapter`."""
+        import torch
+
+        name, options = optimizers.pytorch(task.rule, task.settings)
+        if self.fused and name not in FUSED:
+            raise UnsupportedError(f"torch.optim.{name} has no fused update for the CPU")
+        if self.fused or (self.compiled and name in FUSED):
+            options["fused"] = True
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(getattr(torch, task.dtype))  # in which NAdam keeps its products
+        x, y = torch.from_numpy(task.x), torch.from_numpy(task.y)
+        objective = _objective(torch, task)
+        if self.compiled:
+            objective = torch.compile(objective, dynamic=False)
+        optimizer = getattr(torch.optim, name)
+        return InTurns(
+            [_Trial(torch, task, number, x, y, objective, optimizer, options) for number in range(task.trials)]
+        )
+
+
+class _Trial:
+    def __init__(
+        self, torch: Any, task: Task, number: int, x: Any, y: Any, objective: Any, optimizer: Any, options: Any
+    ) -> None:
+        self.x, self.y, self.objective = x, y, objective
+        self.parameters = [
+            torch.from_numpy(view.copy()).requires_grad_() for view in layers(task.thetas[number], task.sizes)
+        ]
+        self.optimizer = optimizer(self.parameters, lr=float(task.lrs[number]), **options)
+        self.rows = [torch.from_numpy(task.rows_of(number, call)).unbind(0) for call in range(task.chunks)]
+
+    def advance(self, call: int) -> None:
+        """See `Trial`."""
+        x, y, optimizer = self.x, self.y, self.optimizer
+        for rows in self.rows[call % len(self.rows)]:
+            optimizer.zero_grad()
+            self.objective(self.parameters, x.index_select(0, rows), y.index_select(0, rows)).backward()
+            optimizer.step()
+
+    def theta(self) -> np.ndarray:
+        """See `Trial`."""
+        return flat([parameter.detach().numpy() for parameter in self.parameters])
+
+
+def _objective(torch: Any, task: Task) -> Callable[..., Any]:
+    """The mean loss of a batch, penalty included."""
+    functional = torch.nn.functional
+    activate = {
+        "identity": lambda z: z,
+        "relu": torch.relu,
+        "leaky-relu": functional.leaky_relu,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "gelu": functional.gelu,
+    }[task.activation]
+    charge = {
+        "cross-entropy": functional.cross_entropy,
+        "binary-cross-entropy": functional.binary_cross_entropy_with_logits,
+        "mse": functional.mse_loss,
+        "huber": functional.huber_loss,
+    }[task.loss]
+    half = 0.5 * task.l2
+
+    def objective(parameters: list[Any], x: Any, y: Any) -> Any:
+        weights, biases = parameters[::2], parameters[1::2]
+        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+            x = activate(torch.addmm(bias, x, weight))
+        value = charge(torch.addmm(biases[-1], x, weights[-1]), y)
+        return value + half * sum(weight.square().sum() for weight in weights) if half else value
+
+    return objective

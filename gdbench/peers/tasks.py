@@ -1,0 +1,79 @@
+"""From networks and rules to tasks, by the project's own problems, initial weights and batches, so alike to the bit.
+
+    of_case(cases(["784-128-10"], (), [32], ["float32"])[0], "adam", trials=16)
+
+Trial i has seed i; the learning rates are spread evenly in their logarithm from a tenth of the rule's default to ten
+times it. An epoch leaves out the samples that do not fill its last batch, since compiled loops want equal batches.
+"""
+
+import copy
+import math
+
+import numpy as np
+
+from gdbench.errors import UsageError
+from gdbench.kernels import MLP
+from gdbench.kernels.activations import ACTIVATIONS
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.losses import LOSSES
+from gdbench.kernels.random import Stream, permutation
+from gdbench.kernels.registry import find
+from gdbench.peers.contract import Task
+from gdbench.timing.steps import Case
+from gdbench.timing.work import step_flops
+
+FEWEST, MOST = 10, 500  # steps a call
+FLOPS = 5e9  # of a call, about, between these
+
+
+def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None) -> Task:
+    """The trials of a network of `gdbench.timing.cases` under a rule.
+
+    chunk: steps a call; by default as many as have 5e9 FLOPs, from 10 to 500. Raises UsageError for a problem that is
+    no network and for a rule that needs more than a gradient.
+    """
+    problem = case.problem
+    if not isinstance(problem, MLP):
+        raise UsageError(f"problem {case.label!r} is no network; peers trains networks")
+    found = find(rule)
+    if not isinstance(found, Rule):
+        raise UsageError(f"rule {rule!r} sees more than a gradient, and no peer has it; choose another, such as adam")
+    problem = copy.copy(problem)
+    problem.drop_last = True
+    if chunk is None:
+        chunk = int(min(MOST, max(FEWEST, FLOPS / sum(step_flops(problem.sizes, case.batch_size)))))
+    settings = found.settings({})
+    lr = float(settings.pop("lr"))
+    labels = problem.network.loss == LOSSES["cross-entropy"]
+    return Task(
+        x=problem.samples.x,
+        y=problem.samples.labels if labels else problem.samples.targets,
+        sizes=tuple(int(size) for size in problem.sizes),
+        activation=_name(ACTIVATIONS, problem.network.activation),
+        loss=_name(LOSSES, problem.network.loss),
+        l2=float(problem.network.l2),
+        rule=found.name,
+        settings=settings,
+        reshuffle=problem.reshuffle,
+        dtype=problem.dtype,
+        seeds=tuple(range(trials)),
+        lrs=np.geomspace(lr / 10, lr * 10, trials) if trials > 1 else np.array([lr]),
+        thetas=np.stack([problem.initial(seed) for seed in range(trials)]),
+        rows=np.stack([_rows(problem, seed, case.batch_size, chunk) for seed in range(trials)]),
+        chunk=chunk,
+    )
+
+
+def _name(names: dict[str, int], number: int) -> str:
+    return next(name for name, value in names.items() if value == number)
+
+
+def _rows(problem: MLP, seed: int, size: int, chunk: int) -> np.ndarray:
+    """What `problem.batch` gives for whole chunks of steps, an epoch's at least: steps x size."""
+    per_epoch = problem.steps_per_epoch(size)
+    steps = chunk * math.ceil(per_epoch / chunk)
+    if size == problem.n:
+        return np.broadcast_to(np.arange(size), (steps, size)).copy()
+    epochs = range(math.ceil(steps / per_epoch))
+    orders = [permutation(seed, Stream.SHUFFLE, problem.n, epoch if problem.reshuffle else 0) for epoch in epochs]
+    return np.concatenate([order[: per_epoch * size].reshape(per_epoch, size) for order in orders])[:steps]

@@ -1,0 +1,184 @@
+"""A process of its own for each library: on the cores that it may use, told by a pipe what to do, idle otherwise.
+
+    with Worker(PEERS["pytorch"], cores=(1,)) as worker:
+        seconds = worker.prepare("sweep", task)  # compiled, and one call made
+        worker.run("sweep", 3)  # three calls more
+
+Cores are set before the library is loaded, since libraries count them then. Where the system cannot bind a process to
+cores, environment variables tell the libraries how many threads to use. What goes wrong is a `PeerError`, one sentence.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdbench.errors import GdbenchError
+from gdbench.peers.contract import Adapter, Task, Training, UnsupportedError
+
+if TYPE_CHECKING:
+    from gdbench.peers import Peer
+
+PATIENCE = 300.0  # compiling takes a minute at most
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+BINDS = hasattr(os, "sched_setaffinity")
+
+
+class PeerError(GdbenchError):
+    """A library that failed at a task."""
+
+
+class Worker:
+    """The process of a peer (gdbench/peers/__init__.py). patience: seconds until one that does not answer is ended."""
+
+    def __init__(self, peer: "Peer", cores: Sequence[int], patience: float = PATIENCE) -> None:
+        self.patience = patience
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, peer, len(cores)), daemon=True)
+        with _confined(cores):
+            self._process.start()
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there to be asked."""
+        return self._process.is_alive()
+
+    def prepare(self, key: str, task: Task) -> float:
+        """Build the task, compile it and make its first call; seconds that this took.
+
+        Raises UnsupportedError when the library cannot express the task, PeerError when it fails.
+        """
+        return float(self._ask("prepare", key, task))
+
+    def run(self, key: str, calls: int) -> None:
+        """So many calls more of a prepared task, each of a chunk of steps. Raises PeerError when the library fails."""
+        self._ask("run", key, calls)
+
+    def at_once(self, key: str) -> int:
+        """How many trials a call takes a chunk further."""
+        return int(self._ask("at_once", key))
+
+    def thetas(self, key: str) -> np.ndarray:
+        """The parameters of a prepared task, trials x parameters."""
+        return np.asarray(self._ask("thetas", key))
+
+    def forget(self) -> None:
+        """Let go of all prepared tasks."""
+        self._ask("forget")
+
+    def close(self) -> None:
+        """End the process."""
+        self._pipe.close()
+        if self._process.is_alive():
+            self._process.terminate()
+        self._process.join()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, *message: Any) -> Any:
+        try:
+            self._pipe.send(message)
+            if not self._pipe.poll(self.patience):
+                self.close()
+                raise PeerError(f"did not answer within {self.patience:g} s and was ended")
+            kind, answer = self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join(1.0)
+            raise PeerError(f"its process ended{_how(self._process.exitcode)}") from None
+        if kind is not None:
+            raise kind(answer)
+        return answer
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return ""
+    return f" by signal {signal.Signals(-code).name}" if code < 0 else f" with exit code {code}"
+
+
+@contextmanager
+def _confined(cores: Sequence[int]) -> Iterator[None]:
+    """Let the processes that this thread starts have these cores alone; their environment says how many."""
+    given = {**dict.fromkeys(_VARIABLES, str(len(cores))), "JAX_PLATFORMS": "cpu", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    before = {name: os.environ.get(name) for name in given}
+    usable = os.sched_getaffinity(0) if BINDS else set()
+    os.environ.update(given)
+    try:
+        if BINDS:
+            os.sched_setaffinity(0, cores)
+        yield
+    finally:
+        if BINDS:
+            os.sched_setaffinity(0, usable)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def serve(pipe: Connection, peer: "Peer", threads: int) -> None:
+    """What the process does: answer (None, answer) or (kind of error, sentence) until the pipe is closed."""
+    from gdbench.peers import load
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends its workers itself
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # what libraries print is no part of the command's output
+        os.dup2(nowhere, stream)
+    desk = _Desk(peer, threads, load)
+    with suppress(EOFError, OSError):
+        while True:
+            what, *given = pipe.recv()
+            answer: tuple[Any, Any]
+            try:
+                answer = (None, getattr(desk, what)(*given))
+            except UnsupportedError as error:
+                answer = (UnsupportedError, str(error))
+            except Exception as error:
+                answer = (PeerError, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            pipe.send(answer)
+
+
+class _Desk:
+    """The library's side of `Worker`."""
+
+    def __init__(self, peer: "Peer", threads: int, load: "Callable[[Peer], Adapter]") -> None:
+        self.peer, self.threads, self.load = peer, threads, load
+        self.trainings: dict[str, Training] = {}
+
+    def prepare(self, key: str, task: Task) -> float:
+        adapter = self.load(self.peer)
+        started = time.perf_counter()
+        training = adapter.prepare(task, self.threads)
+        training.run()
+        self.trainings[key] = training
+        return time.perf_counter() - started
+
+    def run(self, key: str, calls: int) -> None:
+        training = self.trainings[key]
+        for _ in range(calls):
+            training.run()
+
+    def at_once(self, key: str) -> int:
+        return self.trainings[key].at_once
+
+    def thetas(self, key: str) -> np.ndarray:
+        return self.trainings[key].thetas()
+
+    def forget(self) -> None:
+        self.trainings.clear()

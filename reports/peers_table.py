@@ -1,0 +1,73 @@
+"""gdbench beside other libraries, as text for a terminal: frames with the rows of `gdbench.peers.comparison.Found`."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from gdbench.reports import text
+
+CASE = ["problem", "batch_size", "dtype", "rule"]
+OURS = "gdbench"
+
+
+def agreement_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """A row a network and rule: the largest relative difference of the losses, a column a peer."""
+    rows = []
+    for case, group in frame[frame["peer"] != OURS].groupby(CASE, sort=False):
+        found = zip(group["peer"], group["difference"], strict=True)
+        rows.append({**_case(case), **{peer: text.number(value, 2) for peer, value in found}})
+    return rows
+
+
+def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """What was timed beside what, each with its title."""
+    for (cores, trials), group in frame.groupby(["cores", "trials"], sort=False):
+        work = "One trial" if trials == 1 else f"{trials} trials"
+        yield f"{work} on {cores} {'core' if cores == 1 else 'cores'}: trial-steps a second", group
+
+
+def speed_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """A row a network and rule: each one's speed, behind it how many times as fast gdbench was, with the interval.
+
+    The last column is gdbench over the fastest of the others.
+    """
+    rows = []
+    for case, group in frame.groupby(CASE, sort=False):
+        cells = {row["peer"]: _speed(row) for _, row in group.iterrows()}
+        peers = group[(group["peer"] != OURS) & group["speed"].notna()]
+        best = "–" if peers.empty else text.number(peers.loc[peers["speed"].idxmax(), "ratio"])
+        rows.append({**_case(case), **cells, "over the fastest": best})
+    return rows
+
+
+def reasons(frame: pd.DataFrame) -> Iterator[str]:
+    """A sentence for each peer and reason why it has no number; where, unless it is everywhere."""
+    for (peer, reason), group in frame[frame["reason"] != ""].groupby(["peer", "reason"], sort=False):
+        if len(group) == (frame["peer"] == peer).sum():
+            yield f"{peer}: {reason}"
+        else:
+            cases = dict.fromkeys(f"{row.problem} batch {row.batch_size} {row.rule}" for row in group.itertuples())
+            yield f"{peer}: {reason} ({'; '.join(cases)})"
+
+
+def prepared(frame: pd.DataFrame) -> str:
+    """What compiling and the first call took, the longest of each peer."""
+    longest = frame.groupby("peer", sort=False)["prepare_seconds"].max().dropna()
+    return ", ".join(f"{peer} {text.seconds(seconds)}" for peer, seconds in longest.items())
+
+
+def _case(case: tuple[object, ...]) -> dict[str, str]:
+    return dict(zip(("problem", "batch", "dtype", "rule"), map(str, case), strict=True))
+
+
+def _speed(row: pd.Series) -> str:
+    if np.isnan(row["speed"]):
+        return "–"
+    speed = f"{row['speed']:,.0f}"
+    if row["peer"] == OURS:
+        return speed
+    bounds = (
+        "" if np.isnan(row["ratio_low"]) else f" [{text.number(row['ratio_low'])}, {text.number(row['ratio_high'])}]"
+    )
+    return f"{speed} ×{text.number(row['ratio'])}{bounds}"

@@ -1,0 +1,344 @@
+"""`gdbench peers`: every library trains the same trials, a failing one is a row, speeds and ratios belong together."""
+
+import json
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+import pytest
+from networks import make
+
+from gdbench.cli import main
+from gdbench.errors import GdbenchError, UsageError
+from gdbench.kernels import RULES, Rule
+from gdbench.peers import OURS, PEERS, Peer, UnsupportedError, absent, comparison, optimizers
+from gdbench.peers.agreement import STEPS, difference, losses
+from gdbench.peers.contract import Task, flat, layers
+from gdbench.peers.scikit_learn import ScikitLearn
+from gdbench.peers.tasks import of_case
+from gdbench.peers.worker import PeerError, Worker
+from gdbench.reports import peers_table
+from gdbench.timing import cases
+from gdbench.timing.steps import Case
+
+CORE = comparison.usable_set()[-1:]
+
+
+def task_of(rule="adam", trials=3, chunk=STEPS, batch_size=8, **network) -> Task:
+    """A small network on random data, in float64 unless said otherwise."""
+    return of_case(Case("small", make(**network), batch_size), rule, trials=trials, chunk=chunk)
+
+
+@pytest.fixture(scope="module")
+def worker():
+    """`worker(name)`: the process of a peer, started once for all tests; skips where its library is missing."""
+    running = {}
+
+    def of(name):
+        if absent(name):
+            pytest.skip(absent(name))
+        if name not in running:
+            running[name] = Worker(PEERS[name], CORE)
+        return running[name]
+
+    yield of
+    for one in running.values():
+        one.close()
+
+
+def trained(worker, task):
+    """Where every trial is after its first call."""
+    worker.prepare("test", task)
+    worker.run("test", task.trials // worker.at_once("test") - 1)
+    return worker.thetas("test")
+
+
+# Rule, activation, loss, hidden widths, l2: each rule, activation, loss and depth at least once.
+NETWORKS = [
+    ("sgd", "tanh", "cross-entropy", (5,), 0.0),
+    ("momentum", "sigmoid", "mse", (5,), 0.1),
+    ("nesterov", "relu", "cross-entropy", (7, 3), 0.0),
+    ("adagrad", "leaky-relu", "binary-cross-entropy", (5,), 0.0),
+    ("adadelta", "gelu", "huber", (5,), 0.0),
+    ("rmsprop", "identity", "cross-entropy", (5,), 0.1),
+    ("adam", "relu", "cross-entropy", (4, 6, 5), 0.0),
+    ("adam", "tanh", "cross-entropy", (), 0.0),
+    ("amsgrad", "gelu", "mse", (5,), 0.0),
+    ("adamax", "sigmoid", "huber", (7, 3), 0.0),
+    ("nadam", "tanh", "binary-cross-entropy", (5,), 0.1),
+    ("adamw", "relu", "mse", (5,), 0.0),
+    ("radam", "tanh", "cross-entropy", (5,), 0.0),
+    ("lion", "tanh", "cross-entropy", (5,), 0.0),
+    ("lookahead", "tanh", "huber", (5,), 0.0),
+    ("lookahead(sgd)", "relu", "cross-entropy", (5,), 0.0),
+    ("ranger", "relu", "cross-entropy", (5,), 0.0),
+]
+SUPPORTED = {  # how many of these rows each peer can express
+    "pytorch": 13,
+    "pytorch-fused": 8,
+    "jax": 14,
+    "jax-vmap": 14,
+    "scikit-learn": 4,
+}
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_losses_agree_with_ours_in_float64(name, worker):
+    able = 0
+    for rule, activation, loss, hidden, l2 in NETWORKS:
+        task = task_of(rule, activation=activation, loss=loss, hidden=hidden, l2=l2)
+        ours = losses(task, trained(worker(OURS), task))
+        try:
+            theirs = losses(task, trained(worker(name), task))
+        except UnsupportedError:
+            continue
+        able += 1
+        # Optax's radam and adagrad and scikit-learn's adam add eps elsewhere.
+        elsewhere = (rule, name.partition("-")[0]) in {("radam", "jax"), ("adagrad", "jax"), ("adam", "scikit")}
+        assert difference(theirs, ours) <= (1e-6 if elsewhere else 1e-11), (rule, activation, loss)
+        assert (np.abs(ours - losses(task, task.thetas)) > 1e-6 * ours).all()  # it did train
+    assert able == SUPPORTED[name]
+
+
+@pytest.mark.parametrize("name", [OURS, *SUPPORTED])
+def test_training_goes_on_from_call_to_call(name, worker):
+    """Two calls of 10 steps end where one call of 20 does, where every epoch has the same order."""
+    once, twice = (task_of("momentum", chunk=chunk, activation="tanh", shuffle="once") for chunk in (20, 10))
+    end = trained(worker(name), once)
+    trained(worker(name), twice)
+    worker(name).run("test", twice.trials // worker(name).at_once("test"))
+    assert np.abs(worker(name).thetas("test") - end).max() <= 1e-12
+
+
+def test_rows_are_those_of_the_problem_and_begin_again():
+    problem = make(n=43, drop_last=True)
+    task = of_case(Case("small", problem, 8), "sgd", trials=2, chunk=3)
+    assert task.rows.shape == (2, 6, 8) and task.chunks == 2  # 5 steps an epoch, in chunks of 3
+    for seed in task.seeds:
+        for step in range(6):
+            assert (task.rows[seed, step] == problem.batch(seed, step + 1, 8)).all()
+        assert (task.thetas[seed] == problem.initial(seed)).all()
+    assert (task.rows_of(1, 3) == task.rows[1, 3:]).all() and (task.rows_of(1, 2) == task.rows[1, :3]).all()
+    assert (of_case(Case("small", problem, 43), "sgd", trials=1).rows == np.arange(43)).all()
+    assert task.lrs == pytest.approx([1e-4, 1e-2]) and task.only(1).trials == 1 and task.only(1).rows.shape[0] == 1
+
+
+def test_layers_and_flat_undo_each_other():
+    thetas = np.arange(34.0).reshape(2, 17)
+    assert (flat(layers(thetas, (3, 2, 3)), leading=1) == thetas).all()
+    assert (flat(layers(thetas[1], (3, 2, 3))) == thetas[1]).all()
+
+
+def test_a_wrong_learning_rate_is_seen(worker):
+    task = task_of("adam", activation="tanh")
+    wrong = task_of("adam", activation="tanh")
+    wrong.lrs[:] *= 1.01
+    ours = losses(task, trained(worker(OURS), task))
+    found = [difference(losses(task, trained(worker("scikit-learn"), given)), ours) for given in (task, wrong)]
+    assert found[0] < 1e-6 and found[1] > 1e-4
+
+
+def test_a_difference_is_infinite_where_one_alone_is_finite():
+    ones, gone = np.ones(2), np.array([1.0, np.nan])
+    assert difference(gone, ones) == difference(ones, gone) == np.inf and difference(gone, gone) == 0.0
+    assert difference(np.array([1.0, 1.5]), ones) == 0.5
+
+
+def test_every_scalar_rule_is_mapped_or_refused_with_a_reason():
+    unknown = {"lion", "lookahead", "ranger"}
+    for name, rule in RULES.items():
+        if not isinstance(rule, Rule) or rule.source != "":
+            continue
+        if name in unknown:
+            with pytest.raises(UnsupportedError, match=f"has no {name}"):
+                optimizers.pytorch(name, rule.defaults)
+        else:
+            assert optimizers.pytorch(name, rule.defaults)[0][0].isupper()
+    assert optimizers.pytorch("rmsprop", {"lr": 1.0, "rho": 0.9}) == ("RMSprop", {"alpha": 0.9})
+    for rule, given in (("adam", {"bias_correction": False}), ("radam", {"rectify_above": 4.0})):
+        with pytest.raises(UnsupportedError, match=r"torch\.optim"):
+            optimizers.pytorch(rule, given)
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ({"rule": "adagrad"}, "no adagrad"),
+        ({"activation": "gelu"}, "no activation gelu"),
+        ({"loss": "mse"}, "no loss mse"),
+        ({"loss": "binary-cross-entropy"}, "one-against-all"),
+        ({"l2": 0.1}, "penalty"),
+    ],
+)
+def test_what_scikit_learn_cannot_express_is_refused(network, words):
+    with pytest.raises(UnsupportedError, match=words):
+        ScikitLearn().prepare(task_of(**network), 1)
+
+
+@pytest.mark.parametrize(
+    ("problem", "rule", "words"), [("booth", "adam", "is no network"), ("iris", "newton", "more than a gradient")]
+)
+def test_what_nobody_trains_is_a_mistake(problem, rule, words):
+    (case,) = cases((), [problem], [8], ["float32"])
+    with pytest.raises(UsageError, match=words):
+        of_case(case, rule, trials=1)
+
+
+def ask(kind, task, patience=60.0, **options):
+    """What a stand-in does with a task."""
+    with Worker(Peer("stand_ins", kind, options, ()), CORE, patience) as process:
+        process.prepare("test", task)
+
+
+@pytest.mark.parametrize(
+    ("kind", "patience", "words"),
+    [
+        ("Raises", 60.0, "ValueError: no way"),
+        ("Exits", 60.0, "its process ended with exit code 3"),
+        ("Sleeps", 3.0, "did not answer within 3 s"),
+        ("Nothing", 60.0, "AttributeError"),
+    ],
+)
+def test_what_goes_wrong_in_a_worker_is_one_sentence(kind, patience, words):
+    with pytest.raises(PeerError, match=words) as error:
+        ask(kind, task_of(), patience)
+    assert "\n" not in str(error.value)
+
+
+def test_a_worker_may_use_its_cores_alone(worker):
+    with Worker(Peer("stand_ins", "Counts", {}, ()), CORE) as process:
+        process.prepare("test", task_of())
+        assert process.thetas("test").tolist() == [CORE, [1]]
+    assert len(comparison.usable_set()) >= len(CORE)
+
+
+@pytest.fixture
+def peers_are(monkeypatch):
+    """`peers_are(name=peer)`: these are all that there are, beside gdbench, and samples are short."""
+    monkeypatch.setattr(comparison, "LEAST", 0.02)
+
+    def put(**peers):
+        for name in set(PEERS) - {OURS}:
+            monkeypatch.delitem(PEERS, name)
+        for name, peer in peers.items():
+            monkeypatch.setitem(PEERS, name, peer)
+
+    return put
+
+
+def stand_in(kind, *needs):
+    """A class of tests/stand_ins.py as a peer."""
+    return Peer("stand_ins", kind, {}, needs)
+
+
+def compared():
+    case = Case("small", make("float32", activation="tanh"), 8)
+    found = comparison.compare([case], ["sgd"], list(PEERS), trials=2, cores=[1], rounds=3, chunk=10)
+    return pd.DataFrame(found.agreement), pd.DataFrame(found.speed), pd.DataFrame(found.samples)
+
+
+def test_a_peer_without_numbers_is_a_row_that_says_why(peers_are):
+    peers_are(
+        raises=stand_in("Raises"),
+        unable=stand_in("Unable"),
+        missing=stand_in("Slow", "not_there"),
+        crashes=stand_in("Crashes"),
+    )
+    agreement, speed, samples = compared()
+    words = {
+        "raises": "failed: ValueError: no way",
+        "unable": "not supported: sgd is too hard",
+        "missing": 'not installed: not_there; pip install "gdbench[peers]"',
+        "crashes": "failed: its process ended with exit code 4",
+    }
+    fallen = speed[speed["peer"] != OURS]
+    assert len(fallen) == 8 and fallen["speed"].isna().all()
+    assert (fallen["reason"] == fallen["peer"].map(words)).all()
+    assert list(peers_table.reasons(speed)) == [f"{peer}: {reason}" for peer, reason in words.items()]
+    rows = agreement.set_index("peer")
+    assert rows["reason"].to_dict() == {OURS: "", **words, "crashes": ""} and rows["difference"]["crashes"] > 0
+    ours = speed[speed["peer"] == OURS]
+    assert (ours["reason"] == "").all() and (ours["speed"] > 0).all() and set(samples["peer"]) == {OURS}
+
+
+def test_speeds_ratios_and_samples_belong_together(peers_are):
+    peers_are(slow=stand_in("Slow"))
+    _, speed, samples = compared()
+    assert set(speed["trials"]) == {1, 2} and len(speed) == 4
+    for trials in (1, 2):
+        here = samples[samples["trials"] == trials]
+        cost = here.assign(cost=here["seconds"] / here["steps"]).groupby(["peer", "round"])["cost"].min()
+        rows = speed[speed["trials"] == trials].set_index("peer")
+        for peer in ("slow", OURS):
+            assert rows["speed"][peer] == pytest.approx(1 / cost[peer].median())
+            assert rows["ratio"][peer] == pytest.approx((cost[peer] / cost[OURS]).median())
+            assert rows["low"][peer] <= rows["speed"][peer] <= rows["high"][peer]
+        assert here["round"].nunique() == 3 and len(here) == 2 * 3 * comparison.SAMPLES
+    # A call of 10 steps that sleeps for 10 ms, of one trial or of two in turn: less than 1000 steps a second.
+    slow = speed[speed["peer"] == "slow"]
+    assert (slow["speed"] < 1000).all() and (slow["ratio"] > 1).all() and (slow["prepare_seconds"] >= 0.01).all()
+
+
+def test_that_gdbench_fails_is_an_error(peers_are, monkeypatch):
+    peers_are()
+    monkeypatch.setitem(PEERS, OURS, Peer("stand_ins", "Raises", {}, ()))
+    with pytest.raises(GdbenchError, match="gdbench itself failed: ValueError: no way"):
+        compared()
+
+
+def call(capsys, *arguments):
+    """Exit code, standard output and standard error of a command."""
+    with pytest.raises(SystemExit) as ended:
+        main(["peers", *map(str, arguments)])
+    printed = capsys.readouterr()
+    return ended.value.code, printed.out, printed.err
+
+
+FEW = ("--net", "6-5-3", "--batch", 4, "--trials", 2, "--cores", 1, "--rounds", 2, "--steps", 20)
+
+
+def test_peers_prints_agreement_speed_and_what_is_missing(capsys, peers_are):
+    peers_are(**{"pretender": stand_in("Slow", "not_there"), "scikit-learn": PEERS["scikit-learn"]})
+    code, out, err = call(capsys, "adam", "radam", *FEW, "--quiet")
+    assert code == 0 and err == ""
+    for words in ("Losses after 20 steps", "One trial on 1 core", "2 trials on 1 core", "over the fastest", "6-5-3"):
+        assert words in out, words
+    assert 'pretender: not installed: not_there; pip install "gdbench[peers]"' in out
+    assert "scikit-learn: not supported: MLPClassifier has no radam (6-5-3 batch 4 radam)" in out
+
+
+def test_json_has_every_number(capsys, peers_are):
+    peers_are(**{"pretender": stand_in("Slow", "not_there"), "scikit-learn": PEERS["scikit-learn"]})
+    code, out, err = call(capsys, *FEW, "--peer", "scikit-learn", "--dtype", "float64", "--json")
+    document = json.loads(out)
+    assert code == 0 and err == "" and {*document} == {"environment", "rounds", "agreement", "speed", "samples"}
+    facts = {"problem", "batch_size", "dtype", "rule", "peer", "trials", "reason"}
+    assert {*document["agreement"][0]} == facts | {"steps", "difference", "prepare_seconds"}
+    assert {*document["speed"][0]} == facts | {
+        *("cores", "speed", "low", "high", "ratio", "ratio_low", "ratio_high", "prepare_seconds"),
+    }
+    assert {row["peer"] for row in document["speed"]} == {OURS, "scikit-learn"}
+    assert document["environment"]["scikit-learn"] == version("scikit-learn") and document["rounds"] == 2
+    ours, row = document["agreement"]
+    assert (ours["peer"], ours["difference"]) == (OURS, 0.0)
+    assert row["dtype"] == "float64" and row["difference"] < 1e-6 and row["steps"] == STEPS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["adem"], "did you mean 'adam'"),
+        (["newton", "--net", "4-3-2"], "more than a gradient"),
+        (["--problem", "booth"], "is no network"),
+        (["--peer", "jacks"], "did you mean 'jax'"),
+        (["--cores", "0"], "--cores 0 must be a whole number from 1 to"),
+        (["--cores", "half"], "or all"),
+        (["--net", "784"], "such as 784-128-10"),
+        (["--dtype", "float16"], "--dtype float16 is not known"),
+        (["--trials", "0"], "--trials"),
+        (["--problem", "iris", "--batch", "4000"], "batch_size = 4000 is larger"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(arguments, words, capsys):
+    code, out, err = call(capsys, *arguments)
+    assert code == 2 and out == "" and words in err and err.count("\n") == 1 and "Traceback" not in err
