@@ -140,6 +140,16 @@ def copy_turned(context, zero, source, source_row, destination, destination_row,
     return types.void(zero, *(types.intp,) * 5), lower
 
 
+@instruction(lambda address: int(view(np.int64(0), address, (1,), (8,))[0]))
+def integer(context, address):
+    """The int64 at an address."""
+
+    def lower(context, builder, signature, arguments):
+        return builder.load(builder.inttoptr(arguments[0], I64.as_pointer()))
+
+    return types.intp(types.intp), lower
+
+
 @instruction(_copy_number)
 def copy_number(context, zero, source, destination):
     """Copy one number."""

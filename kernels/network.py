@@ -13,10 +13,12 @@ from gdbench.kernels import arrays
 from gdbench.kernels.activations import activate, backpropagate
 from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined, kernel
-from gdbench.kernels.products import add_column_sums, add_product, biased_product, column_sums, product
+from gdbench.kernels.memory import address
+from gdbench.kernels.products import NOTHING, Ahead, add_column_sums, add_product, biased_product, column_sums, product
 from gdbench.kernels.team import share
 
 BLOCK = 256  # samples a block for each thread of a team; no number depends on it
+CACHED = 2**20  # bytes of samples from which on they lie far from a core
 ROWS = 8  # of a matrix, or a block, that a member of a team takes at least: those of a tile
 
 
@@ -102,8 +104,21 @@ def gather(x, order, first, low, high, values):
 
 
 @inlined
-def forward(theta, network, low, high, work):
-    """Every layer's results for rows low ... high - 1 of a block, into work.values."""
+def following(x, order, first, low, high):
+    """The samples of rows low ... high - 1 of the block that begins at order[first], if x outgrows a core's cache."""
+    size = x.shape[1] * x.itemsize
+    count = min(high, order.size - first) - low
+    if x.shape[0] * size < CACHED or count <= 0:
+        return NOTHING
+    return Ahead(address(x), size, address(order) + (first + low) * order.itemsize, count)
+
+
+@inlined
+def forward(theta, network, low, high, work, ahead=NOTHING):
+    """Every layer's results for rows low ... high - 1 of a block, into work.values.
+
+    ahead: samples that are gathered soon (kernels/products.py).
+    """
     sizes, rows = network.sizes, high - low
     layers = sizes.size - 1
     weight = start = 0
@@ -114,7 +129,8 @@ def forward(theta, network, low, high, work):
         here, count = start + low * outputs, rows * outputs
         bias = weight + inputs * outputs
         z = matrix(work.values, here, rows, outputs)
-        biased_product(x, matrix(theta, weight, inputs, outputs), vector(theta, bias, outputs), z)
+        w, wanted = matrix(theta, weight, inputs, outputs), ahead if layer == 0 else NOTHING
+        biased_product(x, w, vector(theta, bias, outputs), z, wanted)
         if layer < layers - 1:
             activate(network.activation, vector(work.values, here, count), vector(work.sums, here, count))
         weight = bias + outputs

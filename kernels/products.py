@@ -4,15 +4,22 @@ Every element is the sum over k in order, one fused multiply-add each, starting 
 output holds. Tiles of the output stay in registers (kernels/tiles.py); k runs in stretches, so that the panel of b in
 use stays in the first-level cache, and a panel is packed first where its columns do not lie side by side or its rows
 lie far apart.
+
+Rows of a large array that are wanted next, in whatever order, take longer to arrive from memory than to be copied. A
+product can ask for them line by line while it computes (`Ahead`).
 """
 
+from typing import NamedTuple
+
+import numba
 import numpy as np
 from numba.core import types
 
+from gdbench.kernels.arrays import LINE
 from gdbench.kernels.jit import inlined, linked
-from gdbench.kernels.memory import address, copy_number, copy_row, copy_turned, put_number, put_zeros, room
+from gdbench.kernels.memory import address, copy_number, copy_row, copy_turned, integer, put_number, put_zeros, room
 from gdbench.kernels.tiles import WIDE, panel
-from gdbench.kernels.vectors import VECTOR_BYTES
+from gdbench.kernels.vectors import TALLEST, VECTOR_BYTES
 
 _STRETCH = 256  # values of k at a time
 _PANEL = 2 * VECTOR_BYTES  # bytes of a panel's row
@@ -21,6 +28,18 @@ _PACKED = _STRETCH * _PANEL
 _FAR = 1024  # bytes from one row of b to the next, from which on they share too few sets of the cache
 _OFTEN = 32  # rows of a, from which on packing for that reason pays
 _wide, _two, _one = panel(WIDE), panel(2), panel(1)
+
+
+class Ahead(NamedTuple):
+    """Rows that are wanted soon: those whose numbers stand one after another at an address, as int64."""
+
+    array: int  # address
+    row: int  # bytes
+    numbers: int  # address
+    rows: int
+
+
+NOTHING = Ahead(0, 0, 0, 0)
 
 
 @inlined
@@ -37,7 +56,7 @@ def _pack_turned(zero, size, b, b_k, b_column, depth, columns, out):
             copy_number(zero, b + k * b_k + j * b_column, out + k * _PANEL + j * size)
 
 
-def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns):
+def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns, ahead):
     """out = start + a b by addresses, with strides in bytes; numbers have `size` bytes; start = 0 stands for zeros."""
     packed, zeros = room(_PACKED), room(_LONG)
     if start == 0:
@@ -45,6 +64,7 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
     turned, far = b_column != size, b_k >= _FAR and rows >= _OFTEN
     alone = rows == 1 and not turned  # a single row reads b once and gains nothing by stretches
     stretch = depth if alone else _STRETCH
+    group, asked = (TALLEST if ahead.rows > 0 else max(1, rows)), 0
     for k in range(0, depth, stretch):
         deep, j = min(stretch, depth - k), 0
         while j < columns:
@@ -66,27 +86,36 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
                 begin, begin_row = zeros, 0
             else:
                 begin, begin_row = start + j * size, start_row
-            if wide * size == _LONG:
-                _wide(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
-            elif wide * size > VECTOR_BYTES:
-                _two(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
-            else:
-                _one(zero, left, a_row, a_k, right, right_k, begin, begin_row, here, out_row, rows, deep, wide)
+            for i in range(0, rows, group):
+                top, first, to = left + i * a_row, begin + i * begin_row, here + i * out_row
+                tall, wanted, pace = min(group, rows - i), top, 0
+                if asked < ahead.rows and ahead.row < deep * LINE:
+                    wanted = ahead.array + integer(ahead.numbers + asked * 8) * ahead.row
+                    asked, pace = asked + 1, ahead.row // deep + 1
+                fixed = (a_row, a_k, right, right_k)
+                ends = (tall, deep, wide, wanted, pace)
+                if wide * size == _LONG:
+                    _wide(zero, top, *fixed, first, begin_row, to, out_row, *ends)
+                elif wide * size > VECTOR_BYTES:
+                    _two(zero, top, *fixed, first, begin_row, to, out_row, *ends)
+                else:
+                    _one(zero, top, *fixed, first, begin_row, to, out_row, *ends)
             j += wide
 
 
 _multiply32, _multiply64 = (
-    linked(_multiply, types.void(number, *(types.intp,) * 14), str(number)) for number in (types.float32, types.float64)
+    linked(_multiply, types.void(number, *(types.intp,) * 14, numba.typeof(NOTHING)), str(number))
+    for number in (types.float32, types.float64)
 )
 
 
 @inlined
-def _by_address(zero, left, b, start, start_row, out):
+def _by_address(zero, left, b, start, start_row, out, ahead=NOTHING):
     """left: address and strides of a."""
     size = out.itemsize
     right = (address(b), b.strides[0], b.strides[1])
     result = (start, start_row, address(out), out.strides[0], out.shape[0], b.shape[0], out.shape[1])
-    arguments = (zero, size, *left, *right, *result)
+    arguments = (zero, size, *left, *right, *result, ahead)
     if isinstance(zero, np.float32):
         _multiply32(arguments)
     else:
@@ -100,9 +129,9 @@ def product(a, b, out):
 
 
 @inlined
-def biased_product(a, b, bias, out):
+def biased_product(a, b, bias, out, ahead=NOTHING):
     """out = bias + a b: a vector of a number a column, and otherwise as `product`."""
-    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, address(bias), 0, out)
+    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, address(bias), 0, out, ahead)
 
 
 @inlined

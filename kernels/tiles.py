@@ -6,12 +6,16 @@ vectors (`WIDE`) that none of its sums waits for itself. Every element is a chai
 of its own, start + a_0 b_0 + a_1 b_1 + ... from the left. Vectors run along the columns, so that their width, which
 follows the processor that Numba compiles for, changes no bit.
 
-    panel(2)(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns)
+    panel(2)(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, ahead, pace)
 
 `zero` tells the dtype; a, b, start and out are addresses, strides are in bytes, and the columns of b, start and out lie
 side by side. Two vectors hold `columns` columns, more than one vector and at most both: where less than both, they
 overlap and find the same numbers twice. One vector touches no more than `columns` of its lanes. WIDE vectors hold as
 many columns as they have lanes.
+
+With every value of k a tile asks for the cache line at `ahead`, which moves on by `pace` bytes: what is wanted soon and
+lies far away comes while it computes. A core waits for few lines at once, so that asking for many in one go would hold
+up the tile's own.
 """
 
 from collections.abc import Sequence
@@ -31,7 +35,7 @@ def _write_tile(
     v: Vectors, rows: int, offsets: Sequence[ir.Value], mask: ir.Value | None, arguments: Sequence[ir.Value]
 ) -> None:
     """One tile whose vectors lie at `offsets`; arguments: the module docstring's but zero, rows and columns."""
-    a, a_row, a_k, b, b_k, start, start_row, out, out_row, depth = arguments
+    a, a_row, a_k, b, b_k, start, start_row, out, out_row, depth, ahead, pace = arguments
     builder, zero = v.builder, I64(0)
 
     def places(base: ir.Value, stride: ir.Value) -> list[list[ir.Value]]:
@@ -44,14 +48,15 @@ def _write_tile(
     builder.branch(loop)
     builder.position_at_end(loop)
     sums = [[builder.phi(v.type) for _ in row] for row in first]
-    left, a_at, row_of_b = (builder.phi(I64) for _ in range(3))
+    left, a_at, row_of_b, wanted = (builder.phi(I64) for _ in range(4))
+    v.prefetch(wanted)
     factors = [v.load(builder.add(row_of_b, offset), mask) for offset in offsets]
     added = []
     for head, row in zip(heads, sums, strict=True):
         v.keep_order()
         x = v.broadcast(builder.add(head, a_at))
         added.append([v.multiply_add(x, y, z) for y, z in zip(factors, row, strict=True)])
-    for phi, begin, step in ((left, depth, I64(-1)), (a_at, zero, a_k), (row_of_b, b, b_k)):
+    for phi, begin, step in ((left, depth, I64(-1)), (a_at, zero, a_k), (row_of_b, b, b_k), (wanted, ahead, pace)):
         phi.add_incoming(begin, before)
         phi.add_incoming(v.opaque(builder.add(phi, step)), loop)
     for phis, begins, ends in zip(sums, first, added, strict=True):
@@ -68,7 +73,7 @@ def _write_tile(
 def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None:
     """The tallest tiles while rows are left for them, then lower ones."""
     heights: tuple[int, ...]
-    a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns = arguments
+    a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, ahead, pace = arguments
     builder = v.builder
     if vectors == WIDE:
         heights, offsets, mask = (1,), [I64(i * VECTOR_BYTES) for i in range(WIDE)], None
@@ -91,16 +96,16 @@ def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None
             builder.add(base, builder.mul(i, stride))
             for base, stride in ((a, a_row), (start, start_row), (out, out_row))
         ]
-        _write_tile(
-            v, height, offsets, mask, [heads[0], a_row, a_k, b, b_k, heads[1], start_row, heads[2], out_row, depth]
-        )
+        a_here, start_here, out_here = heads
+        given = [a_here, a_row, a_k, b, b_k, start_here, start_row, out_here, out_row, depth, ahead, pace]
+        _write_tile(v, height, offsets, mask, given)
         i.add_incoming(following, builder.block)
         builder.branch(test)
         builder.position_at_end(after)
         done = i
 
 
-def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns):
+def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, ahead, pace):
     """Without the compiler: a float32's product is exact in float64, a float64's is rounded."""
     size = zero.itemsize
     a, b = view(zero, a, (rows, depth), (a_row, a_k)), view(zero, b, (depth, columns), (b_k, size))
@@ -113,11 +118,11 @@ def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, row
 def panel(vectors: int) -> Any:
     """The intrinsic of the module's docstring for panels of one, two or WIDE vectors; depth is 1 or more."""
 
-    def typing(context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns):
+    def typing(context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, ahead, pace):
         def lower(context, builder, signature, arguments):
             _write_rows(Vectors(context, builder, zero), vectors, arguments[1:])
             return context.get_dummy_value()
 
-        return types.void(zero, *(types.intp,) * 12), lower
+        return types.void(zero, *(types.intp,) * 14), lower
 
     return instruction(_panel_twin)(typing)

@@ -21,6 +21,7 @@ from gdbench.kernels.network import (
     add_penalty,
     add_up,
     backward,
+    following,
     forward,
     gather,
     last_row,
@@ -55,7 +56,7 @@ def _visit(theta, network, samples, order, begin, end, work, team, charge, slope
         low, high = share(rows, ROWS, team)
         if low < high:
             gather(samples.x, order, first, low, high, work.values)
-            forward(theta, network, low, high, work)
+            forward(theta, network, low, high, work, following(samples.x, order, first + rows, low, high))
             place = last_row(network, low, work)
             z, d = matrix(work.values, place, high - low, outputs), matrix(work.deltas, place, high - low, outputs)
             if charge:

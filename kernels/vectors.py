@@ -54,6 +54,12 @@ class Vectors:
         else:
             self.builder.store(value, pointer).align = self.size
 
+    def prefetch(self, address: ir.Value) -> None:
+        """Ask for the cache line at an address, without waiting for it."""
+        place = ir.IntType(8).as_pointer()
+        arguments = [self.builder.inttoptr(address, place), I32(0), I32(3), I32(1)]  # to be read, soon, as data
+        self._call("llvm.prefetch.p0i8", ir.VoidType(), arguments)
+
     def broadcast(self, address: ir.Value) -> ir.Value:
         """The number at an address in every lane."""
         loaded = self.builder.load(self.builder.inttoptr(address, self.scalar.as_pointer()))

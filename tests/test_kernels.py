@@ -134,6 +134,28 @@ def test_loss_and_gradient_agree_with_the_reference_and_with_differences(
         assert abs(difference - got[i]) <= 1e-7 * max(1.0, np.abs(got).max())
 
 
+@pytest.mark.parametrize("batch", [1, 30, 300])
+def test_samples_that_lie_far_away_are_asked_for_ahead_and_give_the_same_bits(batch):
+    rng = np.random.default_rng(0)
+    n, features = 700, 2 * network.CACHED // (700 * 4)
+    x, labels = rng.normal(size=(n, features)).astype("float32"), rng.integers(0, 3, n)
+    shape = {"hidden": (9,), "activation": "relu", "loss": "cross-entropy", "l2": 0.0, "init": "he-normal"}
+
+    def problem(rows):
+        train = Samples(x[rows].copy(), labels[rows].copy(), x[:0, :3].copy())
+        return MLP([train, *[Samples(train.x[:0], train.labels[:0], train.targets)] * 2], 3, **shape)
+
+    far, rule = problem(np.arange(n)), find("sgd")
+    trained, theta = far.begin(seed=1, batch_size=batch), far.initial(1)
+    walk = steps.ScalarSteps(rule, rule.settings({}), trained, lambda first, count: np.full(count, 0.1))
+    walk.advance(4)
+    for step in range(1, 5):
+        rows = far.batch(1, step, batch)
+        near = problem(rows)  # a step's samples alone, in their order
+        theta = theta - np.float32(0.1) * near.gradient(theta)
+    np.testing.assert_array_equal(trained.theta, theta)
+
+
 @pytest.mark.skipif(DISABLED, reason="a team of threads needs compiled code")
 @pytest.mark.parametrize("clip", [{}, {"clip_norm": 0.1}, {"clip_value": 0.01}])
 @pytest.mark.parametrize(
