@@ -156,7 +156,7 @@ BROKEN = """
 import gdbench
 
 @gdbench.direction(lr=1.0)
-def broken(objective, x, c, memory):
+def breaking(objective, x, c, memory):
     memory["steps"] = memory.get("steps", 0) + 1
     if memory["steps"] > 2:
         raise RuntimeError("no way")
@@ -165,13 +165,13 @@ def broken(objective, x, c, memory):
 
 
 def test_what_fails_in_its_trials_is_not_timed_and_takes_no_other_with_it(small, tmp_path):
-    (tmp_path / "broken.py").write_text(BROKEN)
-    suite = {**small, "batch_size": "full", "rule": {"sgd": {"lr": [0.1]}, "broken": {}}}
-    run = gdbench.run(suite, store=tmp_path / "b.db", plugins=[tmp_path / "broken.py"])
+    (tmp_path / "breaking.py").write_text(BROKEN)
+    suite = {**small, "batch_size": "full", "rule": {"sgd": {"lr": [0.1]}, "breaking": {}}}
+    run = gdbench.run(suite, store=tmp_path / "b.db", plugins=[tmp_path / "breaking.py"])
     assert run.state == "failed" and "failed" in set(run.trials["status"])
     assert {rule for _, rule, _ in step_costs(run.timings, run.subjects)} == {"sgd"}
     frame = ranking(run.frames).set_index("rule")
-    assert frame.loc["sgd", "step"] > 0 and np.isnan(frame.loc["broken", "step"])
+    assert frame.loc["sgd", "step"] > 0 and np.isnan(frame.loc["breaking", "step"])
     assert "–" in {row["step"] for row in readable(ranking(run.frames), run.frames)} and render(run.frames)
 
 
