@@ -63,7 +63,7 @@ class ThreadExecutor:
                 done, _ = wait(pending, timeout=IDLE_SECONDS, return_when=FIRST_COMPLETED)
                 if not done:
                     yield None
-                for future in done:
+                for future in [future for future in pending if future in done]:  # in the order of the items
                     yield pending.pop(future), future.result()
         finally:
             stop.set()
