@@ -222,3 +222,13 @@ def test_the_command_line_times_unless_told_not_to(tmp_path, capsys):
     timed, plain = documents
     assert timed["ranking"][0]["time_to_target"] is not None and timed["ranking"][0]["step"] > 0
     assert "step" not in plain["ranking"][0] and "take" in timed["answers"][0] and "take" not in plain["answers"][0]
+
+
+def test_more_trials_at_a_time_are_timed_beside_their_own_references(small, tmp_path):
+    run = gdbench.run(small, store=tmp_path / "jobs.db", jobs=3)
+    more = run.subjects[run.subjects["jobs"] > 1]
+    assert set(more["jobs"]) == {2, 3} and set(more["part"]) == {"step", "peak", "triad"}
+    steps = more[more["part"] == "step"]
+    assert len(steps) == 2 and steps["rule"].nunique() == steps["batch_size"].nunique() == 1
+    alone = gdbench.run(small, store=tmp_path / "alone.db", jobs=1)
+    assert set(alone.subjects["jobs"]) == {1}

@@ -1,6 +1,6 @@
 """The pass that ends a run: what a step of each chosen setting costs, on the machine that has just become idle.
 
-    plan = closing_plan(chosen)
+    plan = closing_plan(chosen, jobs)
     samples = closing_pass(plan, wall)
 
 Convergence and cost are measured apart: nothing else runs now, and every step is timed beside the references, in the
@@ -20,9 +20,10 @@ from gdbench.timing import Case, Plan, Sample, Timed, levels, measure, pace
 from gdbench.timing.caches import Level
 from gdbench.timing.plan import prepared, references
 from gdbench.timing.steps import LONGEST, whole_step
+from gdbench.timing.subjects import side_by_side
 
 SHARE = 0.1  # of the time that the trials took
-LEAST, MOST = 1.0, 10.0  # seconds
+LEAST, EACH, MOST = 1.0, 0.08, 10.0  # seconds: at all, for each subject, and at most
 
 
 class Chosen(NamedTuple):
@@ -32,10 +33,12 @@ class Chosen(NamedTuple):
     steps: float
 
 
-def closing_plan(chosen: Sequence[Chosen]) -> Plan:
+def closing_plan(chosen: Sequence[Chosen], jobs: int) -> Plan:
     """A whole step of each setting, and the references: the peak, and the triad at the levels that the steps use.
 
-    A direction rule, no step of which is like the next, takes as many as it needs to the target.
+    A direction rule, no step of which is like the next, takes as many as it needs to the target. The step of a
+    network of middling size is also taken by 2, 4, ... threads side by side, up to `jobs`: what more trials at a time
+    bring.
     """
     caches = levels()
     together: dict[tuple[object, ...], list[Chosen]] = {}
@@ -45,11 +48,26 @@ def closing_plan(chosen: Sequence[Chosen]) -> Plan:
         together.setdefault(case, []).append(each)
 
     def beside(subjects: Sequence[Timed]) -> list[Timed]:
-        dtypes = list(dict.fromkeys(str(subject.dtype) for subject in subjects))
-        used = {subject.memory for subject in subjects}
-        return references(dtypes, [level for level in caches if level.name in used], caches)
+        found: list[Timed] = []
+        for count in dict.fromkeys(subject.jobs for subject in subjects):
+            same = [subject for subject in subjects if subject.jobs == count]
+            dtypes, used = dict.fromkeys(str(s.dtype) for s in same), {s.memory for s in same}
+            wanted = [level for level in caches if level.name in used]
+            found += side_by_side(partial(references, list(dtypes), wanted, caches), count)
+        return found
 
-    return prepared([partial(_steps, same, caches) for same in together.values()], beside, caches)
+    builders = [partial(_steps, same, caches) for same in together.values()]
+    networks = sorted((c for c in chosen if c.setting.definition["problem"]["kind"] == "mlp"), key=_size)
+    middle = networks[len(networks) // 2 :][:1]
+    counts = sorted({min(2**i, jobs) for i in range(1, jobs.bit_length() + 1)} - {1}) if middle else []
+    builders += [partial(side_by_side, partial(_steps, middle, caches), count) for count in counts]
+    return prepared(builders, beside, caches)
+
+
+def _size(chosen: Chosen) -> int:
+    """Samples in a batch times parameters."""
+    definition = chosen.setting.definition
+    return batch_size(definition) * int(build(definition["problem"], definition["dtype"]).size)
 
 
 def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
@@ -67,10 +85,10 @@ def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
 
 
 def closing_pass(plan: Plan, wall: float) -> list[Sample]:
-    """Time them in a tenth of `wall`, the seconds that the trials took, but in 1 at least and in 10 at most.
+    """Time them in a tenth of `wall`, the seconds that the trials took, but in as many as they need, up to 10.
 
     Where they are very many there are fewer than five rounds.
     """
-    seconds = min(max(SHARE * wall, LEAST), MOST)
+    seconds = min(max(SHARE * wall, LEAST + EACH * len(plan.subjects)), MOST)
     chosen = pace(len(plan.subjects), seconds)
     return measure(plan.subjects, renew=plan.renew, **chosen._asdict(), longest=chosen.longest, limit=seconds)

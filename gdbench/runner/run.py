@@ -133,7 +133,7 @@ def run_suite(
         if timing:
             watcher.timing()
             failing = {trial.setting.hash for trial in planned if trial.index not in done}
-            facts |= _time(store, run, backend, [c for c in chosen if c.setting.hash not in failing], wall)
+            facts |= _time(store, run, backend, [c for c in chosen if c.setting.hash not in failing], jobs, wall)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"interrupted; run {run} has all its trials, but not what a step costs") from None
     finally:
@@ -152,12 +152,12 @@ def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[
     return [Chosen(s, steps[key]) for s, key in zip(suite.settings, keys, strict=True) if key in steps]
 
 
-def _time(store: Store, run: str, backend: str, chosen: Sequence[Chosen], wall: float) -> dict[str, Any]:
+def _time(store: Store, run: str, backend: str, chosen: Sequence[Chosen], jobs: int, wall: float) -> dict[str, Any]:
     """The closing pass, stored; returns facts about it. Trials are not lost over what cannot be timed."""
     store.heartbeat(run)
     started = time.perf_counter()
     try:
-        plan = closing_plan(chosen)
+        plan = closing_plan(chosen, jobs)
         samples = closing_pass(plan, wall)
     except Exception as error:
         return {"timing_error": f"{type(error).__name__}: {error}"}
