@@ -16,7 +16,10 @@ CASE = ["problem", "batch_size", "dtype", "jobs"]
 
 
 def step_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """A row for each whole step, with its parts where they were timed (floor: `gdbench.stats.timings.roofline`)."""
+    """A row for each whole step, with its parts where they were timed (floor: `gdbench.stats.timings.roofline`).
+
+    products: all products of the step together, one after another, as a share of the peak.
+    """
     rows = []
     for _, step in frame[frame["part"] == "step"].iterrows():
         same = frame[(frame[CASE] == step[CASE]).all(axis=1)]
@@ -26,6 +29,9 @@ def step_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
             cells |= {part: text.seconds(parts.get(part, np.nan)) for part in PARTS}
         if frame.loc[frame["part"] == "step", "floor"].notna().any():
             cells |= {"floor": text.seconds(step["floor"]), "step / floor": ratio(step)}
+        if frame["part"].str.endswith("product").any():
+            products = same[same["part"].str.endswith("product")]
+            cells["products"] = text.percent(products["floor"].sum() / products["median"].sum(), 0)
         rows.append({**cells, **_speedup(step, frame)})
     return rows
 

@@ -131,6 +131,26 @@ def test_tables_hold_what_the_frame_says():
     assert first["jobs"] == "2" and first["speed"] == "1.33e-7 GFLOP/s" and first["speed-up"] == "1.33"
 
 
+def test_the_products_of_a_step_are_a_share_of_the_peak_together():
+    facts = {"problem": "p", "batch_size": 8, "dtype": "float32", "jobs": 1, "bytes": np.nan, "memory": None}
+    subjects = pd.DataFrame(
+        [
+            {**facts, "subject": name, "part": part, "rule": rule, "layer": layer, "flops": flops}
+            for name, part, rule, layer, flops in (
+                ("step", "step", "sgd", np.nan, 400.0),
+                ("one", "forward product", None, 1.0, 100.0),
+                ("other", "weight product", None, 1.0, 300.0),
+                ("peak", "peak", None, np.nan, 100.0),
+            )
+        ]
+    )
+    costs = {"step": 20.0, "one": 3.0, "other": 5.0, "peak": 1.0}  # 100 and 300 flops at 100 a second: 4 s of 8
+    rows = [(name, turn, 0, cost, 1) for turn in range(2) for name, cost in costs.items()]
+    timings = pd.DataFrame(rows, columns=["subject", "round", "sample", "seconds", "steps"])
+    (step,) = timing_table.step_rows(roofline(timings, subjects))
+    assert step["products"] == "50 %" and step["step / floor"] == "5.00 [5.00, 5.00]"
+
+
 def test_a_product_of_medians_has_the_interval_of_both():
     steps, cost = np.array([80.0, 90.0, 100.0, 110.0, 120.0]), np.array([8e-4, 9e-4, 1e-3, 1.1e-3, 1.2e-3])
     found = bootstrap_product(steps, cost)
