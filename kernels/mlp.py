@@ -23,7 +23,7 @@ from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import Network, Workspace, parameter_count, penalty, workspace
 from gdbench.kernels.objective import Objective
 from gdbench.kernels.sampling import Batches, SampledTraining
-from gdbench.kernels.team import ALONE, Crew, Team
+from gdbench.kernels.team import ALONE, Member, Team
 from gdbench.kernels.training import Samples
 
 SPLITS = ("train", "val", "test")
@@ -175,7 +175,7 @@ class Training(SampledTraining):
 
     def __init__(self, problem: MLP, batches: Batches, threads: int = 1) -> None:
         super().__init__(problem, batches)
-        self.crew = Crew(threads)
+        self.team = Team(threads)
         self.work = problem.workspace(threads=threads)
         # Each member finds the epoch's order by itself.
         own = [(self.work.order.copy(), self.work.epoch.copy()) for _ in range(threads - 1)]
@@ -192,11 +192,11 @@ class Training(SampledTraining):
         """
         problem, loop = self.problem, training.train(self.problem.dtype)
 
-        def work(member: Team) -> None:
+        def part(member: Member) -> None:
             given = (problem.network, problem.samples, self.batches, self._works[member.rank], member)
             loop(update, self.theta, state, table, self.steps, *given)
 
-        self.crew.together(work)
+        self.team.together(part)
         self.steps += len(table)
 
     def evaluate(self) -> tuple[float, ...]:
@@ -218,11 +218,11 @@ class Training(SampledTraining):
     def _over(self, split: Samples, rows: np.ndarray, slope: bool) -> tuple[float, ...]:
         """`kernels.training.evaluate` by the whole team."""
 
-        def work(member: Team) -> tuple[float, ...]:
+        def part(member: Member) -> tuple[float, ...]:
             place = self._works[member.rank]
             found: tuple[float, ...] = training.evaluate(
                 self.theta, self.problem.network, split, rows, place, member, slope
             )
             return found
 
-        return self.crew.together(work)
+        return self.team.together(part)

@@ -167,7 +167,7 @@ def backward(theta, network, low, high, work):
 
 
 @inlined
-def add_up(network, rows, work, more, team):
+def add_up(network, rows, work, more, member):
     """Into work.gradient what a block's samples contribute: this member's share of each layer's weights.
 
     more: add it to what earlier samples contributed.
@@ -178,10 +178,10 @@ def add_up(network, rows, work, more, team):
         inputs, outputs = sizes[layer], sizes[layer + 1]
         above = start + work.block * inputs
         x, d = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
-        low, high = share(inputs, ROWS, team)
+        low, high = share(inputs, ROWS, member)
         slope = matrix(work.gradient, weight + low * outputs, high - low, outputs)
         bias = matrix(work.gradient, weight + inputs * outputs, 1, outputs)
-        last = team.rank == team.size - 1
+        last = member.rank == member.size - 1
         if more:
             add_product(x.T[low:high], d, slope)
             if last:

@@ -1,19 +1,20 @@
 """A team of threads that train one trial together, and the barriers where they meet.
 
-    crew = Crew(2)
-    crew.together(lambda member: kernel(..., member))
+    team = Team(2)
+    team.together(lambda member: kernel(..., member))
 
-    low, high = share(count, unit, team)  # inside: which of 0 ... count - 1 are this member's
-    barrier(team)                         # what any member wrote before it, all of them read after it
+    low, high = share(count, unit, member)  # inside: which of 0 ... count - 1 are this member's
+    barrier(member)                         # what any member wrote before it, all of them read after it
 
 Every number is computed by one member, in the order in which one thread alone would: a team changes no bit. Members are
-threads of Python that call the same compiled function, each with its own Team, and that take the same way through it.
+threads of Python that call the same compiled function, each with its own Member, and that take the same way through it.
 """
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 import llvmlite.binding
@@ -30,10 +31,11 @@ Result = TypeVar("Result")
 
 _PATIENCE = 2000  # looks at the counter before a waiting member offers its core to others, every time
 _YIELD = "gdbench.yield"
+_FREE = 2**62  # more arrivals than any barrier waits for
 
 
-class Team(NamedTuple):
-    """One member's view of its team."""
+class Member(NamedTuple):
+    """One thread of a team."""
 
     rank: int  # 0, 1, ...
     size: int
@@ -41,27 +43,45 @@ class Team(NamedTuple):
     passed: np.ndarray  # int64, one element, this member's: how many barriers lie behind it
 
 
-class Crew:
+class Team:
     """The threads of a team: that which calls, and others that wait for work as long as this object lives."""
 
     def __init__(self, size: int) -> None:
         arrivals = arrays.zeros(1, np.int64)
-        self.members = [Team(rank, size, arrivals, arrays.zeros(1, np.int64)) for rank in range(size)]
+        self.members = [Member(rank, size, arrivals, arrays.zeros(1, np.int64)) for rank in range(size)]
         self._pool = ThreadPoolExecutor(size - 1, thread_name_prefix="gdbench-team") if size > 1 else None
 
-    def together(self, work: Callable[[Team], Result]) -> Result:
-        """Every member's `work`, at the same time; returns what that of member 0 returns, once all are done.
+    def together(self, part: Callable[[Member], Result]) -> Result:
+        """Every member's part of some work, at the same time; returns what member 0's returns, once all are done.
 
-        `work` must raise nothing before the members' last barrier: the others would wait for ever.
+        A part that raises an error sets the others free, who then go on without waiting for one another: what they
+        wrote is worth nothing, and the team is of no more use.
         """
-        others = [self._pool.submit(work, member) for member in self.members[1:]] if self._pool else []
-        result = work(self.members[0])
-        for other in others:
-            other.result()
+        if self.members[0].arrivals[0] >= _FREE:
+            raise RuntimeError("a member of this team has failed before")
+
+        def guarded(member: Member) -> Result:
+            with self._free():
+                return part(member)
+
+        with self._free():
+            others = [self._pool.submit(guarded, member) for member in self.members[1:]] if self._pool else []
+            result = guarded(self.members[0])
+            for other in others:
+                other.result()
         return result
 
+    @contextmanager
+    def _free(self) -> Iterator[None]:
+        """After an error, let nobody wait at a barrier any more."""
+        try:
+            yield
+        except BaseException:
+            self.members[0].arrivals[0] = _FREE
+            raise
 
-ALONE = Crew(1).members[0]
+
+ALONE = Team(1).members[0]
 
 
 def _give_way() -> int:
@@ -109,16 +129,16 @@ def _meet(context, counter, goal):
 
 
 @inlined
-def barrier(team):
+def barrier(member):
     """Wait until every member has come here; a team of one goes on."""
-    if team.size > 1:
-        team.passed[0] += 1
-        _meet(address(team.arrivals), team.passed[0] * team.size)
+    if member.size > 1:
+        member.passed[0] += 1
+        _meet(address(member.arrivals), member.passed[0] * member.size)
 
 
 @inlined
-def share(count, unit, team):
+def share(count, unit, member):
     """low and high: which of 0 ... count - 1 are this member's, whole units of them but for the last."""
     units = (count + unit - 1) // unit
-    low, high = team.rank * units // team.size, (team.rank + 1) * units // team.size
+    low, high = member.rank * units // member.size, (member.rank + 1) * units // member.size
     return min(count, low * unit), min(count, high * unit)

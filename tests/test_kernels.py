@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import networks
 import numpy as np
@@ -20,7 +21,7 @@ from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.products import add_column_sums, add_product, biased_product, column_sums, product
 from gdbench.kernels.registry import find
 from gdbench.kernels.sums import norm, ordered_sum
-from gdbench.kernels.team import Crew, Team, share
+from gdbench.kernels.team import Member, Team, barrier, share
 
 
 @kernel(source=None)
@@ -34,6 +35,12 @@ def _products(a, b, bias, sums, biased, fresh):
 def _column_sums(b, more, fresh):
     add_column_sums(b, more)
     column_sums(b, fresh)
+
+
+@kernel(source=None)
+def _barriers(member, count):
+    for _ in range(count):
+        barrier(member)
 
 
 @kernel(source=None)
@@ -175,7 +182,7 @@ def test_a_team_of_any_size_takes_the_same_steps_to_the_bit(hidden, activation, 
 
 @given(st.integers(0, 10_000), st.integers(1, 64), st.integers(1, 40))
 def test_the_members_of_a_team_share_everything_out_once_in_whole_units(count, unit, size):
-    shares = [share(count, unit, member) for member in (Team(rank, size, None, None) for rank in range(size))]
+    shares = [share(count, unit, member) for member in (Member(rank, size, None, None) for rank in range(size))]
     assert shares[0][0] == 0 and shares[-1][1] == count
     assert all(here[1] == following[0] for here, following in itertools.pairwise(shares))
     assert all(low % unit == 0 for low, high in shares if low < high)
@@ -183,10 +190,41 @@ def test_the_members_of_a_team_share_everything_out_once_in_whole_units(count, u
     assert max(units) - min(units) <= 1
 
 
-def test_a_crew_does_its_work_once_a_member_and_returns_what_the_first_does():
-    crew, seen = Crew(3), []
-    assert crew.together(lambda member: (seen.append(member.rank), member.rank)[1]) == 0
+def test_a_team_does_its_work_once_a_member_and_returns_what_the_first_does():
+    team, seen = Team(3), []
+    assert team.together(lambda member: (seen.append(member.rank), member.rank)[1]) == 0
     assert sorted(seen) == [0, 1, 2]
+
+
+@pytest.mark.skipif(DISABLED, reason="plain Python has no barriers")
+@pytest.mark.parametrize("failing", [0, 2])
+def test_a_team_whose_member_fails_leaves_nobody_waiting(failing):
+    team = Team(3)
+
+    def part(member):
+        if member.rank == failing:
+            raise ZeroDivisionError
+        _barriers(member, 5)
+
+    with pytest.raises(ZeroDivisionError):
+        team.together(part)
+    team._pool.shutdown(wait=True)  # hangs if one still waits
+    with pytest.raises(RuntimeError, match="has failed before"):
+        team.together(part)
+
+
+def test_a_team_that_cannot_begin_leaves_nobody_waiting(monkeypatch):
+    team, submit = Team(3), ThreadPoolExecutor.submit
+
+    def refuse(pool, function, member):
+        if member.rank == 2:
+            raise RuntimeError("can't start new thread")
+        return submit(pool, function, member)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        team.together(lambda member: DISABLED or _barriers(member, 5))
+    team._pool.shutdown(wait=True)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])

@@ -16,7 +16,7 @@ from gdbench import suites
 from gdbench.errors import InterruptedRunError
 from gdbench.kernels import RULES, mlp
 from gdbench.kernels.jit import DISABLED
-from gdbench.kernels.team import Crew
+from gdbench.kernels.team import Team
 from gdbench.runner import Watcher, estimate, train
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import Store
@@ -477,7 +477,7 @@ def test_a_large_trial_that_has_the_cores_to_itself_is_trained_by_a_team_and_its
     RULES.pop("halving")
     gdbench.rule(lr=0.5)(halving)
     sizes = []
-    monkeypatch.setattr(mlp, "Crew", lambda size: (sizes.append(size), Crew(size))[1])
+    monkeypatch.setattr(mlp, "Team", lambda size: (sizes.append(size), Team(size))[1])
     alone = gdbench.run(suite, store=tmp_path / "alone.db", jobs=4, time=False)
     assert set(sizes) == {1}  # too small to be shared out
     monkeypatch.setattr("gdbench.runner.trial.TEAM", 64)
