@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
+from gdbench.caches import levels
 from gdbench.kernels.jit import target
-from gdbench.timing.caches import levels
 
 PACKAGES = ("gdbench", "numba", "llvmlite", "numpy", "scipy", "pandas", "scikit-learn", "numba-cuda")
 WIDE = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")

@@ -11,8 +11,7 @@ import pandas as pd
 
 from gdbench.reports import text
 from gdbench.reports.results import Results, target
-
-FEW = 5  # rounds; the interval of fewer is narrower than it should be
+from gdbench.stats import FEW
 
 
 def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
@@ -60,7 +59,6 @@ def timing_notes(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     if "timing_error" in facts:
         yield f"Steps could not be timed ({facts['timing_error']})."
     elif "step" in frame and facts.get("timing_rounds", FEW) < FEW:
-        yield (
-            f"Times come from {facts['timing_rounds']} rounds: there was no time for more, and the intervals are "
-            "narrower than they should be."
-        )
+        few = facts["timing_rounds"]
+        intervals = "the intervals are narrower than they should be" if few > 1 else "there are no intervals"
+        yield f"Times come from {few} round{'s' if few > 1 else ''}: there was no time for more, and {intervals}."

@@ -12,6 +12,7 @@ from gdbench.reports.answers import answers, timing_notes
 from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import Results, has_batches, only_problem, target
 from gdbench.reports.style import svg
+from gdbench.stats import FEW
 
 FIGURES = (loss_curves, sensitivity, heat_map)  # of each problem
 RUN_FIGURES = (scaling, roofline)  # of all problems together
@@ -36,7 +37,7 @@ def render(results: Results) -> str:
         machine=_machine(results.environment),
         ranking=readable(frame[frame["best_batch"]], results) if len(frame) else [],
         others=readable(frame[~frame["best_batch"]], results) if len(frame) else [],
-        few=bool(len(frame) and frame["trials"].max() < 5),
+        few=bool(len(frame) and frame["trials"].max() < FEW),
         answers=list(answers(frame, results)),
         timing=list(timing_notes(frame, results)),
         timed="step" in frame,

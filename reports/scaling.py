@@ -19,7 +19,7 @@ from gdbench.reports.lines import plain_ticks
 from gdbench.reports.results import Results
 from gdbench.reports.scaling_panels import FULL, SECONDS, SPEED, STEPS, Panel, panels, words
 from gdbench.reports.style import looks, order, style
-from gdbench.stats import summarise
+from gdbench.stats import FEW, summarise
 from gdbench.stats.powers import exponents
 
 TITLE = "How costs grow"
@@ -58,6 +58,9 @@ def caption(results: Results) -> str:
         "a straight line; the number beside a rule is its exponent, fitted by least squares. Small sizes show what a "
         "step costs whatever its size, which lowers the exponent."
     ]
+    fewest = min(panel.points.groupby([*LINE, "x"])["repetition"].nunique().min() for panel in shown)
+    if fewest < FEW:
+        sentences.append(f"Where there are {fewest} rounds or seeds, intervals are narrower than they should be.")
     if any(panel.points["floor"].notna().any() for panel in shown):
         sentences.append("Dotted: the floor, what the machine would need at its best.")
     if any(panel.ends for panel in shown):

@@ -9,7 +9,7 @@ import pandas as pd
 from gdbench.reports import text
 from gdbench.reports.results import Results, reported
 from gdbench.stats.families import Family, families, tell_a_power
-from gdbench.stats.timings import roofline, update_arrays, visits
+from gdbench.stats.timings import held_bytes, roofline, visits
 
 FULL = "full"
 AXES = {"width": "units in a layer", "depth": "hidden layers", "features": "features", "dimensions": "dimensions"}
@@ -38,7 +38,7 @@ def panels(results: Results) -> list[Panel]:
 
     Costs are those that were measured alone, where there are any, else those of the trials.
     """
-    costs = step_costs(results)
+    costs = cost_rows(results)
     found = {family.axis: _with_size(costs, family) for family in families(results.about.get("problems", {}))}
     grown = {axis: frame for axis, frame in found.items() if axis in AXES and _common(frame)}
     shown = []
@@ -59,7 +59,7 @@ def panels(results: Results) -> list[Panel]:
     return [*shown, *_jobs(results)]
 
 
-def step_costs(results: Results) -> pd.DataFrame:
+def cost_rows(results: Results) -> pd.DataFrame:
     """Seconds a step (`y`) of each problem, rule and batch size, a row a repetition, with the facts of `Panel.points`.
 
     Also `problem`, `batch_size`, `parameters`, `moved` (bytes of an update), `itemsize`. Of several dtypes, the first.
@@ -171,7 +171,7 @@ def _ends(frame: pd.DataFrame, results: Results) -> dict[str, dict[str, float]]:
     ends: dict[str, dict[str, float]] = {}
     for rule, rows in known.groupby("rule", sort=False):
         row = rows.iloc[0]
-        each = update_arrays(row["moved"], row["parameters"], row["itemsize"]) / row["parameters"]
+        each = held_bytes(row["moved"], row["parameters"], row["itemsize"]) / row["parameters"]
         for name, size in caches.items():
             if frame["x"].min() < size / each < frame["x"].max():
                 ends.setdefault(name, {})[str(rule)] = size / each

@@ -232,3 +232,10 @@ def test_more_trials_at_a_time_are_timed_beside_their_own_references(small, tmp_
     assert len(steps) == 2 and steps["rule"].nunique() == steps["batch_size"].nunique() == 1
     alone = gdbench.run(small, store=tmp_path / "alone.db", jobs=1)
     assert set(alone.subjects["jobs"]) == {1}
+
+
+def test_a_run_of_which_nothing_can_be_timed_says_nothing_of_it(small, tmp_path):
+    (tmp_path / "failing.py").write_text(BROKEN.replace("breaking", "failing"))
+    run = gdbench.run({**small, "rule": {"failing": {}}}, store=tmp_path / "f.db", plugins=[tmp_path / "failing.py"])
+    assert set(run.trials["status"]) == {"failed"} and run.timings.empty
+    assert "timing_error" not in run.environment and list(timing_notes(ranking(run.frames), run.frames)) == []

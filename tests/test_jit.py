@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
+from gdbench import suites
 from gdbench.environment import usable_cores
 from gdbench.kernels import intrinsics, jit
 from gdbench.kernels.jit import DISABLED, kernel
+from gdbench.runner import compiling
 
 
 @pytest.fixture
@@ -235,3 +237,26 @@ def test_rules_that_were_compiled_by_different_processes_are_not_taken_for_one_a
     together, addresses = run("adam", "radam")
     assert together == adam + radam and adam.split()[1:] != radam.split()[1:]
     assert len(set(addresses)) == 2
+
+
+def test_the_process_that_compiles_rules_ends_when_this_one_fails(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    jit.cache_folder.cache_clear()
+    begun = []
+
+    class Process(subprocess.Popen):
+        def __init__(self, command, **options):
+            super().__init__([sys.executable, "-c", "import time; time.sleep(600)"], **options)
+            begun.append(self)
+
+    def interrupted(trial):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compiling.subprocess, "Popen", Process)
+    monkeypatch.setattr(compiling, "usable_cores", lambda: 2)
+    monkeypatch.setattr(compiling.jit, "DISABLED", False)
+    monkeypatch.setattr(compiling, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compiling.compile_suite(suites.load("quick"))
+    jit.cache_folder.cache_clear()
+    assert len(begun) == 1 and begun[0].returncode is not None

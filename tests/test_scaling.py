@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gdbench.caches import levels
 from gdbench.environment import environment
 from gdbench.reports import scaling
 from gdbench.reports.scaling_panels import SPEED, STEPS, panels
 from gdbench.stats.families import families
 from gdbench.stats.powers import exponent, exponents
-from gdbench.stats.timings import update_arrays as arrays_of_bytes
+from gdbench.stats.timings import held_bytes
 from gdbench.store.frames import SUBJECT_COLUMNS, TIMING_COLUMNS, Frames
-from gdbench.timing.caches import levels
 from gdbench.timing.work import update_arrays, update_bytes
 
 
@@ -86,7 +86,7 @@ def test_quadratics_and_functions_grow_in_dimensions():
 @given(st.integers(1, 10**9), st.integers(0, 4), st.sampled_from([4, 8]))
 def test_the_bytes_that_an_update_moves_tell_the_arrays_it_goes_over(parameters, slots, itemsize):
     moved = update_bytes(parameters, slots, itemsize)
-    assert arrays_of_bytes(moved, parameters, itemsize) == update_arrays(parameters, slots, itemsize)
+    assert held_bytes(moved, parameters, itemsize) == update_arrays(parameters, slots, itemsize)
 
 
 # A run by hand. Networks of w x w parameters, of which sgd's update goes over 8 w^2 bytes: 4 cost nothing but their

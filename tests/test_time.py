@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 import gdbench
+from gdbench.caches import ASSUMED, MEMORY, Level, level_of, levels
 from gdbench.cli import main
 from gdbench.errors import UsageError
 from gdbench.reports import timing_table
 from gdbench.stats import bootstrap_product
 from gdbench.stats.timings import MOVED, roofline, spreads
 from gdbench.timing import cases, plan
-from gdbench.timing.caches import ASSUMED, MEMORY, Level, level_of, levels
 from gdbench.timing.machine import footprint, peak, triad
 from gdbench.timing.subjects import FACTS
 

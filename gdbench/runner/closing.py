@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+from gdbench.caches import Level
 from gdbench.data.problems import build
 from gdbench.kernels.registry import find
 from gdbench.runner.trial import batch_size, clipping
 from gdbench.suites import Setting
 from gdbench.timing import Case, Plan, Sample, Timed, levels, measure, pace
-from gdbench.timing.caches import Level
 from gdbench.timing.plan import prepared, references
 from gdbench.timing.steps import LONGEST, whole_step
 from gdbench.timing.subjects import side_by_side
@@ -61,7 +61,7 @@ def closing_plan(chosen: Sequence[Chosen], jobs: int) -> Plan:
     middle = networks[len(networks) // 2 :][:1]
     counts = sorted({min(2**i, jobs) for i in range(1, jobs.bit_length() + 1)} - {1}) if middle else []
     builders += [partial(side_by_side, partial(_steps, middle, caches), count) for count in counts]
-    return prepared(builders, beside, caches)
+    return prepared(builders, beside, caches, compiled_before=True)
 
 
 def _size(chosen: Chosen) -> int:
@@ -87,7 +87,8 @@ def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
 def closing_pass(plan: Plan, wall: float) -> list[Sample]:
     """Time them in a tenth of `wall`, the seconds that the trials took, but in as many as they need, up to 10.
 
-    Where they are very many there are fewer than five rounds.
+    Where they are very many there are fewer than five rounds; one round is made however long it takes, after one step
+    of each.
     """
     seconds = min(max(SHARE * wall, LEAST + EACH * len(plan.subjects)), MOST)
     chosen = pace(len(plan.subjects), seconds)

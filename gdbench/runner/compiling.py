@@ -7,7 +7,8 @@ first problem, another compiles the rules into the cache on disk, from where thi
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +34,13 @@ def compile_suite(suite: Suite) -> float:
     """
     started = time.perf_counter()
     settings = {(s.problem, s.definition["rule"], s.definition["dtype"]): s for s in [*suite.settings, *suite.defaults]}
-    other = _elsewhere(list(dict.fromkeys(kind[1:] for kind in settings))[1:])
-    for setting in settings.values():
-        probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}
-        train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
-        if other is not None:
-            _await(other)
-            other = None
+    with _elsewhere(list(dict.fromkeys(kind[1:] for kind in settings))[1:]) as other:
+        for setting in settings.values():
+            probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}
+            train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
+            if other is not None:  # what it does not manage, this process compiles
+                with suppress(subprocess.TimeoutExpired):
+                    other.wait(PATIENCE)
     return time.perf_counter() - started
 
 
@@ -52,33 +53,30 @@ def compile_rules(kinds: Sequence[Kind]) -> None:
         rule.table(rule.defaults, 1, np.ones(1), dtype)
 
 
-def _elsewhere(kinds: Sequence[Kind]) -> "subprocess.Popen[bytes] | None":
-    """A process that compiles those of these rules that the cache lacks, if it is worth one."""
+@contextmanager
+def _elsewhere(kinds: Sequence[Kind]) -> "Iterator[subprocess.Popen[bytes] | None]":
+    """A process that compiles those of these rules that the cache lacks, if it is worth one; it ends with the block."""
     lacking = [kind for kind in kinds if _ours(kind[0]) and not jit.kept("-".join(kind))]
     if len(lacking) < WORTH or jit.DISABLED or usable_cores() < 2 or not sys.executable or jit.cache_problem():
-        return None
+        yield None
+        return
     place = str(Path(gdbench.__file__).parents[1])
     code = (
         f"import sys; sys.path.insert(0, {place!r}); from {__name__} import compile_rules; compile_rules({lacking!r})"
     )
     quiet = subprocess.DEVNULL
     try:
-        return subprocess.Popen([sys.executable, "-c", code], stdin=quiet, stdout=quiet, stderr=quiet)
+        other = subprocess.Popen([sys.executable, "-c", code], stdin=quiet, stdout=quiet, stderr=quiet)
     except OSError:  # no more processes: then this one compiles everything
-        return None
+        yield None
+        return
+    try:
+        yield other
+    finally:
+        other.kill()
+        other.wait()
 
 
 def _ours(name: str) -> bool:
     rule = find(name)
     return isinstance(rule, Rule) and rule.source == ""
-
-
-def _await(other: "subprocess.Popen[bytes]") -> None:
-    """What the other process did not manage, this one compiles."""
-    try:
-        other.wait(PATIENCE)
-    except BaseException as error:
-        other.kill()
-        other.wait()
-        if not isinstance(error, subprocess.TimeoutExpired):
-            raise

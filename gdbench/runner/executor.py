@@ -9,6 +9,8 @@ from itertools import islice
 from threading import Event
 from typing import Protocol, TypeVar
 
+from gdbench.environment import usable_cores
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -39,12 +41,8 @@ class ThreadExecutor:
         self.jobs = jobs
 
     def threads_each(self, items: int) -> int:
-        """See `Executor`.
-
-        >>> ThreadExecutor(8).threads_each(3), ThreadExecutor(2).threads_each(50)
-        (2, 1)
-        """
-        return max(1, self.jobs // max(1, items))
+        """See `Executor`. Threads of one item wait for one another: more of them than cores would slow it down."""
+        return max(1, min(self.jobs, usable_cores()) // max(1, items))
 
     def map(
         self, function: Callable[[Item, Callable[[], bool]], Result], items: Iterable[Item]

@@ -154,6 +154,8 @@ def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[
 
 def _time(store: Store, run: str, backend: str, chosen: Sequence[Chosen], jobs: int, wall: float) -> dict[str, Any]:
     """The closing pass, stored; returns facts about it. Trials are not lost over what cannot be timed."""
+    if not chosen:
+        return {}
     store.heartbeat(run)
     started = time.perf_counter()
     try:
@@ -187,7 +189,7 @@ def _execute(
     """Train the trials that the run does not hold yet and store each as it ends.
 
     The longest begin first: one that began last would leave the other cores idle. Where there are fewer trials than
-    threads, several of them train one trial.
+    threads from the beginning, several of them train one trial; a trial keeps the threads that it began with.
     """
     done = store.done(run)
     left = [trial for trial in trials if done.get(trial.index) != trial.key]

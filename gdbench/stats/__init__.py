@@ -1,9 +1,10 @@
 """What the numbers say: choices, intervals, targets. Frames and arrays in, frames out."""
 
 from gdbench.stats.choice import GROUP, choose, final_loss, objective
-from gdbench.stats.intervals import Interval, bootstrap_median, bootstrap_product, summarise
+from gdbench.stats.intervals import FEW, Interval, bootstrap_median, bootstrap_product, summarise
 
 __all__ = [
+    "FEW",
     "GROUP",
     "Interval",
     "bootstrap_median",

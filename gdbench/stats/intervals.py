@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 RESAMPLES = 2000
+FEW = 5  # values; an interval of fewer is narrower than it should be
 
 
 class Interval(NamedTuple):

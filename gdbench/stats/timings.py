@@ -76,12 +76,12 @@ def roofline(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
     return known.merge(middle, on="subject", how="left").merge(compared, on="subject", how="left")
 
 
-def update_arrays(moved: float, parameters: float, itemsize: int) -> float:
+def held_bytes(moved: float, parameters: float, itemsize: int) -> float:
     """Bytes of the arrays of an update that moves `moved` bytes (gdbench/timing/work.py): what a cache must hold.
 
     Parameters, gradient and slots are 2 + slots arrays; read, and all but the gradient written, they are 3 + 2 slots.
 
-    >>> update_arrays(2800.0, parameters=100, itemsize=4)
+    >>> held_bytes(2800.0, parameters=100, itemsize=4)
     1600.0
     """
     return (moved + parameters * itemsize) / 2

@@ -7,18 +7,17 @@ import math
 
 import numpy as np
 
-from gdbench.kernels import machine
-from gdbench.timing.caches import MEMORY, Level
+from gdbench.caches import MEMORY, Level
+from gdbench.kernels import arrays, machine
 from gdbench.timing.subjects import Timed
 
 OUT_OF_CACHE = 4  # times the last cache
 LARGEST = 512 * 2**20  # bytes; a larger last cache is shared by more cores than one of which can fill it
-LINE = 64  # bytes of a cache line, at whose beginning arrays begin
 
 
 def peak(dtype: str) -> Timed:
     """Fused multiply-adds in registers; flops are those of a step."""
-    factors, sums = np.full(2, 0.5, dtype), _aligned(machine.lanes(dtype), dtype)
+    factors, sums = np.full(2, 0.5, dtype), _ones(machine.lanes(dtype), dtype)
 
     def run(count: int) -> None:
         machine.multiply_add(count, factors, sums)
@@ -30,7 +29,7 @@ def peak(dtype: str) -> Timed:
 def triad(level: Level, caches: tuple[Level, ...]) -> Timed:
     """a = a + s b over two arrays that only this level holds: `footprint` bytes together."""
     size = machine.whole(footprint(level, caches) // 2)
-    a, b = _aligned(size // 8, "float64"), _aligned(size // 8, "float64")
+    a, b = _ones(size // 8, "float64"), _ones(size // 8, "float64")
 
     def run(count: int) -> None:
         machine.triad(count, 1e-9, a, b)
@@ -46,9 +45,8 @@ def footprint(level: Level, caches: tuple[Level, ...]) -> int:
     return math.isqrt(caches[place - 1].size * level.size) if place else level.size // 2
 
 
-def _aligned(count: int, dtype: str) -> np.ndarray:
-    """That many ones, from the beginning of a cache line on."""
-    itemsize = np.dtype(dtype).itemsize
-    memory = np.ones(count + LINE // itemsize, dtype)
-    first = -memory.ctypes.data % LINE // itemsize
-    return memory[first : first + count]
+def _ones(count: int, dtype: str) -> np.ndarray:
+    """That many ones, written, so that they are in memory."""
+    array = arrays.empty(count, dtype)
+    array[:] = 1
+    return array

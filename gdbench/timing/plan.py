@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from gdbench.caches import Level, levels
 from gdbench.kernels import MLP
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.jit import compilations
 from gdbench.kernels.registry import BaseRule
 from gdbench.timing import machine
-from gdbench.timing.caches import Level, levels
 from gdbench.timing.layout import scattered
 from gdbench.timing.steps import Case, parts, update, whole_step
 from gdbench.timing.subjects import Timed, side_by_side
@@ -47,14 +47,20 @@ def prepared(
     builders: Sequence[Callable[[], Sequence[Timed]]],
     beside: Callable[[Sequence[Timed]], Sequence[Timed]],
     caches: tuple[Level, ...],
+    *,
+    compiled_before: bool = False,
 ) -> Plan:
-    """What the builders build, and the references that `beside` puts beside it, each name once."""
+    """What the builders build, and the references that `beside` puts beside it, each name once.
+
+    compiled_before: all that is built has run in this process, so that only the references need a first step.
+    """
     started = time.perf_counter()
     build = scattered(builders)
     with compilations() as compiled:
         found = build()
-        subjects = list({subject.name: subject for subject in [*found, *beside(found)]}.values())
-        for subject in subjects:
+        others = beside(found)
+        subjects = list({subject.name: subject for subject in [*found, *others]}.values())
+        for subject in others if compiled_before else subjects:
             subject.run(1)
     return Plan(subjects, build, caches, time.perf_counter() - started, len(compiled))
 

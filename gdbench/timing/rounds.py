@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+LONG = 100  # times the seconds of a sample: a step that takes so long is not tried again before the rounds
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -84,9 +86,11 @@ def measure(
 
 
 def _enough(subject: Subject, least: float, clock: Callable[[], float]) -> int:
-    """How many steps take `least` seconds."""
+    """How many steps take `least` seconds; the first step, which may compile or allocate, does not count but as one."""
+    started, count = clock(), 1
     subject.run(1)
-    count = 1
+    if clock() - started >= LONG * least:
+        return 1
     while True:
         started = clock()
         subject.run(count)

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.kernels import MLP, Direction, steps
+from gdbench.caches import Level, level_of
+from gdbench.kernels import MLP, Direction, arrays, steps
 from gdbench.kernels import parts as alone
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.jit import first_class
 from gdbench.kernels.random import Stream, permutation
 from gdbench.kernels.registry import BaseRule
 from gdbench.timing import work
-from gdbench.timing.caches import Level, level_of
 from gdbench.timing.subjects import Timed
 
 LR = 1e-9
@@ -82,7 +82,7 @@ def whole_step(
 def update(case: Case, label: str, rule: Rule, settings: Mapping[str, Any], caches: tuple[Level, ...]) -> Timed:
     """The update of the parameters by itself, from one gradient."""
     problem, dtype = case.problem, case.problem.dtype
-    theta = problem.initial(0)
+    theta = arrays.copied(problem.initial(0))
     gradient = problem.gradient(theta)
     state = rule.state(problem.size, dtype)
     table = _table(rule, rule.settings(settings), dtype)
@@ -98,7 +98,8 @@ def update(case: Case, label: str, rule: Rule, settings: Mapping[str, Any], cach
 def parts(case: Case) -> Iterator[Timed]:
     """Gather, forward, loss and backward of a network, and the products of each layer, each by itself."""
     problem, size = case.problem, case.batch_size
-    theta, network, samples, place = problem.initial(0), problem.network, problem.samples, problem.workspace()
+    theta, network = arrays.copied(problem.initial(0)), problem.network
+    samples, place = problem.samples, problem.workspace()
     order = np.arange(problem.n) if size >= problem.n else permutation(0, Stream.SHUFFLE, problem.n, 0)
     per_epoch = problem.steps_per_epoch(size)
     alone.gather_batches(1, samples, order, size, per_epoch, place)

@@ -15,7 +15,7 @@ class Timed(Subject):
 
     part: `step`, `gather`, `forward`, `loss`, `backward`, `update`, one of a layer's products, or a reference: `peak`,
     `triad`. jobs: threads that do it side by side, each on arrays of its own; flops and bytes are those of one of them,
-    for one step. memory: the level (gdbench/timing/caches.py) where the bytes are; None for those of products, which
+    for one step. memory: the level (gdbench/caches.py) where the bytes are; None for those of products, which
     lie wherever the part before left them, and take no time of their own in a floor.
     """
 
