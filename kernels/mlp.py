@@ -18,7 +18,6 @@ from gdbench.kernels import linear, sampling, training
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.curvature import hessian, hessian_product
 from gdbench.kernels.initial import initial_weights
-from gdbench.kernels.jit import DISABLED
 from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import Network, Workspace, parameter_count, penalty, workspace
 from gdbench.kernels.objective import Objective
@@ -161,7 +160,7 @@ class MLP:
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
         batches = Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
-        return Training(self, batches, 1 if DISABLED else threads)
+        return Training(self, batches, threads)
 
     def _vector(self, name: str, given: np.ndarray) -> np.ndarray:
         return sampling.check_vector(name, given, self.size, self.dtype)

@@ -12,10 +12,12 @@ threads of Python that call the same compiled function, each with its own Member
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
 
 import llvmlite.binding
 import numpy as np
@@ -24,7 +26,7 @@ from numba.core import cgutils, types
 
 from gdbench.kernels import arrays
 from gdbench.kernels.jit import inlined
-from gdbench.kernels.memory import address
+from gdbench.kernels.memory import address, view
 from gdbench.kernels.vectors import I64, instruction
 
 Result = TypeVar("Result")
@@ -86,16 +88,24 @@ ALONE = Team(1).members[0]
 
 def _give_way() -> int:
     """The address of the system's function that lets other threads have the core."""
-    if os.name == "nt":
-        return int(ctypes.cast(ctypes.windll.kernel32.SwitchToThread, ctypes.c_void_p).value or 0)  # type: ignore[attr-defined]
-    return int(ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value or 0)
+    system: Any = ctypes
+    function = system.windll.kernel32.SwitchToThread if os.name == "nt" else system.CDLL(None).sched_yield
+    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
 llvmlite.binding.add_symbol(_YIELD, _give_way())
 
 
+_lock = Lock()
+
+
 def _meet_twin(counter, goal):
-    raise NotImplementedError("plain Python has no atomic addition; a team there is one thread")
+    """Without the compiler; Python adds in more than one instruction."""
+    arrivals = view(np.int64(0), counter, (1,), (8,))
+    with _lock:
+        arrivals[0] += 1
+    while arrivals[0] < goal:
+        time.sleep(0)
 
 
 @instruction(_meet_twin)

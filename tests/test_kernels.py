@@ -163,7 +163,7 @@ def test_samples_that_lie_far_away_are_asked_for_ahead_and_give_the_same_bits(ba
     np.testing.assert_array_equal(trained.theta, theta)
 
 
-@pytest.mark.skipif(DISABLED, reason="a team of threads needs compiled code")
+@pytest.mark.skipif(DISABLED, reason="takes a minute without the compiler")
 @pytest.mark.parametrize("clip", [{}, {"clip_norm": 0.1}, {"clip_value": 0.01}])
 @pytest.mark.parametrize(
     ("hidden", "activation", "batch"), [((), "relu", 7), ((33, 20), "gelu", 150), ((9,), "tanh", 700)]
@@ -196,7 +196,6 @@ def test_a_team_does_its_work_once_a_member_and_returns_what_the_first_does():
     assert sorted(seen) == [0, 1, 2]
 
 
-@pytest.mark.skipif(DISABLED, reason="plain Python has no barriers")
 @pytest.mark.parametrize("failing", [0, 2])
 def test_a_team_whose_member_fails_leaves_nobody_waiting(failing):
     team = Team(3)
@@ -223,7 +222,7 @@ def test_a_team_that_cannot_begin_leaves_nobody_waiting(monkeypatch):
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
-        team.together(lambda member: DISABLED or _barriers(member, 5))
+        team.together(lambda member: _barriers(member, 5))
     team._pool.shutdown(wait=True)
 
 
@@ -243,6 +242,14 @@ def test_float32_gradients_follow_float64():
         theta = single.initial(0)
         got, expected = single.gradient(theta), double.gradient(theta.astype(float))
         assert np.abs(got - expected).max() <= 2e-5 * np.abs(expected).max()
+
+
+def test_more_rows_than_a_workspace_has_room_for_are_refused_and_make_a_larger_one_where_none_is_given():
+    problem = make()
+    theta, rows = problem.initial(0), np.zeros(5 * problem.n, np.int64)
+    assert problem.loss(theta, rows) == pytest.approx(problem.loss(theta, [0]), rel=1e-12)
+    with pytest.raises(UsageError, match="rows has 200 numbers; this workspace has room for 40"):
+        problem.loss(theta, rows, problem.workspace())
 
 
 def test_a_workspace_that_is_kept_gives_the_same_bits_and_its_own_arrays():

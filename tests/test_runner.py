@@ -15,7 +15,6 @@ import gdbench
 from gdbench import suites
 from gdbench.errors import InterruptedRunError
 from gdbench.kernels import RULES, mlp
-from gdbench.kernels.jit import DISABLED
 from gdbench.kernels.team import Team
 from gdbench.runner import Watcher, estimate, train
 from gdbench.runner.points import evaluation_points, total_steps
@@ -461,7 +460,6 @@ def test_float64_is_an_axis(small, tmp_path):
     assert not set(single["digest"]) & set(double["digest"])
 
 
-@pytest.mark.skipif(DISABLED, reason="a team of threads needs compiled code")
 def test_a_large_trial_that_has_the_cores_to_itself_is_trained_by_a_team_and_its_digest_is_the_same(
     tmp_path, monkeypatch
 ):
