@@ -22,8 +22,8 @@ class Executor(Protocol):
 
     def map(
         self, function: Callable[[Item, Callable[[], bool]], Result], items: Iterable[Item]
-    ) -> Iterator[tuple[Item, Result] | None]:
-        """Pairs of item and function(item, cancelled), as they finish; None about once a second while none does.
+    ) -> Iterator[list[tuple[Item, Result]]]:
+        """Pairs of item and function(item, cancelled), as they finish; no pair about once a second while none does.
 
         When the iterator is closed, `cancelled()` turns true and what is in flight is waited for.
         """
@@ -46,7 +46,7 @@ class ThreadExecutor:
 
     def map(
         self, function: Callable[[Item, Callable[[], bool]], Result], items: Iterable[Item]
-    ) -> Iterator[tuple[Item, Result] | None]:
+    ) -> Iterator[list[tuple[Item, Result]]]:
         """See `Executor`. Twice as many items as threads are handed out at a time."""
         waiting = iter(items)
         stop = Event()
@@ -59,10 +59,8 @@ class ThreadExecutor:
                 if not pending:
                     return
                 done, _ = wait(pending, timeout=IDLE_SECONDS, return_when=FIRST_COMPLETED)
-                if not done:
-                    yield None
-                for future in [future for future in pending if future in done]:  # in the order of the items
-                    yield pending.pop(future), future.result()
+                ended = [future for future in pending if future in done]  # in the order of the items
+                yield [(pending.pop(future), future.result()) for future in ended]
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

@@ -186,7 +186,7 @@ def _execute(
     watcher: Watcher,
     trials: list[Trial],
 ) -> None:
-    """Train the trials that the run does not hold yet and store each as it ends.
+    """Train the trials that the run does not hold yet and store each as it ends, with those that end meanwhile.
 
     The longest begin first: one that began last would leave the other cores idle. Where there are fewer trials than
     threads from the beginning, several of them train one trial; a trial keeps the threads that it began with.
@@ -197,10 +197,12 @@ def _execute(
     results = executor.map(perform, sorted(left, key=work, reverse=True))
     beat = time.monotonic()
     try:
-        for result in results:
-            if result is not None and result[1] is not None:
-                store.add(run, code, backend, result[1])
-                watcher.finished(result[1])
+        for ended in results:
+            records = [record for _, record in ended if record is not None]
+            if records:
+                store.add(run, code, backend, records)
+            for record in records:
+                watcher.finished(record)
             if time.monotonic() - beat > HEARTBEAT_SECONDS:
                 store.heartbeat(run)
                 beat = time.monotonic()

@@ -160,12 +160,14 @@ def _train(executor: Executor, watcher: Watcher, suite: Suite, role: str) -> dic
     compile_suite(suite)
     watcher.started("", suite, len(trials), 0)
     records = []
-    for result in executor.map(partial(safely, CHUNK, executor.threads_each(len(trials))), trials):
-        if result is not None and result[1] is not None:
-            if result[1].status == "failed":
-                raise GdbenchError(f"a trial failed: {result[1].error}")
-            records.append(result[1])
-            watcher.finished(result[1])
+    for ended in executor.map(partial(safely, CHUNK, executor.threads_each(len(trials))), trials):
+        for _, record in ended:
+            if record is None:
+                continue
+            if record.status == "failed":
+                raise GdbenchError(f"a trial failed: {record.error}")
+            records.append(record)
+            watcher.finished(record)
     by_lr: dict[float, list[TrialRecord]] = {}
     for record in sorted(records, key=lambda record: record.trial):
         by_lr.setdefault(record.definition["hyperparameters"]["lr"], []).append(record)

@@ -219,23 +219,18 @@ class Store:
 
     # ------------------------------------------------------------------------------------------------------- trials
 
-    def add(self, run: str, code: str, backend: str, record: TrialRecord) -> None:
-        """Store one finished trial with its curve, in one transaction; a failed one of before gives way."""
-        final = dict(zip(record.columns, record.curve[-1], strict=True)) if len(record.curve) else {}
-        row = {
-            **{k: v for k, v in vars(record).items() if k not in ("columns", "curve")},
-            **{name: float(final[name]) for name in schema.METRICS if name in final},
-            "run": run,
-            "code": code,
-            "backend": backend,
-            "digest": digest(record.curve) if len(record.curve) else None,
-        }
-        curve = {"run": run, "trial": record.trial, "columns": list(record.columns), "data": curve_bytes(record.curve)}
+    def add(self, run: str, code: str, backend: str, records: Sequence[TrialRecord]) -> None:
+        """Store finished trials with their curves, in one transaction; failed ones of before give way."""
+        trials = [_trial_row(record, run, code, backend) for record in records]
+        curves = [
+            {"run": run, "trial": r.trial, "columns": list(r.columns), "data": curve_bytes(r.curve)} for r in records
+        ]
+        numbers = [record.trial for record in records]
         with self._writing() as connection:
             for table in (schema.curves, schema.trials):
-                connection.execute(delete(table).where(table.c.run == run, table.c.trial == record.trial))
-            connection.execute(insert(schema.trials).values(row))
-            connection.execute(insert(schema.curves).values(curve))
+                connection.execute(delete(table).where(table.c.run == run, table.c.trial.in_(numbers)))
+            connection.execute(insert(schema.trials), trials)
+            connection.execute(insert(schema.curves), curves)
 
     def add_timings(
         self, run: str, backend: str, subjects: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
@@ -279,6 +274,18 @@ class Store:
                 return []
             query = select(chosen).where(chosen.c.run == run).order_by(*chosen.primary_key.columns)
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _trial_row(record: TrialRecord, run: str, code: str, backend: str) -> dict[str, Any]:
+    final = dict(zip(record.columns, record.curve[-1], strict=True)) if len(record.curve) else {}
+    return {
+        **{k: v for k, v in vars(record).items() if k not in ("columns", "curve")},
+        **{name: float(final[name]) if name in final else None for name in schema.METRICS},
+        "run": run,
+        "code": code,
+        "backend": backend,
+        "digest": digest(record.curve) if len(record.curve) else None,
+    }
 
 
 def _url(location: str | Path) -> URL:
