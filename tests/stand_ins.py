@@ -62,6 +62,15 @@ class Crashes(Slow):
             os._exit(4)
 
 
+class Picky(Slow):
+    """Takes one rule alone."""
+
+    def prepare(self, task, threads):
+        if task.rule != "sgd":
+            raise UnsupportedError("sgd is all that there should be")
+        return super().prepare(task, threads)
+
+
 class Deserts(Slow):
     """Ends its process when it goes on with trials of which the first is not the task's."""
 

@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import NamedTuple
 
-from gdbench.environment import missing
 from gdbench.peers.contract import Adapter, Task, UnsupportedError
 
 
@@ -31,6 +30,8 @@ PEERS = {
 
 def absent(name: str) -> str | None:
     """Why the peer of that name cannot be asked, with the line that installs it, or None."""
+    from gdbench.environment import missing  # brings the compiler along, and a library's process does without
+
     reason = missing(*PEERS[name].needs)
     return reason and f'{reason}; pip install "gdbench[peers]"'
 
