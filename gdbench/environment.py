@@ -3,6 +3,8 @@
 import os
 import platform
 import subprocess
+from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +16,7 @@ from gdbench.caches import levels
 from gdbench.kernels.jit import target
 
 PACKAGES = ("gdbench", "numba", "llvmlite", "numpy", "scipy", "pandas", "scikit-learn", "numba-cuda")
+TOPOLOGY = Path("/sys/devices/system/cpu")  # of Linux
 WIDE = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
 
 
@@ -43,6 +46,28 @@ def usable_cores() -> int:
 def usable_set() -> list[int]:
     """The numbers of these processors."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+def spread(processors: Sequence[int], folder: Path = TOPOLOGY) -> list[int]:
+    """These processors, the last first, and of each core one before any other hardware thread of a core.
+
+    folder: where the system tells which are threads of one core; where it does not, each counts as a core.
+    """
+    taken: Counter[str] = Counter()
+    rank = {}
+    for number in sorted(processors, reverse=True):
+        core = _siblings(folder, number)
+        rank[number] = taken[core]
+        taken[core] += 1
+    return sorted(rank, key=rank.__getitem__)
+
+
+def _siblings(folder: Path, number: int) -> str:
+    """The threads of a processor's core, in words that all of them share."""
+    try:
+        return (folder / f"cpu{number}" / "topology" / "thread_siblings_list").read_text().strip()
+    except OSError:
+        return str(number)
 
 
 def cpu_name() -> str:

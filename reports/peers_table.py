@@ -1,4 +1,7 @@
-"""gdbench beside other libraries, as text for a terminal: frames with the rows of `gdbench.peers.comparison.Found`."""
+"""gdbench beside other libraries, as text for a terminal: frames with the rows of `gdbench.peers.comparison.Found`.
+
+ours: the peer that the others are compared with.
+"""
 
 from collections.abc import Iterator
 
@@ -8,13 +11,12 @@ import pandas as pd
 from gdbench.reports import text
 
 CASE = ["problem", "batch_size", "dtype", "rule"]
-OURS = "gdbench"
 
 
-def agreement_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
+def agreement_rows(frame: pd.DataFrame, ours: str) -> list[dict[str, str]]:
     """A row a network and rule: the largest relative difference of the losses, a column a peer."""
     rows = []
-    for case, group in frame[frame["peer"] != OURS].groupby(CASE, sort=False):
+    for case, group in frame[frame["peer"] != ours].groupby(CASE, sort=False):
         found = zip(group["peer"], group["difference"], strict=True)
         rows.append({**_case(case), **{peer: text.number(value, 2) for peer, value in found}})
     return rows
@@ -27,15 +29,15 @@ def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"{work} on {cores} {'core' if cores == 1 else 'cores'}: trial-steps a second", group
 
 
-def speed_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """A row a network and rule: each one's speed, behind it how many times as fast gdbench was, with the interval.
+def speed_rows(frame: pd.DataFrame, ours: str) -> list[dict[str, str]]:
+    """A row a network and rule: each one's speed, behind it how many times as fast ours was, with the interval.
 
-    The last column is gdbench over the fastest of the others.
+    The last column is ours over the fastest of the others.
     """
     rows = []
     for case, group in frame.groupby(CASE, sort=False):
-        cells = {row["peer"]: _speed(row) for _, row in group.iterrows()}
-        peers = group[(group["peer"] != OURS) & group["speed"].notna()]
+        cells = {row["peer"]: _speed(row, ours) for _, row in group.iterrows()}
+        peers = group[(group["peer"] != ours) & group["speed"].notna()]
         best = "–" if peers.empty else text.number(peers.loc[peers["speed"].idxmax(), "ratio"])
         rows.append({**_case(case), **cells, "over the fastest": best})
     return rows
@@ -61,11 +63,11 @@ def _case(case: tuple[object, ...]) -> dict[str, str]:
     return dict(zip(("problem", "batch", "dtype", "rule"), map(str, case), strict=True))
 
 
-def _speed(row: pd.Series) -> str:
+def _speed(row: pd.Series, ours: str) -> str:
     if np.isnan(row["speed"]):
         return "–"
     speed = f"{row['speed']:,.0f}"
-    if row["peer"] == OURS:
+    if row["peer"] == ours:
         return speed
     bounds = (
         "" if np.isnan(row["ratio_low"]) else f" [{text.number(row['ratio_low'])}, {text.number(row['ratio_high'])}]"

@@ -62,12 +62,38 @@ class Crashes(Slow):
             os._exit(4)
 
 
+class Picky(Slow):
+    """Takes one rule alone."""
+
+    def prepare(self, task, threads):
+        if task.rule != "sgd":
+            raise UnsupportedError("sgd is all that there should be")
+        return super().prepare(task, threads)
+
+
+class Deserts(Slow):
+    """Ends its process when it goes on with trials of which the first is not the task's."""
+
+    def run(self):
+        super().run()
+        if 0 not in self.task.seeds and self.calls > self.task.trials:
+            os._exit(5)
+
+
+class Leaves(Slow):
+    """Ends its process when it is told to let go of its task."""
+
+    def __del__(self):
+        if hasattr(self, "task"):
+            os._exit(6)
+
+
 class Counts(Slow):
-    """Gives the cores that it may use, and its number of threads, instead of parameters."""
+    """Gives the cores that it may use, its number of threads and of calls, instead of parameters."""
 
     def prepare(self, task, threads):
         self.threads = threads
         return super().prepare(task, threads)
 
     def thetas(self):
-        return np.array([sorted(os.sched_getaffinity(0)), [self.threads]])
+        return np.array([sorted(os.sched_getaffinity(0)), [self.threads], [self.calls]])

@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gdbench.errors import UsageError, nearest
 from gdbench.files import DATABASE, RESULTS
 
 if TYPE_CHECKING:
     from gdbench.api import Run
     from gdbench.store import Store
+
+DTYPES = ("float32", "float64")
 
 
 def _count(name: str, text: str) -> Any:
@@ -19,6 +22,11 @@ def _count(name: str, text: str) -> Any:
 def repeated(name: str, metavar: str, text: str, **limits: Any) -> Any:
     """An option that may be given several times."""
     return typer.Option(name, metavar=metavar, help=f"{text}; may be repeated.", **limits)
+
+
+def rules_by_default(names: str) -> Any:
+    """The rules that a command is about."""
+    return typer.Argument(metavar="[RULE]...", help="Rules, at their defaults.", show_default=names)
 
 
 StoreOption = Annotated[
@@ -37,9 +45,34 @@ SeedsOption = Annotated[
 ]
 ChunkOption = Annotated[int | None, _count("--chunk", "Steps a call, 1000 by default; changes no result.")]
 BackendOption = Annotated[str, typer.Option("--backend", metavar="NAME", help="auto, cpu or cuda.")]
+NetOption = Annotated[list[str] | None, repeated("--net", "WIDTHS", "A network on random data, such as 784-128-10")]
+ProblemOption = Annotated[
+    list[str] | None, repeated("--problem", "NAME", "A data set, its path, FILE.toml, or FILE.toml:NAME of a suite")
+]
+BatchOption = Annotated[
+    list[str] | None, repeated("--batch", "N", "Samples in a batch, 32 by default, or full where there is data")
+]
+DtypeOption = Annotated[list[str] | None, repeated("--dtype", "NAME", "float32, which is the default, or float64")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="Id, its unique beginning, latest, latest~1, or an exported file.")
 ]
+
+
+def parse_dtypes(names: list[str] | None) -> list[str]:
+    """Names of dtypes as --dtype has them, each once; raises UsageError for another."""
+    for name in names or ():
+        if name not in DTYPES:
+            raise UsageError(f"--dtype {name} is not known{nearest(name, DTYPES)}")
+    return list(dict.fromkeys(names or DTYPES[:1]))
+
+
+def parse_batches(texts: list[str] | None) -> list[int | str]:
+    """Sizes of batches as --batch has them; raises UsageError for what is none."""
+    for text in texts or ():
+        if text != "full" and not (text.isascii() and text.isdigit() and int(text) > 0):
+            raise UsageError(f"--batch {text} must be a whole number, 1 or more, or full")
+    return [text if text == "full" else int(text) for text in texts or ()]
 
 
 def store_location(store: str | None, out: Path) -> str | Path:

@@ -5,9 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, repeated
+from gdbench.cli.options import (
+    BatchOption,
+    DtypeOption,
+    JsonOption,
+    NetOption,
+    ProblemOption,
+    QuietOption,
+    parse_batches,
+    parse_dtypes,
+    repeated,
+    rules_by_default,
+)
 from gdbench.cli.output import errors, print_json, print_table, say
-from gdbench.cli.timing import known_dtype, parse_batch
 from gdbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -20,20 +30,11 @@ PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn")
 
 
 def peers(
-    rules: Annotated[
-        list[str] | None, typer.Argument(metavar="[RULE]...", help="Rules, at their defaults.", show_default="adam")
-    ] = None,
-    net: Annotated[
-        list[str] | None, repeated("--net", "WIDTHS", "A network on random data, such as 784-128-10")
-    ] = None,
-    problem: Annotated[
-        list[str] | None,
-        repeated("--problem", "NAME", "A data set, its path, FILE.toml, or FILE.toml:NAME of a suite"),
-    ] = None,
-    batch: Annotated[
-        list[str] | None, repeated("--batch", "N", "Samples in a batch, 32 by default, or full where there is data")
-    ] = None,
-    dtype: Annotated[list[str] | None, repeated("--dtype", "NAME", "float32, which is the default, or float64")] = None,
+    rules: Annotated[list[str] | None, rules_by_default("adam")] = None,
+    net: NetOption = None,
+    problem: ProblemOption = None,
+    batch: BatchOption = None,
+    dtype: DtypeOption = None,
     peer: Annotated[list[str] | None, repeated("--peer", "NAME", "A peer; all by default")] = None,
     trials: Annotated[
         int, typer.Option("--trials", metavar="N", min=1, help="Trials of a sweep; one is timed by itself too.")
@@ -48,14 +49,15 @@ def peers(
         int | None,
         typer.Option("--steps", metavar="N", min=1, help="Steps a call, the same for all; what suits the network."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train the same trials by PyTorch, JAX with Optax, scikit-learn and gdbench: do they agree, and how fast is each?
 
     The same data, initial weights, batches and rule go to each library, written as its own users write it for speed, in
-    a process of its own. All are timed in interleaved rounds in random order. A library that is not installed, or that
-    cannot express a rule, is named and left out.
+    a process of its own. On several cores, one that trains a sweep's trials one after another is also timed as a
+    process a core, among which they are dealt out. All are timed in interleaved rounds in random order. A library that
+    is not installed, or that cannot express a rule, is named and left out.
     """
     from gdbench.peers import PEERS
     from gdbench.peers.comparison import compare
@@ -64,8 +66,7 @@ def peers(
     for name in peer or ():
         if name not in PEERS:
             raise UsageError(f"--peer {name} is not known{nearest(name, PEERS)}")
-    batches = [parse_batch(text) for text in batch or ()]
-    dtypes = [known_dtype(name) for name in dict.fromkeys(dtype or ("float32",))]
+    batches, dtypes = parse_batches(batch), parse_dtypes(dtype)
     asked = cases(net or (), problem or (), batches, dtypes)
     if not (net or problem or batches):
         asked += [case for name in dtypes for case in cases(["784-512-10"], (), [512], [name])]
@@ -99,6 +100,7 @@ def _cores(given: list[str]) -> list[int]:
 def _print(found: "Found", rounds: int, as_json: bool) -> None:
     import pandas as pd
 
+    from gdbench.peers import OURS
     from gdbench.peers.comparison import LEAST, SAMPLES
     from gdbench.peers.worker import BINDS
     from gdbench.reports import peers_table
@@ -113,10 +115,10 @@ def _print(found: "Found", rounds: int, as_json: bool) -> None:
             f"Losses after {first['steps']} steps: largest relative difference from gdbench's, {first['trials']} trials"
         )
         say()
-        print_table(peers_table.agreement_rows(agreement), title=title)
+        print_table(peers_table.agreement_rows(agreement, OURS), title=title)
     for title, group in peers_table.settings(speed):
         say()
-        print_table(peers_table.speed_rows(group), title=f"{title}; × how many times as fast gdbench is")
+        print_table(peers_table.speed_rows(group, OURS), title=f"{title}; × how many times as fast gdbench is")
     say()
     say(
         f"{rounds} rounds, {SAMPLES} samples of at least {LEAST:g} s a visit: medians over rounds, with 95 % bootstrap "

@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import (
+    BatchOption,
+    DtypeOption,
     JsonOption,
+    NetOption,
     OutOption,
     PluginOption,
+    ProblemOption,
+    QuietOption,
     StoreOption,
     load_plugins,
+    parse_batches,
+    parse_dtypes,
     repeated,
+    rules_by_default,
     store_location,
 )
 from gdbench.cli.output import errors, print_json, print_table, say
 from gdbench.cli.results import report_path
-from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
 
 if TYPE_CHECKING:
@@ -27,24 +34,14 @@ if TYPE_CHECKING:
 
 RULES = ("sgd", "adam")
 ROUNDS = 10
-DTYPES = ("float32", "float64")
 
 
 def time(
-    rules: Annotated[
-        list[str] | None, typer.Argument(metavar="[RULE]...", help="Rules, at their defaults.", show_default="sgd adam")
-    ] = None,
-    net: Annotated[
-        list[str] | None, repeated("--net", "WIDTHS", "A network on random data, such as 784-128-10")
-    ] = None,
-    problem: Annotated[
-        list[str] | None,
-        repeated("--problem", "NAME", "A data set, its path, a test function, FILE.toml, or FILE.toml:NAME of a suite"),
-    ] = None,
-    batch: Annotated[
-        list[str] | None, repeated("--batch", "N", "Samples in a batch, 32 by default, or full where there is data")
-    ] = None,
-    dtype: Annotated[list[str] | None, repeated("--dtype", "NAME", "float32, which is the default, or float64")] = None,
+    rules: Annotated[list[str] | None, rules_by_default("sgd adam")] = None,
+    net: NetOption = None,
+    problem: ProblemOption = None,
+    batch: BatchOption = None,
+    dtype: DtypeOption = None,
     jobs: Annotated[
         list[int] | None, repeated("--jobs", "N", "Threads that do the same side by side, 1 by default", min=1)
     ] = None,
@@ -55,23 +52,24 @@ def time(
     save: Annotated[bool, typer.Option("--save", help="Store the samples as a run of their own, with a page.")] = False,
     store: StoreOption = None,
     out: OutOption = RESULTS,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Time steps, their parts and their kernels, beside what this machine can do at best.
 
     Everything is timed in interleaved rounds in random order, with the references of the roofline: the peak of fused
-    multiply-adds, and a triad at each level of memory. Without --net and --problem, a few networks are timed.
+    multiply-adds, and a triad at each level of memory. --problem takes test functions too; without it and --net, a few
+    networks are timed.
     """
     from gdbench.kernels.registry import find
     from gdbench.timing import cases, measure, plan
 
     load_plugins(plugin)
     chosen = {name: find(name) for name in rules or RULES}
-    known = [known_dtype(name) for name in dict.fromkeys(dtype or DTYPES[:1])]
+    batches, dtypes = parse_batches(batch), parse_dtypes(dtype)
     with ExitStack() as stack:
         status = None if quiet or as_json else stack.enter_context(errors.status("compiling"))
-        asked = cases(net or (), problem or (), [parse_batch(text) for text in batch or ()], known)
+        asked = cases(net or (), problem or (), batches, dtypes)
         planned = plan(asked, chosen, sorted(set(jobs or [1])))
 
         def watch(done: int) -> None:
@@ -82,20 +80,6 @@ def time(
         samples = measure(planned.subjects, renew=planned.renew, rounds=rounds, watch=watch)
     saved = _save(store, out, planned, samples, rounds) if save else {}
     _print(planned, samples, rounds, saved, as_json)
-
-
-def known_dtype(name: str) -> str:
-    """The name of a dtype, as --dtype has it; raises UsageError for another."""
-    if name not in DTYPES:
-        raise UsageError(f"--dtype {name} is not known{nearest(name, DTYPES)}")
-    return name
-
-
-def parse_batch(text: str) -> int | str:
-    """The size of a batch, as --batch has it; raises UsageError for what is none."""
-    if text != "full" and not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise UsageError(f"--batch {text} must be a whole number, 1 or more, or full")
-    return text if text == "full" else int(text)
 
 
 def _save(store: str | None, out: Path, planned: "Plan", samples: "list[Sample]", rounds: int) -> dict[str, str]:

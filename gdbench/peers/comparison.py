@@ -3,22 +3,25 @@
     found = compare(cases(["784-128-10"], (), [32], ["float32"]), ["adam"], list(PEERS), trials=16, cores=[1, 2])
     found.agreement, found.speed, found.samples
 
-Each library has a process of its own that lives through the rounds and is idle while others are timed. A call is a
-chunk of steps, training goes on from call to call, and what is timed has been compiled and called once before.
+Each library has a process of its own that lives through the rounds and is idle while others are timed. One that trains
+trials one after another is, in a sweep on several cores, also timed as a process a core (gdbench/peers/group.py). A
+call is a chunk of steps, training goes on from call to call, and what is timed has been compiled and called before.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from gdbench.environment import usable_set
+from gdbench.environment import spread, usable_set
 from gdbench.errors import GdbenchError
 from gdbench.peers import OURS, PEERS, absent
 from gdbench.peers.agreement import STEPS, difference, losses
 from gdbench.peers.contract import Task, UnsupportedError
+from gdbench.peers.group import Group
 from gdbench.peers.tasks import of_case
 from gdbench.peers.worker import PeerError, Worker
 from gdbench.stats.timings import costs, ratios
@@ -33,6 +36,7 @@ NUMBERS = ("speed", "low", "high", "ratio", "ratio_low", "ratio_high", "prepare_
 class Found:
     """Rows: facts of the task (`problem`, `batch_size`, `rule`, `dtype`, `peer`) and what came out.
 
+    peer: its name, with ", 2 processes" behind it where trials were dealt out among so many, each on one core.
     agreement: `steps`, `trials`, `difference` (of the losses after these steps, relative, the largest of all trials),
     `prepare_seconds` (compiling and the first call: later ones may find compiled what these did).
     speed: `trials`, `cores`, `speed` (trial-steps a second: steps of all trials together) with bounds `low`, `high`,
@@ -50,23 +54,32 @@ class _Workers:
     """The processes of one number of cores, started when they are needed, and again when they have ended."""
 
     def __init__(self, count: int) -> None:
-        self.cores = usable_set()[-count:]
-        self.running: dict[str, Worker] = {}
+        self.cores = spread(usable_set())[:count]
+        self.running: dict[tuple[str, int], Worker | Group] = {}
 
-    def __getitem__(self, name: str) -> Worker:
-        """The worker of that name; raises UnsupportedError when its library is not installed."""
-        reason = absent(name)
+    def of(self, name: str, processes: int = 1) -> Worker | Group:
+        """What trains by the peer of that name: one process on all cores, or several, each on one.
+
+        Raises UnsupportedError when its library is not installed.
+        """
+        reason, key = absent(name), (name, processes)
         if reason:
             raise UnsupportedError(reason)
-        if name not in self.running or not self.running[name].alive:
-            self.running[name] = Worker(PEERS[name], self.cores)
-        return self.running[name]
+        if key in self.running and not self.running[key].alive:
+            self.running.pop(key).close()
+        if key not in self.running:
+            several = processes > 1
+            self.running[key] = (
+                Group(PEERS[name], self.cores[:processes]) if several else Worker(PEERS[name], self.cores)
+            )
+        return self.running[key]
 
     def forget(self) -> None:
         """Let every process let go of its tasks."""
         for worker in self.running.values():
-            if worker.alive:
-                worker.forget()
+            with suppress(PeerError):  # one that has just ended; it is started again when it is asked for
+                if worker.alive:
+                    worker.forget()
 
     def close(self) -> None:
         """End all."""
@@ -103,9 +116,8 @@ def compare(
                     first = of_case(case, rule, trials=trials, chunk=STEPS)
                     found.agreement += _agree(first, workers, names, facts)
                 for number in sorted({1, trials}):
-                    several = [name for name in names if number > 1 or not PEERS[name].options.get("mapped")]
                     here = {**facts, "trials": number, "cores": count}
-                    _race(task.only(number), workers, several, here, rounds, found)
+                    _race(task.only(slice(number)), workers, names, here, rounds, found)
         finally:
             workers.close()
     return found
@@ -119,9 +131,8 @@ def _agree(task: Task, workers: _Workers, names: Sequence[str], facts: Mapping[s
         row = {**facts, "peer": name, "steps": task.chunk, "trials": task.trials}
         row |= {"difference": np.nan, "prepare_seconds": np.nan, "reason": ""}
         try:
-            worker = workers[name]
+            worker = workers.of(name)
             row["prepare_seconds"] = worker.prepare("agreement", task)
-            worker.run("agreement", task.trials // worker.at_once("agreement") - 1)
             theirs = losses(task, worker.thetas("agreement"))
             ours = theirs if name == OURS else ours
             row["difference"] = difference(theirs, ours)
@@ -137,15 +148,19 @@ def _race(
 ) -> None:
     """Time the peers at one task; a peer that fails in the rounds drops out, and the others begin again."""
     rows: dict[str, dict[str, Any]] = {}
-    steps: dict[str, int] = {}
+    racing: dict[str, _Racer] = {}
     for name in names:
-        rows[name] = {**facts, "peer": name, **dict.fromkeys(NUMBERS, np.nan), "reason": ""}
-        try:
-            rows[name]["prepare_seconds"] = workers[name].prepare("speed", task)
-            steps[name] = workers[name].at_once("speed") * task.chunk
-        except (UnsupportedError, PeerError) as error:
-            rows[name]["reason"] = _reason(name, error)
-    samples = _samples(workers, steps, rows, rounds)
+        for processes in _processes(name, task.trials, len(workers.cores)):
+            label = name if processes == 1 else f"{name}, {processes} processes"
+            rows[label] = {**facts, "peer": label, **dict.fromkeys(NUMBERS, np.nan), "reason": ""}
+            try:
+                worker = workers.of(name, processes)
+                rows[label]["prepare_seconds"] = worker.prepare("speed", task)
+                racing[label] = _Racer(worker, worker.at_once("speed") * task.chunk)
+            except (UnsupportedError, PeerError) as error:
+                rows[label]["reason"] = _reason(name, error)
+                break  # what one process cannot do is said once
+    samples = _samples(racing, rows, rounds)
     frame = pd.DataFrame(samples, columns=list(Sample._fields))
     for row in costs(frame).to_dict("records"):
         speeds = {"speed": 1 / row["median"], "low": 1 / row["high"], "high": 1 / row["low"]}
@@ -157,17 +172,33 @@ def _race(
     workers.forget()
 
 
-def _samples(workers: _Workers, steps: dict[str, int], rows: dict[str, dict[str, Any]], rounds: int) -> list[Sample]:
-    """Samples of those in `steps` (trial-steps a call); who fails is taken out of it and gets its reason."""
+class _Racer(NamedTuple):
+    """A peer that is ready to be timed; steps: trial-steps a call."""
+
+    worker: Worker | Group
+    steps: int
+
+
+def _processes(name: str, trials: int, cores: int) -> list[int]:
+    """In how many processes a peer is timed: one, and one a core where its trials would otherwise wait for another."""
+    together = PEERS[name].together
+    if trials == 1 and together and name != OURS:
+        return []  # what differs in a sweep alone
+    several = min(trials, cores)
+    return [1] if together or several == 1 else [1, several]
+
+
+def _samples(racing: dict[str, _Racer], rows: dict[str, dict[str, Any]], rounds: int) -> list[Sample]:
+    """Samples of those that race; who fails is taken out and gets its reason."""
     while True:
-        subjects = [Subject(name, _calls(name, workers.running[name])) for name in steps]
+        subjects = [Subject(label, _calls(label, racer.worker)) for label, racer in racing.items()]
         try:
             taken = measure(subjects, rounds=rounds, samples=SAMPLES, least=LEAST)
         except _DroppedError as error:
-            del steps[error.name]
+            del racing[error.name]
             rows[error.name]["reason"] = _reason(error.name, error)
             continue
-        return [sample._replace(steps=sample.steps * steps[sample.subject]) for sample in taken]
+        return [sample._replace(steps=sample.steps * racing[sample.subject].steps) for sample in taken]
 
 
 class _DroppedError(PeerError):
@@ -178,7 +209,7 @@ class _DroppedError(PeerError):
         self.name = name
 
 
-def _calls(name: str, worker: Worker) -> Callable[[int], None]:
+def _calls(name: str, worker: Worker | Group) -> Callable[[int], None]:
     def run(calls: int) -> None:
         try:
             worker.run("speed", calls)

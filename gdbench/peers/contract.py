@@ -64,14 +64,14 @@ class Task:
         first = call % self.chunks * self.chunk
         return np.asarray(self.rows[trial, first : first + self.chunk])
 
-    def only(self, trials: int) -> "Task":
-        """The task with its first `trials` trials."""
+    def only(self, trials: slice) -> "Task":
+        """The task with these of its trials alone."""
         return replace(
             self,
-            seeds=self.seeds[:trials],
-            lrs=self.lrs[:trials],
-            thetas=self.thetas[:trials],
-            rows=self.rows[:trials],
+            seeds=self.seeds[trials],
+            lrs=self.lrs[trials],
+            thetas=self.thetas[trials],
+            rows=self.rows[trials],
         )
 
 

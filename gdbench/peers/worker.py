@@ -1,7 +1,7 @@
 """A process of its own for each library: on the cores that it may use, told by a pipe what to do, idle otherwise.
 
-    with Worker(PEERS["pytorch"], cores=(1,)) as worker:
-        seconds = worker.prepare("sweep", task)  # compiled, and one call made
+    with closing(Worker(PEERS["pytorch"], cores=(1,))) as worker:
+        seconds = worker.prepare("sweep", task)  # compiled, and the first call of every trial made
         worker.run("sweep", 3)  # three calls more
 
 Cores are set before the library is loaded, since libraries count them then. Where the system cannot bind a process to
@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +54,8 @@ class Worker:
     def prepare(self, key: str, task: Task) -> float:
         """Build the task, compile it and make its first call; seconds that this took.
 
-        Raises UnsupportedError when the library cannot express the task, PeerError when it fails.
+        The other trials make theirs after that: all are a chunk further when this returns. Raises UnsupportedError when
+        the library cannot express the task, PeerError when it fails.
         """
         return float(self._ask("prepare", key, task))
 
@@ -82,17 +82,14 @@ class Worker:
             self._process.terminate()
         self._process.join()
 
-    def __enter__(self) -> "Worker":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _ask(self, *message: Any) -> Any:
-        try:
+    def tell(self, *message: Any) -> None:
+        """Ask for something, by the name of a method and what it is given; `answer` then waits until it is done."""
+        with suppress(OSError):  # that the process has ended is told by `answer`
             self._pipe.send(message)
+
+    def answer(self) -> Any:
+        """What came of the last `tell`. Raises UnsupportedError, PeerError."""
+        try:
             if not self._pipe.poll(self.patience):
                 self.close()
                 raise PeerError(f"did not answer within {self.patience:g} s and was ended")
@@ -103,6 +100,10 @@ class Worker:
         if kind is not None:
             raise kind(answer)
         return answer
+
+    def _ask(self, *message: Any) -> Any:
+        self.tell(*message)
+        return self.answer()
 
 
 def _how(code: int | None) -> str:
@@ -166,8 +167,11 @@ class _Desk:
         started = time.perf_counter()
         training = adapter.prepare(task, self.threads)
         training.run()
+        seconds = time.perf_counter() - started
+        for _ in range(task.trials // training.at_once - 1):  # so that nothing of what is timed later is a first call
+            training.run()
         self.trainings[key] = training
-        return time.perf_counter() - started
+        return seconds
 
     def run(self, key: str, calls: int) -> None:
         training = self.trainings[key]

@@ -1,0 +1,75 @@
+"""A process a core for the libraries that train one trial after another, as their users run a sweep on several cores.
+
+    with closing(Group(PEERS["jax"], cores=(0, 1))) as group:
+        seconds = group.prepare("sweep", task)  # trials 0, 2, ... to the first process, 1, 3, ... to the second
+        group.run("sweep", 3)  # three calls more of each, side by side
+
+A group is asked as a `Worker` is. When one of its processes fails, all end.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdbench.errors import GdbenchError
+from gdbench.peers.contract import Task
+from gdbench.peers.worker import PATIENCE, Worker
+
+if TYPE_CHECKING:
+    from gdbench.peers import Peer
+
+
+class Group:
+    """Processes of a peer, each bound to one of the cores."""
+
+    def __init__(self, peer: "Peer", cores: Sequence[int], patience: float = PATIENCE) -> None:
+        self.workers = [Worker(peer, (core,), patience) for core in cores]
+
+    @property
+    def alive(self) -> bool:
+        """Whether all processes are there to be asked."""
+        return all(worker.alive for worker in self.workers)
+
+    def prepare(self, key: str, task: Task) -> float:
+        """Deal out the trials, of which there are as many as processes at least; see `Worker.prepare`."""
+        for turn, worker in enumerate(self.workers):
+            worker.tell("prepare", key, task.only(slice(turn, None, len(self.workers))))
+        return max(map(float, self._answers()))
+
+    def run(self, key: str, calls: int) -> None:
+        """So many calls more in each process; returns when all are done."""
+        self._ask("run", key, calls)
+
+    def at_once(self, key: str) -> int:
+        """How many trials a call takes a chunk further, in all processes together."""
+        return sum(map(int, self._ask("at_once", key)))
+
+    def thetas(self, key: str) -> np.ndarray:
+        """The parameters of a prepared task, trials x parameters, in the order of the trials."""
+        parts = self._ask("thetas", key)
+        together = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+        for turn, part in enumerate(parts):
+            together[turn :: len(parts)] = part
+        return together
+
+    def forget(self) -> None:
+        """Let go of all prepared tasks."""
+        self._ask("forget")
+
+    def close(self) -> None:
+        """End all processes."""
+        for worker in self.workers:
+            worker.close()
+
+    def _ask(self, *message: Any) -> list[Any]:
+        for worker in self.workers:
+            worker.tell(*message)
+        return self._answers()
+
+    def _answers(self) -> list[Any]:
+        try:
+            return [worker.answer() for worker in self.workers]
+        except GdbenchError:
+            self.close()  # what the others answer would be taken for the answer to the next question
+            raise
