@@ -76,7 +76,7 @@ def table(results: Results) -> list[dict[str, str]]:
         {
             "what": _called(row),
             "problem": row["problem"],
-            "batch": text.number(row["batch_size"], 9),
+            "batch": text.whole(row["batch_size"]),
             "dtype": row["dtype"],
             "cost": timing_table.cost(row),
             "FLOPs a byte": text.number(row.get("intensity", np.nan)),

@@ -157,6 +157,7 @@ def _jobs(results: Results) -> Iterator[Panel]:
     problem, batch_size, dtype = counts.idxmax()
     same = (subjects["problem"] == problem) & (subjects["batch_size"] == batch_size) & (subjects["dtype"] == dtype)
     frame = visits(results.timings).merge(subjects[same], on="subject").rename(columns={"round": "repetition"})
+    frame = frame[frame.groupby("rule")["jobs"].transform("nunique") > 1]
     frame = frame.assign(x=frame["jobs"], y=frame["jobs"] / frame["cost"], batch="", floor=np.nan)
     note = f"Trials at a time are of the problem “{problem}” at batch size {text.number(batch_size, 9)}, one a thread."
     yield Panel("Trials at a time", "trials at a time", SPEED, frame.assign(memory=None), note=note)

@@ -21,6 +21,15 @@ def number(value: float, digits: int = 3) -> str:
     return text
 
 
+def whole(value: float) -> str:
+    """A whole number with all its digits; an en dash for none.
+
+    >>> whole(999999.0)
+    '999999'
+    """
+    return "–" if value is None or math.isnan(value) else f"{value:.0f}"
+
+
 def steps(value: float) -> str:
     """A number of steps."""
     return "–" if value is None or math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.0f}"

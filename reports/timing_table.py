@@ -77,7 +77,8 @@ def ratio(row: pd.Series) -> str:
     """Cost over floor with its interval."""
     if pd.isna(row["ratio"]):
         return "–"
-    return f"{row['ratio']:.2f} [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
+    interval = "" if pd.isna(row["ratio_low"]) else f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
+    return f"{row['ratio']:.2f}{interval}"
 
 
 def _layer(kernel: pd.Series) -> str:
@@ -86,7 +87,7 @@ def _layer(kernel: pd.Series) -> str:
 
 def _case(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
     """Which problem, at which batch size and dtype."""
-    cells = {"problem": row["problem"], "batch": text.number(row["batch_size"], 9), "dtype": row["dtype"]}
+    cells = {"problem": row["problem"], "batch": text.whole(row["batch_size"]), "dtype": row["dtype"]}
     return {**cells, **_jobs(row, frame)}
 
 

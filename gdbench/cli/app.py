@@ -51,18 +51,23 @@ def _root(
     pass
 
 
+INTERRUPTED = 130
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that section `Exit codes` of the README promises."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        if code == INTERRUPTED:  # Typer's answer to Ctrl-C, without a word
+            fail("interrupted", code)
     except GdbenchError as error:
         code = fail(str(error), error.exit_code)
     except CommandError as error:
         message = error.format_message()
         code = fail(message, 2) if message else 2  # nothing to say after the help  # type: ignore[attr-defined]
     except (KeyboardInterrupt, typer.Abort):
-        code = fail("interrupted", 130)
+        code = fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         code = 1

@@ -22,6 +22,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.cli.results import report_path, summary
+from gdbench.errors import InterruptedRunError
 from gdbench.files import RESULTS
 
 if TYPE_CHECKING:
@@ -79,7 +80,12 @@ def run(
                 time=time,
                 watcher=watcher,
             )
-        page = done.report(report_path(out, done.id))
+        try:
+            page = done.report(report_path(out, done.id))
+        except KeyboardInterrupt:
+            raise InterruptedRunError(
+                f"interrupted; run {done.id} is {done.state}, and `gdbench report {done.id}` writes its page"
+            ) from None
         documents.append({**summary(done), "report": str(page)})
         if not (quiet or as_json):
             _print_result(done, page)
@@ -110,11 +116,10 @@ def _print_result(done: "Run", page: Path) -> None:
     failed = done.trials[done.trials["status"] == "failed"]
     if len(failed):
         say(f"{len(failed)} trials failed; the first: {failed['error'].iloc[0]}")
-    seconds = {name: done.environment[name] for name in ("wall_seconds", "compile_seconds")}
+    seconds = {"timing_seconds": 0.0, **done.environment}
     say(
-        "run {}: {} trials in {wall_seconds:.1f} s, after {compile_seconds:.1f} s of compiling".format(
-            done.id, len(done.trials), **seconds
-        )
+        "run {}: {} trials in {wall_seconds:.1f} s, after {compile_seconds:.1f} s of compiling and before "
+        "{timing_seconds:.1f} s of timing steps".format(done.id, len(done.trials), **seconds)
     )
     say(f"report: {page}")
 
