@@ -439,3 +439,24 @@ def test_problems_are_known_by_name():
     assert gdbench.problem({"kind": "quadratic", "dimensions": 4}).size == 4
     with pytest.raises(gdbench.GdbenchError, match="did you mean 'rosenbrock'"):
         gdbench.problem("rosenbrok")
+
+
+def test_ctrl_c_while_the_page_is_written_tells_that_the_run_is_complete_and_how_to_get_the_page(
+    suite, tmp_path, capsys, monkeypatch
+):
+    def interrupted(run, path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gdbench.api.Run.report", interrupted)
+    code, _, err = call(capsys, "run", suite, "--quiet", "--out", tmp_path / "out")
+    run = Store(tmp_path / "out" / "gdbench.db").find("latest")
+    assert code == 130 and run.state == "complete" and f"`gdbench report {run.run}` writes its page" in err
+
+
+def test_ctrl_c_elsewhere_is_answered(capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gdbench.timing.measure", interrupted)
+    code, _, err = call(capsys, "time", "sgd", "--net", "3-2", "--quiet")
+    assert code == 130 and "interrupted" in err
