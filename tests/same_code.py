@@ -1,11 +1,11 @@
 """The same code timed twice, in fresh processes: does `gdbench time` see a difference where there is none?
 
-    python tests/same_code.py [--pairs 20] [--rounds 15] [--net 64-32-10] [--batch 32] [--rule adam]
+    python tests/same_code.py [--pairs 20] [--rounds 15] [--processes 5] [--net 64-32-10] [--batch 32] [--rule adam]
 
-Prints, for each pair, what a step costs in the second process as a multiple of what it costs in the first, both over
-the peak in the same round, with its 95 % bootstrap interval (gdbench.stats.timings.compare), and in how many pairs the
+Prints, for each pair, what a step costs in the second timing as a multiple of what it costs in the first, both over the
+peak in the same process, with its 95 % bootstrap interval (gdbench.stats.timings.compare), and in how many pairs the
 interval contains 1, for the step and for everything else that was timed. Exit code 1 when that is less than nine of ten
-for the step. Twenty pairs take about ten minutes; nothing else should run meanwhile.
+for the step. Twenty pairs take about twenty minutes; nothing else should run meanwhile.
 """
 
 import argparse
@@ -22,8 +22,9 @@ SHARE = 0.9  # of the pairs at least; an interval of 95 % misses one of twenty
 
 
 def timed(options: argparse.Namespace) -> pd.DataFrame:
-    """The samples of a timing in a process of its own."""
+    """The samples of one timing."""
     what = [options.rule, "--net", options.net, "--batch", options.batch, "--rounds", options.rounds]
+    what += ["--processes", options.processes]
     command = [sys.executable, "-m", "gdbench", "time", *map(str, what), "--json"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return pd.DataFrame(json.loads(printed)["samples"])
@@ -32,7 +33,8 @@ def timed(options: argparse.Namespace) -> pd.DataFrame:
 def main() -> int:
     """Time the pairs and print what came out; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in (("pairs", 20), ("rounds", 15), ("net", "64-32-10"), ("batch", 32), ("rule", "adam")):
+    numbers = {"pairs": 20, "rounds": 15, "processes": 5, "batch": 32}
+    for name, value in {**numbers, "net": "64-32-10", "rule": "adam"}.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
     options = parser.parse_args()
     step = f"step: {options.net}, {options.rule}, batch {options.batch}, float32"

@@ -457,6 +457,6 @@ def test_ctrl_c_elsewhere_is_answered(capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gdbench.timing.measure", interrupted)
-    code, _, err = call(capsys, "time", "sgd", "--net", "3-2", "--quiet")
+    monkeypatch.setattr("gdbench.timing.session.measure", interrupted)
+    code, _, err = call(capsys, "time", "sgd", "--net", "3-2", "--quiet", "--processes", "1")
     assert code == 130 and "interrupted" in err

@@ -191,7 +191,7 @@ def test_names_of_subjects_differ_and_references_are_there_once_for_each_number_
     assert len(references) == 2 * (1 + len(levels()))
 
 
-FEW = ("--net", "6-5-3", "--batch", "4", "--rounds", "2")
+FEW = ("--net", "6-5-3", "--batch", "4", "--rounds", "2", "--processes", "1")
 
 
 def test_time_prints_steps_kernels_and_the_machine(capsys):
@@ -217,6 +217,17 @@ def test_json_holds_the_raw_samples_and_what_they_mean(capsys):
     assert step["memory"] == "L1" and step["ratio"] > 0 and step["floor"] > 0
     assert len(document["samples"]) == 2 * 5 * len(subjects)
     assert {*document["samples"][0]} == {"subject", "round", "sample", "seconds", "steps"}
+
+
+def test_each_of_several_processes_is_one_repetition_with_all_its_samples(tmp_path, capsys):
+    several = (*FEW[:4], "--rounds", "3", "--processes", "2", "--json", "--save", "--out", tmp_path / "out")
+    code, out, _ = call(capsys, "time", "sgd", *several)
+    document = json.loads(out)
+    samples = pd.DataFrame(document["samples"])
+    assert code == 0 and document["rounds"] == 2
+    visits = samples.groupby(["subject", "round"])["sample"]
+    assert (visits.nunique() == 2 * 5).all() and (visits.size() == 2 * 5).all()  # 2 rounds of 5 samples in each
+    assert len(gdbench.load(tmp_path / "out" / "gdbench.db").timings) == len(samples)
 
 
 def test_saved_timings_are_a_run_of_their_own_with_a_page(tmp_path, capsys):

@@ -30,10 +30,10 @@ from gdbench.files import RESULTS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gdbench.timing import Plan, Sample
+    from gdbench.timing import Timing
 
 RULES = ("sgd", "adam")
-ROUNDS = 10
+ROUNDS, PROCESSES = 15, 5
 
 
 def time(
@@ -48,6 +48,15 @@ def time(
     rounds: Annotated[
         int, typer.Option("--rounds", metavar="N", min=1, help="Rounds, each of which visits everything.")
     ] = ROUNDS,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="Fresh processes that share the rounds; each is one repetition. With 1, rounds are the repetitions.",
+        ),
+    ] = PROCESSES,
     plugin: PluginOption = None,
     save: Annotated[bool, typer.Option("--save", help="Store the samples as a run of their own, with a page.")] = False,
     store: StoreOption = None,
@@ -62,49 +71,55 @@ def time(
     networks are timed.
     """
     from gdbench.kernels.registry import find
-    from gdbench.timing import cases, measure, plan
+    from gdbench.timing import Asked, cases, timed, timed_apart
 
     load_plugins(plugin)
-    chosen = {name: find(name) for name in rules or RULES}
-    batches, dtypes = parse_batches(batch), parse_dtypes(dtype)
+    asked = Asked(
+        rules=rules or RULES,
+        nets=net or (),
+        problems=problem or (),
+        batches=parse_batches(batch),
+        dtypes=parse_dtypes(dtype),
+        jobs=sorted(set(jobs or [1])),
+        plugins=plugin or (),
+    )
+    for name in asked.rules:
+        find(name)  # an unknown one is told before anything begins
+    cases(asked.nets, asked.problems, asked.batches, asked.dtypes)
     with ExitStack() as stack:
         status = None if quiet or as_json else stack.enter_context(errors.status("compiling"))
-        asked = cases(net or (), problem or (), batches, dtypes)
-        planned = plan(asked, chosen, sorted(set(jobs or [1])))
-
-        def watch(done: int) -> None:
-            if status is not None:
-                status.update(f"round {done} of {rounds}, {len(planned.subjects)} subjects")
-
-        watch(0)
-        samples = measure(planned.subjects, renew=planned.renew, rounds=rounds, watch=watch)
-    saved = _save(store, out, planned, samples, rounds) if save else {}
-    _print(planned, samples, rounds, saved, as_json)
+        watch = status.update if status else lambda text: None
+        if processes == 1:
+            timing = timed(asked, rounds, watch=watch)
+        else:
+            timing = timed_apart(asked, processes, -(-rounds // processes), watch)
+    repeated = f"{processes} processes" if processes > 1 else f"{rounds} round{'s' if rounds > 1 else ''}"
+    saved = _save(store, out, timing, repeated) if save else {}
+    _print(timing, repeated, saved, as_json)
 
 
-def _save(store: str | None, out: Path, planned: "Plan", samples: "list[Sample]", rounds: int) -> dict[str, str]:
+def _save(store: str | None, out: Path, timing: "Timing", repeated: str) -> dict[str, str]:
     from gdbench.api import load
     from gdbench.runner.timing import store_timings
     from gdbench.store import Store
 
     location = store_location(store, out)
-    run = store_timings(Store(location), planned, samples, rounds)
+    run = store_timings(Store(location), timing, repeated)
     return {"run": run, "report": str(load(location, run).report(report_path(out, run)))}
 
 
-def _print(planned: "Plan", samples: "list[Sample]", rounds: int, saved: dict[str, str], as_json: bool) -> None:
+def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool) -> None:
     import pandas as pd
 
     from gdbench.reports import timing_table
     from gdbench.stats.timings import MOVED, roofline, spreads
     from gdbench.timing import Sample
-    from gdbench.timing.plan import as_frame
 
-    subjects, timings = as_frame(planned.subjects), pd.DataFrame(samples, columns=list(Sample._fields))
+    subjects, timings = pd.DataFrame(timing.subjects), pd.DataFrame(timing.samples, columns=list(Sample._fields))
     frame, spread = roofline(timings, subjects), spreads(timings, subjects)
     moved = list(timing_table.moved(spread, MOVED))
     if as_json:
-        print_json(_document(planned, frame, spread, timings, rounds, bool(moved), saved))
+        print_json(_document(timing, frame, spread, timings, bool(moved), saved))
         return
     say()
     print_table(timing_table.step_rows(frame), title="A step, and its parts each by itself")
@@ -114,8 +129,8 @@ def _print(planned: "Plan", samples: "list[Sample]", rounds: int, saved: dict[st
     print_table(timing_table.machine_rows(frame, spread), title="This machine at its best")
     say()
     say(
-        f"{len(subjects)} subjects in {rounds} rounds: medians over rounds with 95 % bootstrap intervals. "
-        f"Before them, {planned.seconds:.1f} s to compile and to take first steps ({_compiled(planned.compiled)})."
+        f"{len(subjects)} subjects in {repeated}: medians over these with 95 % bootstrap intervals. "
+        f"Before them, {timing.seconds:.1f} s to compile and to take first steps ({_compiled(timing.compiled)})."
     )
     for sentence in moved:
         say(sentence)
@@ -128,11 +143,10 @@ def _compiled(functions: int) -> str:
 
 
 def _document(
-    planned: "Plan",
+    timing: "Timing",
     frame: "pd.DataFrame",
     spread: "pd.DataFrame",
     timings: "pd.DataFrame",
-    rounds: int,
     moved: bool,
     saved: dict[str, str],
 ) -> dict[str, Any]:
@@ -143,10 +157,10 @@ def _document(
     return {
         **saved,
         "environment": environment(),
-        "caches": [level._asdict() for level in planned.caches if level.size],
-        "rounds": rounds,
-        "compile_seconds": planned.seconds,
-        "compiled": planned.compiled,
+        "caches": [level._asdict() for level in timing.caches if level.size],
+        "rounds": int(timings["round"].nunique()),
+        "compile_seconds": timing.seconds,
+        "compiled": timing.compiled,
         "moved": moved,
         "spreads": plain_rows(spread),
         "subjects": plain_rows(frame),

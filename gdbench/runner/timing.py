@@ -9,21 +9,21 @@ from typing import Any
 from gdbench.environment import environment, git_state
 from gdbench.runner.code import code_hash
 from gdbench.store import Store
-from gdbench.timing import Plan, Sample, Timed
+from gdbench.timing import Sample, Timed, Timing
 
 NAME = "time"  # of the suite of such a run
 
 
-def store_timings(store: Store, plan: Plan, samples: Sequence[Sample], rounds: int) -> str:
-    """Keep a timing as a complete run without trials; returns its id."""
+def store_timings(store: Store, timing: Timing, repeated: str) -> str:
+    """Keep a timing as a complete run without trials; returns its id. repeated: "15 rounds", "5 processes"."""
     started = time.time()
     commit, dirty = git_state(Path.cwd())
-    facts = {**environment(), "compile_seconds": plan.seconds, "wall_seconds": sum(s.seconds for s in samples)}
+    facts = {**environment(), "compile_seconds": timing.seconds, "wall_seconds": sum(s.seconds for s in timing.samples)}
     run = store.begin(
         identity=hashlib.sha256(f"{NAME} {started}".encode()).hexdigest(),  # never gone on with
         suite=NAME,
         title="What steps cost",
-        description=f"Seconds a step, measured alone in {rounds} interleaved rounds.",
+        description=f"Seconds a step, measured alone in interleaved rounds and repeated in {repeated}.",
         table={},
         target=None,
         code=code_hash(),
@@ -33,7 +33,7 @@ def store_timings(store: Store, plan: Plan, samples: Sequence[Sample], rounds: i
         git_commit=commit,
         git_dirty=dirty,
     )
-    store.add_timings(run, "cpu", *rows(plan.subjects, samples))
+    store.add_timings(run, "cpu", timing.subjects, [sample._asdict() for sample in timing.samples])
     store.finish(run, "complete")
     return run
 

@@ -5,7 +5,24 @@ from gdbench.timing.cases import cases
 from gdbench.timing.pace import Pace, pace
 from gdbench.timing.plan import Plan, plan
 from gdbench.timing.rounds import Sample, Subject, measure
+from gdbench.timing.session import Asked, Timing, timed, timed_apart
 from gdbench.timing.steps import Case
 from gdbench.timing.subjects import Timed
 
-__all__ = ["Case", "Pace", "Plan", "Sample", "Subject", "Timed", "cases", "levels", "measure", "pace", "plan"]
+__all__ = [
+    "Asked",
+    "Case",
+    "Pace",
+    "Plan",
+    "Sample",
+    "Subject",
+    "Timed",
+    "Timing",
+    "cases",
+    "levels",
+    "measure",
+    "pace",
+    "plan",
+    "timed",
+    "timed_apart",
+]

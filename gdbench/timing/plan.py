@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gdbench.caches import Level, levels
 from gdbench.kernels import MLP
@@ -77,10 +77,3 @@ def _of_case(case: Case, rules: Mapping[str, BaseRule], caches: tuple[Level, ...
         if isinstance(rule, Rule) and isinstance(case.problem, MLP):
             found.append(update(case, label, rule, {}, caches))
     return found
-
-
-def as_frame(subjects: Sequence[Timed]) -> Any:
-    """The subjects' facts, a row each (`Run.subjects`)."""
-    import pandas as pd  # which `import gdbench` must not load
-
-    return pd.DataFrame([subject.facts() for subject in subjects])

@@ -1,0 +1,82 @@
+"""A whole timing, in this process or in several fresh ones, one after another.
+
+A process draws once where its code and its data lie in memory, and keeps it: two processes that do the same differ by
+a percent or two, of which the rounds of either know nothing. So several processes take part, and each of them counts as
+one repetition: all its rounds together are one round of the whole.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from gdbench import plugins
+from gdbench.caches import Level
+from gdbench.kernels.registry import find
+from gdbench.timing.cases import cases
+from gdbench.timing.plan import plan
+from gdbench.timing.rounds import Sample, measure
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be timed, by name (gdbench/timing/cases.py), so that another process finds it too."""
+
+    rules: Sequence[str]
+    nets: Sequence[str] = ()
+    problems: Sequence[str] = ()
+    batches: Sequence[int | str] = ()
+    dtypes: Sequence[str] = ("float32",)
+    jobs: Sequence[int] = (1,)
+    plugins: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was timed: the subjects' facts (`Timed.facts`), and all samples."""
+
+    subjects: list[dict[str, Any]]
+    samples: list[Sample]
+    caches: tuple[Level, ...]
+    seconds: float  # that compiling and first steps took
+    compiled: int  # functions; the others came from the cache on disk
+
+
+def timed(asked: Asked, rounds: int, seed: int = 0, watch: Callable[[str], None] = lambda text: None) -> Timing:
+    """Time it in this process; seed: of the order of visits. watch: is told how it goes on."""
+    chosen = {name: find(name) for name in asked.rules}
+    planned = plan(cases(asked.nets, asked.problems, asked.batches, asked.dtypes), chosen, asked.jobs)
+
+    def done(turn: int) -> None:
+        watch(f"round {turn} of {rounds}, {len(planned.subjects)} subjects")
+
+    done(0)
+    samples = measure(planned.subjects, renew=planned.renew, rounds=rounds, seed=seed, watch=done)
+    facts = [subject.facts() for subject in planned.subjects]
+    return Timing(facts, samples, planned.caches, planned.seconds, planned.compiled)
+
+
+def timed_apart(asked: Asked, processes: int, rounds: int, watch: Callable[[str], None] = lambda text: None) -> Timing:
+    """Time it in so many fresh processes, each of which makes that many rounds; a process is a round of the result."""
+    found = []
+    for number in range(processes):
+        watch(f"process {number + 1} of {processes}")
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            found.append(pool.submit(_alone, asked, rounds, number).result())
+    visit = 1 + max(sample.sample for timing in found for sample in timing.samples)
+    samples = [
+        sample._replace(round=number, sample=sample.round * visit + sample.sample)
+        for number, timing in enumerate(found)
+        for sample in timing.samples
+    ]
+    first = found[0]
+    return Timing(first.subjects, samples, first.caches, first.seconds, sum(timing.compiled for timing in found))
+
+
+def _alone(asked: Asked, rounds: int, seed: int) -> Timing:
+    plugins.load_installed()
+    for file in asked.plugins:
+        plugins.load_file(file)
+    return timed(asked, rounds, seed)
