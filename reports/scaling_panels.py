@@ -56,7 +56,8 @@ def panels(results: Results) -> list[Panel]:
     shown += _batch_sizes(costs)
     if "samples" in found:
         shown += _samples(found["samples"], results)
-    return [*shown, *_jobs(results)]
+    # Every run times two numbers of jobs: by themselves they are no growth, but all there is where nothing was trained.
+    return [*shown, *_jobs(results)] if shown or results.trials.empty else []
 
 
 def cost_rows(results: Results) -> pd.DataFrame:
