@@ -5,8 +5,8 @@ output holds. Tiles of the output stay in registers (kernels/tiles.py); k runs i
 use stays in the first-level cache, and a panel is packed first where its columns do not lie side by side or its rows
 lie far apart.
 
-Rows of a large array that are wanted next, in whatever order, take longer to arrive from memory than to be copied. A
-product can ask for them line by line while it computes (`Ahead`).
+What lies far away takes longer to arrive than to be used. While its tiles compute, a product asks line by line for the
+next panel, for what the next tiles read, and, where its caller says so, for rows that are wanted after it (`Ahead`).
 """
 
 from typing import NamedTuple
@@ -56,6 +56,20 @@ def _pack_turned(zero, size, b, b_k, b_column, depth, columns, out):
             copy_number(zero, b + k * b_k + j * b_column, out + k * _PANEL + j * size)
 
 
+@inlined
+def _soon(tile, top, tile_rows, a_k, panel, b_k, b_column, turned, far, columns):
+    """What a tile asks for: where its first line lies, and how far apart the others, one for each k.
+
+    The first tiles of a panel ask for the next panel, where it is packed from lines that lie apart, the others for what
+    the tile after the next reads of a, where each k has a line of its own.
+    """
+    if far and tile < _PANEL // LINE:
+        return panel + tile * LINE, b_k
+    if turned and tile < columns:
+        return panel + tile * b_column, b_k
+    return (top + 2 * tile_rows, a_k) if a_k >= _FAR else (top, 0)
+
+
 def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns, ahead):
     """out = start + a b by addresses, with strides in bytes; numbers have `size` bytes; start = 0 stands for zeros."""
     packed, zeros = room(_PACKED), room(_LONG)
@@ -64,7 +78,8 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
     turned, far = b_column != size, b_k >= _FAR and rows >= _OFTEN
     alone = rows == 1 and not turned  # a single row reads b once and gains nothing by stretches
     stretch = depth if alone else _STRETCH
-    group, asked = (TALLEST if ahead.rows > 0 else max(1, rows)), 0
+    asks = ahead.rows > 0 or turned or far or a_k >= _FAR
+    group, asked = (TALLEST if asks else max(1, rows)), 0
     for k in range(0, depth, stretch):
         deep, j = min(stretch, depth - k), 0
         while j < columns:
@@ -73,6 +88,7 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
                 wide = _LONG // size
             left, here = a + k * a_k, out + j * size
             right, right_k = b + k * b_k + j * b_column, b_k
+            beyond = right + wide * b_column if j + wide < columns else b + (k + deep) * b_k
             if turned:
                 _pack_turned(zero, size, right, b_k, b_column, deep, wide, packed)
                 right, right_k = packed, _PANEL
@@ -92,6 +108,8 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
                 if asked < ahead.rows and ahead.row < deep * LINE:
                     wanted = ahead.array + integer(ahead.numbers + asked * 8) * ahead.row
                     asked, pace = asked + 1, ahead.row // deep + 1
+                elif asks:
+                    wanted, pace = _soon(i // group, top, group * a_row, a_k, beyond, b_k, b_column, turned, far, wide)
                 fixed = (a_row, a_k, right, right_k)
                 ends = (tall, deep, wide, wanted, pace)
                 if wide * size == _LONG:

@@ -55,9 +55,10 @@ class Vectors:
             self.builder.store(value, pointer).align = self.size
 
     def prefetch(self, address: ir.Value) -> None:
-        """Ask for the cache line at an address, without waiting for it."""
+        """Ask for the cache line at an address into the second-level cache, without waiting for it."""
         place = ir.IntType(8).as_pointer()
-        arguments = [self.builder.inttoptr(address, place), I32(0), I32(3), I32(1)]  # to be read, soon, as data
+        how = [I32(0), I32(2), I32(1)]  # to be read, second level, data
+        arguments = [self.builder.inttoptr(address, place), *how]
         self._call("llvm.prefetch.p0i8", ir.VoidType(), arguments)
 
     def broadcast(self, address: ir.Value) -> ir.Value:
