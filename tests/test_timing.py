@@ -1,5 +1,8 @@
 """The timing protocol on clocks and machines of our own making."""
 
+import os
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,7 @@ from gdbench.stats.intervals import bootstrap_ratio
 from gdbench.stats.timings import compare, costs, ratios, visits
 from gdbench.timing import Sample, Subject, Timed, measure, pace
 from gdbench.timing.layout import scattered
+from gdbench.timing.subjects import side_by_side
 
 
 class Machine:
@@ -181,3 +185,20 @@ def test_a_slower_step_is_told_from_a_slower_machine():
     found = compare(drawn(5.0, 0), head, "peak")
     assert found["subject"].tolist() == ["step"]
     assert found["ratio"].iloc[0] == pytest.approx(1.1, abs=0.03) and found["low"].iloc[0] > 1.05
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no thread to a core")
+def test_jobs_run_at_the_same_time_each_on_a_core_of_its_own():
+    usable, found = os.sched_getaffinity(0), []
+    meet = threading.Barrier(2, timeout=60)
+
+    def run(count):
+        meet.wait()
+        found.append(frozenset(os.sched_getaffinity(0)))
+
+    (both,) = side_by_side(lambda: [Timed("work", run, part="step")], 2)
+    both.run(1)
+    assert both.jobs == 2
+    assert all(len(cores) == 1 for cores in found)
+    assert len(set(found)) == min(2, len(usable))
+    assert os.sched_getaffinity(0) == usable

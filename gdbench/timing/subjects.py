@@ -1,11 +1,14 @@
 """Subjects that know what they do: of which problem, how much arithmetic, how many bytes."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from itertools import cycle
 from typing import Any
 
+from gdbench.environment import spread, usable_set
 from gdbench.timing.rounds import Subject
 
 
@@ -40,7 +43,17 @@ FACTS = tuple(field.name for field in fields(Timed) if field.name not in ("name"
 
 @lru_cache(maxsize=8)
 def _pool(jobs: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(jobs, thread_name_prefix="gdbench-time")
+    """So many threads, each on a core of its own as far as there are cores.
+
+    Systems may let threads that wake together share a core for longer than a sample takes.
+    """
+    cores = cycle(spread(usable_set()))
+
+    def settle() -> None:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {next(cores)})  # of the calling thread
+
+    return ThreadPoolExecutor(jobs, "gdbench-time", settle)
 
 
 def side_by_side(build: Callable[[], Sequence[Timed]], jobs: int) -> list[Timed]:
