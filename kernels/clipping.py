@@ -7,14 +7,17 @@ from gdbench.kernels.sums import norm
 @inlined
 def clip(gradient, limits):
     """Scale the gradient down to limits.clip_norm, then bound each element by limits.clip_value; 0 does nothing."""
-    limit = limits.clip_norm
-    if limit > 0:
-        length = norm(gradient)
-        if length > limit:
-            factor = limit / length
-            for i in range(gradient.size):
-                gradient[i] *= factor
-    bound = limits.clip_value
+    length = norm(gradient) if limits.clip_norm > 0 else gradient.dtype.type(0)
+    clip_from(length, gradient, limits.clip_norm, limits.clip_value)
+
+
+@inlined
+def clip_from(length, gradient, limit, bound):
+    """Scale some elements of a gradient of that norm down to the limit, then bound each; 0 does nothing."""
+    if limit > 0 and length > limit:
+        factor = limit / length
+        for i in range(gradient.size):
+            gradient[i] *= factor
     if bound > 0:
         for i in range(gradient.size):
             g = -bound if gradient[i] < -bound else gradient[i]

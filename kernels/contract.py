@@ -159,8 +159,8 @@ def update_type(dtype: str) -> Any:
     return types.void(t[::1], t[::1], t[:, ::1], t[::1], types.int64)
 
 
-def _compile_update(rule: Rule, dtype: str) -> Any:
-    """The loop over the parameters for the rule's number of slots, written out for each."""
+def update_loop(rule: Rule) -> Callable[..., Any]:
+    """`Rule.update`, not compiled: the loop over the parameters, written out for each number of slots."""
     scalar, width = inlined(rule.function), len(rule.coefficient_names)
     coefficients = namedtuple("coefficients", rule.coefficient_names)  # type: ignore[misc]
 
@@ -198,10 +198,13 @@ def _compile_update(rule: Rule, dtype: str) -> Any:
         for i in range(n):
             p[i], a[i], b[i], d[i], e[i] = scalar(p[i], g[i], a[i], b[i], d[i], e[i], c)
 
-    loop = (update0, update1, update2, update3, update4)[len(rule.slots)]
+    return (update0, update1, update2, update3, update4)[len(rule.slots)]
+
+
+def _compile_update(rule: Rule, dtype: str) -> Any:
     ours = rule.source == ""
     return kernel(
-        loop,
+        update_loop(rule),
         signature=update_type(dtype),
         variant=f"{rule.name}-{dtype}",
         source=rule.source,

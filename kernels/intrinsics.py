@@ -6,10 +6,9 @@ multiply-add).
 
 import numpy as np
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
-from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from gdbench.kernels.jit import DISABLED
 
@@ -89,6 +88,20 @@ def _vector(context, buffer, start, size):
     return result(buffer, start, size), lower
 
 
+def _fixed_tuple(context, row, size):
+    """The first `size` elements (a constant) of a contiguous vector as a tuple."""
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+    result = types.UniTuple(row.dtype, size.literal_value)
+
+    def lower(context, builder, signature, arguments):
+        data = context.make_array(row)(context, builder, arguments[0]).data
+        places = [cgutils.gep_inbounds(builder, data, i) for i in range(size.literal_value)]
+        return context.make_tuple(builder, result, [builder.load(place) for place in places])
+
+    return result(row, size), lower
+
+
 if DISABLED:
 
     def fma(x, y, z):
@@ -124,7 +137,7 @@ if DISABLED:
         return tuple(row[:size])
 
 else:
-    fixed_tuple = to_fixed_tuple  # type: ignore[assignment]
+    fixed_tuple = intrinsic(prefer_literal=True)(_fixed_tuple)  # type: ignore[assignment]
     matrix = intrinsic(_matrix)  # type: ignore[assignment]
     vector = intrinsic(_vector)  # type: ignore[assignment]
     fma = intrinsic(_fma)  # type: ignore[assignment]

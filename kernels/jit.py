@@ -6,7 +6,8 @@
 
 Flags: `error_model="numpy"` (dividing by zero gives inf, not an exception), `nogil` (threads train trials side by
 side), and never fastmath: it would let the compiler reorder sums, contract products and drop the NaN checks that
-divergence detection needs, so that bits would depend on the processor.
+divergence detection needs, so that bits would depend on the processor. For GPUs (kernels/cuda.py) `fma` forbids NVVM to
+contract a product and a sum; it compiles with numba-cuda's own error model, which is "numpy" too.
 
 The cache is ours alone. Numba's own does not notice a change in another file's function (numba #1833), so the folder
 is named by the hash of all kernel sources and of the versions that compile them; plug-ins get a folder of their own.
@@ -42,6 +43,10 @@ from gdbench.kernels.source import source_hash
 
 DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]  # the lane without the compiler: every kernel is then plain Python
 FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+CUDA_FLAGS: dict[str, Any] = {
+    "opt": 3,
+    "fma": False,
+}  # NVVM's; division and square root are IEEE's unless told otherwise
 KEEP_DAYS = 30
 
 

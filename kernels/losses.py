@@ -11,6 +11,7 @@ The loss of a batch is the mean over its samples.
 """
 
 from gdbench.kernels.elementary import exp, log, log1p
+from gdbench.kernels.intrinsics import vector
 from gdbench.kernels.jit import inlined
 
 CROSS_ENTROPY, MSE, BINARY_CROSS_ENTROPY, HUBER = range(4)
@@ -43,7 +44,7 @@ def _shifted_exp(z, out):
             top = z[i, j] if z[i, j] > top else top
         for j in range(z.shape[1]):
             out[i, j] = z[i, j] - top
-    flat = out.reshape(out.size)
+    flat = vector(out, 0, out.size)
     for i in range(flat.size):
         flat[i] = exp(flat[i])
 

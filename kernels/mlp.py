@@ -68,6 +68,15 @@ class MLP:
         self.scores_a_sample = 1 if score == "accuracy" else outputs
         self.columns = (*(f"{split}_loss" for split in SPLITS), *(f"{split}_{score}" for split in SPLITS), "grad_norm")
 
+    def record(self, losses: Sequence[float], scores: Sequence[float], slope: float) -> tuple[float, ...]:
+        """The values of `columns` from each split's mean loss and sum of scores; those of an empty split are NaN."""
+        sizes = [split.x.shape[0] for split in self.splits]
+        means = [float(loss) if size else math.nan for loss, size in zip(losses, sizes, strict=True)]
+        # Divided in float64: 9 of 10 must be the 0.9 that a target of 0.9 means, in float32 too.
+        counts = [size * self.scores_a_sample for size in sizes]
+        shares = [float(score) / count if count else math.nan for score, count in zip(scores, counts, strict=True)]
+        return (*means, *shares, float(slope))
+
     @property
     def x(self) -> np.ndarray:
         """The training split's features, scaled: samples x features."""
@@ -200,19 +209,12 @@ class Training(SampledTraining):
 
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present parameters."""
-        problem, losses, scores, slopes = self.problem, [], [], []
+        problem, found = self.problem, []
         for split in problem.splits:
-            rows, training_split = self.work.natural[: split.x.shape[0]], split is problem.samples
-            if rows.size == 0:
-                losses.append(math.nan)
-                scores.append(math.nan)
-                continue
-            values = self._over(split, rows, training_split)
-            losses.append(float(values[0]))
-            # Divided in float64: 9 of 10 must be the 0.9 that a target of 0.9 means, in float32 too.
-            scores.append(float(values[1]) / (rows.size * problem.scores_a_sample))
-            slopes.append(float(values[2]))
-        return (*losses, *scores, slopes[0])
+            rows = self.work.natural[: split.x.shape[0]]
+            found.append(self._over(split, rows, split is problem.samples) if rows.size else (0.0, 0.0, 0.0))
+        losses, scores, slopes = zip(*found, strict=True)
+        return problem.record(losses, scores, slopes[0])
 
     def _over(self, split: Samples, rows: np.ndarray, slope: bool) -> tuple[float, ...]:
         """`kernels.training.evaluate` by the whole team."""

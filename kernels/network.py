@@ -195,6 +195,13 @@ def add_up(network, rows, work, more, member):
 
 
 @inlined
+def penalise(l2, weights, slope):
+    """Add l2 W to the derivatives by some weights, a vector each."""
+    for i in range(weights.size):
+        slope[i] += l2 * weights[i]
+
+
+@inlined
 def add_penalty(theta, network, gradient):
     """Add l2 W to the gradient, weights only."""
     if network.l2 == 0:
@@ -202,10 +209,9 @@ def add_penalty(theta, network, gradient):
     sizes = network.sizes
     weight = 0
     for layer in range(sizes.size - 1):
-        bias = weight + sizes[layer] * sizes[layer + 1]
-        for i in range(weight, bias):
-            gradient[i] += network.l2 * theta[i]
-        weight = bias + sizes[layer + 1]
+        count = sizes[layer] * sizes[layer + 1]
+        penalise(network.l2, vector(theta, weight, count), vector(gradient, weight, count))
+        weight += count + sizes[layer + 1]
 
 
 @kernel

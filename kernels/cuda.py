@@ -1,0 +1,366 @@
+"""NVIDIA GPUs: how functions are compiled for them, where the machine code is kept, and how it is launched.
+
+This is the only module that imports `numba.cuda`. Everything else that runs on a GPU is in kernels/gpu/.
+
+    double = Kernel(function, (types.float32[::1],), threads=128)
+    double.image((9, 0))                          # compiled for that compute capability; no GPU is needed
+    double.launch(blocks, shared_bytes, array)    # on the GPU at hand
+
+The compiler is NVVM by way of numba-cuda, without link-time optimisation: that would contract products and sums into
+fused multiply-adds, whatever it is asked (the flags are in kernels/jit.py).
+
+Under `NUMBA_ENABLE_CUDASIM=1` with `NUMBA_DISABLE_JIT=1` launches run in numba-cuda's simulator, in plain Python: for
+tests of the logic, a few threads at a time.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from threading import RLock
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels.jit import CUDA_FLAGS, cache_folder, inlined
+
+WHEELS = '"numba-cuda==0.30.*" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-nvjitlink==13.0.*"'
+INSTALL = f"pip install {WHEELS}"
+OLDEST = (7, 5)  # compute capability of the oldest cards that CUDA 13 compiles for
+SIMULATED = bool(int(os.environ.get("NUMBA_ENABLE_CUDASIM", "0") or 0))
+
+# Numba's own module of that name, which numba-cuda takes the place of, is not what we compile with.
+cuda: Any = import_module("numba.cuda") if SIMULATED or find_spec("numba_cuda") else SimpleNamespace()
+
+_lock = RLock()  # on what is changed in numba-cuda while it compiles
+
+
+def missing_compiler() -> str | None:
+    """Why nothing can be compiled for a GPU, with the remedy; None when it can."""
+    try:
+        version("numba-cuda")
+    except PackageNotFoundError:
+        return f"numba-cuda is not installed; `{INSTALL}` installs it with CUDA's compiler"
+    if SIMULATED:
+        return None
+    try:
+        from numba.cuda.cudadrv import nvvm
+
+        nvvm.NVVM()
+        nvvm.LibDevice()
+    except Exception as error:  # whatever a library that is not there raises
+        return f"CUDA's compiler libNVVM cannot be loaded ({_sentence(error)}); `{INSTALL}` installs it"
+    return None
+
+
+def missing() -> str | None:
+    """Why no kernel can run on a GPU here, with the remedy; None when one can."""
+    if SIMULATED:
+        return None
+    if not _driver():
+        return "no NVIDIA driver was found; a GPU needs one of version 580 or later"
+    problem = missing_compiler()
+    if problem:
+        return problem
+    try:
+        if not cuda.is_available():
+            return "the NVIDIA driver finds no GPU"
+        capability = tuple(cuda.get_current_device().compute_capability)
+    except Exception as error:
+        return f"the GPU cannot be used ({_sentence(error)})"
+    if capability < OLDEST:
+        return f"the GPU has compute capability {_dotted(capability)}; {_dotted(OLDEST)} is the least"
+    return None
+
+
+def _driver() -> bool:
+    """Whether the driver's library can be loaded."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of what an error says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".:") if lines else type(error).__name__
+
+
+def _dotted(capability: Sequence[int]) -> str:
+    return f"{capability[0]}.{capability[1]}"
+
+
+# ------------------------------------------------------------------------------------------- what a GPU's threads call
+
+if SIMULATED:
+
+    def _simulated() -> Any:
+        from numba.cuda.simulator.kernel import _get_kernel_context
+
+        return _get_kernel_context()
+
+    def lane():
+        """The number of this thread in its block, from 0."""
+        return int(_simulated().threadIdx.x)
+
+    def block():
+        """The number of this block in the grid, from 0."""
+        return int(_simulated().blockIdx.x)
+
+    def blocks():
+        """How many blocks the grid has."""
+        return int(_simulated().gridDim.x)
+
+    def barrier():
+        """Wait until every thread of the block has come here; what they wrote before it, all read after it."""
+        _simulated().syncthreads()
+
+else:
+
+    @inlined(always=True)
+    def lane():
+        """The number of this thread in its block, from 0."""
+        return np.int64(cuda.threadIdx.x)
+
+    @inlined(always=True)
+    def block():
+        """The number of this block in the grid, from 0."""
+        return np.int64(cuda.blockIdx.x)
+
+    @inlined(always=True)
+    def blocks():
+        """How many blocks the grid has."""
+        return np.int64(cuda.gridDim.x)
+
+    @inlined(always=True)
+    def barrier():
+        """Wait until every thread of the block has come here; what they wrote before it, all read after it."""
+        cuda.syncthreads()
+
+
+# ---------------------------------------------------------------------------------------------------- compiled kernels
+
+
+@dataclass(frozen=True)
+class Image:
+    """A kernel compiled for one compute capability."""
+
+    entry: str  # the name of its function
+    cubin: bytes
+    ptx: str = ""  # empty where it came from the cache
+
+
+class Kernel:
+    """A function that a grid of thread blocks runs, compiled with our flags and kept on disk.
+
+    signature: Numba's types of its arguments. threads: of a block, a number known when it is compiled. blocks: that
+    should fit on a multiprocessor together, which bounds the registers. variant, source: as for `jit.kernel`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., None],
+        signature: Sequence[Any],
+        *,
+        threads: int,
+        blocks: int = 1,
+        variant: str = "",
+        source: str | None = "",
+    ) -> None:
+        self.function, self.signature, self.threads, self.blocks = function, tuple(signature), threads, blocks
+        self.variant, self.source = variant, source
+        self._loaded: dict[int, Any] = {}
+        self._room = 0
+
+    @property
+    def name(self) -> str:
+        """What it is called in the cache and in tables."""
+        short = f"{self.function.__module__.rsplit('.', 1)[-1]}.{self.function.__name__}"
+        return f"{short}-{self.variant}" if self.variant else short
+
+    def image(self, capability: tuple[int, int], *, fresh: bool = False) -> Image:
+        """The kernel for a compute capability: from the cache, unless asked `fresh`, which gives the PTX too."""
+        path = None
+        if self.source is not None:
+            words = f"{self.signature}|{self.threads}|{self.blocks}|{capability}"
+            folder = cache_folder(f"{self.source}|{_versions()}")
+            path = folder / f"{self.name}-sm_{_arch(capability)}-{sha256(words.encode()).hexdigest()[:12]}.cubin"
+            if not fresh:
+                try:
+                    entry, _, cubin = path.read_bytes().partition(b"\n")
+                    return Image(entry.decode(), cubin)
+                except OSError:
+                    pass
+        made = _compile(self.function, self.signature, capability, (self.threads, self.blocks))
+        if path is not None:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary = path.with_name(f".{path.name}.{os.getpid()}")
+                temporary.write_bytes(made.entry.encode() + b"\n" + made.cubin)
+                temporary.replace(path)
+            except OSError:  # a folder we may not write to: compiled code then lives as long as the process
+                pass
+        return made
+
+    def launch(self, blocks: int, shared: int, *arguments: Any, stream: Any = None) -> None:
+        """Run `blocks` blocks with `shared` bytes of shared memory each, beside what the kernel itself declares.
+
+        Arguments are arrays on the device (`to_device`), numbers, and named tuples of them. Returns at once.
+        """
+        if SIMULATED:
+            cuda.jit(self.function)[blocks, self.threads, 0, shared](*arguments)
+            return
+        from cuda.core import LaunchConfig, launch
+        from numba.cuda.cudadrv.driver import _to_core_stream
+
+        loaded = self._load()
+        if shared > self._room:
+            _allow_shared(loaded, shared)
+            self._room = shared
+        flat: list[Any] = []
+        for kind, value in zip(self.signature, arguments, strict=True):
+            _flatten(kind, value, flat)
+        config = LaunchConfig(grid=(blocks, 1, 1), block=(self.threads, 1, 1), shmem_size=shared)
+        launch(_to_core_stream(stream or 0), config, loaded.kernel, *flat)
+
+    def _load(self) -> Any:
+        context = cuda.current_context()
+        number = context.device.id
+        if number not in self._loaded:
+            image = self.image(tuple(context.device.compute_capability))
+            module = context.create_module_image(image.cubin, [], [])
+            self._loaded[number] = module.get_function(image.entry)
+        return self._loaded[number]
+
+
+def _flatten(kind: Any, value: Any, flat: list[Any]) -> None:
+    """Append what the driver is given for an argument: of an array, what numba-cuda's kernels find there."""
+    if isinstance(kind, types.NamedTuple):
+        for part, given in zip(list(kind.types), value, strict=True):
+            _flatten(part, given, flat)
+    elif isinstance(kind, types.Array):
+        pointer = value.__cuda_array_interface__["data"][0] or 0
+        strides = value.strides or ()
+        flat += [0, 0, int(value.size), int(value.dtype.itemsize), int(pointer), *map(int, value.shape)]
+        flat += list(map(int, strides))
+    elif isinstance(kind, types.Boolean):
+        flat.append(ctypes.c_bool(bool(value)))
+    else:
+        flat.append(getattr(ctypes, _CTYPES[str(kind)])(value))
+
+
+_CTYPES = {"int32": "c_int32", "int64": "c_int64", "float32": "c_float", "float64": "c_double"}
+
+
+def _allow_shared(loaded: Any, size: int) -> None:
+    """Let a kernel have more shared memory than 48 KB, which the driver gives on demand alone."""
+    from cuda.bindings import driver
+
+    attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    (status,) = driver.cuKernelSetAttribute(attribute, size, loaded.handle, loaded.device.id)
+    if status != driver.CUresult.CUDA_SUCCESS:
+        raise RuntimeError(f"the driver refuses {size} bytes of shared memory ({status.name})")
+
+
+@lru_cache(maxsize=1)
+def _versions() -> str:
+    """What compiles for the GPU, in words that name a folder of the cache."""
+    from numba.cuda.cudadrv import nvvm
+
+    return f"numba-cuda {version('numba-cuda')} NVVM {nvvm.NVVM().get_version()}"
+
+
+def _arch(capability: tuple[int, int]) -> str:
+    return f"{capability[0]}{capability[1]}{'a' if capability >= (9, 0) else ''}"
+
+
+def _compile(
+    function: Callable[..., None], signature: tuple[Any, ...], capability: tuple[int, int], bounds: tuple[int, int]
+) -> Image:
+    """The way of numba-cuda's own dispatcher, with our flags and for any card."""
+    from numba.cuda.compiler import compile_cuda, kernel_fixup
+    from numba.cuda.cudadrv import nvvm
+
+    with _lock, _as_if_on(capability):
+        compiled = compile_cuda(function, types.void, signature, nvvm_options=dict(CUDA_FLAGS), cc=capability)
+        library, entry = compiled.library, compiled.fndesc.llvm_func_name
+        kernel = library.get_function(entry)
+        kernel_fixup(kernel, False)
+        nvvm.set_launch_bounds(kernel, bounds)
+        suffixed = (*capability, "a" if capability >= (9, 0) else "")
+        ptx = library.get_asm_str(cc=suffixed)
+        return Image(kernel.name, bytes(library.get_cubin(cc=suffixed).code), ptx)
+
+
+@contextmanager
+def _as_if_on(capability: tuple[int, int]) -> Iterator[None]:
+    """Let numba-cuda compile the functions that a kernel calls without asking the driver which card there is."""
+    from numba.cuda import dispatcher
+
+    theirs = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability, id=0)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = theirs
+
+
+# -------------------------------------------------------------------------------------------------- memory and devices
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU as far as a plan of work on it needs to know."""
+
+    name: str
+    capability: tuple[int, int]
+    multiprocessors: int
+    shared: int  # bytes of shared memory that a block may have
+    shared_together: int  # bytes of shared memory of a multiprocessor
+    memory: int  # bytes in all
+
+
+def card() -> Card:
+    """The GPU at hand; in the simulator, one as small as its threads are slow."""
+    if SIMULATED:
+        return Card("simulator", (9, 0), 1, 232_448, 233_472, 2**30)
+    device = cuda.get_current_device()
+    name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
+    return Card(
+        name,
+        tuple(device.compute_capability),
+        int(device.MULTIPROCESSOR_COUNT),
+        int(device.MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
+        int(device.MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
+        int(cuda.current_context().get_memory_info().total),
+    )
+
+
+def to_device(array: np.ndarray) -> Any:
+    """A copy of an array on the device."""
+    return cuda.to_device(np.ascontiguousarray(array))
+
+
+def empty(shape: int | tuple[int, ...], dtype: Any) -> Any:
+    """A row-major array on the device that holds anything."""
+    return cuda.device_array(shape, dtype)
+
+
+def synchronize() -> None:
+    """Wait until the device has done all that it was asked for; raises what went wrong meanwhile."""
+    cuda.synchronize()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device had no room for an array."""
+    return "OUT_OF_MEMORY" in str(error).upper().replace(" ", "_")

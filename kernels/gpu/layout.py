@@ -1,0 +1,68 @@
+"""Where the numbers of a trial lie on the GPU, and what a launch tells each of its trials.
+
+Parameters: theta, the gradient and the rule's slots, each from a multiple of four numbers on. Activations: what each
+layer gives (`values`), the derivatives by it (`deltas`, none for the inputs), and for gelu the sums z of the hidden
+layers; each layer is a matrix of `rows` rows, `leading` numbers apart (kernels/gpu/products.py).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from gdbench.kernels.activations import GELU
+from gdbench.kernels.gpu.products import leading
+from gdbench.kernels.gpu.quads import QUAD
+from gdbench.kernels.network import parameter_count
+
+ROWS = 64  # samples at a time, at most
+SPLITS = 3
+RECORD = 2 * SPLITS + 1  # numbers of an evaluation: mean losses, sums of scores, the gradient's norm
+
+
+class Job(IntEnum):
+    """What a launch tells a trial, and what the trial tells afterwards: columns of a table of int64."""
+
+    BATCH = 0  # samples of a batch
+    PER_EPOCH = 1  # steps an epoch
+    STEPS = 2  # steps taken; written
+    LAST = 3  # of its steps
+    RULE = 4  # which of the kernel's rules
+    TABLE = 5  # row of the coefficients of the launch's first step
+    ORDER = 6  # row of the permutation of its first epoch, -1 for samples in their natural order
+    EPOCH = 7  # that epoch, or 0 where all epochs have the same
+    RESHUFFLE = 8  # whether each epoch has a permutation of its own
+    POINT = 9  # where in `points` its next step of evaluation stands; written
+    CURVE = 10  # row of its next evaluation; written
+    ENDED = 11  # whether it takes no more steps; written
+    STOP = 12  # 0, or 1 + column of the metric that may end it, negative where small values do
+
+
+class Limit(IntEnum):
+    """Numbers that a launch tells a trial, in the dtype of the parameters."""
+
+    CLIP_NORM = 0
+    CLIP_VALUE = 1
+    STOP = 2  # the level of the metric of Job.STOP
+    EXPLOSION = 3  # a training loss beyond which it has surely diverged; written
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The sizes that follow from a network, a number of slots, and how many samples are visited at a time."""
+
+    rows: int
+    stride: int  # numbers from theta to the gradient, from there to the first slot, ...
+    parameters: int  # numbers of a trial's parameters, gradient and slots
+    deltas: int  # where the derivatives begin among the activations
+    sums: int  # where gelu's sums begin
+    activations: int  # numbers of a trial's activations
+
+    @staticmethod
+    def of(sizes: np.ndarray, activation: int, slots: int, rows: int) -> "Layout":
+        """The layout of a network's trials whose rules have at most that many slots."""
+        widths = [leading(int(width)) for width in sizes]
+        stride = -(-parameter_count(sizes) // QUAD) * QUAD
+        values, above, hidden = rows * sum(widths), rows * sum(widths[1:]), rows * sum(widths[1:-1])
+        sums = values + above
+        return Layout(rows, stride, stride * (2 + slots), values, sums, sums + (hidden if activation == GELU else 0))

@@ -1,0 +1,77 @@
+"""How a sweep is laid out on a card: threads of a block, samples at a time, what lies in shared memory, which engine.
+
+    plan = sweep_plan(problem.sizes, activation, slots, itemsize, batch_size, card)
+    print(plan.reason)
+
+Shared memory is some ten times as fast as what lies behind it, so parameters go there if they fit, and activations
+before them, since every product reads those. Of two ways that fit, the one that lets more blocks share a multiprocessor
+hides more of the time that each spends at its barriers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gdbench.kernels.cuda import Card
+from gdbench.kernels.gpu.layout import ROWS, Layout
+from gdbench.kernels.gpu.quads import QUAD
+
+THREADS = {32: 16, 128: 4, 256: 2}  # of a block: how many blocks a multiprocessor should have registers for
+RESERVED = 1024  # bytes of shared memory that the driver keeps of every block
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """How a block of threads trains a trial."""
+
+    layout: Layout
+    threads: int
+    near: tuple[bool, bool]  # whether parameters, and whether activations, lie in shared memory
+    shared: int  # bytes that a launch asks for
+    resident: int  # blocks that a multiprocessor holds at a time
+
+    @property
+    def blocks(self) -> int:
+        """That a multiprocessor has registers for."""
+        return THREADS[self.threads]
+
+    @property
+    def reason(self) -> str:
+        """The plan in a sentence."""
+        words = {True: "shared memory", False: "the card's memory"}
+        return (
+            f"a block of {self.threads} threads a trial, {self.layout.rows} samples at a time, parameters in "
+            f"{words[self.near[0]]}, activations in {words[self.near[1]]}, {self.resident} blocks a multiprocessor"
+        )
+
+
+def sweep_plan(sizes: np.ndarray, activation: int, slots: int, itemsize: int, batch_size: int, card: Card) -> SweepPlan:
+    """The best of the plans that fit a card, for trials of at most that batch size and that many slots."""
+    found = []
+    most = min(ROWS, -(-batch_size // QUAD) * QUAD)
+    for rows in {most, *(size for size in (32, 16, 8, 4) if size < most)}:
+        layout = Layout.of(sizes, activation, slots, rows)
+        threads = _threads(sizes, rows)
+        for near in ((True, True), (False, True), (False, False)):
+            numbers = (layout.parameters if near[0] else 0) + (layout.activations if near[1] else 0)
+            shared, own = numbers * itemsize, ROWS * (QUAD + 2 * itemsize) + threads * itemsize
+            if shared + own <= card.shared:
+                resident = min(THREADS[threads], card.shared_together // (shared + own + RESERVED))
+                found.append(SweepPlan(layout, threads, near, shared, max(1, resident)))
+    return max(found, key=lambda plan: _worth(plan, most))
+
+
+def _threads(sizes: np.ndarray, rows: int) -> int:
+    """As many as the largest product of a layer has tiles, roughly."""
+    tiles = max(
+        -(-max(rows, int(inputs)) // QUAD) * -(-int(outputs) // QUAD)
+        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
+    )
+    return next((threads for threads in THREADS if tiles <= 2 * threads), max(THREADS))
+
+
+def _worth(plan: SweepPlan, most: int) -> tuple[float, int]:
+    """Near parameters count most, then near activations, then the warps at work; between equals, more samples."""
+    warps = min(16, plan.resident * plan.threads // 32)
+    visits = -(-most // plan.layout.rows)
+    return (10 * plan.near[1] + 5 * plan.near[0] + warps / 16 - 2 * (visits - 1) / visits, plan.layout.rows)

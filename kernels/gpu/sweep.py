@@ -1,0 +1,435 @@
+"""The kernel that trains whole trials: a block of threads takes one trial through its steps and evaluations.
+
+It is `kernels.training` once more, with the threads of a block in place of a loop over a vector: the same order of the
+same operations, from the same scalar functions, so that a trial has the same bits on either device. What a step and
+an evaluation visit samples for is the same code here, since the compiler would otherwise write it twice.
+
+Any mix of rules, learning rates, batch sizes, schedules and seeds runs in one launch. A trial goes from step `first` to
+step `first + count` of its own, or to its end, and writes a record whenever it comes to a step that it is to be looked
+at. Tables of coefficients and permutations of the samples come from the CPU, which makes them while the GPU computes.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels.activations import GELU, activate, backpropagate
+from gdbench.kernels.clipping import clip_from
+from gdbench.kernels.contract import Rule, update_loop
+from gdbench.kernels.cuda import Kernel, barrier, block, cuda, lane
+from gdbench.kernels.gpu.layout import ROWS, SPLITS, Job, Limit
+from gdbench.kernels.gpu.products import (
+    BIAS,
+    ZERO,
+    bias_sums,
+    forward_product,
+    input_product,
+    leading,
+    weight_product,
+)
+from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
+from gdbench.kernels.intrinsics import matrix, vector
+from gdbench.kernels.jit import inlined
+from gdbench.kernels.losses import loss_gradient, loss_values
+from gdbench.kernels.network import Network, penalise
+from gdbench.kernels.sums import CHUNK, chunk_squares
+from gdbench.kernels.training import Samples
+
+WARP = 32
+_BATCH, _PER_EPOCH, _STEPS, _LAST = int(Job.BATCH), int(Job.PER_EPOCH), int(Job.STEPS), int(Job.LAST)
+_RULE, _TABLE, _ORDER, _EPOCH = int(Job.RULE), int(Job.TABLE), int(Job.ORDER), int(Job.EPOCH)
+_RESHUFFLE, _POINT, _CURVE = int(Job.RESHUFFLE), int(Job.POINT), int(Job.CURVE)
+_ENDED, _STOP = int(Job.ENDED), int(Job.STOP)
+_CLIP_NORM, _CLIP_VALUE = int(Limit.CLIP_NORM), int(Limit.CLIP_VALUE)
+_LEVEL, _EXPLOSION = int(Limit.STOP), int(Limit.EXPLOSION)
+
+
+def _step_of(rule: Rule) -> Callable[..., Any]:
+    """One step of all parameters of a trial, four at a time: the rule's own loop over numbers in registers."""
+    loop, slots, width = inlined(update_loop(rule), always=True), len(rule.slots), len(rule.coefficient_names)
+    held = max(1, slots) * QUAD
+
+    def step(home, theta, stride, row, lane, lanes):
+        zero = home.dtype.type(0)
+        c = registers(zero, width)
+        for i in range(width):
+            c[i] = row[i]
+        for first in range(lane * QUAD, stride, lanes * QUAD):
+            p, g, quad, state = (
+                registers(zero, QUAD),
+                registers(zero, QUAD),
+                registers(zero, QUAD),
+                registers(zero, held),
+            )
+            load_quad(home, theta + first, p)
+            load_quad(home, theta + stride + first, g)
+            for slot in range(slots):
+                load_quad(home, theta + (2 + slot) * stride + first, quad)
+                for i in range(QUAD):
+                    state[slot * QUAD + i] = quad[i]
+            loop(p, g, matrix(state, 0, max(1, slots), QUAD), c, 0)
+            store_quad(p, home, theta + first)
+            for slot in range(slots):
+                for i in range(QUAD):
+                    quad[i] = state[slot * QUAD + i]
+                store_quad(quad, home, theta + (2 + slot) * stride + first)
+
+    return inlined(step, always=True)
+
+
+def _one_of(steps: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    """The `which`-th of these functions, chosen as the kernel runs; `which` is the same for a block."""
+    if len(steps) == 1:
+        return steps[0]
+    first, others = steps[0], _one_of(steps[1:])
+
+    def choose(which, home, theta, stride, row, lane, lanes):
+        if which == 0:
+            first(home, theta, stride, row, lane, lanes)
+        else:
+            others(which - 1, home, theta, stride, row, lane, lanes)
+
+    def choose_last(which, home, theta, stride, row, lane, lanes):
+        if which == 0:
+            first(home, theta, stride, row, lane, lanes)
+        else:
+            others(home, theta, stride, row, lane, lanes)
+
+    return inlined(choose if len(steps) > 2 else choose_last)
+
+
+def _any_of(steps: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    chosen = _one_of(steps)
+    if len(steps) > 1:
+        return chosen
+
+    def only(which, home, theta, stride, row, lane, lanes):
+        chosen(home, theta, stride, row, lane, lanes)
+
+    return inlined(only)
+
+
+class Place(NamedTuple):
+    """Where a trial's numbers lie (kernels/gpu/layout.py): arrays, and offsets into them."""
+
+    home: Any  # parameters, gradient and slots
+    theta: int
+    stride: int
+    space: Any  # activations
+    values: int
+    deltas: int
+    sums: int
+    rows: int  # that a layer's matrix has room for
+
+
+class Grip(NamedTuple):
+    """What the threads of a block share beside: small arrays."""
+
+    numbers: Any  # int32: the samples of the rows at hand
+    losses: Any  # of these
+    scores: Any
+    parts: Any  # a number a thread
+
+
+@inlined
+def _gather(x, rows, width, place, grip, lane, lanes):
+    """The samples whose numbers are known to the inputs' rows: a warp takes row after row."""
+    apart, across = leading(width), min(lanes, WARP)
+    for i in range(lane // across, rows, lanes // across):
+        row = grip.numbers[i]
+        for j in range(lane % across, width, across):
+            place.space[place.values + i * apart + j] = x[row, j]
+
+
+@inlined
+def _forward(place, network, rows, lane, lanes):
+    """Every layer's results for the rows at hand."""
+    sizes = network.sizes
+    last = sizes.size - 2
+    weight, start = place.theta, 0
+    inner = place.rows * leading(sizes[0])
+    for layer in range(last + 1):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        above, apart, bias = start + place.rows * leading(inputs), leading(outputs), weight + inputs * outputs
+        x, z = place.values + start, place.values + above
+        forward_product(
+            place.space, x, leading(inputs), place.home, weight, outputs, BIAS, place.home, bias, place.space, z, apart,
+            rows, inputs, outputs, lane, lanes,
+        )  # fmt: skip
+        barrier()
+        if layer < last:
+            sums = place.sums + above - inner if network.activation == GELU else z
+            for i in range(lane * QUAD, rows * apart, lanes * QUAD):
+                activate(network.activation, vector(place.space, z + i, QUAD), vector(place.space, sums + i, QUAD))
+            barrier()
+        weight, start = bias + outputs, above
+
+
+@inlined
+def _charge(place, network, samples, rows, scale, charge, slope, grip, lane, lanes):
+    """Each row's loss and score, and the derivatives by its outputs, as far as asked for: a row a thread."""
+    sizes = network.sizes
+    outputs, start = sizes[sizes.size - 1], 0
+    for layer in range(sizes.size - 1):
+        start += place.rows * leading(sizes[layer])
+    z0, d0 = place.values + start, place.deltas + start - place.rows * leading(sizes[0])
+    for i in range(lane, rows, lanes):
+        z = matrix(place.space, z0 + i * leading(outputs), 1, outputs)
+        d = matrix(place.space, d0 + i * leading(outputs), 1, outputs)
+        given = (samples.labels, samples.targets, grip.numbers, i)
+        if charge:
+            loss_values(network.loss, z, *given, d, grip.losses, grip.scores)
+        if slope:
+            loss_gradient(network.loss, z, *given, scale, d)
+    barrier()
+
+
+@inlined
+def _backward(place, network, rows, lane, lanes):
+    """From the derivatives by the outputs those by every hidden layer's sums."""
+    sizes = network.sizes
+    weight, above, inner = place.theta, 0, place.rows * leading(sizes[0])
+    for layer in range(sizes.size - 1):
+        weight += (sizes[layer] + 1) * sizes[layer + 1]
+        above += place.rows * leading(sizes[layer])
+    for layer in range(sizes.size - 2, 0, -1):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        weight -= (inputs + 1) * outputs
+        start, apart = above - place.rows * leading(inputs), leading(inputs)
+        d, below = place.deltas + above - inner, place.deltas + start - inner
+        input_product(
+            place.space, d, leading(outputs), place.home, weight, outputs, ZERO, place.home, 0, place.space, below,
+            apart, rows, outputs, inputs, lane, lanes,
+        )  # fmt: skip
+        barrier()
+        a = place.values + start
+        z = place.sums + start - inner if network.activation == GELU else a
+        for i in range(lane * QUAD, rows * apart, lanes * QUAD):
+            backpropagate(
+                network.activation,
+                vector(place.space, a + i, QUAD),
+                vector(place.space, z + i, QUAD),
+                vector(place.space, below + i, QUAD),
+            )
+        barrier()
+        above = start
+
+
+@inlined
+def _add_up(place, network, rows, more, lane, lanes):
+    """Into the gradient what the rows at hand contribute, to what earlier ones did where `more`."""
+    sizes = network.sizes
+    weight, start, inner = place.theta + place.stride, 0, place.rows * leading(sizes[0])
+    for layer in range(sizes.size - 1):
+        inputs, outputs = sizes[layer], sizes[layer + 1]
+        above, bias = start + place.rows * leading(inputs), weight + inputs * outputs
+        x, d = place.values + start, place.deltas + above - inner
+        weight_product(
+            place.space, x, leading(inputs), place.space, d, leading(outputs), more, place.home, weight, rows, inputs,
+            outputs, lane, lanes,
+        )  # fmt: skip
+        bias_sums(place.space, d, leading(outputs), more, place.home, bias, rows, outputs, lane, lanes)
+        weight, start = bias + outputs, above
+    barrier()
+
+
+@inlined
+def _penalise(place, network, lane, lanes):
+    """`network.add_penalty`."""
+    sizes, at = network.sizes, 0
+    for layer in range(sizes.size - 1):
+        count = sizes[layer] * sizes[layer + 1]
+        for i in range(lane * QUAD, count, lanes * QUAD):
+            size, here = min(QUAD, count - i), place.theta + at + i
+            penalise(network.l2, vector(place.home, here, size), vector(place.home, here + place.stride, size))
+        at += count + sizes[layer + 1]
+    barrier()
+
+
+@inlined
+def _norm(place, size, grip, lane, lanes):
+    """`sums.norm` of the gradient: a chunk a thread, then the chunks in order. Every thread gets it."""
+    gradient = vector(place.home, place.theta + place.stride, size)
+    total, chunks = gradient.dtype.type(0), (size + CHUNK - 1) // CHUNK
+    for first in range(0, chunks, lanes):
+        mine = first + lane
+        if mine < chunks:
+            grip.parts[lane] = chunk_squares(gradient, mine * CHUNK, size)
+        barrier()
+        for i in range(min(lanes, chunks - first)):
+            total += grip.parts[i]
+        barrier()
+    return math.sqrt(total)
+
+
+@inlined
+def _verdict(record, limit, stop, explosive, first, lane):
+    """1 where an evaluation ends its trial for certain, else 0: the host judges every record again, in float64."""
+    zero, one = record.dtype.type(0), record.dtype.type(1)
+    unbounded = zero
+    for i in range(SPLITS):
+        unbounded += record[i] - record[i]  # 0 for a finite number, else NaN
+    unbounded += record[2 * SPLITS] - record[2 * SPLITS]
+    if unbounded != zero:
+        return 1
+    if first:
+        if lane == 0:
+            limit[_EXPLOSION] = explosive * (one + abs(record[0]))
+    elif record[0] > limit[_EXPLOSION]:
+        return 1
+    if stop > 0 and record[stop - 1] >= limit[_LEVEL]:
+        return 1
+    if stop < 0 and record[-stop - 1] <= limit[_LEVEL]:
+        return 1
+    return 0
+
+
+@lru_cache(maxsize=32)
+def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: tuple[bool, bool]) -> Kernel:
+    """The kernel for trials of these rules.
+
+    threads: of a block. blocks: that a multiprocessor is to hold. near: whether parameters, and whether activations lie
+    in the block's shared memory, with room for them from its beginning in this order; else in the arrays given.
+    """
+    number = np.dtype(dtype).type
+    kind = numba.from_dtype(np.dtype(dtype))
+    lanes, explosive = threads, number(2e4)
+    update = _any_of([_step_of(rule) for rule in rules])
+    near_parameters, near_activations = near
+
+    def sweep(
+        which, jobs, limits, tables, orders, points, network, samples, bounds, parameters, activations, records, first,
+        count, sizes,
+    ):  # fmt: skip
+        me, trial = lane(), which[block()]
+        stride, held, rows, deltas, sums, working = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+        shared = cuda.shared.array(0, kind)
+        numbers = cuda.shared.array(ROWS, types.int32)
+        losses = cuda.shared.array(ROWS, kind)
+        scores = cuda.shared.array(ROWS, kind)
+        grip = Grip(numbers, losses, scores, cuda.shared.array(threads, kind))
+        far_home, far_space = trial * held, trial * working
+        home, theta = (shared, 0) if near_parameters else (parameters, far_home)
+        space, values = (shared, held if near_parameters else 0) if near_activations else (activations, far_space)
+        place = Place(home, theta, stride, space, values, values + deltas, values + sums, rows)
+        job, limit = jobs[trial], limits[trial]
+        if near_parameters:
+            for i in range(me * QUAD, held, lanes * QUAD):
+                quad = registers(number(0), QUAD)
+                load_quad(parameters, far_home + i, quad)
+                store_quad(quad, shared, i)
+            barrier()
+        size = 0
+        for layer in range(network.sizes.size - 1):
+            size += (network.sizes[layer] + 1) * network.sizes[layer + 1]
+        n, until = bounds[1], min(first + count, job[_LAST])
+        step, ended, at, record = job[_STEPS], job[_ENDED], job[_POINT], job[_CURVE]
+        split = 0 if points[at] == step and ended == 0 else -1
+        while ended == 0 and (split >= 0 or step < until):
+            # Which samples are visited, and what is wanted of them.
+            looks = split >= 0
+            if looks:
+                begin, end, order = bounds[split], bounds[split + 1], np.int64(-1)
+            else:
+                begin = (step % job[_PER_EPOCH]) * job[_BATCH]
+                end, order = min(begin + job[_BATCH], n), job[_ORDER]
+                if order >= 0 and job[_RESHUFFLE] != 0:
+                    order += step // job[_PER_EPOCH] - job[_EPOCH]
+            slope = split <= 0
+            scale = number(1) / number(end - begin)
+            total, part = number(0), number(0)
+            for low in range(begin, end, rows):
+                here = min(rows, end - low)
+                for i in range(me, here, lanes):
+                    grip.numbers[i] = low + i if order < 0 else orders[order, low + i]
+                barrier()
+                _gather(samples.x, here, network.sizes[0], place, grip, me, lanes)
+                barrier()
+                _forward(place, network, here, me, lanes)
+                _charge(place, network, samples, here, scale, looks, slope, grip, me, lanes)
+                if looks and me < 2:  # `sums.ordered_sum` of the losses by one thread, of the scores by another
+                    for i in range(here):
+                        part += grip.losses[i] if me == 0 else grip.scores[i]
+                        if (low - begin + i + 1) % CHUNK == 0:
+                            total, part = total + part, number(0)
+                if slope:
+                    _backward(place, network, here, me, lanes)
+                    _add_up(place, network, here, low > begin, me, lanes)
+                else:
+                    barrier()
+            if slope and network.l2 != 0:
+                _penalise(place, network, me, lanes)
+            if looks:
+                total = total + part if end > begin else total
+                if me == 0:
+                    records[record, split] = total / number(end - begin)
+                if me == 1:
+                    records[record, SPLITS + split] = total
+                if split == 0:
+                    steepness = _norm(place, size, grip, me, lanes)
+                    if me == 0:
+                        records[record, 2 * SPLITS] = steepness
+                split += 1
+                while split < SPLITS and bounds[split] == bounds[split + 1]:
+                    if me == 0:
+                        records[record, split], records[record, SPLITS + split] = number(0), number(0)
+                    split += 1
+                if split == SPLITS:
+                    barrier()
+                    split = -1
+                    ended = _verdict(records[record], limit, job[_STOP], explosive, step == 0, me)
+                    barrier()
+                    at, record = at + 1, record + 1
+            else:
+                gradient = theta + stride
+                if limit[_CLIP_NORM] > 0 or limit[_CLIP_VALUE] > 0:
+                    length = _norm(place, size, grip, me, lanes) if limit[_CLIP_NORM] > 0 else number(0)
+                    for i in range(me * QUAD, size, lanes * QUAD):
+                        piece = vector(home, gradient + i, min(QUAD, size - i))
+                        clip_from(length, piece, limit[_CLIP_NORM], limit[_CLIP_VALUE])
+                    barrier()
+                update(job[_RULE], home, theta, stride, tables[job[_TABLE] + step - first], me, lanes)
+                barrier()
+                step += 1
+                if points[at] == step:
+                    split = 0
+        barrier()
+        if near_parameters:
+            for i in range(me * QUAD, held, lanes * QUAD):
+                quad = registers(number(0), QUAD)
+                load_quad(shared, i, quad)
+                store_quad(quad, parameters, far_home + i)
+        if me == 0:
+            job[_STEPS], job[_ENDED], job[_POINT], job[_CURVE] = step, ended, at, record
+
+    flat, table, matrix_of = kind[::1], kind[:, ::1], types.int64[:, ::1]
+    network = numba.typeof(Network(np.zeros(1, np.int64), 0, 0, number(0)))
+    samples = numba.typeof(Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype)))
+    vector_of = types.int64[::1]
+    signature = (
+        vector_of, matrix_of, table, table, types.int32[:, ::1], vector_of, network, samples, vector_of, flat, flat,
+        table, types.int64, types.int64, vector_of,
+    )  # fmt: skip
+    names = "+".join(rule.name for rule in rules)
+    places = "".join("near" if is_near else "far" for is_near in near)
+    return Kernel(
+        sweep,
+        signature,
+        threads=threads,
+        blocks=blocks,
+        variant=f"{names}-{dtype}-{threads}-{places}",
+        source=_source(rules),
+    )
+
+
+def _source(rules: Sequence[Rule]) -> str | None:
+    """What is compiled in beside the kernels."""
+    sources = [rule.source for rule in rules]
+    if any(source is None for source in sources):
+        return None
+    return "|".join(source for source in sources if source)
