@@ -16,7 +16,9 @@ from gdbench.kernels.cuda import Card
 from gdbench.kernels.gpu.layout import ROWS, Layout
 from gdbench.kernels.gpu.quads import QUAD
 
-THREADS = {32: 16, 128: 4, 256: 2}  # of a block: how many blocks a multiprocessor should have registers for
+# Threads of a block, and how many blocks a multiprocessor should have registers for: 168 a thread, or as many as a
+# thread can have; those of float64 take two each.
+THREADS = {4: {32: 12, 128: 3, 256: 1}, 8: {32: 8, 128: 2, 256: 1}}
 RESERVED = 1024  # bytes of shared memory that the driver keeps of every block
 
 
@@ -26,14 +28,10 @@ class SweepPlan:
 
     layout: Layout
     threads: int
+    blocks: int  # that a multiprocessor has registers for
     near: tuple[bool, bool]  # whether parameters, and whether activations, lie in shared memory
     shared: int  # bytes that a launch asks for
     resident: int  # blocks that a multiprocessor holds at a time
-
-    @property
-    def blocks(self) -> int:
-        """That a multiprocessor has registers for."""
-        return THREADS[self.threads]
 
     @property
     def reason(self) -> str:
@@ -51,23 +49,24 @@ def sweep_plan(sizes: np.ndarray, activation: int, slots: int, itemsize: int, ba
     most = min(ROWS, -(-batch_size // QUAD) * QUAD)
     for rows in {most, *(size for size in (32, 16, 8, 4) if size < most)}:
         layout = Layout.of(sizes, activation, slots, rows)
-        threads = _threads(sizes, rows)
+        threads = _threads(sizes, rows, list(THREADS[itemsize]))
+        blocks = THREADS[itemsize][threads]
         for near in ((True, True), (False, True), (False, False)):
             numbers = (layout.parameters if near[0] else 0) + (layout.activations if near[1] else 0)
             shared, own = numbers * itemsize, ROWS * (QUAD + 2 * itemsize) + threads * itemsize
             if shared + own <= card.shared:
-                resident = min(THREADS[threads], card.shared_together // (shared + own + RESERVED))
-                found.append(SweepPlan(layout, threads, near, shared, max(1, resident)))
+                resident = max(1, min(blocks, card.shared_together // (shared + own + RESERVED)))
+                found.append(SweepPlan(layout, threads, blocks, near, shared, resident))
     return max(found, key=lambda plan: _worth(plan, most))
 
 
-def _threads(sizes: np.ndarray, rows: int) -> int:
+def _threads(sizes: np.ndarray, rows: int, choice: list[int]) -> int:
     """As many as the largest product of a layer has tiles, roughly."""
     tiles = max(
         -(-max(rows, int(inputs)) // QUAD) * -(-int(outputs) // QUAD)
         for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
     )
-    return next((threads for threads in THREADS if tiles <= 2 * threads), max(THREADS))
+    return next((threads for threads in choice if tiles <= 2 * threads), choice[-1])
 
 
 def _worth(plan: SweepPlan, most: int) -> tuple[float, int]:

@@ -62,6 +62,17 @@ def registers(context, zero, count):
     return result(zero, count), lower
 
 
+@instruction(lambda x, y: x // y)
+def ratio(context, x, y):
+    """x // y for 0 <= x < 2^32 and 0 < y < 2^32: a GPU divides numbers of 64 bits by some hundred instructions."""
+
+    def lower(context, builder, signature, arguments):
+        narrow = [builder.trunc(argument, ir.IntType(32)) for argument in arguments]
+        return builder.zext(builder.udiv(*narrow), ir.IntType(64))
+
+    return types.int64(types.int64, types.int64), lower
+
+
 @instruction(lambda buffer, index: buffer[index])
 def load(context, buffer, index):
     """buffer[index]"""

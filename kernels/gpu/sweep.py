@@ -24,15 +24,13 @@ from gdbench.kernels.contract import Rule, update_loop
 from gdbench.kernels.cuda import Kernel, barrier, block, cuda, lane
 from gdbench.kernels.gpu.layout import ROWS, SPLITS, Job, Limit
 from gdbench.kernels.gpu.products import (
-    BIAS,
-    ZERO,
     bias_sums,
     forward_product,
     input_product,
     leading,
     weight_product,
 )
-from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
+from gdbench.kernels.gpu.quads import QUAD, load_quad, ratio, registers, store_quad
 from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined
 from gdbench.kernels.losses import loss_gradient, loss_values
@@ -158,7 +156,8 @@ def _forward(place, network, rows, lane, lanes):
         above, apart, bias = start + place.rows * leading(inputs), leading(outputs), weight + inputs * outputs
         x, z = place.values + start, place.values + above
         forward_product(
-            place.space, x, leading(inputs), place.home, weight, outputs, BIAS, place.home, bias, place.space, z, apart,
+            place.space.dtype.type(0), place.space, x, leading(inputs), place.home, weight, outputs, True, bias,
+            place.space, z, apart,
             rows, inputs, outputs, lane, lanes,
         )  # fmt: skip
         barrier()
@@ -203,7 +202,8 @@ def _backward(place, network, rows, lane, lanes):
         start, apart = above - place.rows * leading(inputs), leading(inputs)
         d, below = place.deltas + above - inner, place.deltas + start - inner
         input_product(
-            place.space, d, leading(outputs), place.home, weight, outputs, ZERO, place.home, 0, place.space, below,
+            place.space.dtype.type(0), place.space, d, leading(outputs), place.home, weight, outputs, False, 0,
+            place.space, below,
             apart, rows, outputs, inputs, lane, lanes,
         )  # fmt: skip
         barrier()
@@ -336,10 +336,11 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
             if looks:
                 begin, end, order = bounds[split], bounds[split + 1], np.int64(-1)
             else:
-                begin = (step % job[_PER_EPOCH]) * job[_BATCH]
+                epoch = ratio(step, job[_PER_EPOCH])
+                begin = (step - epoch * job[_PER_EPOCH]) * job[_BATCH]
                 end, order = min(begin + job[_BATCH], n), job[_ORDER]
                 if order >= 0 and job[_RESHUFFLE] != 0:
-                    order += step // job[_PER_EPOCH] - job[_EPOCH]
+                    order += epoch - job[_EPOCH]
             slope = split <= 0
             scale = number(1) / number(end - begin)
             total, part = number(0), number(0)
