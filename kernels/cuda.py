@@ -328,6 +328,7 @@ class Card:
     shared: int  # bytes of shared memory that a block may have
     shared_together: int  # bytes of shared memory of a multiprocessor
     memory: int  # bytes in all
+    clock: float = 1.5e9  # cycles a second of a multiprocessor, at most
 
 
 def card() -> Card:
@@ -343,6 +344,7 @@ def card() -> Card:
         int(device.MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
         int(device.MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
         int(cuda.current_context().get_memory_info().total),
+        1000.0 * int(device.CLOCK_RATE),
     )
 
 
@@ -364,3 +366,72 @@ def synchronize() -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the device had no room for an array."""
     return "OUT_OF_MEMORY" in str(error).upper().replace(" ", "_")
+
+
+# ------------------------------------------------------------------------------------------------- launches in a graph
+
+
+def new_stream() -> Any:
+    """Work that the device does in the order of its launches; copies wait for it. None in the simulator."""
+    return None if SIMULATED else cuda.stream()
+
+
+class Replay:
+    """Launches that are made over and over again, with the same arguments each time.
+
+    launch: makes them, on the stream given. The first time it is called, as it stands: the driver loads code when it is
+    first launched, and must not be recording then. The second time it is recorded as a CUDA graph, which from then on
+    costs one launch: a few microseconds for each kernel in it, where Python takes tens.
+    """
+
+    def __init__(self, launch: Callable[[Any], None], stream: Any) -> None:
+        self._launch, self._stream = launch, stream
+        self._calls = 0
+        self._graph: Any = None
+        self._run: Any = None
+
+    def __call__(self) -> None:
+        """Make the launches."""
+        self._calls += 1
+        if SIMULATED or self._calls == 1:
+            self._launch(self._stream)
+            return
+        from cuda.bindings import driver
+
+        handle = int(self._stream.handle)
+        if self._run is None:
+            relaxed = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
+            _checked(driver.cuStreamBeginCapture(handle, relaxed))
+            try:
+                self._launch(self._stream)
+            finally:
+                self._graph = _checked(driver.cuStreamEndCapture(handle))
+            self._run = _checked(driver.cuGraphInstantiate(self._graph, 0))
+        _checked(driver.cuGraphLaunch(self._run, handle))
+
+    def close(self) -> None:
+        """Give back what the graph holds."""
+        if self._run is not None:
+            from cuda.bindings import driver
+
+            driver.cuGraphExecDestroy(self._run)
+            driver.cuGraphDestroy(self._graph)
+            self._run = self._graph = None
+
+
+def _checked(answer: tuple[Any, ...]) -> Any:
+    """What a function of the driver returned beside its status, which must be success."""
+    status, *found = answer
+    if status.value != 0:
+        raise RuntimeError(f"the driver says {status.name}")
+    return found[0] if found else None
+
+
+def library(name: str) -> Any:
+    """One of CUDA's libraries, by the name it has without \"lib\". Raises ImportError where it is not installed."""
+    try:
+        from cuda.pathfinder import load_nvidia_dynamic_lib
+
+        return ctypes.CDLL(load_nvidia_dynamic_lib(name).abs_path)
+    except Exception as error:  # whatever the search raises
+        raise ImportError(f"CUDA's library {name} was not found ({_sentence(error)})") from None

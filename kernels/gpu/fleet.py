@@ -8,60 +8,32 @@ while fleet.running:
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gdbench.kernels import cuda
-from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit
+from gdbench.kernels.gpu.members import (
+    ORDERS,
+    Found,
+    Member,
+    Stop,
+    coefficient_tables,
+    epoch_orders,
+    samples_on_device,
+    step_count,
+    training_shares,
+    values_of,
+)
 from gdbench.kernels.gpu.planning import sweep_plan
 from gdbench.kernels.gpu.sweep import sweep
 from gdbench.kernels.mlp import MLP
-from gdbench.kernels.random import Stream, permutation
-from gdbench.kernels.training import Samples
 
 NEVER = np.iinfo(np.int64).max
-_LOOK = 0.3  # seconds of a launch: how often a run can be cancelled
-_ORDERS = 2**28  # bytes of permutations that a launch may bring
-_UPDATE = 10  # samples that an update costs as much as
-
-
-class Stop(NamedTuple):
-    """An evaluation that ends a trial: the column of the problem's `columns`, and its level."""
-
-    column: int
-    level: float
-    at_least: bool
-
-
-@dataclass(frozen=True)
-class Member:
-    """A trial of a fleet."""
-
-    rule: Rule
-    settings: Mapping[str, float | bool]
-    rates: Callable[[int, int], np.ndarray]  # as of kernels/steps.py
-    recipe: Hashable  # equal for members whose rule, settings, schedule and budget are equal: they share a table
-    seed: int
-    batch_size: int
-    steps: int  # its budget
-    points: Sequence[int]  # steps at which it is looked at, in order; the first is 0
-    clip_norm: float = 0.0
-    clip_value: float = 0.0
-    stop: Stop | None = None
-
-
-class Found(NamedTuple):
-    """What an evaluation of a member gave."""
-
-    member: int
-    step: int
-    values: tuple[float, ...]  # of the problem's columns
-    lr: float  # of the last step, NaN before the first
 
 
 @dataclass
@@ -94,7 +66,6 @@ class Fleet:
         self.plan = sweep_plan(problem.sizes, network.activation, slots, number.itemsize, largest, self.card)
         self.kernel = sweep(self.rules, self.dtype, self.plan.threads, self.plan.blocks, self.plan.near)
         self.first, self.seconds = 0, np.zeros(len(self.members))
-        self._width = max(len(rule.coefficient_names) for rule in self.rules)
         self._places = {rule.name: place for place, rule in enumerate(self.rules)}
         self._jobs = self._first_jobs()
         self._points, self._starts = _joined([member.points for member in self.members])
@@ -166,23 +137,21 @@ class Fleet:
 
     def _upload(self, network: Any, slots: int) -> None:
         """What stays on the device as long as this object lives."""
-        layout, count, splits = self.plan.layout, len(self.members), self.problem.splits
+        layout, count = self.plan.layout, len(self.members)
         parameters = np.zeros((count, layout.parameters), self.dtype)
         initial = lru_cache(maxsize=64)(self.problem.initial)
         for row, member in zip(parameters, self.members, strict=True):
             row[: self.problem.size] = initial(member.seed)
-        joined = Samples(*(np.concatenate([getattr(s, name) for s in splits]) for name in Samples._fields))
-        bounds = np.cumsum([0, *(split.x.shape[0] for split in splits)])
+        self._samples, bounds = samples_on_device(self.problem)
         far = 0 if self.plan.near[1] else count * layout.activations
         sizes = [layout.stride, layout.parameters, layout.rows, layout.deltas, layout.sums, layout.activations]
         self._network = network._replace(sizes=cuda.to_device(network.sizes))
-        self._samples = Samples(*(cuda.to_device(array) for array in joined))
         self._on_device = {
             "parameters": cuda.to_device(parameters.reshape(-1)),
             "activations": cuda.empty(max(far, 4), self.dtype),
             "points": cuda.to_device(self._points),
             "limits": cuda.to_device(self._limits()),
-            "bounds": cuda.to_device(bounds.astype(np.int64)),
+            "bounds": cuda.to_device(bounds),
             "sizes": cuda.to_device(np.array(sizes, np.int64)),
         }
 
@@ -198,65 +167,15 @@ class Fleet:
         return alive[np.argsort(-self._jobs[alive, Job.BATCH], kind="stable")].astype(np.int64)
 
     def _count(self) -> int:
-        """Steps of the next launch: few at first, then as many as take about `_LOOK` seconds."""
-        left = int(self._jobs[:, Job.LAST].max()) - self.first
-        wanted = int(_LOOK / self._pace) if self._pace else 10
-        return max(1, min(left, wanted)) if left > 0 else 0
+        return step_count(int(self._jobs[:, Job.LAST].max()) - self.first, self._pace)
 
     def _prepare(self, first: int, count: int) -> _Launch:
         """Coefficients and permutations for the steps first + 1 ... first + count of every member."""
         alive = np.flatnonzero(self._alive())
-        count, orders, places = self._permutations(alive, first, count)
-        tables: dict[Hashable, int] = {}
-        rows: list[np.ndarray] = []
-        starts = np.zeros(len(self.members), np.int64)
-        for i in alive:
-            member = self.members[i]
-            taken = min(count, member.steps - first)
-            if taken <= 0:
-                continue
-            if member.recipe not in tables:
-                tables[member.recipe] = len(rows) * count
-                block = np.zeros((count, self._width), self.dtype)
-                made = member.rule.table(member.settings, first + 1, member.rates(first + 1, taken), self.dtype)
-                block[:taken, : made.shape[1]] = made
-                rows.append(block)
-            starts[i] = tables[member.recipe]
-        table = np.concatenate(rows) if rows else np.zeros((1, self._width), self.dtype)
-        return _Launch(first, count, table, orders, {Job.TABLE: starts, **places})
-
-    def _permutations(self, alive: np.ndarray, first: int, count: int) -> tuple[int, np.ndarray, dict[Job, np.ndarray]]:
-        """The orders of the samples in every epoch that the steps touch, each seed's epochs one after another.
-
-        Of fewer steps than asked for, where the permutations of all would take too much room.
-        """
-        n, reshuffle = self.problem.n, self.problem.reshuffle
-        while True:
-            groups: dict[tuple[int, int], tuple[int, int]] = {}
-            for i in alive:
-                member, per_epoch = self.members[i], int(self._jobs[i, Job.PER_EPOCH])
-                last = min(first + count, member.steps) - 1
-                if member.batch_size < n and last >= first:
-                    span = (first // per_epoch, last // per_epoch) if reshuffle else (0, 0)
-                    low, high = groups.get((member.seed, per_epoch), span)
-                    groups[member.seed, per_epoch] = min(low, span[0]), max(high, span[1])
-            total = sum(high - low + 1 for low, high in groups.values())
-            if count <= 1 or total * n * 4 <= _ORDERS:
-                break
-            count = max(1, count // 2)
-        orders, at, starts = np.zeros((max(1, total), n), np.int32), 0, {}
-        drawn = lru_cache(maxsize=1024)(lambda seed, epoch: permutation(seed, Stream.SHUFFLE, n, epoch))
-        for (seed, per_epoch), (low, high) in groups.items():
-            starts[seed, per_epoch] = at, low
-            for epoch in range(low, high + 1):
-                orders[at] = drawn(seed, epoch)
-                at += 1
-        rows, epochs = np.full(len(self.members), -1, np.int64), np.zeros(len(self.members), np.int64)
-        for i in alive:
-            key = self.members[i].seed, int(self._jobs[i, Job.PER_EPOCH])
-            if self.members[i].batch_size < n and key in starts:
-                rows[i], epochs[i] = starts[key]
-        return count, orders, {Job.ORDER: rows, Job.EPOCH: epochs}
+        orders = epoch_orders(self.problem, self.members, alive, first, count, ORDERS)
+        tables = coefficient_tables(self.members, alive, first, orders.steps, self.dtype)
+        places = {Job.TABLE: tables.starts, Job.ORDER: orders.starts, Job.EPOCH: orders.epochs}
+        return _Launch(first, orders.steps, tables.rows, orders.rows, places)
 
     def _begin(self, launch: _Launch, which: np.ndarray) -> Any:
         """Start a launch; returns where its records will be."""
@@ -285,11 +204,7 @@ class Fleet:
     def _account(self, before: np.ndarray, count: int, elapsed: float) -> None:
         taken = self._jobs[:, Job.STEPS] - before[:, Job.STEPS]
         looks = self._jobs[:, Job.POINT] - before[:, Job.POINT]
-        visited = sum(split.x.shape[0] for split in self.problem.splits) + self.problem.n
-        training = taken * (before[:, Job.BATCH] + _UPDATE)
-        weight = training.sum() + visited * looks.sum()
-        if weight:
-            self.seconds += elapsed * training / weight
+        self.seconds += elapsed * training_shares(self.problem, before[:, Job.BATCH], taken, looks)
         if count:
             self._pace = elapsed / count
 
@@ -298,8 +213,7 @@ class Fleet:
             for k in range(int(self._jobs[i, Job.POINT] - before[i, Job.POINT])):
                 step = int(self._points[before[i, Job.POINT] + k])
                 record = records[before[i, Job.CURVE] + k]
-                values = self.problem.record(record[:SPLITS], record[SPLITS : 2 * SPLITS], record[2 * SPLITS])
-                yield Found(i, step, values, float(member.rates(step, 1)[0]) if step else np.nan)
+                yield Found(i, step, values_of(self.problem, record), member.rate(step))
 
 
 def _joined(lists: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:

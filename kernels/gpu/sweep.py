@@ -20,7 +20,7 @@ from numba.core import types
 
 from gdbench.kernels.activations import GELU, activate, backpropagate
 from gdbench.kernels.clipping import clip_from
-from gdbench.kernels.contract import Rule, update_loop
+from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Kernel, barrier, block, cuda, lane
 from gdbench.kernels.gpu.layout import ROWS, SPLITS, Job, Limit
 from gdbench.kernels.gpu.products import (
@@ -31,6 +31,8 @@ from gdbench.kernels.gpu.products import (
     weight_product,
 )
 from gdbench.kernels.gpu.quads import QUAD, load_quad, ratio, registers, store_quad
+from gdbench.kernels.gpu.update import source_of_all
+from gdbench.kernels.gpu.update import step_of as _step_of
 from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined
 from gdbench.kernels.losses import loss_gradient, loss_values
@@ -45,39 +47,6 @@ _RESHUFFLE, _POINT, _CURVE = int(Job.RESHUFFLE), int(Job.POINT), int(Job.CURVE)
 _ENDED, _STOP = int(Job.ENDED), int(Job.STOP)
 _CLIP_NORM, _CLIP_VALUE = int(Limit.CLIP_NORM), int(Limit.CLIP_VALUE)
 _LEVEL, _EXPLOSION = int(Limit.STOP), int(Limit.EXPLOSION)
-
-
-def _step_of(rule: Rule) -> Callable[..., Any]:
-    """One step of all parameters of a trial, four at a time: the rule's own loop over numbers in registers."""
-    loop, slots, width = inlined(update_loop(rule), always=True), len(rule.slots), len(rule.coefficient_names)
-    held = max(1, slots) * QUAD
-
-    def step(home, theta, stride, row, lane, lanes):
-        zero = home.dtype.type(0)
-        c = registers(zero, width)
-        for i in range(width):
-            c[i] = row[i]
-        for first in range(lane * QUAD, stride, lanes * QUAD):
-            p, g, quad, state = (
-                registers(zero, QUAD),
-                registers(zero, QUAD),
-                registers(zero, QUAD),
-                registers(zero, held),
-            )
-            load_quad(home, theta + first, p)
-            load_quad(home, theta + stride + first, g)
-            for slot in range(slots):
-                load_quad(home, theta + (2 + slot) * stride + first, quad)
-                for i in range(QUAD):
-                    state[slot * QUAD + i] = quad[i]
-            loop(p, g, matrix(state, 0, max(1, slots), QUAD), c, 0)
-            store_quad(p, home, theta + first)
-            for slot in range(slots):
-                for i in range(QUAD):
-                    quad[i] = state[slot * QUAD + i]
-                store_quad(quad, home, theta + (2 + slot) * stride + first)
-
-    return inlined(step, always=True)
 
 
 def _one_of(steps: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
@@ -424,13 +393,5 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
         threads=threads,
         blocks=blocks,
         variant=f"{names}-{dtype}-{threads}-{places}",
-        source=_source(rules),
+        source=source_of_all(rules),
     )
-
-
-def _source(rules: Sequence[Rule]) -> str | None:
-    """What is compiled in beside the kernels."""
-    sources = [rule.source for rule in rules]
-    if any(source is None for source in sources):
-        return None
-    return "|".join(source for source in sources if source)

@@ -1,0 +1,132 @@
+"""What a step costs on a card, by either engine: a model that need only tell which of them is sooner.
+
+A multiprocessor does at most 2 x lanes x clock FLOPs a second. Of that a kernel reaches a share, if enough warps are at
+work on it; and a launch, or a barrier of a block, costs its time however little there is to do.
+
+    choice = choose(problem, members, card)
+    print(choice.reason)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gdbench.kernels.cuda import Card
+from gdbench.kernels.gpu.large_products import TILES, Tile
+from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
+
+if TYPE_CHECKING:
+    from gdbench.kernels.gpu.members import Member
+    from gdbench.kernels.mlp import MLP
+
+LAUNCH = 3e-6  # seconds of a kernel in a graph, at least
+BARRIER = 1e-6  # seconds of a block of threads from one barrier to the next, at least
+BANDWIDTH = 30.0  # bytes a cycle of a multiprocessor's part of the card's memory: 2 TB/s on 50, 4 TB/s on 100
+_WARPS = 16  # that keep a multiprocessor busy
+_SHARES = {2: 0.7, 1: 0.35}  # of the peak, by the squares of a tile's threads
+_NEAR, _FAR = 0.25, 0.06  # of the peak, by where the parameters of the sweep's trials lie
+_PASSES = 6  # barriers of a layer in a step of the sweep
+
+
+def peak(card: Card, itemsize: int) -> float:
+    """FLOPs a second of one multiprocessor, at most: by NVIDIA's table of throughputs by compute capability."""
+    lanes = 64 if card.capability in ((7, 5), (8, 0)) else 128
+    double = 2 if card.capability in ((8, 0), (9, 0), (10, 0)) else 32
+    return 2.0 * lanes * card.clock / (1 if itemsize == 4 else double)
+
+
+def product_seconds(rows: int, deep: int, columns: int, tile: Tile, card: Card, itemsize: int) -> float:
+    """One product by the whole card, in tiles of this size."""
+    waiting = -(-tile.number(rows, columns) // card.multiprocessors)
+    together = min(tile.resident, waiting)
+    busy = min(1.0, together * tile.threads / 32 / _WARPS)
+    work = 2.0 * tile.rows * tile.columns * deep * waiting
+    return max(LAUNCH, work / (peak(card, itemsize) * _SHARES[tile.squares] * busy))
+
+
+def best_tile(rows: int, deep: int, columns: int, card: Card, itemsize: int, tiles: Sequence[Tile] = TILES) -> Tile:
+    """The tile by which a product is done soonest."""
+    return min(tiles, key=lambda tile: product_seconds(rows, deep, columns, tile, card, itemsize))
+
+
+def products_of(sizes: np.ndarray, rows: int) -> list[tuple[int, int, int]]:
+    """A step's products: rows, depth and columns of each."""
+    found = []
+    for layer, (inputs, outputs) in enumerate(zip(sizes[:-1].tolist(), sizes[1:].tolist(), strict=True)):
+        found += [(rows, inputs, outputs), (inputs + 1, rows, outputs)]
+        if layer > 0:
+            found.append((rows, outputs, inputs))
+    return found
+
+
+def large_seconds(sizes: np.ndarray, slots: int, itemsize: int, batch_size: int, card: Card) -> float:
+    """A step of one trial by the whole card."""
+    products = sum(
+        product_seconds(*shape, best_tile(*shape, card, itemsize), card, itemsize)
+        for shape in products_of(sizes, batch_size)
+    )
+    layers = len(sizes) - 1
+    others = 4 + 2 * (layers - 1)  # gather, charges, update, cursor; each hidden layer's activation and its slope
+    parameters = sum(int(a + 1) * int(b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+    moved = itemsize * (parameters * (3 + 2 * slots) + 5 * batch_size * int(sizes.sum()))
+    return products + others * LAUNCH + moved / (BANDWIDTH * card.clock * card.multiprocessors)
+
+
+def sweep_seconds(sizes: np.ndarray, plan: SweepPlan, trials: int, itemsize: int, batch_size: int, card: Card) -> float:
+    """A step of so many trials by the sweep."""
+    together = min(plan.resident, -(-trials // card.multiprocessors))
+    rounds = -(-trials // (card.multiprocessors * together))
+    work = sum(2.0 * rows * deep * columns for rows, deep, columns in products_of(sizes, batch_size))
+    share = (_NEAR if plan.near[0] else _FAR) * min(1.0, together * plan.threads / 32 / _WARPS)
+    visits = -(-batch_size // plan.layout.rows)
+    waits = BARRIER * _PASSES * (len(sizes) - 1) * visits
+    return rounds * max(waits, together * work / (peak(card, itemsize) * share))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which engine trains a set of trials, and what a step of all of them should cost by either, in seconds."""
+
+    sweep: SweepPlan
+    sweep_seconds: float
+    large_seconds: float
+
+    @property
+    def engine(self) -> str:
+        """`sweep` or `large`."""
+        return "sweep" if self.sweep_seconds <= self.large_seconds else "large"
+
+    @property
+    def reason(self) -> str:
+        """The choice in a sentence."""
+        words = f"a step of all trials: {_time(self.sweep_seconds)} by the sweep, {_time(self.large_seconds)} one"
+        words = f"{words} trial after another by the whole card"
+        how = self.sweep.reason if self.engine == "sweep" else "tiled products, recorded in a graph"
+        return f"{self.engine}: {words} (estimates); {how}"
+
+
+def choose(problem: "MLP", members: Sequence["Member"], card: Card) -> Choice:
+    """How trials of one network are trained soonest on a card."""
+    itemsize = np.dtype(problem.dtype).itemsize
+    slots = max(len(member.rule.slots) for member in members)
+    largest = max(member.batch_size for member in members)
+    plan = sweep_plan(problem.sizes, problem.network.activation, slots, itemsize, largest, card)
+    mean = max(1, round(sum(member.batch_size for member in members) / len(members)))
+    return Choice(
+        plan,
+        sweep_seconds(problem.sizes, plan, len(members), itemsize, mean, card),
+        sum(
+            large_seconds(problem.sizes, len(member.rule.slots), itemsize, member.batch_size, card)
+            for member in members
+        ),
+    )
+
+
+def _time(seconds: float) -> str:
+    """Seconds in words."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} us"

@@ -1,0 +1,221 @@
+"""One trial of a large network by the whole card: tiled products, one fused update, a step recorded as a CUDA graph.
+
+large = Large(problem, member)
+while large.running:
+    for found in large.advance():
+        print(found.step, found.values)
+
+Its interface is that of `Fleet` (kernels/gpu/fleet.py) with one member, and so are its numbers: products add in order
+of k, sums in chunks of fixed size. By cuBLAS (`products="cublas"`) it is sooner, and its numbers are near the others.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gdbench.errors import UsageError
+from gdbench.kernels import cuda
+from gdbench.kernels.gpu import large_kernels
+from gdbench.kernels.gpu.large_kernels import THREADS, Cursor
+from gdbench.kernels.gpu.large_multiply import Cublas, Tiled
+from gdbench.kernels.gpu.large_passes import Passes
+from gdbench.kernels.gpu.large_products import TILES, Tile
+from gdbench.kernels.gpu.layout import RECORD
+from gdbench.kernels.gpu.members import (
+    ORDERS,
+    Found,
+    Member,
+    coefficient_tables,
+    epoch_orders,
+    samples_on_device,
+    step_count,
+    training_shares,
+    values_of,
+)
+from gdbench.kernels.mlp import MLP
+
+PRODUCTS = ("ordered", "cublas")
+_ROWS = 8192  # samples at a time, at most
+_SHARE = 4  # a part of the card's memory that they may take
+_TABLE = 4096  # steps that the table of coefficients has room for
+_EPOCHS = 64  # permutations that there is room for, if they take less than `ORDERS` bytes
+
+
+class _Launch(NamedTuple):
+    """What the next steps need beside what lies on the device already."""
+
+    steps: int
+    table: np.ndarray
+    orders: np.ndarray
+    order: int  # row of the first step's, or -1
+
+
+class Large:
+    """One trial in training on the GPU. Raises what numba-cuda raises when the card has no room for it.
+
+    comparable: whether its digest says anything beside that of other trials. seconds: as of `Fleet`.
+    products: "ordered" or "cublas". rows: samples at a time, as many as fit by default.
+    """
+
+    def __init__(
+        self,
+        problem: MLP,
+        member: Member,
+        *,
+        products: str = "ordered",
+        tiles: Sequence[Tile] = TILES,
+        rows: int | None = None,
+        threads: int = THREADS,
+    ) -> None:
+        if products not in PRODUCTS:
+            raise UsageError(f"products = {products!r} must be one of {', '.join(PRODUCTS)}")
+        self.problem, self.members, self.dtype = problem, [member], problem.dtype
+        self.comparable = products == "ordered"
+        self.card = cuda.card()
+        self.steps, self.seconds, self.ended = 0, np.zeros(1), False
+        self._place = 0  # among the member's points
+        self._pace = 0.0  # seconds a step
+        self._next: _Launch | None = None
+        self._stream = cuda.new_stream()
+        by = Tiled(self.card, self.dtype, tiles) if self.comparable else Cublas(self.dtype)
+        rows = rows or self._rows(member.batch_size)
+        self.passes = Passes(problem, len(member.rule.slots), rows, by, self._stream, threads)
+        self._update = large_kernels.update(member.rule, self.dtype, threads)
+        self._replays: dict[int, cuda.Replay] = {}
+        self._upload(member)
+
+    @property
+    def running(self) -> bool:
+        """Whether steps or evaluations lie before it."""
+        return not self.ended and (self.steps < self.members[0].steps or self._due())
+
+    def advance(self) -> Iterator[Found]:
+        """The next steps, as many as take about a third of a second, and what was found at evaluations on the way."""
+        launch = self._next or self._prepare(self.steps, self._count())
+        member, place, before = self.members[0], self._place, self.steps
+        looks = sum(before <= point <= before + launch.steps for point in member.points[place:])
+        records = cuda.to_device(np.zeros(max(1, looks) * RECORD, self.dtype))
+        started = time.perf_counter()
+        self._begin(launch)
+        self._look(records, place)
+        for _ in range(launch.steps):
+            self._step()
+            self._look(records, place)
+        left = member.steps - self.steps
+        self._next = self._prepare(self.steps, self._count()) if left > 0 else None  # while the GPU works
+        cuda.synchronize()
+        self._account(self.steps - before, self._place - place, time.perf_counter() - started)
+        found = records.copy_to_host().reshape(-1, RECORD)
+        for point, record in zip(member.points[place : self._place], found, strict=False):
+            yield Found(0, point, values_of(self.problem, record), member.rate(point))
+
+    def end(self, member: int = 0) -> None:
+        """Let the trial take no more steps."""
+        self.ended = True
+
+    def theta(self, member: int = 0) -> np.ndarray:
+        """The present parameters."""
+        return np.asarray(self.passes.home[: self.problem.size].copy_to_host())
+
+    def close(self) -> None:
+        """Give back what the recorded steps hold on the device."""
+        for replay in self._replays.values():
+            replay.close()
+        self._replays.clear()
+
+    # -------------------------------------------------------------------------------- before the steps
+
+    def _rows(self, batch_size: int) -> int:
+        """Samples at a time: a batch, and no fewer than make good use of the card, where so many fit."""
+        most = max(batch_size, *(split.x.shape[0] for split in self.problem.splits))
+        fitting = self.card.memory // _SHARE // Passes.row_bytes(self.problem)
+        return max(1, min(most, _ROWS, fitting))
+
+    def _upload(self, member: Member) -> None:
+        """What stays on the device, at places that the recorded steps know."""
+        problem, home = self.problem, self.passes.home
+        initial = np.zeros(home.size, self.dtype)
+        initial[: problem.size] = problem.initial(member.seed)
+        home.copy_to_device(initial)
+        self._samples, self._bounds = samples_on_device(problem)
+        epochs = max(2, min(_EPOCHS, ORDERS // (4 * problem.n))) if member.batch_size < problem.n else 1
+        width = len(member.rule.coefficient_names)
+        self._orders = np.zeros((epochs if problem.reshuffle else 1, problem.n), np.int32)
+        self._table = np.zeros((min(_TABLE, max(1, member.steps)), width), self.dtype)
+        still = np.zeros(len(Cursor), np.int64)
+        still[Cursor.ORDER] = -1
+        self._held = {
+            "orders": cuda.to_device(self._orders),
+            "table": cuda.to_device(self._table),
+            "cursor": cuda.to_device(still),
+            "still": cuda.to_device(still),
+        }
+
+    def _count(self) -> int:
+        return min(len(self._table), step_count(self.members[0].steps - self.steps, self._pace))
+
+    def _prepare(self, first: int, count: int) -> _Launch:
+        """Coefficients and permutations for the steps first + 1 ... first + count."""
+        members, alive = self.members, np.zeros(1, np.int64)
+        orders = epoch_orders(self.problem, members, alive, first, count, self._orders.nbytes)
+        table = coefficient_tables(members, alive, first, orders.steps, self.dtype)
+        return _Launch(orders.steps, table.rows, orders.rows, int(orders.starts[0]))
+
+    def _begin(self, launch: _Launch) -> None:
+        """Bring what the steps need to where they look for it."""
+        member = self.members[0]
+        per_epoch = self.problem.steps_per_epoch(member.batch_size)
+        passed = self.steps % per_epoch
+        cursor = np.zeros(len(Cursor), np.int64)
+        cursor[Cursor.BEGIN], cursor[Cursor.LEFT] = passed * member.batch_size, per_epoch - passed
+        cursor[Cursor.ORDER] = launch.order
+        self._table[: len(launch.table)], self._orders[: len(launch.orders)] = launch.table, launch.orders
+        for name, array in (("cursor", cursor), ("table", self._table), ("orders", self._orders)):
+            self._held[name].copy_to_device(array)
+
+    # -------------------------------------------------------------------------------- steps and evaluations
+
+    def _step(self) -> None:
+        member, n = self.members[0], self.problem.n
+        begin = self.steps % self.problem.steps_per_epoch(member.batch_size) * member.batch_size
+        size = min(member.batch_size, n - begin)
+        if size not in self._replays:  # the last batch of an epoch may be short
+            self._replays[size] = cuda.Replay(lambda _: self._launch_step(size), self._stream)
+        self._replays[size]()
+        self.steps += 1
+
+    def _launch_step(self, size: int) -> None:
+        """The launches of one step on a batch of that size."""
+        member, held, passes, problem = self.members[0], self._held, self.passes, self.problem
+        passes.visit(self._samples, held["orders"], held["cursor"], 0, size, False, True)
+        passes.clip(member.clip_norm, member.clip_value)
+        quads = passes.stride // 4
+        self._update.launch(
+            -(-quads // passes.threads), 0, passes.home, 0, passes.stride, held["table"], held["cursor"],
+            stream=self._stream,
+        )  # fmt: skip
+        per_epoch = problem.steps_per_epoch(member.batch_size)
+        large_kernels.moved().launch(
+            1, 0, held["cursor"], member.batch_size, per_epoch, problem.reshuffle, stream=self._stream
+        )  # fmt: skip
+
+    def _due(self) -> bool:
+        points = self.members[0].points
+        return self._place < len(points) and points[self._place] == self.steps
+
+    def _look(self, records: Any, first: int) -> None:
+        """An evaluation, if one is due."""
+        if self._due():
+            held = self._held
+            self.passes.look(
+                self._samples, self._bounds, held["orders"], held["still"], records, self._place - first
+            )  # fmt: skip
+            self._place += 1
+
+    def _account(self, taken: int, looks: int, elapsed: float) -> None:
+        batch = np.array([self.members[0].batch_size])
+        self.seconds += elapsed * training_shares(self.problem, batch, np.array([taken]), np.array([looks]))
+        if taken:
+            self._pace = elapsed / taken

@@ -1,0 +1,199 @@
+"""The launches by which the whole card takes a block of samples through one network, forward and back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gdbench.kernels import cuda
+from gdbench.kernels.activations import GELU, IDENTITY
+from gdbench.kernels.gpu import large_kernels
+from gdbench.kernels.gpu.large_kernels import MEAN, ROOT, THREADS, TOTAL
+from gdbench.kernels.gpu.large_multiply import Matrix
+from gdbench.kernels.gpu.layout import RECORD, SPLITS
+from gdbench.kernels.gpu.quads import QUAD
+from gdbench.kernels.mlp import MLP
+from gdbench.kernels.network import parameter_count
+from gdbench.kernels.sums import CHUNK
+from gdbench.kernels.training import Samples
+
+_GRID = 2048  # blocks of a launch whose threads take one piece after another
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's place among the parameters, and what it reads and writes; all but the weights hold `rows` rows."""
+
+    inputs: int
+    outputs: int
+    weight: int  # where W begins among the parameters; b follows
+    values: Any  # what it gives
+    sums: Any  # what the activation is applied to, where that is kept; else `values`
+    deltas: Any  # the derivatives by it
+    apart: int  # numbers from one row of these to the next
+
+    @property
+    def bias(self) -> int:
+        """Where b begins among the parameters."""
+        return self.weight + self.inputs * self.outputs
+
+
+class Passes:
+    """A network's arrays on the device and the launches over them, in the order of a stream.
+
+    home: parameters, gradient and slots, `stride` numbers apart. rows: samples at a time.
+    """
+
+    def __init__(self, problem: MLP, slots: int, rows: int, products: Any, stream: Any, threads: int = THREADS) -> None:
+        self.problem, self.rows, self.products, self.stream, self.threads = problem, rows, products, stream, threads
+        self.dtype, self.number = problem.dtype, np.dtype(problem.dtype).type
+        self.network, sizes = problem.network, [int(size) for size in problem.sizes]
+        self.stride = -(-parameter_count(problem.sizes) // QUAD) * QUAD
+        self.home = cuda.to_device(np.zeros(self.stride * (2 + slots), self.dtype))
+        self.first, self.apart = self._room(sizes[0])
+        self.layers: list[Layer] = []
+        weight = 0
+        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+            values, apart = self._room(outputs)
+            keeps = self.network.activation == GELU and len(self.layers) < len(sizes) - 2
+            sums = self._room(outputs)[0] if keeps else values
+            self.layers.append(Layer(inputs, outputs, weight, values, sums, self._room(outputs)[0], apart))
+            weight += (inputs + 1) * outputs
+        most = max(rows, *(split.x.shape[0] for split in problem.splits))
+        self.numbers = cuda.empty(most, np.int32)
+        self.losses, self.scores = cuda.empty(most, self.dtype), cuda.empty(most, self.dtype)
+        self.parts = cuda.empty(-(-max(most, problem.size) // CHUNK), self.dtype)
+        self.norms = cuda.empty(1, self.dtype)
+
+    @staticmethod
+    def row_bytes(problem: MLP) -> int:
+        """Memory that a sample takes of those that are visited together."""
+        arrays = 3 if problem.network.activation == GELU else 2
+        return arrays * (int(problem.sizes.sum()) + QUAD * len(problem.sizes)) * np.dtype(problem.dtype).itemsize
+
+    def _room(self, width: int) -> tuple[Any, int]:
+        """An array for a layer of that width, and how far apart its rows are."""
+        apart = -(-(width + 1) // QUAD) * QUAD
+        return cuda.empty(self.rows * apart, self.dtype), apart
+
+    def _launch(self, kernel: Any, pieces: int, *arguments: Any) -> None:
+        """As many blocks as there are pieces of work, within reason."""
+        kernel.launch(min(max(pieces, 1), _GRID), 0, *arguments, stream=self.stream)
+
+    def _each(self, kernel: Any, pieces: int, *arguments: Any) -> None:
+        """A thread a piece."""
+        self._launch(kernel, -(-pieces // self.threads), *arguments)
+
+    def _below(self, layer: int) -> Matrix:
+        """What a layer reads."""
+        if layer == 0:
+            return Matrix(self.first, 0, self.apart)
+        return Matrix(self.layers[layer - 1].values, 0, self.layers[layer - 1].apart)
+
+    def gather(self, samples: Samples, orders: Any, cursor: Any, offset: int, at: int, rows: int) -> None:
+        """The samples `offset` behind where the cursor stands to the inputs' rows, their numbers to `at` on."""
+        kernel = large_kernels.gather(self.dtype, self.threads)
+        self._launch(
+            kernel, rows, samples.x, orders, cursor, self.first, self.apart, self.numbers, offset, at, rows
+        )  # fmt: skip
+
+    def forward(self, rows: int) -> None:
+        """Every layer's results."""
+        kernel = large_kernels.activations(self.dtype, self.threads)
+        for number, layer in enumerate(self.layers):
+            x, z = self._below(number), Matrix(layer.values, 0, layer.apart)
+            w = Matrix(self.home, layer.weight, layer.outputs)
+            self.products.forward(x, w, layer.bias, z, (rows, layer.inputs, layer.outputs), self.stream)
+            last = number == len(self.layers) - 1
+            if not last or not self.products.biased:
+                self._launch(
+                    kernel, rows, IDENTITY if last else self.network.activation, layer.values, layer.sums, layer.apart,
+                    layer.outputs, rows, self.home, layer.bias, not self.products.biased,
+                )  # fmt: skip
+
+    def charge(self, samples: Samples, at: int, rows: int, scale: Any, charge: bool, slope: bool) -> None:
+        """Each sample's loss and score to `at` on, and the derivatives by its outputs, as far as asked for."""
+        last = self.layers[-1]
+        self._each(
+            large_kernels.charges(self.dtype, self.threads), rows, self.network.loss, last.values, last.deltas,
+            last.apart, last.outputs, rows, samples.labels, samples.targets, self.numbers, at, scale, charge, slope,
+            self.losses, self.scores,
+        )  # fmt: skip
+
+    def backward(self, rows: int) -> None:
+        """From the derivatives by the outputs those by every hidden layer's sums."""
+        kernel = large_kernels.slopes(self.dtype, self.threads)
+        for number in range(len(self.layers) - 1, 0, -1):
+            layer, below = self.layers[number], self.layers[number - 1]
+            w = Matrix(self.home, layer.weight, layer.outputs)
+            d, out = Matrix(layer.deltas, 0, layer.apart), Matrix(below.deltas, 0, below.apart)
+            self.products.inputs(d, w, out, (rows, layer.outputs, layer.inputs), self.stream)
+            size = rows * below.apart
+            self._each(
+                kernel, size // QUAD, self.network.activation, below.values, below.sums, below.deltas, size
+            )  # fmt: skip
+
+    def add_up(self, rows: int, more: bool) -> None:
+        """Into the gradient what these samples contribute, to what earlier ones did where `more`."""
+        for number, layer in enumerate(self.layers):
+            x, d = self._below(number), Matrix(layer.deltas, 0, layer.apart)
+            out = Matrix(self.home, self.stride + layer.weight, layer.outputs)
+            # One row more than there are inputs: the biases' derivatives, by the ones behind the inputs.
+            self.products.weights(x, d, more, out, (layer.inputs + 1, rows, layer.outputs), self.stream)
+
+    def penalise(self) -> None:
+        """`network.add_penalty`."""
+        if self.network.l2 == 0:
+            return
+        kernel = large_kernels.penalties(self.dtype, self.threads)
+        for layer in self.layers:
+            count = layer.inputs * layer.outputs
+            self._each(
+                kernel, count, self.network.l2, self.home, layer.weight, self.stride + layer.weight, count
+            )  # fmt: skip
+
+    def sum(self, x: Any, start: int, size: int, squares: bool, way: int, out: Any, at: int) -> None:
+        """The ordered sum of some numbers, or of their squares, or what `way` makes of it, to out[at]."""
+        self._each(
+            large_kernels.partial_sums(self.dtype, self.threads), -(-size // CHUNK), x, start, size, squares, self.parts
+        )
+        self._launch(large_kernels.whole_sum(self.dtype, self.threads), 1, self.parts, size, way, out, at)
+
+    def clip(self, limit: float, bound: float) -> None:
+        """`clipping.clip` of the gradient."""
+        size = self.problem.size
+        if limit > 0:
+            self.sum(self.home, self.stride, size, True, ROOT, self.norms, 0)
+        if limit > 0 or bound > 0:
+            given = (self.home, self.stride, size, self.norms, self.number(limit), self.number(bound))
+            self._each(large_kernels.clipped(self.dtype, self.threads), size, *given)
+
+    def visit(
+        self, samples: Samples, orders: Any, cursor: Any, offset: int, count: int, charge: bool, slope: bool
+    ) -> None:
+        """`training.visit` of `count` samples."""
+        scale = self.number(1) / self.number(count)
+        for low in range(0, count, self.rows):
+            here = min(self.rows, count - low)
+            self.gather(samples, orders, cursor, offset + low, low, here)
+            self.forward(here)
+            self.charge(samples, low, here, scale, charge, slope)
+            if slope:
+                self.backward(here)
+                self.add_up(here, low > 0)
+        if slope:
+            self.penalise()
+
+    def look(self, samples: Samples, bounds: np.ndarray, orders: Any, still: Any, records: Any, record: int) -> None:
+        """An evaluation: the numbers of a record (kernels/gpu/layout.py). still: a cursor at the first sample."""
+        for split in range(SPLITS):
+            begin, count = int(bounds[split]), int(bounds[split + 1] - bounds[split])
+            if count:
+                self.visit(samples, orders, still, begin, count, True, split == 0)
+                place = record * RECORD + split
+                self.sum(self.losses, 0, count, False, MEAN, records, place)
+                self.sum(self.scores, 0, count, False, TOTAL, records, place + SPLITS)
+                if split == 0:
+                    self.sum(
+                        self.home, self.stride, self.problem.size, True, ROOT, records, record * RECORD + 2 * SPLITS
+                    )

@@ -1,0 +1,157 @@
+"""Trials for a GPU, and what the CPU makes for them: tables of coefficients, permutations, the data on the card."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gdbench.kernels import cuda
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.gpu.layout import SPLITS
+from gdbench.kernels.mlp import MLP
+from gdbench.kernels.random import Stream, permutation
+from gdbench.kernels.training import Samples
+
+LOOK = 0.3  # seconds of a launch: how often a run can be cancelled
+ORDERS = 2**28  # bytes of permutations that a launch may bring
+_UPDATE = 10  # samples that an update costs as much as
+
+
+class Stop(NamedTuple):
+    """An evaluation that ends a trial: the column of the problem's `columns`, and its level."""
+
+    column: int
+    level: float
+    at_least: bool
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trial to be trained on a GPU."""
+
+    rule: Rule
+    settings: Mapping[str, float | bool]
+    rates: Callable[[int, int], np.ndarray]  # as of kernels/steps.py
+    recipe: Hashable  # equal for members whose rule, settings, schedule and budget are equal: they share a table
+    seed: int
+    batch_size: int
+    steps: int  # its budget
+    points: Sequence[int]  # steps at which it is looked at, in order; the first is 0
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
+    stop: Stop | None = None
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, NaN of step 0."""
+        return float(self.rates(step, 1)[0]) if step else np.nan
+
+
+class Found(NamedTuple):
+    """What an evaluation of a member gave."""
+
+    member: int
+    step: int
+    values: tuple[float, ...]  # of the problem's columns
+    lr: float  # of the last step, NaN before the first
+
+
+class Tables(NamedTuple):
+    """Coefficients of a launch's steps, and at which row those of each member begin."""
+
+    rows: np.ndarray  # of the parameters' dtype: rows x the widest rule's coefficients
+    starts: np.ndarray  # int64: one a member
+
+
+class Orders(NamedTuple):
+    """Permutations of the training samples of the epochs that a launch's steps touch."""
+
+    steps: int  # that they are enough for
+    rows: np.ndarray  # int32: permutations x samples
+    starts: np.ndarray  # int64: row of each member's first epoch, -1 for samples in their natural order
+    epochs: np.ndarray  # int64: that epoch, 0 where all have the same
+
+
+def coefficient_tables(members: Sequence[Member], alive: np.ndarray, first: int, count: int, dtype: str) -> Tables:
+    """Coefficients of the steps first + 1 ... first + count of the members that are alive."""
+    width = max(len(member.rule.coefficient_names) for member in members)
+    made: dict[Hashable, int] = {}
+    rows: list[np.ndarray] = []
+    starts = np.zeros(len(members), np.int64)
+    for i in alive:
+        member = members[i]
+        taken = min(count, member.steps - first)
+        if taken <= 0:
+            continue
+        if member.recipe not in made:
+            made[member.recipe] = len(rows) * count
+            block = np.zeros((count, width), dtype)
+            table = member.rule.table(member.settings, first + 1, member.rates(first + 1, taken), dtype)
+            block[:taken, : table.shape[1]] = table
+            rows.append(block)
+        starts[i] = made[member.recipe]
+    return Tables(np.concatenate(rows) if rows else np.zeros((1, width), dtype), starts)
+
+
+def epoch_orders(
+    problem: MLP, members: Sequence[Member], alive: np.ndarray, first: int, count: int, room: int
+) -> Orders:
+    """The orders of the samples in every epoch that the steps touch, each seed's epochs one after another.
+
+    Of fewer steps than asked for, where the permutations of all would take more than `room` bytes.
+    """
+    n, reshuffle = problem.n, problem.reshuffle
+    while True:
+        groups: dict[tuple[int, int], tuple[int, int]] = {}
+        for i in alive:
+            member = members[i]
+            last = min(first + count, member.steps) - 1
+            if member.batch_size < n and last >= first:
+                per_epoch = problem.steps_per_epoch(member.batch_size)
+                span = (first // per_epoch, last // per_epoch) if reshuffle else (0, 0)
+                low, high = groups.get((member.seed, per_epoch), span)
+                groups[member.seed, per_epoch] = min(low, span[0]), max(high, span[1])
+        total = sum(high - low + 1 for low, high in groups.values())
+        if count <= 1 or total * n * 4 <= room:
+            break
+        count = max(1, count // 2)
+    orders, at, begun = np.zeros((max(1, total), n), np.int32), 0, {}
+    for (seed, per_epoch), (low, high) in groups.items():
+        begun[seed, per_epoch] = at, low
+        for epoch in range(low, high + 1):
+            orders[at] = permutation(seed, Stream.SHUFFLE, n, epoch)
+            at += 1
+    starts, epochs = np.full(len(members), -1, np.int64), np.zeros(len(members), np.int64)
+    for i in alive:
+        key = members[i].seed, problem.steps_per_epoch(members[i].batch_size)
+        if members[i].batch_size < n and key in begun:
+            starts[i], epochs[i] = begun[key]
+    return Orders(count, orders, starts, epochs)
+
+
+def step_count(left: int, pace: float) -> int:
+    """Steps of the next launch: few at first, then as many as take about `LOOK` seconds; pace: seconds a step."""
+    wanted = int(LOOK / pace) if pace else 10
+    return max(1, min(left, wanted)) if left > 0 else 0
+
+
+def training_shares(problem: MLP, batch_sizes: np.ndarray, taken: np.ndarray, looks: np.ndarray) -> np.ndarray:
+    """What part of a launch's time each member's steps took, by the samples visited; the rest were evaluations."""
+    visited = sum(split.x.shape[0] for split in problem.splits) + problem.n
+    training = taken * (batch_sizes + _UPDATE)
+    weight = training.sum() + visited * looks.sum()
+    return np.asarray(training / weight if weight else np.zeros(len(training)))
+
+
+def samples_on_device(problem: MLP) -> tuple[Samples, np.ndarray]:
+    """The splits, one after another, on the device, and the SPLITS + 1 rows where they begin and the last ends."""
+    splits = problem.splits
+    joined = (np.concatenate([getattr(split, name) for split in splits]) for name in Samples._fields)
+    bounds = np.cumsum([0, *(split.x.shape[0] for split in splits)]).astype(np.int64)
+    return Samples(*(cuda.to_device(array) for array in joined)), bounds
+
+
+def values_of(problem: MLP, record: np.ndarray) -> tuple[float, ...]:
+    """The values of the problem's columns from the numbers of an evaluation (kernels/gpu/layout.py)."""
+    numbers = record.tolist()
+    return problem.record(numbers[:SPLITS], numbers[SPLITS : 2 * SPLITS], numbers[2 * SPLITS])
