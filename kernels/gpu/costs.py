@@ -9,17 +9,14 @@ work on it; and a launch, or a barrier of a block, costs its time however little
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gdbench.kernels.cuda import Card
 from gdbench.kernels.gpu.large_products import TILES, Tile
+from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
-
-if TYPE_CHECKING:
-    from gdbench.kernels.gpu.members import Member
-    from gdbench.kernels.mlp import MLP
+from gdbench.kernels.mlp import MLP
 
 LAUNCH = 3e-6  # seconds of a kernel in a graph, at least
 BARRIER = 1e-6  # seconds of a block of threads from one barrier to the next, at least
@@ -37,18 +34,18 @@ def peak(card: Card, itemsize: int) -> float:
     return 2.0 * lanes * card.clock / (1 if itemsize == 4 else double)
 
 
-def product_seconds(rows: int, deep: int, columns: int, tile: Tile, card: Card, itemsize: int) -> float:
-    """One product by the whole card, in tiles of this size."""
+def tiled_seconds(rows: int, deep: int, columns: int, tile: Tile, card: Card, itemsize: int) -> float:
+    """One product by the whole card, in tiles of this size, beside what a launch costs."""
     waiting = -(-tile.number(rows, columns) // card.multiprocessors)
     together = min(tile.resident, waiting)
     busy = min(1.0, together * tile.threads / 32 / _WARPS)
     work = 2.0 * tile.rows * tile.columns * deep * waiting
-    return max(LAUNCH, work / (peak(card, itemsize) * _SHARES[tile.squares] * busy))
+    return work / (peak(card, itemsize) * _SHARES[tile.squares] * busy)
 
 
 def best_tile(rows: int, deep: int, columns: int, card: Card, itemsize: int, tiles: Sequence[Tile] = TILES) -> Tile:
     """The tile by which a product is done soonest."""
-    return min(tiles, key=lambda tile: product_seconds(rows, deep, columns, tile, card, itemsize))
+    return min(tiles, key=lambda tile: tiled_seconds(rows, deep, columns, tile, card, itemsize))
 
 
 def products_of(sizes: np.ndarray, rows: int) -> list[tuple[int, int, int]]:
@@ -64,7 +61,7 @@ def products_of(sizes: np.ndarray, rows: int) -> list[tuple[int, int, int]]:
 def large_seconds(sizes: np.ndarray, slots: int, itemsize: int, batch_size: int, card: Card) -> float:
     """A step of one trial by the whole card."""
     products = sum(
-        product_seconds(*shape, best_tile(*shape, card, itemsize), card, itemsize)
+        max(LAUNCH, tiled_seconds(*shape, best_tile(*shape, card, itemsize), card, itemsize))
         for shape in products_of(sizes, batch_size)
     )
     layers = len(sizes) - 1
@@ -107,7 +104,7 @@ class Choice:
         return f"{self.engine}: {words} (estimates); {how}"
 
 
-def choose(problem: "MLP", members: Sequence["Member"], card: Card) -> Choice:
+def choose(problem: MLP, members: Sequence[Member], card: Card) -> Choice:
     """How trials of one network are trained soonest on a card."""
     itemsize = np.dtype(problem.dtype).itemsize
     slots = max(len(member.rule.slots) for member in members)

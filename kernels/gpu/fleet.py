@@ -50,8 +50,11 @@ class _Launch:
 class Fleet:
     """Trials of one network in training on the GPU. Raises what numba-cuda raises when the card has no room for them.
 
+    comparable: whether digests say anything beside those of other trials: they do, being the CPU's.
     seconds: of each member, its share of the launches by the samples it visited, evaluations apart.
     """
+
+    comparable = True
 
     def __init__(self, problem: MLP, members: Sequence[Member]) -> None:
         self.problem, self.members = problem, list(members)

@@ -1,0 +1,36 @@
+"""Trials of one network on the GPU, by whichever engine is sooner: all of them together, or one after another.
+
+for engine, places in engines(problem, members):
+    while engine.running:
+        for found in engine.advance():
+            print(places[found.member], found.step, found.values)
+"""
+
+from collections.abc import Iterator, Sequence
+
+from gdbench.kernels import cuda
+from gdbench.kernels.gpu.costs import Choice, choose
+from gdbench.kernels.gpu.fleet import Fleet
+from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.mlp import MLP
+
+Engine = Fleet | Large
+
+
+def engines(
+    problem: MLP, members: Sequence[Member], *, products: str = "ordered", choice: Choice | None = None
+) -> Iterator[tuple[Engine, list[int]]]:
+    """What trains the members, and which of them, by their places; the next is made when it is asked for.
+
+    products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large.py); an engine's `comparable`
+    tells whether digests of its trials compare. choice: which engine, by default the one that `choose` takes.
+    """
+    if (choice or choose(problem, members, cuda.card())).engine == "sweep":
+        yield Fleet(problem, members), list(range(len(members)))
+        return
+    for place, member in enumerate(members):
+        large = Large(problem, member, products=products)
+        yield large, [place]
+        large.close()
+        del large  # before the next one asks for memory

@@ -1,0 +1,184 @@
+"""The engine for one large network: its numbers in the simulator, its graph, and when it is chosen."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gdbench.kernels import MLP, RULES, Samples, cuda
+from gdbench.kernels.cuda import Card
+from gdbench.kernels.gpu.costs import best_tile, choose, peak
+from gdbench.kernels.gpu.large_products import TILES
+from gdbench.kernels.gpu.members import Member, coefficient_tables, epoch_orders
+
+needs_wheels = pytest.mark.skipif(
+    find_spec("numba_cuda") is None, reason=f"numba-cuda is not installed: `{cuda.INSTALL}`"
+)
+H200 = Card("H200", (9, 0), 132, 232_448, 233_472, 150 * 10**9, 1.98e9)
+T4 = Card("T4", (7, 5), 40, 65_536, 65_536, 16 * 10**9, 1.59e9)
+
+
+# --------------------------------------------------------------------------------------------------------- the numbers
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """What tests/large_simulated.py prints."""
+    command = [sys.executable, str(Path(__file__).with_name("large_simulated.py"))]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@needs_wheels
+@pytest.mark.parametrize(
+    "name",
+    [
+        "no hidden layer",
+        "short last batch",
+        "blocks, clipping, one step a launch",
+        "float64",
+        "one output, one order",
+        "rows at multiples of 16 bytes",
+        "not finite",
+    ],
+)
+def test_a_trial_has_the_numbers_of_the_cpu_to_the_bit(simulated, name):
+    found = simulated["trials"][name]
+    for got, want in zip(found["got"], found["want"], strict=True):
+        assert np.array_equal(got, want, equal_nan=True)
+
+
+@needs_wheels
+def test_products_add_in_order_of_k_and_nothing_that_is_not_there(simulated):
+    assert len(simulated["products"]) == 6
+    assert all(all(equal) for equal in simulated["products"].values()), simulated["products"]
+
+
+@needs_wheels
+def test_by_cublas_a_trial_has_numbers_near_those_of_the_cpu(simulated):
+    for got, want in zip(simulated["cublas"]["got"], simulated["cublas"]["want"], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+
+
+# ----------------------------------------------------------------------------------------------------------- the graph
+
+
+def test_launches_are_made_once_as_they_stand_then_recorded_then_replayed(monkeypatch):
+    done = []
+
+    def call(name, *found):
+        def called(*arguments):
+            done.append((name, *arguments))
+            return (SimpleNamespace(value=0, name="CUDA_SUCCESS"), *found)
+
+        return called
+
+    driver = ModuleType("cuda.bindings.driver")
+    driver.CUstreamCaptureMode = SimpleNamespace(CU_STREAM_CAPTURE_MODE_RELAXED="relaxed")
+    driver.cuStreamBeginCapture = call("begin")
+    driver.cuStreamEndCapture = call("end", "graph")
+    driver.cuGraphInstantiate = call("instantiate", "run")
+    driver.cuGraphLaunch = call("launch")
+    driver.cuGraphExecDestroy, driver.cuGraphDestroy = call("destroy run"), call("destroy graph")
+    bindings = ModuleType("cuda.bindings")
+    bindings.driver = driver
+    for name, module in (("cuda", ModuleType("cuda")), ("cuda.bindings", bindings), ("cuda.bindings.driver", driver)):
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(cuda, "SIMULATED", False)
+    stream = SimpleNamespace(handle=7)
+    replay = cuda.Replay(lambda given: done.append(given), stream)
+    for _ in range(3):
+        replay()
+    replay.close()
+    assert done == [
+        stream,
+        ("begin", 7, "relaxed"), stream, ("end", 7), ("instantiate", "graph", 0), ("launch", "run", 7),
+        ("launch", "run", 7),
+        ("destroy run", "run"), ("destroy graph", "graph"),
+    ]  # fmt: skip
+    driver.cuGraphLaunch = lambda *_: (SimpleNamespace(value=700, name="CUDA_ERROR_ILLEGAL_ADDRESS"),)
+    replay._run = "run"
+    with pytest.raises(RuntimeError, match="CUDA_ERROR_ILLEGAL_ADDRESS"):
+        replay()
+
+
+@needs_wheels
+def test_the_driver_has_what_a_graph_takes():
+    from cuda.bindings import driver
+
+    for name in ("cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiate", "cuGraphLaunch"):
+        assert callable(getattr(driver, name))
+
+
+# ---------------------------------------------------------------------------------------------------------- the choice
+
+
+def network(sizes, n=100, **options):
+    samples = Samples(np.zeros((n, sizes[0]), np.float32), np.zeros(n, np.int64), np.zeros((0, sizes[-1]), np.float32))
+    options = {"activation": "relu", "loss": "cross-entropy", "l2": 0.0, "init": "he-normal", **options}
+    return MLP([samples, samples, samples], sizes[-1], hidden=sizes[1:-1], **options)
+
+
+def member(batch_size=32, seed=0, steps=20, rule="adam", lr=0.1):
+    chosen = RULES[rule]
+    rates = lambda first, count: lr / np.arange(first, first + count)  # noqa: E731
+    return Member(chosen, chosen.settings({}), rates, (rule, lr), seed, batch_size, steps, [0, steps])
+
+
+@pytest.mark.parametrize("card", [H200, T4])
+def test_many_small_networks_go_to_the_sweep_and_one_large_network_to_the_whole_card(card):
+    small = choose(network([64, 32, 10]), [member()] * 4096, card)
+    large = choose(network([784, 4096, 4096, 10], n=4096), [member(4096)], card)
+    assert (small.engine, large.engine) == ("sweep", "large")
+    assert small.reason.startswith("sweep: a step of all trials: ") and "128 threads" in small.reason
+    assert "by the whole card" in large.reason
+
+
+def test_more_trials_favour_the_sweep_and_larger_batches_the_whole_card():
+    def ratio(batch_size, trials):
+        found = choose(network([784, 128, 10], n=4096), [member(batch_size)] * trials, H200)
+        return found.sweep_seconds / found.large_seconds
+
+    assert ratio(64, 1) > ratio(64, 16) > ratio(64, 132)
+    assert ratio(32, 8) < ratio(256, 8) < ratio(2048, 8)
+
+
+def test_a_large_output_is_cut_into_large_tiles_and_a_small_one_into_small_ones():
+    assert best_tile(4096, 4096, 4096, H200, 4) == TILES[0]
+    assert best_tile(4096, 4096, 10, H200, 4) == TILES[-1]
+
+
+def test_peaks_are_those_of_the_data_sheets():
+    assert 132 * peak(H200, 4) == pytest.approx(66.9e12, rel=0.01)
+    assert 132 * peak(H200, 8) == pytest.approx(33.5e12, rel=0.01)
+    assert 40 * peak(T4, 4) == pytest.approx(8.1e12, rel=0.01)
+
+
+# --------------------------------------------------------------------------------------------- what both engines share
+
+
+def test_members_of_one_recipe_share_a_table_that_holds_their_coefficients():
+    members = [member(), member(seed=1), member(lr=0.2), member(steps=2)]
+    tables = coefficient_tables(members, np.arange(4), 1, 3, "float32")
+    assert tables.starts.tolist() == [0, 0, 3, 0] and tables.rows.shape[0] == 6
+    for start, each in ((0, members[0]), (3, members[2])):
+        want = each.rule.table(each.settings, 2, each.rates(2, 3), "float32")
+        assert np.array_equal(tables.rows[start : start + 3, : want.shape[1]], want)
+
+
+def test_orders_are_those_of_the_epochs_that_the_steps_touch_and_take_no_more_room_than_there_is():
+    problem, members = network([4, 3], n=10), [member(4, seed=5), member(10)]
+    found = epoch_orders(problem, members, np.arange(2), 2, 4, 10**6)  # three steps an epoch: epochs 0 and 1
+    assert (found.steps, found.starts.tolist(), found.epochs.tolist()) == (4, [0, -1], [0, 0])
+    for step in range(2, 6):
+        begin, row = step % 3 * 4, step // 3
+        assert np.array_equal(found.rows[row, begin : begin + 4], problem.batch(5, step + 1, 4))
+    assert epoch_orders(problem, members, np.arange(2), 2, 4, 40).steps == 1
