@@ -11,9 +11,13 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from gdbench.errors import UsageError
 from gdbench.kernels import MLP, RULES, Samples, cuda
 from gdbench.kernels.cuda import Card
+from gdbench.kernels.gpu import engines
 from gdbench.kernels.gpu.costs import best_tile, choose, peak
+from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.large_multiply import Cublas
 from gdbench.kernels.gpu.large_products import TILES
 from gdbench.kernels.gpu.members import Member, coefficient_tables, epoch_orders
 
@@ -182,3 +186,36 @@ def test_orders_are_those_of_the_epochs_that_the_steps_touch_and_take_no_more_ro
         begin, row = step % 3 * 4, step // 3
         assert np.array_equal(found.rows[row, begin : begin + 4], problem.batch(5, step + 1, 4))
     assert epoch_orders(problem, members, np.arange(2), 2, 4, 40).steps == 1
+
+
+def test_trials_go_to_one_sweep_or_to_the_whole_card_one_after_another(monkeypatch):
+    done = []
+
+    class Engine:
+        def __init__(self, problem, given, **options):
+            done.append((given, options))
+
+        def close(self):
+            done.append("closed")
+
+    monkeypatch.setattr(engines, "Fleet", Engine)
+    monkeypatch.setattr(engines, "Large", Engine)
+    monkeypatch.setattr(cuda, "card", lambda: H200)
+    few, many = [member(4096), member(4096, seed=1)], [member()] * 40
+    places = [at for _, at in engines.engines(network([784, 4096, 10], n=4096), few, products="cublas")]
+    assert places == [[0], [1]]
+    assert done == [(few[0], {"products": "cublas"}), "closed", (few[1], {"products": "cublas"}), "closed"]
+    done.clear()
+    assert [at for _, at in engines.engines(network([64, 32, 10]), many)] == [list(range(40))]
+    assert done == [(many, {})]
+
+
+def test_cublas_that_is_not_there_and_products_that_do_not_exist_are_told_in_a_sentence(monkeypatch):
+    def absent(name):
+        raise ImportError(f"CUDA's library {name} was not found")
+
+    monkeypatch.setattr(cuda, "library", absent)
+    with pytest.raises(UsageError, match=r'products = "cublas": .*cublas was not found.*pip install nvidia-cublas'):
+        Cublas("float32")
+    with pytest.raises(UsageError, match="products = 'blas' must be one of ordered, cublas"):
+        Large(network([4, 3]), member(), products="blas")

@@ -37,7 +37,7 @@ def _quad_step_of(rule: Rule) -> Callable[..., Any]:
 
 
 def step_of(rule: Rule) -> Callable[..., Any]:
-    """One step of all parameters of a trial by `lanes` threads, of which the caller is number `lane`, by a row of its coefficients."""
+    """One step of all parameters of a trial, by a row of coefficients: thread `lane` of `lanes` takes its share."""
     quad_step, width = _quad_step_of(rule), len(rule.coefficient_names)
 
     def step(home, theta, stride, row, lane, lanes):
