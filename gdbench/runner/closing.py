@@ -15,7 +15,7 @@ from typing import NamedTuple
 from gdbench.caches import Level
 from gdbench.data.problems import build
 from gdbench.kernels.registry import find
-from gdbench.runner.trial import batch_size, clipping
+from gdbench.runner.course import batch_size, clipping
 from gdbench.suites import Setting
 from gdbench.timing import Case, Plan, Sample, Timed, levels, measure, pace
 from gdbench.timing.plan import prepared, references

@@ -13,9 +13,10 @@ from gdbench.errors import InterruptedRunError, UsageError
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
 from gdbench.runner.compiling import compile_suite
+from gdbench.runner.course import failed
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.timing import rows
-from gdbench.runner.trial import CHUNK, failed, train, work
+from gdbench.runner.trial import CHUNK, train, work
 from gdbench.store import Store, TrialRecord
 from gdbench.suites import Suite, Trial
 

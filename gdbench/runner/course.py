@@ -1,0 +1,142 @@
+"""How a trial is judged as it goes on, whatever trains it: its curve, its status, and when it has ended.
+
+course = Course(trial, problem)
+for point in course.points:
+    ...                                          # train up to that step
+    course.see(point, training.evaluate(), lr)
+    if course.ended:
+        break
+record = course.record(seconds=...)
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gdbench.data.problems import build
+from gdbench.kernels import schedules
+from gdbench.runner.points import evaluation_points, total_steps
+from gdbench.store import TrialRecord
+from gdbench.suites import Trial
+
+
+class Course:
+    """A trial on its way. It is a pure function of the evaluations that it is shown.
+
+    total: steps of the budget. points: the steps to look at it, from 0 to total. ended: whether it goes no further.
+    """
+
+    def __init__(self, trial: Trial, problem: Any) -> None:
+        definition = trial.definition
+        self.trial, self.problem = trial, problem
+        self.batch_size = batch_size(definition)
+        self.per_epoch = problem.steps_per_epoch(self.batch_size)
+        self.total = total_steps(definition["budget"], self.per_epoch)
+        function = definition["problem"]["kind"] == "function"  # whose every step would be the end of an epoch
+        self.points = evaluation_points(definition["evaluate"], self.total, None if function else self.per_epoch)
+        self.columns = ("step", "epoch", *problem.columns, "lr")
+        self.ended = False
+        self._schedule, self._lr = definition["schedule"], definition["hyperparameters"]["lr"]
+        self._stop = definition["stop"]
+        self._curve: list[tuple[float, ...]] = []
+        self._status, self._steps_to_target = "exhausted", math.inf
+
+    @property
+    def step(self) -> int:
+        """Where it was looked at last; -1 before the first time."""
+        return int(self._curve[-1][0]) if self._curve else -1
+
+    def rates(self, first: int, count: int) -> np.ndarray:
+        """The learning rates of steps first, first + 1, ... (1 is the first), in float64."""
+        return schedules.learning_rates(self._schedule, self._lr, first, count, self.total)
+
+    def see(self, step: int, values: tuple[float, ...], lr: float) -> None:
+        """Judge it by the values of the problem's columns after so many steps; lr: of the last one."""
+        self._curve.append((float(step), step / self.per_epoch, *values, lr))
+        now = dict(zip(self.columns, self._curve[-1], strict=True))
+        target = self.trial.target
+        if math.isinf(self._steps_to_target) and target is not None and _past(now, *target):
+            self._steps_to_target, self._status = float(step), "reached"
+        if _diverged(self.problem.columns[0], now, dict(zip(self.columns, self._curve[0], strict=True))):
+            self._status, self._steps_to_target = "diverged", math.inf  # censored, whatever it passed on the way
+            self.ended = True
+        elif step >= self.total or (self._stop and _past(now, *self._stop)):
+            self.ended = True
+
+    def record(self, *, seconds: float, stalled: bool = False, **counted: int) -> TrialRecord:
+        """What came of it. counted: `gradient_evaluations` and `function_evaluations`; by default one gradient a step.
+
+        stalled: whether its rule could go no further.
+        """
+        return _record(
+            self.trial,
+            batch_size=self.batch_size,
+            parameters=self.problem.size,
+            status="stalled" if stalled and self._status == "exhausted" else self._status,
+            steps=self.step,
+            epochs=self.step / self.per_epoch,
+            seconds=seconds,
+            steps_to_target=None if self.trial.target is None else self._steps_to_target,
+            columns=self.columns,
+            curve=np.array(self._curve),
+            **{"gradient_evaluations": self.step, "function_evaluations": 0, **counted},
+        )
+
+
+def failed(trial: Trial, error: Exception) -> TrialRecord:
+    """What a trial that raised an error leaves."""
+    return _record(
+        trial,
+        batch_size=batch_size(trial.definition),
+        status="failed",
+        steps=0,
+        epochs=0.0,
+        seconds=0.0,
+        steps_to_target=None if trial.target is None else math.inf,
+        error=f"{type(error).__name__}: {error}",
+    )
+
+
+def batch_size(definition: dict[str, Any]) -> int:
+    """The number of samples in a batch."""
+    size = definition["batch_size"]
+    return int(build(definition["problem"], definition["dtype"]).n) if size == "full" else int(size)
+
+
+def clipping(definition: dict[str, Any]) -> dict[str, float]:
+    """How gradients are clipped, as `Problem.begin` takes it."""
+    return {name: definition[name] for name in ("clip_norm", "clip_value")}
+
+
+def at_least(metric: str) -> bool:
+    """Whether a metric's target is met by what is as great, not by what is as small."""
+    return metric.endswith("accuracy")
+
+
+def _record(trial: Trial, **outcome: Any) -> TrialRecord:
+    return TrialRecord(
+        trial=trial.index,
+        key=trial.key,
+        setting=trial.setting.hash,
+        problem=trial.setting.problem,
+        rule=trial.setting.rule,
+        role=trial.role,
+        seed=trial.seed,
+        dtype=trial.definition["dtype"],
+        definition=trial.definition,
+        **outcome,
+    )
+
+
+def _past(now: dict[str, float], metric: str, level: float) -> bool:
+    """Whether a metric is at or past its level; NaN never is."""
+    return now[metric] >= level if at_least(metric) else now[metric] <= level
+
+
+def _diverged(objective: str, now: dict[str, float], first: dict[str, float]) -> bool:
+    """Whether a loss or the gradient is not finite, or the objective has exploded; an empty split has no loss."""
+    losses = [name for name in now if name.endswith("_loss") and not math.isnan(first[name])]
+    if not all(math.isfinite(now[name]) for name in (objective, *losses, "grad_norm")):
+        return True
+    return now[objective] > 1e4 * (1.0 + abs(first[objective]))
