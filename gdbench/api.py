@@ -113,7 +113,8 @@ def run(
     suite: a shipped suite's name, a TOML file's path, a dict of the same shape, or a suite already loaded.
     store: a database URL or a file's path; `gdbench-results/gdbench.db` in the current folder by default.
     jobs: threads, all cores by default. chunk: steps a call. Neither changes a bit of the results.
-    time: measure what a step costs when the trials are done, in a tenth of their time (`Run.timings`).
+    backend: cpu, cuda, or auto, which is the GPU where one can be used and a trial suits it; no bit depends on it.
+    time: measure what a step costs on the CPU when the trials are done, in a tenth of their time (`Run.timings`).
     overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
     Raises GdbenchError, whose message is one sentence, for anything wrong with these.
     """

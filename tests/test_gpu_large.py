@@ -207,7 +207,7 @@ def test_trials_go_to_one_sweep_or_to_the_whole_card_one_after_another(monkeypat
     assert done == [(few[0], {"products": "cublas"}), "closed", (few[1], {"products": "cublas"}), "closed"]
     done.clear()
     assert [at for _, at in engines.engines(network([64, 32, 10]), many)] == [list(range(40))]
-    assert done == [(many, {})]
+    assert done == [(many, {"rules": (), "largest": 0})]
 
 
 def test_cublas_that_is_not_there_and_products_that_do_not_exist_are_told_in_a_sentence(monkeypatch):

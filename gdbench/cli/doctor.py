@@ -1,9 +1,10 @@
 """`gdbench doctor`: what this machine is, and what would make it faster."""
 
-import os
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
+from gdbench.cards import QueryError, cards, driver_found, told
 from gdbench.cli.options import JsonOption
 from gdbench.cli.output import print_facts, print_json, say
 from gdbench.environment import environment
@@ -17,19 +18,14 @@ def doctor(as_json: JsonOption = False) -> None:
     facts["blas"] = [
         f"{lib['internal_api']} {lib['version']} ({lib.get('architecture', 'unknown')} kernels)" for lib in libraries
     ]
-    facts["gpu"] = gpu()
+    facts |= gpu()
     facts["cache"] = str(cache_folder())
     advice = [*_advice(facts, libraries)]
+    facts.pop("gpu_advice", None)
     if as_json:
         print_json({**facts, "advice": advice})
         return
-    print_facts(
-        (
-            name.replace("_", " "),
-            ", ".join(value) if isinstance(value, list) else "not installed" if value is None else value,
-        )
-        for name, value in facts.items()
-    )
+    print_facts((name.replace("_", " "), _text(value)) for name, value in facts.items())
     say()
     for line in advice or ["nothing to improve"]:
         say(f"- {line}")
@@ -48,11 +44,32 @@ def blas_libraries() -> list[dict[str, object]]:
     return list(seen.values())
 
 
-def gpu() -> str:
-    """The NVIDIA driver's state, in words."""
-    if os.path.exists("/proc/driver/nvidia/version"):
-        return "NVIDIA driver present; this version of gdbench runs on the CPU"
-    return "none (no NVIDIA driver)"
+def gpu() -> dict[str, Any]:
+    """Whether a GPU can be used; and where there is a driver, the cards with their clocks and CUDA's compiler.
+
+    gpu_advice: what to do about what is missing, None where it is nothing or there is no driver.
+    """
+    from gdbench.kernels import cuda  # which loads numba.cuda
+
+    missing = cuda.missing()
+    if not driver_found():
+        return {"gpu": f"none: {missing}"}
+    facts: dict[str, Any] = {"gpu": f"not used: {missing}" if missing else cuda.card().name}
+    try:
+        facts["cards"] = cards()
+    except QueryError as error:
+        facts["cards"] = f"not known: {error}"
+    compiler = cuda.missing_compiler()
+    if compiler is None and not cuda.SIMULATED:
+        compiler = ".".join(map(str, cuda.cuda.cudadrv.nvvm.NVVM().get_version()))
+    return {**facts, "libnvvm": compiler, "gpu_advice": missing}
+
+
+def _text(value: Any) -> str:
+    """A fact as people read it."""
+    if isinstance(value, list):
+        return ", ".join(told(item) if isinstance(item, dict) else str(item) for item in value)
+    return "not installed" if value is None else str(value)
 
 
 def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Iterator[str]:
@@ -79,5 +96,7 @@ def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Ite
         )
     if str(facts["gpu"]).startswith("none"):
         yield "no GPU was found; everything runs on the CPU"
+    elif facts.get("gpu_advice"):
+        yield f"the GPU is not used: {facts['gpu_advice']}"
     if find_spec("pyarrow") is None:
         yield "pyarrow is not installed; `pip install pyarrow` lets `gdbench export` write Parquet"

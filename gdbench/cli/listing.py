@@ -115,9 +115,17 @@ def _losses() -> list[dict[str, Any]]:
 
 
 def _backends() -> list[dict[str, Any]]:
+    from gdbench.kernels import cuda
+
+    missing = cuda.missing()
     return [
-        {"backend": "cpu", "available": "yes", "what": "Numba kernels on threads"},
-        {"backend": "cuda", "available": "no", "what": "not part of this version"},
+        {"backend": "cpu", "available": "yes", "what": "a trial a thread", "why not": ""},
+        {
+            "backend": "cuda",
+            "available": "no" if missing else "yes",
+            "what": "networks, by scalar rules: many trials in one launch on an NVIDIA GPU; the CPU does the rest",
+            "why not": missing or "",
+        },
     ]
 
 

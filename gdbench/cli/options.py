@@ -44,7 +44,9 @@ SeedsOption = Annotated[
     int | None, _count("--seeds", "Reporting seeds, and as many tuning seeds unless the suite sets them.")
 ]
 ChunkOption = Annotated[int | None, _count("--chunk", "Steps a call, 1000 by default; changes no result.")]
-BackendOption = Annotated[str, typer.Option("--backend", metavar="NAME", help="auto, cpu or cuda.")]
+BackendOption = Annotated[
+    str, typer.Option("--backend", metavar="NAME", help="cpu, cuda (a GPU), or auto: the GPU where one can be used.")
+]
 NetOption = Annotated[list[str] | None, repeated("--net", "WIDTHS", "A network on random data, such as 784-128-10")]
 ProblemOption = Annotated[
     list[str] | None, repeated("--problem", "NAME", "A data set, its path, FILE.toml, or FILE.toml:NAME of a suite")

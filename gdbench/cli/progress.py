@@ -54,6 +54,10 @@ class Bar(Watcher):
         """Say what the first seconds are spent on."""
         self._task = self._progress.add_task("compiling", total=None, speed="", best="")
 
+    def uses(self, what: str) -> None:
+        """Say that it is not the CPU, or not alone."""
+        errors.print(what, markup=False)
+
     def started(self, run: str, suite: "Suite", total: int, done: int) -> None:
         """Begin, or go on, to count."""
         if done:

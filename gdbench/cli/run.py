@@ -62,10 +62,10 @@ def run(
     from gdbench.runner.run import choose_backend
 
     load_plugins(plugin)
-    choose_backend(backend)
+    used = choose_backend(backend)
     checked = [suites.load(name, overrides=overrides or (), seeds=seeds) for name in names or ["quick"]]
     if dry_run:
-        return _dry_run(checked, jobs, as_json)
+        return _dry_run(checked, jobs, used, as_json)
     documents = []
     for suite in checked:
         with ExitStack() as stack:
@@ -124,16 +124,20 @@ def _print_result(done: "Run", page: Path) -> None:
     say(f"report: {page}")
 
 
-def _dry_run(checked: Sequence["Suite"], jobs: int | None, as_json: bool) -> int:
+def _dry_run(checked: Sequence["Suite"], jobs: int | None, backend: str, as_json: bool) -> int:
     """Print how many trials and steps there are and about how long they take."""
     from gdbench.runner import estimate
 
-    rows = []
+    rows, plans = [], {}
     for suite in checked:
         guess = estimate(suite, jobs)
         rows.append({"suite": suite.name, **vars(guess)})
+        if backend == "cuda":
+            from gdbench.runner.gpu import Fleets
+
+            plans[suite.name] = Fleets(suite).plans()
     if as_json:
-        print_json(rows)
+        print_json([{**row, **({"gpu": plans[row["suite"]]} if plans else {})} for row in rows])
         return 0
     print_table(
         [
@@ -146,4 +150,8 @@ def _dry_run(checked: Sequence["Suite"], jobs: int | None, as_json: bool) -> int
             for row in rows
         ]
     )
+    if plans:
+        say("the seconds are the CPU's; on the GPU, by a model of what a step costs:")
+        for plan in (plan for each in plans.values() for plan in each):
+            say(f"- {plan}")
     return 0

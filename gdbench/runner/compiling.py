@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,20 +21,26 @@ from gdbench.kernels.registry import find
 from gdbench.runner.trial import train
 from gdbench.suites import Setting, Suite, Trial
 
+if TYPE_CHECKING:
+    from gdbench.runner.gpu import Fleets
+
 WORTH = 3  # rules to compile from which on another process pays, which takes two seconds to begin
 PATIENCE = 300.0  # seconds
 
 Kind = tuple[str, str]  # a rule's name and a dtype
 
 
-def compile_suite(suite: Suite) -> float:
-    """Compile what the suite needs; returns the seconds it took.
+def compile_suite(suite: Suite, fleets: "Fleets | None" = None) -> float:
+    """Compile what the suite needs, for the GPU what fleets take; returns the seconds it took.
 
     Trains one step of one trial for every problem, rule and dtype; what is compiled already costs next to nothing.
     Raises UsageError when a rule or a function cannot be compiled.
     """
     started = time.perf_counter()
-    settings = {(s.problem, s.definition["rule"], s.definition["dtype"]): s for s in [*suite.settings, *suite.defaults]}
+    if fleets is not None:
+        fleets.compile()
+    chosen = [s for s in [*suite.settings, *suite.defaults] if fleets is None or not fleets.takes(s)]
+    settings = {(s.problem, s.definition["rule"], s.definition["dtype"]): s for s in chosen}
     with _elsewhere(list(dict.fromkeys(kind[1:] for kind in settings))[1:]) as other:
         for setting in settings.values():
             probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}

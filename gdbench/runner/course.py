@@ -84,8 +84,8 @@ class Course:
         )
 
 
-def failed(trial: Trial, error: Exception) -> TrialRecord:
-    """What a trial that raised an error leaves."""
+def failed(trial: Trial, error: str) -> TrialRecord:
+    """What a trial leaves that could not be trained."""
     return _record(
         trial,
         batch_size=batch_size(trial.definition),
@@ -94,8 +94,13 @@ def failed(trial: Trial, error: Exception) -> TrialRecord:
         epochs=0.0,
         seconds=0.0,
         steps_to_target=None if trial.target is None else math.inf,
-        error=f"{type(error).__name__}: {error}",
+        error=error,
     )
+
+
+def named(error: Exception) -> str:
+    """An error with its kind, as failed trials keep it."""
+    return f"{type(error).__name__}: {error}"
 
 
 def batch_size(definition: dict[str, Any]) -> int:

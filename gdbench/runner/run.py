@@ -3,17 +3,19 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gdbench.cards import driver_found
 from gdbench.environment import environment, git_state, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
 from gdbench.runner.compiling import compile_suite
-from gdbench.runner.course import failed
+from gdbench.runner.course import failed, named
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.timing import rows
 from gdbench.runner.trial import CHUNK, train, work
@@ -22,6 +24,8 @@ from gdbench.suites import Suite, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from gdbench.runner.gpu import Fleets
 
 Choose = Callable[["pd.DataFrame"], "pd.DataFrame"]
 BACKENDS = ("auto", "cpu", "cuda")
@@ -34,6 +38,9 @@ class Watcher:
     def compiling(self) -> None:
         """Kernels are being compiled."""
 
+    def uses(self, what: str) -> None:
+        """A run uses something else than the CPU: what, and for which trials, in a sentence."""
+
     def started(self, run: str, suite: Suite, total: int, done: int) -> None:
         """A run begins, or goes on with `done` of `total` trials stored."""
 
@@ -45,12 +52,30 @@ class Watcher:
 
 
 def choose_backend(asked: str) -> str:
-    """The backend that runs: `auto` is the CPU where there is no GPU backend."""
+    """The backend that runs: `auto` is the GPU where one can be used.
+
+    Raises NoBackendError, which says what is missing, where `cuda` is asked for in vain.
+    """
     if asked not in BACKENDS:
         raise UsageError(f"backend {asked!r} is not one of {', '.join(BACKENDS)}")
-    if asked == "cuda":
-        raise NoBackendError("backend 'cuda' is not part of this version; use --backend cpu or auto")
-    return "cpu"
+    if asked == "cpu" or (asked == "auto" and not driver_found()):
+        return "cpu"
+    from gdbench.kernels import cuda  # which loads numba.cuda
+
+    missing = cuda.missing()
+    if missing and asked == "cuda":
+        raise NoBackendError(f"backend 'cuda' cannot be used here: {missing}")
+    return "cpu" if missing else "cuda"
+
+
+def fleets_of(suite: Suite, asked: str) -> "Fleets | None":
+    """The part of a suite that the GPU trains; None where the CPU trains it all."""
+    if choose_backend(asked) == "cpu":
+        return None
+    from gdbench.runner.gpu import Fleets
+
+    fleets = Fleets(suite)
+    return fleets if fleets.groups or asked == "cuda" else None
 
 
 class NoBackendError(UsageError):
@@ -82,12 +107,13 @@ def run_suite(
     watcher = watcher or Watcher()
     jobs = jobs or usable_cores()
     executor = executor or ThreadExecutor(jobs)
-    backend = choose_backend(backend)
+    fleets = fleets_of(suite, backend)
+    backend = "cpu" if fleets is None else "cuda"
     code = code_hash()
     identity = hashlib.sha256(json.dumps([suite.definition, code, backend], sort_keys=True).encode()).hexdigest()
-    facts = {**environment(), "jobs": jobs}
+    facts = {**environment(), "jobs": jobs, **({} if fleets is None else fleets.facts())}
     watcher.compiling()
-    compile_seconds = compile_suite(suite)
+    compile_seconds = compile_suite(suite, fleets)
     record = None if fresh else store.resume(identity)
     if record is None:
         commit, dirty = git_state(Path.cwd())
@@ -107,7 +133,9 @@ def run_suite(
         )
     else:
         run = record.run
-    execute = partial(_execute, store, run, code, backend, executor, chunk, watcher)
+    if fleets is not None:
+        watcher.uses(fleets.summary)
+    execute = partial(_execute, store, run, code, fleets, executor, chunk, watcher)
     started = time.perf_counter()
     try:
         watcher.started(run, suite, suite.count(), len(store.done(run)))
@@ -134,7 +162,8 @@ def run_suite(
         if timing:
             watcher.timing()
             failing = {trial.setting.hash for trial in planned if trial.index not in done}
-            facts |= _time(store, run, backend, [c for c in chosen if c.setting.hash not in failing], jobs, wall)
+            timed = [c for c in chosen if c.setting.hash not in failing]
+            facts |= _time(store, run, timed, fleets, jobs, wall)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"interrupted; run {run} has all its trials, but not what a step costs") from None
     finally:
@@ -153,18 +182,25 @@ def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[
     return [Chosen(s, steps[key]) for s, key in zip(suite.settings, keys, strict=True) if key in steps]
 
 
-def _time(store: Store, run: str, backend: str, chosen: Sequence[Chosen], jobs: int, wall: float) -> dict[str, Any]:
-    """The closing pass, stored; returns facts about it. Trials are not lost over what cannot be timed."""
-    if not chosen:
-        return {}
+def _time(
+    store: Store, run: str, chosen: Sequence[Chosen], fleets: "Fleets | None", jobs: int, wall: float
+) -> dict[str, Any]:
+    """The closing pass, stored; returns facts about it. Trials are not lost over what cannot be timed.
+
+    It runs on the CPU: what a step costs there says nothing of trials that the GPU trained.
+    """
+    by_cpu = [each for each in chosen if fleets is None or not fleets.takes(each.setting)]
+    if not by_cpu:
+        why = "a run times them on the CPU alone, and the GPU trained these trials"
+        return {"timing_error": why} if chosen else {}
     store.heartbeat(run)
     started = time.perf_counter()
     try:
-        plan = closing_plan(chosen, jobs)
+        plan = closing_plan(by_cpu, jobs)
         samples = closing_pass(plan, wall)
     except Exception as error:
-        return {"timing_error": f"{type(error).__name__}: {error}"}
-    store.add_timings(run, backend, *rows(plan.subjects, samples))
+        return {"timing_error": named(error)}
+    store.add_timings(run, "cpu", *rows(plan.subjects, samples))
     rounds = 1 + max((sample.round for sample in samples), default=-1)
     return {"timing_seconds": time.perf_counter() - started, "timing_rounds": rounds}
 
@@ -174,32 +210,25 @@ def safely(chunk: int, threads: int, trial: Trial, cancelled: Callable[[], bool]
     try:
         return train(trial, chunk, cancelled, threads)
     except Exception as error:
-        return failed(trial, error)
+        return failed(trial, named(error))
 
 
 def _execute(
     store: Store,
     run: str,
     code: str,
-    backend: str,
+    fleets: "Fleets | None",
     executor: Executor,
     chunk: int,
     watcher: Watcher,
     trials: list[Trial],
 ) -> None:
-    """Train the trials that the run does not hold yet and store each as it ends, with those that end meanwhile.
-
-    The longest begin first: one that began last would leave the other cores idle. Where there are fewer trials than
-    threads from the beginning, several of them train one trial; a trial keeps the threads that it began with.
-    """
+    """Train the trials that the run does not hold yet and store each as it ends, with those that end meanwhile."""
     done = store.done(run)
     left = [trial for trial in trials if done.get(trial.index) != trial.key]
-    perform = partial(safely, chunk, executor.threads_each(len(left)))
-    results = executor.map(perform, sorted(left, key=work, reverse=True))
     beat = time.monotonic()
-    try:
-        for ended in results:
-            records = [record for _, record in ended if record is not None]
+    with closing(_records(fleets, executor, chunk, sorted(left, key=work, reverse=True))) as found:
+        for backend, records in found:
             if records:
                 store.add(run, code, backend, records)
             for record in records:
@@ -207,5 +236,25 @@ def _execute(
             if time.monotonic() - beat > HEARTBEAT_SECONDS:
                 store.heartbeat(run)
                 beat = time.monotonic()
+
+
+def _records(
+    fleets: "Fleets | None", executor: Executor, chunk: int, trials: list[Trial]
+) -> Generator[tuple[str, list[TrialRecord]], None, None]:
+    """The records of trials as they end, with the backend that trained them; the GPU's first.
+
+    The longest begin first: one that began last would leave the other cores idle. Where there are fewer trials than
+    threads from the beginning, several of them train one trial; a trial keeps the threads that it began with.
+    """
+    if fleets is not None:
+        ended: set[int] = set()
+        for records in fleets.train([trial for trial in trials if fleets.takes(trial.setting)]):
+            ended.update(record.trial for record in records)
+            yield "cuda", records
+        trials = [trial for trial in trials if trial.index not in ended]
+    results = executor.map(partial(safely, chunk, executor.threads_each(len(trials))), trials)
+    try:
+        for pairs in results:
+            yield "cpu", [record for _, record in pairs if record is not None]
     finally:
         results.close()  # type: ignore[attr-defined]

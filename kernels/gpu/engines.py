@@ -9,6 +9,7 @@ for engine, places in engines(problem, members):
 from collections.abc import Iterator, Sequence
 
 from gdbench.kernels import cuda
+from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.fleet import Fleet
 from gdbench.kernels.gpu.large import Large
@@ -19,18 +20,27 @@ Engine = Fleet | Large
 
 
 def engines(
-    problem: MLP, members: Sequence[Member], *, products: str = "ordered", choice: Choice | None = None
+    problem: MLP,
+    members: Sequence[Member],
+    *,
+    products: str = "ordered",
+    choice: Choice | None = None,
+    rules: Sequence[Rule] = (),
+    largest: int = 0,
 ) -> Iterator[tuple[Engine, list[int]]]:
     """What trains the members, and which of them, by their places; the next is made when it is asked for.
 
     products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large.py); an engine's `comparable`
     tells whether digests of its trials compare. choice: which engine, by default the one that `choose` takes.
+    rules, largest: as of `Fleet`.
     """
     if (choice or choose(problem, members, cuda.card())).engine == "sweep":
-        yield Fleet(problem, members), list(range(len(members)))
+        yield Fleet(problem, members, rules=rules, largest=largest), list(range(len(members)))
         return
     for place, member in enumerate(members):
         large = Large(problem, member, products=products)
-        yield large, [place]
-        large.close()
+        try:
+            yield large, [place]
+        finally:
+            large.close()
         del large  # before the next one asks for memory

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.kernels import cuda
+from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit
 from gdbench.kernels.gpu.members import (
     ORDERS,
@@ -29,7 +30,7 @@ from gdbench.kernels.gpu.members import (
     training_shares,
     values_of,
 )
-from gdbench.kernels.gpu.planning import sweep_plan
+from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.sweep import sweep
 from gdbench.kernels.mlp import MLP
 
@@ -50,23 +51,24 @@ class _Launch:
 class Fleet:
     """Trials of one network in training on the GPU. Raises what numba-cuda raises when the card has no room for them.
 
+    rules, largest: rules and greatest batch size of other fleets that are to share a compiled kernel with this one.
     comparable: whether digests say anything beside those of other trials: they do, being the CPU's.
     seconds: of each member, its share of the launches by the samples it visited, evaluations apart.
     """
 
     comparable = True
 
-    def __init__(self, problem: MLP, members: Sequence[Member]) -> None:
+    def __init__(
+        self, problem: MLP, members: Sequence[Member], *, rules: Sequence[Rule] = (), largest: int = 0
+    ) -> None:
         self.problem, self.members = problem, list(members)
         self.dtype = problem.dtype
-        number = np.dtype(self.dtype)
-        rules = {member.rule.name: member.rule for member in self.members}
-        self.rules = tuple(rules[name] for name in sorted(rules))
+        known = {rule.name: rule for rule in (*rules, *(member.rule for member in self.members))}
+        self.rules = tuple(known[name] for name in sorted(known))
         slots = max(len(rule.slots) for rule in self.rules)
-        largest = max(member.batch_size for member in self.members)
         network = problem.network
         self.card = cuda.card()
-        self.plan = sweep_plan(problem.sizes, network.activation, slots, number.itemsize, largest, self.card)
+        self.plan = plan_of(problem, self.rules, max(largest, *(m.batch_size for m in self.members)), self.card)
         self.kernel = sweep(self.rules, self.dtype, self.plan.threads, self.plan.blocks, self.plan.near)
         self.first, self.seconds = 0, np.zeros(len(self.members))
         self._places = {rule.name: place for place, rule in enumerate(self.rules)}
@@ -217,6 +219,19 @@ class Fleet:
                 step = int(self._points[before[i, Job.POINT] + k])
                 record = records[before[i, Job.CURVE] + k]
                 yield Found(i, step, values_of(self.problem, record), member.rate(step))
+
+
+def plan_of(problem: MLP, rules: Sequence[Rule], largest: int, card: cuda.Card) -> SweepPlan:
+    """How trials of these rules, with batches of at most `largest` samples, are laid out on a card."""
+    slots, itemsize = max(len(rule.slots) for rule in rules), np.dtype(problem.dtype).itemsize
+    return sweep_plan(problem.sizes, problem.network.activation, slots, itemsize, largest, card)
+
+
+def room(problem: MLP, rules: Sequence[Rule], largest: int) -> tuple[int, float]:
+    """Bytes of the card's memory that each trial takes as long as it runs, and how many are free."""
+    plan = plan_of(problem, rules, largest, cuda.card())
+    numbers = plan.layout.parameters + (0 if plan.near[1] else plan.layout.activations)
+    return numbers * np.dtype(problem.dtype).itemsize, cuda.cuda.current_context().get_memory_info().free
 
 
 def _joined(lists: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:

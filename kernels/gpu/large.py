@@ -56,6 +56,7 @@ class Large:
     """One trial in training on the GPU. Raises what numba-cuda raises when the card has no room for it.
 
     comparable: whether its digest says anything beside that of other trials. seconds: as of `Fleet`.
+    kernel: the one that its rule is compiled into.
     products: "ordered" or "cublas". rows: samples at a time, as many as fit by default.
     """
 
@@ -82,7 +83,7 @@ class Large:
         by = Tiled(self.card, self.dtype, tiles) if self.comparable else Cublas(self.dtype)
         rows = rows or self._rows(member.batch_size)
         self.passes = Passes(problem, len(member.rule.slots), rows, by, self._stream, threads)
-        self._update = large_kernels.update(member.rule, self.dtype, threads)
+        self.kernel = large_kernels.update(member.rule, self.dtype, threads)
         self._replays: dict[int, cuda.Replay] = {}
         self._upload(member)
 
@@ -192,7 +193,7 @@ class Large:
         passes.visit(self._samples, held["orders"], held["cursor"], 0, size, False, True)
         passes.clip(member.clip_norm, member.clip_value)
         quads = passes.stride // 4
-        self._update.launch(
+        self.kernel.launch(
             -(-quads // passes.threads), 0, passes.home, 0, passes.stride, held["table"], held["cursor"],
             stream=self._stream,
         )  # fmt: skip

@@ -1,0 +1,93 @@
+"""The NVIDIA cards of this machine, as far as they can be asked without loading numba.cuda.
+
+driver_found()
+for card in cards():  # what nvidia-smi tells of each
+    print(told(card))
+"""
+
+import csv
+import ctypes
+import os
+import subprocess
+from typing import Any
+
+# Fields of `nvidia-smi --query-gpu`, and what they are here: MHz, MiB.
+FIELDS = {
+    "name": "name",
+    "driver_version": "driver",
+    "compute_cap": "capability",
+    "clocks.sm": "sm_mhz",
+    "clocks.max.sm": "sm_mhz_greatest",
+    "clocks.mem": "memory_mhz",
+    "clocks.max.mem": "memory_mhz_greatest",
+    "memory.total": "memory_mib",
+    "memory.free": "memory_free_mib",
+}
+_NUMBERS = {name for name in FIELDS.values() if name.endswith(("_mhz", "_greatest", "_mib"))}
+
+
+class QueryError(Exception):
+    """nvidia-smi could not tell, in words."""
+
+
+def driver_found() -> bool:
+    """Whether there is a driver, or the simulator in its place; `kernels.cuda.missing` tells what else is needed.
+
+    That module loads numba.cuda, which a machine without a driver is spared.
+    """
+    if int(os.environ.get("NUMBA_ENABLE_CUDASIM", "0") or 0):
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def cards() -> list[dict[str, Any]]:
+    """A dict for each card, by the names of `FIELDS`, None where it does not tell; raises QueryError."""
+    command = ["nvidia-smi", f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except FileNotFoundError:
+        raise QueryError("nvidia-smi is not on the PATH") from None
+    except (OSError, subprocess.SubprocessError) as error:
+        raise QueryError(f"nvidia-smi cannot be run: {error}") from None
+    if done.returncode:
+        lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise QueryError(f"nvidia-smi failed: {lines[0] if lines else f'exit code {done.returncode}'}")
+    return parsed(done.stdout)
+
+
+def parsed(text: str) -> list[dict[str, Any]]:
+    """The cards in what nvidia-smi printed; raises QueryError for what is not a line of `FIELDS` for each."""
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row]
+    if not rows or any(len(row) != len(FIELDS) for row in rows):
+        raise QueryError(f"nvidia-smi said {text.strip()[:60]!r}, which is no list of cards")
+    return [{name: _value(name, cell) for name, cell in zip(FIELDS.values(), row, strict=True)} for row in rows]
+
+
+def _value(name: str, cell: str) -> Any:
+    if not cell or cell.startswith("["):  # [N/A], [Not Supported], [Unknown Error]
+        return None
+    if name not in _NUMBERS:
+        return cell
+    return int(cell) if cell.isdigit() else None
+
+
+def told(card: dict[str, Any]) -> str:
+    """A card in a line."""
+
+    def clocks(kind: str) -> str:
+        now, greatest = card[f"{kind}_mhz"], card[f"{kind}_mhz_greatest"]
+        return f"{_known(now)} of {_known(greatest)} MHz"
+
+    return (
+        f"{_known(card['name'])}, driver {_known(card['driver'])}, compute capability {_known(card['capability'])}; "
+        f"clocks: SM {clocks('sm')}, memory {clocks('memory')}; "
+        f"{_known(card['memory_free_mib'])} of {_known(card['memory_mib'])} MiB free"
+    )
+
+
+def _known(value: Any) -> str:
+    return "?" if value is None else str(value)

@@ -1,0 +1,283 @@
+"""Trials on the GPU: those of one network and dtype together, by whichever engine is sooner; and what if it fails.
+
+fleets = Fleets(suite)
+fleets.compile()
+for records in fleets.train(trials):  # of those trials that `fleets.takes`
+    store.add(run, code, "cuda", records)
+
+A trial has the record that `runner.trial.train` gives it, whatever the card and whichever trials it ran with.
+"""
+
+import gc
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gdbench.cards import QueryError, cards
+from gdbench.data.problems import build
+from gdbench.kernels import Rule, cuda
+from gdbench.kernels.gpu.costs import Choice, choose
+from gdbench.kernels.gpu.engines import Engine, engines
+from gdbench.kernels.gpu.fleet import room
+from gdbench.kernels.gpu.layout import SPLITS
+from gdbench.kernels.gpu.members import Member, Stop
+from gdbench.kernels.registry import find
+from gdbench.runner.course import Course, at_least, batch_size, clipping, failed, named
+from gdbench.store import TrialRecord
+from gdbench.suites import Setting, Suite, Trial
+
+SHARE = 0.5  # of the free memory that trials may fill: what launches bring with them needs some too
+_KINDS: dict[str, str] = {"function": "functions", "quadratic": "quadratics"}
+
+Key = tuple[str, str, str | None]
+
+
+@dataclass
+class Group:
+    """The trials of a suite that share kernels: one network, one dtype, rules of one source.
+
+    first, second: members like its trials of the grid, and like those that follow, in all but what they learn.
+    """
+
+    name: str
+    problem: Any
+    rules: dict[str, Rule] = field(default_factory=dict)
+    largest: int = 0  # batch size
+    first: list[Member] = field(default_factory=list)
+    second: list[Member] = field(default_factory=list)
+    refused: str = ""  # why it cannot be compiled for the GPU
+
+    def engines(self, members: Sequence[Member], choice: Choice | None = None) -> Iterator[tuple[Engine, list[int]]]:
+        """What trains these members on the GPU, and which of them (kernels/gpu/engines.py)."""
+        rules = list(self.rules.values())
+        return engines(self.problem, members, choice=choice, rules=rules, largest=self.largest)
+
+    def choices(self) -> dict[str, Choice]:
+        """Which engines its trials should get, by their names."""
+        found = [choose(self.problem, members, cuda.card()) for members in (self.first, self.second) if members]
+        return {choice.engine: choice for choice in found[::-1]}
+
+    def room(self) -> tuple[int, float]:
+        """Bytes of the card's memory that a trial takes, and that are free."""
+        return room(self.problem, list(self.rules.values()), self.largest)
+
+
+def unsuited(setting: Setting) -> str:
+    """Why the trials of a setting need the CPU, as what they are of; empty when a GPU can train them."""
+    kind = setting.definition["problem"]["kind"]
+    if kind != "mlp":
+        return _KINDS[kind]
+    return "" if isinstance(find(setting.definition["rule"]), Rule) else "direction rules"
+
+
+class Fleets:
+    """The part of a suite's trials that its GPU trains."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self.groups: dict[Key, Group] = {}
+        for setting, count, again in self._settings():
+            if unsuited(setting):
+                continue
+            definition, rule = setting.definition, find(setting.definition["rule"])
+            assert isinstance(rule, Rule)
+            key, size = _key(setting), batch_size(definition)
+            if key not in self.groups:
+                self.groups[key] = Group(setting.problem, build(definition["problem"], definition["dtype"]))
+            group = self.groups[key]
+            group.rules.setdefault(rule.name, rule)
+            group.largest = max(group.largest, size)
+            (group.second if again else group.first).extend([_probe(rule, size)] * count)
+
+    def _settings(self) -> Iterator[tuple[Setting, int, bool]]:
+        """Settings, how many trials each has, and whether they follow those of the grid."""
+        tuned, seeds = len(self.suite.tune_seeds), len(self.suite.seeds)
+        for setting in self.suite.settings:
+            yield setting, tuned or seeds, False
+        for setting in self.suite.defaults if tuned else ():
+            yield setting, 2 * seeds, True  # with those of the setting that is chosen beside it
+
+    def takes(self, setting: Setting) -> bool:
+        """Whether the GPU trains this setting of the suite."""
+        return not unsuited(setting) and not self.groups[_key(setting)].refused
+
+    def compile(self) -> None:
+        """Compile the kernels, and take one step by each rule, so that trials wait for nothing.
+
+        What cannot be compiled for a GPU is left to the CPU. Raises UsageError when coefficients cannot be compiled.
+        """
+        for group in self.groups.values():
+            probes = [_probe(rule, group.largest) for rule in group.rules.values()]
+            for probe in probes:
+                probe.rule.table(probe.settings, 1, probe.rates(1, 1), group.problem.dtype)
+            for choice in group.choices().values():
+                group.refused = group.refused or _prepare(group, probes, choice)
+
+    def plans(self) -> list[str]:
+        """Which engine each network should get, and why, in a sentence each."""
+        groups = self.groups.values()
+        return [f"{group.name}: {choice.reason}" for group in groups for choice in group.choices().values()]
+
+    def facts(self) -> dict[str, Any]:
+        """What a run keeps of the card that trained its trials."""
+        card = cuda.card()
+        drivers = []
+        with suppress(QueryError):
+            drivers = [each["driver"] for each in cards() if each["name"] == card.name]
+        return {
+            "gpu": card.name,
+            "gpu_capability": ".".join(map(str, card.capability)),
+            "gpu_driver": drivers[0] if drivers else None,
+        }
+
+    @property
+    def summary(self) -> str:
+        """Which trials run where, and why, in a sentence."""
+        apart, total = Counter[str](), 0
+        for setting, count, _ in self._settings():
+            total += count
+            why = unsuited(setting) or self.groups[_key(setting)].refused
+            if why:
+                apart[why] += count
+        rest = apart.total()
+        text = f"{cuda.card().name}: {total - rest} of {total} trials run on the GPU"
+        if rest:
+            text += f" and {rest} on the CPU, which trains " + ", ".join(apart)
+        return text
+
+    def train(self, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
+        """The records of the trials as they end, after each launch, of which a list may be empty.
+
+        A trial without a record is one that the GPU let go of although it had not ended: the CPU can train it.
+        """
+        together: dict[Key, list[Trial]] = {}
+        for trial in trials:
+            together.setdefault(_key(trial.setting), []).append(trial)
+        for key, members in together.items():
+            yield from _train_group(self.groups[key], members)
+
+
+def _prepare(group: Group, probes: Sequence[Member], choice: Choice) -> str:
+    """Compile and load an engine's kernels by one step of each rule; why they cannot be compiled, or nothing."""
+    try:
+        for engine, _ in group.engines(probes, choice):
+            problem = _compiled(engine)
+            if problem:
+                return problem
+            list(engine.advance())
+    except Exception:  # no room, or a fault of the card: no reason to leave trials to the CPU, and they will tell
+        return ""
+    return ""
+
+
+def _compiled(engine: Engine) -> str:
+    """Compile the kernel that rules are compiled into; why it cannot be, or nothing."""
+    try:
+        if not cuda.SIMULATED:  # which compiles nothing
+            engine.kernel.image(engine.card.capability)
+    except Exception as error:  # whatever the compiler raises
+        return f"what cannot be compiled for a GPU ({named(error).splitlines()[0].strip()})"
+    return ""
+
+
+def _train_group(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
+    """As many trials at once as the card has room for, and half as many where it turns out that it has not."""
+    waiting = [list(trials)]
+    while waiting:
+        part, problem, halve, each, free = waiting.pop(), "", False, 0, 0.0
+        try:
+            each, free = group.room()
+            if len(part) > max(1, int(min(free, 2.0**60) * SHARE / each)):
+                waiting += _halves(part)
+                continue
+            for records in _train_together(group, part):
+                ended = {record.trial for record in records}
+                part = [trial for trial in part if trial.index not in ended]
+                yield records
+        except Exception as error:
+            halve, problem = cuda.is_out_of_memory(error), named(error)
+        if not problem:
+            continue
+        gc.collect()  # the arrays of what failed, which the error held
+        if halve and len(part) > 1:
+            waiting += _halves(part)
+            continue
+        if halve and each:
+            problem = (
+                f"the GPU has no room for a trial of {group.problem.size:,} parameters: it takes {each / 2**20:,.1f} "
+                f"MiB beside the data and what a launch brings, and {free / 2**20:,.1f} MiB were free"
+            )
+        yield [failed(trial, problem) for trial in part]
+
+
+def _halves(part: Sequence[Trial]) -> list[list[Trial]]:
+    """The first one last, since it is taken from the end."""
+    middle = -(-len(part) // 2)
+    return [list(part[middle:]), list(part[:middle])]
+
+
+def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
+    """Trials that the card has room for; a list of those that ended after each launch."""
+    courses = [Course(trial, group.problem) for trial in trials]
+    for engine, places in group.engines([_member(course) for course in courses]):
+        while engine.running:
+            records: list[TrialRecord] = []
+            for found in engine.advance():
+                course = courses[places[found.member]]
+                if course.ended:  # it ran on until the launch was over
+                    continue
+                course.see(found.step, found.values, found.lr)
+                if course.ended:
+                    engine.end(found.member)
+                    records.append(course.record(seconds=float(engine.seconds[found.member])))
+            yield records
+
+
+def _member(course: Course) -> Member:
+    """A trial as the GPU takes it."""
+    trial, definition = course.trial, course.trial.definition
+    rule, settings = find(definition["rule"]), definition["hyperparameters"]
+    assert isinstance(rule, Rule)
+    return Member(
+        rule=rule,
+        settings=settings,
+        rates=course.rates,
+        recipe=json.dumps([rule.name, settings, definition["schedule"], course.total], sort_keys=True),
+        seed=trial.seed,
+        batch_size=course.batch_size,
+        steps=course.total,
+        points=course.points,
+        stop=_stop(course),
+        **clipping(definition),
+    )
+
+
+def _stop(course: Course) -> Stop | None:
+    """Where the GPU may end a trial by itself; an empty split has no metric that could be met."""
+    if not course.trial.definition["stop"]:
+        return None
+    metric, level = course.trial.definition["stop"]
+    column = course.problem.columns.index(metric)
+    if column < 2 * SPLITS and not course.problem.splits[column % SPLITS].x.shape[0]:
+        return None
+    return Stop(column, level, at_least(metric))
+
+
+def _probe(rule: Rule, size: int) -> Member:
+    """A trial of one step."""
+    rates = lambda first, count: np.full(count, float(rule.defaults["lr"]))  # noqa: E731
+    return Member(rule, rule.defaults, rates, rule.name, seed=0, batch_size=size, steps=1, points=[0])
+
+
+def _key(setting: Setting) -> Key:
+    definition = setting.definition
+    return (
+        json.dumps(definition["problem"], sort_keys=True),
+        definition["dtype"],
+        find(definition["rule"]).source,
+    )
