@@ -18,7 +18,7 @@ import numpy as np
 from numba.core import types
 
 from gdbench.kernels.cuda import Kernel, barrier, block, cuda, lane
-from gdbench.kernels.gpu.quads import QUAD, load, load_quad, registers, store, store_quad
+from gdbench.kernels.gpu.quads import QUAD, load, load_quad, ratio, registers, store, store_quad
 from gdbench.kernels.intrinsics import fma
 from gdbench.kernels.jit import inlined
 
@@ -148,7 +148,8 @@ def product(kind: tuple[bool, bool], dtype: str, tile: Tile) -> Kernel:
     ):
         near = cuda.shared.array(room, number)
         me, across = lane(), (columns + tile_columns - 1) // tile_columns
-        top, first = block() // across * tile_rows, block() % across * tile_columns
+        down = ratio(block(), across)
+        top, first = down * tile_rows, (block() - down * across) * tile_columns
         r, c = me // side * QUAD, me % side * QUAD
         row, column = top + r, first + c
         zero = one(0)

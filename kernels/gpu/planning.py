@@ -17,7 +17,7 @@ from gdbench.kernels.gpu.layout import ROWS, Layout
 from gdbench.kernels.gpu.quads import QUAD
 
 # Threads of a block, and how many blocks a multiprocessor should have registers for: 168 a thread, or as many as a
-# thread can have; those of float64 take two each.
+# thread can have; those of float64 take two each, and so do addresses that are not of shared memory.
 THREADS = {4: {32: 12, 128: 3, 256: 1}, 8: {32: 8, 128: 2, 256: 1}}
 RESERVED = 1024  # bytes of shared memory that the driver keeps of every block
 
@@ -50,14 +50,24 @@ def sweep_plan(sizes: np.ndarray, activation: int, slots: int, itemsize: int, ba
     for rows in {most, *(size for size in (32, 16, 8, 4) if size < most)}:
         layout = Layout.of(sizes, activation, slots, rows)
         threads = _threads(sizes, rows, list(THREADS[itemsize]))
-        blocks = THREADS[itemsize][threads]
         for near in ((True, True), (False, True), (False, False)):
             numbers = (layout.parameters if near[0] else 0) + (layout.activations if near[1] else 0)
-            shared, own = numbers * itemsize, ROWS * (QUAD + 2 * itemsize) + threads * itemsize
+            shared, own = numbers * itemsize, declared(threads, itemsize)
             if shared + own <= card.shared:
+                blocks = blocks_with_registers(threads, itemsize, near)
                 resident = max(1, min(blocks, card.shared_together // (shared + own + RESERVED)))
                 found.append(SweepPlan(layout, threads, blocks, near, shared, resident))
     return max(found, key=lambda plan: _worth(plan, most))
+
+
+def declared(threads: int, itemsize: int) -> int:
+    """Bytes of shared memory that the kernel declares itself."""
+    return ROWS * (QUAD + 2 * itemsize) + threads * itemsize
+
+
+def blocks_with_registers(threads: int, itemsize: int, near: tuple[bool, bool]) -> int:
+    """Blocks that a multiprocessor should have registers for: so few that no thread runs out of them."""
+    return THREADS[itemsize if all(near) else max(THREADS)][threads]
 
 
 def _threads(sizes: np.ndarray, rows: int, choice: list[int]) -> int:
