@@ -23,6 +23,7 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from threading import RLock
 from types import SimpleNamespace
 from typing import Any
@@ -188,28 +189,26 @@ class Kernel:
         short = f"{self.function.__module__.rsplit('.', 1)[-1]}.{self.function.__name__}"
         return f"{short}-{self.variant}" if self.variant else short
 
+    def kept_at(self, capability: tuple[int, int], ending: str) -> Path | None:
+        """The file in the cache that holds this kernel for a compute capability; None where nothing is kept."""
+        if self.source is None:
+            return None
+        words = f"{self.signature}|{self.threads}|{self.blocks}|{capability}"
+        folder = cache_folder(f"{self.source}|{_versions()}")
+        return folder / f"{self.name}-sm_{_arch(capability)}-{sha256(words.encode()).hexdigest()[:12]}.{ending}"
+
     def image(self, capability: tuple[int, int], *, fresh: bool = False) -> Image:
         """The kernel for a compute capability: from the cache, unless asked `fresh`, which gives the PTX too."""
-        path = None
-        if self.source is not None:
-            words = f"{self.signature}|{self.threads}|{self.blocks}|{capability}"
-            folder = cache_folder(f"{self.source}|{_versions()}")
-            path = folder / f"{self.name}-sm_{_arch(capability)}-{sha256(words.encode()).hexdigest()[:12]}.cubin"
-            if not fresh:
-                try:
-                    entry, _, cubin = path.read_bytes().partition(b"\n")
-                    return Image(entry.decode(), cubin)
-                except OSError:
-                    pass
+        path = self.kept_at(capability, "cubin")
+        if path is not None and not fresh:
+            try:
+                entry, _, cubin = path.read_bytes().partition(b"\n")
+                return Image(entry.decode(), cubin)
+            except OSError:
+                pass
         made = _compile(self.function, self.signature, capability, (self.threads, self.blocks))
         if path is not None:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_name(f".{path.name}.{os.getpid()}")
-                temporary.write_bytes(made.entry.encode() + b"\n" + made.cubin)
-                temporary.replace(path)
-            except OSError:  # a folder we may not write to: compiled code then lives as long as the process
-                pass
+            keep(path, made.entry.encode() + b"\n" + made.cubin)
         return made
 
     def launch(self, blocks: int, shared: int, *arguments: Any, stream: Any = None) -> None:
@@ -241,6 +240,17 @@ class Kernel:
             module = context.create_module_image(image.cubin, [], [])
             self._loaded[number] = module.get_function(image.entry)
         return self._loaded[number]
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file of the cache."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:  # a folder we may not write to: compiled code then lives as long as the process
+        pass
 
 
 def _flatten(kind: Any, value: Any, flat: list[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from gdbench import __version__
-from gdbench.cli import doctor, listing, peers, results, run, showing, timing, tune, verify
+from gdbench.cli import doctor, gpu_check, listing, peers, results, run, showing, timing, tune, verify
 from gdbench.cli.output import fail
 from gdbench.errors import GdbenchError
 
@@ -33,6 +33,7 @@ app.command("peers")(peers.peers)
 app.command("export")(results.export)
 app.command("remove")(results.remove)
 app.command("verify")(verify.verify)
+app.command("gpu-check")(gpu_check.gpu_check)
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,0 +1,200 @@
+"""Updates and all that the whole card does, compiled for cards that are not here; faults that must be noticed."""
+
+import itertools
+import json
+import struct
+
+import pytest
+
+from gdbench.cli import main
+from gdbench.kernels import RULES, cuda
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.cuda import Kernel
+from gdbench.kernels.gpu import cubin, large_kernels, offline
+from gdbench.kernels.gpu.cubin import Needs, instructions, needs
+from gdbench.kernels.gpu.offline import Subject, complaints, examine, large, updates, writes_fma
+from gdbench.kernels.jit import CUDA_FLAGS
+
+problem = cuda.missing_compiler()
+compiles = pytest.mark.skipif(problem is not None or cuda.SIMULATED, reason=problem or "nothing is compiled here")
+
+
+@compiles
+@pytest.mark.parametrize("name", sorted(rule.name for rule in offline._rules()))
+def test_every_rules_update_compiles_to_what_we_wrote(name):
+    mine = [subject for subject in updates() if subject.kernel.variant in (f"{name}-float32", f"{name}-float64")]
+    assert len(mine) == 2 * len(offline.CAPABILITIES)
+    assert [(row.kernel, row.capability, row.wrong) for row in map(examine, mine) if row.wrong] == []
+
+
+@compiles
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_the_whole_card_does_compiles_to_what_we_wrote(dtype):
+    rows = [examine(subject) for subject in large() if subject.dtype == dtype]
+    assert [row for row in rows if row.wrong] == []
+
+
+def test_which_rules_write_fused_multiply_adds_is_known():
+    fused = {rule.name for rule in offline._rules() if writes_fma(rule.function)}
+    assert fused == {"adam", "adamw", "amsgrad", "lookahead", "nadam"}
+
+
+def _fresh(rule, dtype="float32", **changes):
+    """What is wrong with an update compiled anew, and not kept."""
+    kernel = large_kernels.update(rule, dtype)
+    options = {"threads": kernel.threads, "blocks": kernel.blocks, "source": None, **changes}
+    again = Kernel(kernel.function, kernel.signature, **options)
+    return examine(Subject(again, (9, 0), dtype, len(rule.slots))).wrong
+
+
+@compiles
+def test_contraction_is_noticed(monkeypatch):
+    assert _fresh(RULES["momentum"]) == ()
+    monkeypatch.setitem(CUDA_FLAGS, "fma", True)
+    found = " ".join(_fresh(RULES["momentum"]))
+    assert (
+        "whose rounding is left to the assembler" in found and "fused multiply-adds that the source does not" in found
+    )
+
+
+@compiles
+def test_a_number_of_the_rules_own_is_noticed():
+    def halved(p, g, v, c):
+        v = 0.9 * v + g
+        return p - c.lr * v, v
+
+    (wrong,) = _fresh(Rule("halved", halved, {"lr": 0.1}, ("v",), source=None))
+    assert "instructions on float64" in wrong
+
+
+@compiles
+def test_spilled_registers_are_noticed():
+    (wrong,) = _fresh(RULES["ranger"], "float64", blocks=8)  # 8 blocks of 256 threads: 32 registers a thread
+    assert "in local memory" in wrong
+
+
+def test_each_complaint_has_its_cause():
+    subject = Subject(large_kernels.update(RULES["momentum"], "float32"), (9, 0), "float32", 1)
+    good = dict.fromkeys(cubin.KINDS, 0) | {"16-byte loads": 9, "16-byte stores": 6, "other loads": 3}
+    assert list(complaints(subject, Needs(64, 0, 0), good)) == []
+    for change in ("f64", "loose", "fma", "local", "other stores"):
+        assert len(list(complaints(subject, Needs(64, 0, 0), good | {change: 1}))) == 1, change
+    for change in ({"16-byte loads": 8}, {"16-byte loads": 0, "16-byte stores": 0}):
+        assert len(list(complaints(subject, Needs(64, 0, 0), good | change))) == 1, change
+    assert len(list(complaints(subject, Needs(64, 0, 8), good))) == 1
+    assert len(list(complaints(subject, Needs(128, 0, 0), good))) == 0  # 128 x 256 x 2 = 65,536 in all
+    assert len(list(complaints(subject, Needs(129, 0, 0), good))) == 1
+    assert len(list(complaints(subject, Needs(256, 0, 0), good))) == 2
+
+
+def test_instructions_are_counted_by_kind():
+    ptx = """
+    .visible .shared .align 4 .b8 numbers[256];
+$L__BB0_1:
+    ld.param.u64 %rd1, [a];
+    @%p1 bra $L__BB0_1;
+    @!%p12 mul.f32 %f1, %f2, %f3;
+    add.rn.f32 %f1, %f1, %f2;
+    sub.rn.f64 %fd1, %fd1, %fd2;
+    fma.rn.f32 %f1, %f1, %f2, %f3;
+    mul.lo.s64 %rd1, %rd1, %rd2;
+    div.approx.f32 %f1, %f1, %f2;
+    sqrt.rn.f32 %f1, %f1;
+    ld.shared.v4.f32 {%f1, %f2, %f3, %f4}, [%rd1];
+    ld.global.v2.f64 {%fd1, %fd2}, [%rd1];
+    ld.global.v2.f32 {%f1, %f2}, [%rd1];
+    st.shared.f32 [%rd1], %f1;
+    st.local.v4.f32 [%rd1], {%f1, %f2, %f3, %f4};
+    bar.sync 0;
+    { // callseq 0, 0
+    call.uni (retval0),
+    function,
+    (
+    param0
+    );
+    }
+    """
+    counted = instructions(ptx)
+    expected = {
+        "fma": 1, "mul": 1, "add": 2, "div": 1, "sqrt": 1, "loose": 2, "16-byte loads": 2, "16-byte stores": 0,
+        "other loads": 1, "other stores": 1, "local": 1, "barriers": 1, "calls": 1, "f64": 2,
+    }  # fmt: skip
+    assert counted == expected
+
+
+def _elf(capability, sections, version=8):
+    """A small ELF file of NVIDIA's kind."""
+    names, bodies, headers = b"\0", b"", []
+    for name, (kind, body) in {**sections, ".shstrtab": (3, None)}.items():
+        at, names = len(names), names + name.encode() + b"\0"
+        body = names if body is None else body
+        size = body if isinstance(body, int) else len(body)
+        headers.append(struct.pack("<IIQQQQIIQQ", at, kind, 0, 0, 64 + len(bodies), size, 0, 0, 0, 0))
+        bodies += b"" if isinstance(body, int) else body
+    flags = capability << 8 if version >= 8 else capability
+    head = b"\x7fELF\x02\x01\x01\x41" + bytes([version]) + bytes(7)
+    head += struct.pack(
+        "<HHIQQQIHHHHHH", 2, 190, 1, 0, 0, 64 + len(bodies), flags, 64, 0, 0, 64, len(headers), len(headers) - 1
+    )
+    return head + bodies + b"".join(headers)
+
+
+def test_needs_are_read_from_the_sections_of_a_cubin():
+    info = struct.pack("<BBHII", 4, 0x2F, 8, 3, 96) + struct.pack("<BBH", 3, 0x1B, 128)
+    info += struct.pack("<BBHII", 4, 0x2F, 8, 5, 24) + struct.pack("<BBHI", 4, 0x0A, 4, 99)
+    info += struct.pack("<BBHII", 4, 0x11, 8, 3, 40) + struct.pack("<BBHII", 4, 0x12, 8, 3, 16)
+    sections = {".nv.info": (0x70000000, info), ".text.k": (1, b"code"), ".nv.shared.k": (8, 1920)}
+    assert needs(_elf(80, sections), "k") == Needs(96, 1920, 40)
+    assert needs(_elf(80, sections, version=7), "k") == Needs(96, 1920, 40)
+    assert needs(_elf(90, sections), "k") == Needs(96, 896, 40)
+    assert needs(_elf(90, {**sections, ".nv.info": (0x70000000, b"")}), "k") == Needs(0, 896, 0)
+    with pytest.raises(ValueError, match="no machine code of other"):
+        needs(_elf(80, sections), "other")
+    with pytest.raises(ValueError, match="no ELF file"):
+        needs(b"MZ", "k")
+
+
+def test_any_two_choices_meet_in_a_variant_of_the_training_kernel():
+    columns = [set(values) for values in zip(*offline.SWEEPS, strict=True)]
+    assert [len(values) for values in columns] == [2, 3, 3, 4, 3]
+    for (i, first), (j, second) in itertools.combinations(enumerate(columns), 2):
+        met = {(line[i], line[j]) for line in offline.SWEEPS}
+        assert met == set(itertools.product(first, second))
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """A report on two kernels, of which one has spilled."""
+    rows = [
+        offline.Row("a", "9.0", 32, 16, Needs(96, 512, 0), dict.fromkeys(cubin.KINDS, 0), ()),
+        offline.Row("b", "7.5", 32, 16, Needs(128, 512, 8), dict.fromkeys(cubin.KINDS, 1), ("8 bytes a thread",)),
+    ]
+    given = iter(updates())
+    monkeypatch.setattr("gdbench.kernels.cuda.missing_compiler", lambda: None)
+    monkeypatch.setattr(offline, "subjects", lambda: itertools.islice(given, len(rows)))
+    monkeypatch.setattr(offline, "examine", lambda subject: rows.pop(0))
+    return rows
+
+
+def _printed(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(["gpu-check", *arguments])
+    return ended.value.code, capsys.readouterr()
+
+
+def test_the_report_names_what_is_wrong_and_says_so_by_its_exit_code(two, capsys):
+    code, (out, _) = _printed(capsys, "--offline")
+    assert code == 3 and "8 bytes a thread" in out and "2 kernels, 1 with something wrong" in out
+
+
+def test_the_report_is_json_on_demand(two, capsys):
+    two.pop()
+    code, (out, _) = _printed(capsys, "--offline", "--json")
+    (row,) = json.loads(out)
+    assert code == 0 and row["needs"] == {"registers": 96, "shared": 512, "stack": 0} and row["wrong"] == []
+
+
+def test_without_the_compiler_the_report_says_what_installs_it(monkeypatch, capsys):
+    monkeypatch.setattr("gdbench.kernels.cuda.missing_compiler", lambda: "numba-cuda is not installed")
+    code, (_, error) = _printed(capsys, "--offline")
+    assert code == 3 and "numba-cuda is not installed" in error

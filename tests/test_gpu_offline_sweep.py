@@ -1,0 +1,52 @@
+"""The kernel that trains whole trials, compiled for cards that are not here; plans for cards of every size."""
+
+import numpy as np
+import pytest
+
+from gdbench.kernels import cuda
+from gdbench.kernels.activations import GELU, RELU
+from gdbench.kernels.cuda import Card
+from gdbench.kernels.gpu.offline import SWEEPS, examine, sweeps
+from gdbench.kernels.gpu.planning import RESERVED, declared, sweep_plan
+
+problem = cuda.missing_compiler()
+# Shared memory of a block and of a multiprocessor: CUDA C++ Programming Guide, table of technical specifications.
+CARDS = {
+    name: Card(name, capability, 1, block * 1024, together * 1024, 2**30, 1e9)
+    for name, capability, block, together in [
+        ("T4", (7, 5), 64, 64),
+        ("A100", (8, 0), 163, 164),
+        ("RTX 3090", (8, 6), 99, 100),
+        ("H200", (9, 0), 227, 228),
+    ]
+}
+NETS = ([1, 1], [64, 32, 10], [64, 10], [784, 128, 10], [30, 500, 500, 1], [5000, 3], [8, 4096])
+
+
+@pytest.mark.skipif(problem is not None or cuda.SIMULATED, reason=problem or "nothing is compiled here")
+@pytest.mark.parametrize("number", range(len(SWEEPS)), ids=["-".join(map(str, line[:4])) for line in SWEEPS])
+def test_the_training_kernel_compiles_to_what_we_wrote(number):
+    subject = list(sweeps())[number]
+    row = examine(subject)
+    assert row.wrong == (), row
+    assert row.needs.shared == declared(row.threads, 8 if subject.dtype == "float64" else 4)
+    assert all(row.instructions[kind] for kind in ("fma", "barriers", "16-byte loads", "16-byte stores"))
+
+
+@pytest.mark.parametrize("card", CARDS.values(), ids=CARDS)
+@pytest.mark.parametrize("itemsize", [4, 8])
+def test_every_plan_fits_its_card(card, itemsize):
+    for sizes in NETS:
+        for activation, slots, batch in ((RELU, 0, 1), (GELU, 4, 32), (RELU, 2, 10_000)):
+            plan = sweep_plan(np.array(sizes), activation, slots, itemsize, batch, card)
+            asked = plan.shared + declared(plan.threads, itemsize)
+            assert asked <= card.shared and plan.resident * (asked + RESERVED) <= max(
+                card.shared_together, asked + RESERVED
+            )
+            assert 1 <= plan.resident <= plan.blocks
+
+
+def test_small_networks_lie_in_the_shared_memory_of_every_card():
+    for card in CARDS.values():
+        assert sweep_plan(np.array([64, 32, 10]), RELU, 2, 4, 8, card).near == (True, True), card.name
+    assert sweep_plan(np.array([784, 128, 10]), RELU, 2, 4, 32, CARDS["H200"]).near == (False, True)
