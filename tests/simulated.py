@@ -1,0 +1,202 @@
+"""Trials of the sweep's kernel in numba-cuda's simulator beside the CPU's, in a process of its own.
+
+    NUMBA_ENABLE_CUDASIM=1 NUMBA_DISABLE_JIT=1 python tests/simulated.py
+
+prints, for every name in CASES, what differs (nothing) and what the launches were, as JSON.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+THREADS = 8  # of a block: a barrier takes the simulator milliseconds
+NEAR = 232_448  # bytes of shared memory of a block: all lies there
+APART, FAR = 3_000, 1_200  # room for the activations of the networks below alone, and for nothing
+MIXED = (
+    *("adadelta", "adagrad", "adam", "adamax", "adamw", "amsgrad", "lion", "lookahead"),
+    *("momentum", "nadam", "nesterov", "radam", "ranger", "rmsprop", "sgd"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Members of a fleet: one for each rule, seed and batch size, with all else the same."""
+
+    problem: dict[str, Any] = field(default_factory=dict)
+    rules: tuple[str, ...] = ("sgd",)
+    seeds: tuple[int, ...] = (0,)
+    batches: tuple[int, ...] = (4,)
+    steps: int = 2
+    points: tuple[int, ...] = (0, 2)
+    lr: float = 0.05
+    options: dict[str, float] = field(default_factory=dict)
+    shared: int = NEAR  # bytes that the card has
+    rows: int = 64  # samples at a time, at most
+    orders: int = 2**28  # bytes of permutations of a launch
+    stop: tuple[int, float, bool] | None = None
+    end: int | None = None  # a member that is ended after the first launch
+
+
+CASES = {
+    # Rules
+    "all rules": Case({"hidden": (2,), "others": (0, 0)}, MIXED, points=(0, 2)),
+    "schedule over launches": Case(rules=("adam", "nadam"), steps=13, points=(0, 11, 13), batches=(13,)),
+    # Activations, losses and depths; other nets are relu, cross-entropy, one hidden layer
+    "no hidden layer": Case({"hidden": (), "loss": "mse"}, batches=(13,)),
+    "leaky-relu": Case({"activation": "leaky-relu", "loss": "mse", "l2": 0.1, "hidden": (4, 3)}),
+    "tanh": Case({"activation": "tanh", "loss": "huber", "hidden": (2, 3, 4)}, ("adam",), batches=(1,)),
+    "sigmoid": Case({"activation": "sigmoid", "loss": "binary-cross-entropy"}, options={"clip_norm": 0.05}),
+    "gelu": Case({"activation": "gelu", "loss": "huber", "hidden": (6, 5)}, options={"clip_value": 0.01}),
+    "identity": Case({"activation": "identity", "outputs": 1, "loss": "binary-cross-entropy", "l2": 0.01}),
+    "one output": Case({"activation": "relu", "outputs": 1, "loss": "mse"}, ("momentum",), batches=(5,)),
+    # Batches
+    "batch of one": Case(batches=(1,), steps=3, points=(0, 3)),
+    "several sizes and seeds": Case(seeds=(0, 7), batches=(3, 5), steps=3, points=(0, 3)),
+    "short last batch left out": Case({"drop_last": True}, steps=4, points=(0, 4)),
+    "shuffled once": Case({"shuffle": "once"}, steps=5, points=(0, 5)),
+    "no other splits": Case({"others": (0, 0)}),
+    "only a test split": Case({"others": (0, 3)}),
+    "pieces of a batch": Case(batches=(13,), rows=4, options={"clip_norm": 0.1, "clip_value": 0.02}),
+    "more samples than a chunk": Case({"n": 270, "hidden": ()}, steps=1, points=(0, 1), batches=(270,)),
+    "more parameters than threads have chunks": Case(
+        {"hidden": (240,), "others": (0, 0)}, steps=1, points=(0, 1), batches=(2,), options={"clip_norm": 0.1}
+    ),
+    # Where things lie, in either dtype
+    "float64": Case({"dtype": "float64"}, ("adam",)),
+    "activations near": Case({"hidden": (17,)}, ("adam",), (0, 1), shared=APART),
+    "float64, activations near": Case({"hidden": (11,), "dtype": "float64"}, ("adam",), shared=APART),
+    "nothing near": Case({"activation": "gelu"}, ("adam",), (0, 1), shared=FAR),
+    "float64, nothing near": Case({"dtype": "float64", "loss": "mse"}, ("rmsprop",), (0, 1), shared=FAR + 700),
+    # What the host does
+    "few permutations a launch": Case(seeds=(0, 1), batches=(5,), steps=8, points=(0, 3, 8), orders=4 * 4 * 13),
+    "stopped at a level": Case({"loss": "mse"}, steps=6, points=(0, 1, 2, 3, 4, 6), stop=(0, 1.35, False), lr=0.1),
+    "stopped at an accuracy": Case(steps=6, points=(0, 1, 2, 4, 6), stop=(3, 0.5, True), lr=1.0),
+    "diverged": Case({"loss": "mse", "activation": "identity"}, steps=9, points=(*range(9), 9), lr=30.0),
+    "not finite": Case({"loss": "mse", "activation": "identity"}, steps=9, points=(0, 8, 9), lr=1e18),
+    "ended": Case(seeds=(0, 1), batches=(13,), steps=12, points=(0, 4, 12), end=1),
+}
+
+
+def problem(
+    *, n=13, outputs=3, others=(4, 2), hidden=(4,), activation="relu", loss="cross-entropy", l2=0.0, shuffle="epoch",
+    drop_last=False, dtype="float32",
+):  # fmt: skip
+    """A network on five random features."""
+    from gdbench.kernels import MLP, Samples
+    from gdbench.kernels.losses import NEEDS_LABELS
+
+    rng = np.random.default_rng(0)
+
+    def split(count):
+        x, labels = rng.standard_normal((count, 5)).astype(dtype), rng.integers(0, max(2, outputs), count)
+        if loss not in NEEDS_LABELS:
+            return Samples(x, np.zeros(0, np.int64), rng.standard_normal((count, outputs)).astype(dtype))
+        targets = labels[:, None] if outputs == 1 else np.eye(outputs)[labels]
+        return Samples(x, labels, targets[: 0 if loss == "cross-entropy" else count].astype(dtype))
+
+    options = {"l2": l2, "init": "glorot-normal", "shuffle": shuffle, "drop_last": drop_last, "dtype": dtype}
+    splits = [split(count) for count in (n, *others)]
+    return MLP(splits, outputs, hidden=hidden, activation=activation, loss=loss, **options)
+
+
+def rates(lr, first, count):
+    """A schedule."""
+    return lr / (1.0 + 0.1 * np.arange(first, first + count))
+
+
+def run(case):
+    """What differs from the CPU, and what the host decided."""
+    from gdbench.kernels import RULES
+    from gdbench.kernels.gpu import fleet as fleets
+    from gdbench.kernels.gpu import planning
+
+    card = replace(fleets.cuda.card(), shared=case.shared, shared_together=case.shared)
+    net, lrs = problem(**case.problem), partial(rates, case.lr)
+    stop = fleets.Stop(*case.stop) if case.stop else None
+    members = [
+        fleets.Member(
+            RULES[rule], RULES[rule].settings({}), lrs, (rule,), seed, batch, case.steps, case.points,
+            stop=stop, **case.options,
+        )
+        for rule in case.rules for seed in case.seeds for batch in case.batches
+    ]  # fmt: skip
+    with mock.patch.object(fleets.cuda, "card", lambda: card), mock.patch.object(planning, "ROWS", case.rows):
+        fleet = fleets.Fleet(net, members)
+    launches, found = [], {}
+    launch = fleet.kernel.launch
+
+    def noted(blocks, shared, *given):
+        launches.append({"blocks": blocks, "count": given[13], "tables": len(given[3]), "orders": len(given[4])})
+        launch(blocks, shared, *given)
+
+    with mock.patch.object(fleet.kernel, "launch", noted), mock.patch.object(fleets, "ORDERS", case.orders):
+        while fleet.running:
+            for evaluation in fleet.advance():
+                found[evaluation.member, evaluation.step] = [*evaluation.values, evaluation.lr]
+            if case.end is not None:
+                fleet.end(case.end)
+    wrong = []
+    for i, member in enumerate(members):
+        training = net.begin(seed=member.seed, batch_size=member.batch_size, **case.options)
+        expected, taken = alone(case, member, training, i == case.end and 10)  # the steps of the first launch
+        mine = {step: found[m, step] for m, step in found if m == i}
+        wrong += [
+            f"{member.rule.name}, member {i}, step {step}: {mine.get(step)}, not {expected.get(step)}"
+            for step in sorted({*expected, *mine})
+            if not np.array_equal(expected.get(step, ()), mine.get(step, ()), equal_nan=True)
+        ]
+        if not np.array_equal(fleet.theta(i), training.theta, equal_nan=True):
+            wrong.append(f"{member.rule.name}, member {i}: parameters after {taken} steps")
+    near, rows = fleet.plan.near, fleet.plan.layout.rows
+    return {"wrong": wrong, "launches": launches, "evaluations": len(found), "near": near, "rows": rows}
+
+
+def alone(case, member, training, last):
+    """The evaluations of a member on the CPU up to its end, and how many steps it took; last: when it is ended."""
+    from gdbench.kernels import steps
+
+    walk = steps.begin(member.rule, member.settings, training, member.rates)
+    found = {}
+    for step in case.points:
+        if last and step > last:
+            walk.advance(last - training.steps)
+            break
+        if step > training.steps:
+            walk.advance(step - training.steps)
+        values = list(training.evaluate())
+        number = training.theta.dtype.type
+        values[-1] = float(number(values[-1]))  # the norm, a number of Python's without the compiler
+        found[step] = [*values, walk.lr]
+        losses = [loss for loss, split in zip(values[:3], training.problem.splits, strict=True) if len(split.x)]
+        reached = case.stop and (values[case.stop[0]] - case.stop[1]) * (1 if case.stop[2] else -1) >= 0
+        exploded = values[0] > 2e4 * (1 + abs(found[0][0]))
+        if reached or exploded or not np.isfinite([*losses, values[-1]]).all():
+            break
+    return found, training.steps
+
+
+def main():
+    """Every case, or those named."""
+    from gdbench.kernels import cuda
+    from gdbench.kernels.gpu import planning
+
+    assert cuda.SIMULATED
+    planning.THREADS = {4: {THREADS: 4}, 8: {THREADS: 2}}
+    found = {}
+    for name in sys.argv[1:] or CASES:
+        started = time.perf_counter()
+        with contextlib.redirect_stdout(sys.stderr):
+            found[name] = run(CASES[name])
+        print(f"{time.perf_counter() - started:.1f} s {name}", file=sys.stderr, flush=True)  # noqa: T201
+    print(json.dumps(found))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
