@@ -40,8 +40,8 @@ def worker():
     running = {}
 
     def of(name):
-        if absent(name):
-            pytest.skip(absent(name))
+        if absent(PEERS[name]):
+            pytest.skip(absent(PEERS[name]))
         if name not in running:
             running[name] = Worker(PEERS[name], CORE)
         return running[name]
