@@ -20,6 +20,7 @@ from gdbench.gpu.ulp import ulps
 from gdbench.kernels import MLP, RULES, Samples, steps
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.fleet import Fleet, Member
+from gdbench.timing.rates import Constant
 
 STEPS = (1, 10, 100, 1000)
 SEED = 3
@@ -130,7 +131,7 @@ def on_card(problem: MLP, asked: Sequence[Asked], batch_size: int) -> list[Train
         Member(
             rule=each.rule,
             settings=(settings := each.rule.settings({})),
-            rates=_Constant(float(settings["lr"])),
+            rates=Constant(float(settings["lr"])),
             recipe=(each.rule.name, each.steps),
             seed=SEED,
             batch_size=batch_size,
@@ -154,7 +155,7 @@ def on_cpu(
     """The parameters after each of these numbers of steps, in order, and the curve."""
     settings, per_epoch = rule.settings({}), problem.steps_per_epoch(batch_size)
     training = problem.begin(seed=SEED, batch_size=batch_size)
-    walk = steps.ScalarSteps(rule, settings, training, _Constant(float(settings["lr"])))
+    walk = steps.ScalarSteps(rule, settings, training, Constant(float(settings["lr"])))
     thetas, curve = {}, []
     for point in points:
         if point > training.steps:
@@ -191,16 +192,6 @@ def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, batch_siz
     else:
         part = "update: its gradient is the same"
     return f"{rule.name} from step {high} on: {part}"
-
-
-@dataclass(frozen=True)
-class _Constant:
-    """A learning rate for all steps."""
-
-    lr: float
-
-    def __call__(self, first: int, count: int) -> np.ndarray:
-        return np.full(count, self.lr)
 
 
 DEFAULT = Case()

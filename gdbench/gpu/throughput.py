@@ -37,6 +37,7 @@ MODEL = Asked("784-4096-4096-10", 4096, 1, 1, 8)
 TRAINERS = ("pytorch-graphs", "pytorch-fused", "jax")  # who can train one network by the whole card
 RULE = "adam"
 ROUNDS = 5
+PATIENCE = 45.0  # seconds for a library to compile, or to do what it was asked for
 LEAST = 15.0  # seconds without which another network is not begun
 
 
@@ -51,7 +52,7 @@ def large(budget: Budget) -> Iterator[Row | str]:
 
 
 def _raced(asked: Sequence[Asked], names: Sequence[str], budget: Budget) -> Iterator[Row | str]:
-    workers = Workers(usable_cores(), ON_CUDA, patience=max(1.0, budget.left))
+    workers = Workers(usable_cores(), ON_CUDA, patience=min(PATIENCE, budget.left))
     try:
         for each in asked:
             if budget.left < LEAST:

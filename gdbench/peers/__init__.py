@@ -37,8 +37,8 @@ PEERS = {
 _TURNS: dict[str, Any] = {"device": "cuda", "most": 8}  # those that train one trial after another
 _CUDA: dict[str, Any] = {"device": "cuda"}
 
-# On a GPU. `gdbench-cpu` is the yardstick of a sweep's speed; `jax-vmap-tf32` has products in JAX's own precision there,
-# which is less than float32's.
+# On a GPU. `gdbench-cpu` is the yardstick of a sweep's speed; `jax-vmap-tf32` has products in the precision that JAX
+# chooses there, which is less than float32's.
 ON_CUDA = {
     OURS: Peer("gdbench.peers.ours_cuda", "GdbenchCuda", {}, ("numba_cuda",), together=True, device="cuda"),
     "pytorch": Peer("gdbench.peers.pytorch", "PyTorch", dict(_CUDA), ("torch",), **_TURNS),

@@ -7,9 +7,10 @@ import numpy as np
 
 from gdbench.kernels import MLP, Samples
 from gdbench.kernels.registry import find
-from gdbench.kernels.steps import Rates, ScalarSteps
+from gdbench.kernels.steps import ScalarSteps
 from gdbench.kernels.team import WORTH
 from gdbench.peers.contract import Task
+from gdbench.timing.rates import Constant
 
 
 class _Threads:
@@ -49,13 +50,8 @@ class Gdbench:
             training = problem.begin(seed=seed, batch_size=task.batch_size, threads=team)
             training.theta[:] = theta
             settings = {**task.settings, "lr": float(lr)}
-            walks.append(ScalarSteps(rule, settings, training, constant(float(lr))))
+            walks.append(ScalarSteps(rule, settings, training, Constant(float(lr))))
         return _Threads(walks, task.chunk, threads)
-
-
-def constant(lr: float) -> Rates:
-    """That learning rate for all steps."""
-    return lambda first, count: np.full(count, lr)
 
 
 def problem_of(task: Task) -> MLP:

@@ -7,7 +7,8 @@ from gdbench.kernels import cuda
 from gdbench.kernels.gpu.fleet import Fleet, Member
 from gdbench.kernels.registry import find
 from gdbench.peers.contract import Task
-from gdbench.peers.ours import constant, problem_of
+from gdbench.peers.ours import problem_of
+from gdbench.timing.rates import Constant
 
 ENDLESS = 2**40  # steps
 
@@ -35,7 +36,7 @@ class _Fleet:
             Member(
                 rule=rule,  # type: ignore[arg-type]  # of_case has seen to it
                 settings={**task.settings, "lr": float(lr)},
-                rates=constant(float(lr)),
+                rates=Constant(float(lr)),
                 recipe=(task.rule, float(lr)),
                 seed=seed,
                 batch_size=task.batch_size,
