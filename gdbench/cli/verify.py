@@ -31,8 +31,8 @@ def verify(
     """Check this installation against published and exact numbers.
 
     Each row shows a known number with its source, what comes out here, and how far apart they may be. Plug-ins' rules
-    and functions are checked too. Exit code 3 when a check fails. On a GPU (auto: as well, cuda: alone), training there is compared
-    with the CPU's, in units in the last place.
+    and functions are checked too. Exit code 3 when a check fails. On a GPU (auto: as well, cuda: alone), training there
+    is compared with the CPU's, in units in the last place.
     """
     from gdbench import verification  # kernels and data sets: `--help` does without
     from gdbench.runner.run import choose_backend

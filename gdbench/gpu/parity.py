@@ -194,7 +194,7 @@ def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, batch_siz
     return f"{rule.name} from step {high} on: {part}"
 
 
-DEFAULT = Case()
+DEFAULTS = [Case()]
 ACTIVATIONS = [Case(activation=name) for name in ("leaky-relu", "tanh", "sigmoid", "gelu", "identity")]
 LOSSES = [Case(loss=name) for name in ("binary-cross-entropy", "mse", "huber")]
 SHAPES = [Case((784, 128, 10), batch_size=128), Case((20, 10)), Case((64, 32, 10), batch_size=1)]

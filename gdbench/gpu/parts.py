@@ -59,8 +59,9 @@ def ceilings(budget: Budget) -> Iterator[Row | str]:
 def equality(budget: Budget) -> Iterator[Row | str]:
     """Units in the last place between the parameters of card and CPU."""
     for dtype in DTYPES:
-        for found in parity.compared(parity.DEFAULT, dtype, parity.rules()):
-            yield _compared(found.rule, [found])
+        for case in parity.DEFAULTS:
+            for found in parity.compared(case, dtype, parity.rules()):
+                yield _compared(found.rule, [found])
     for dtype in DTYPES:
         for case in (*parity.ACTIVATIONS, *parity.LOSSES):
             yield _compared("all", list(parity.compared(case, dtype, parity.rules(), search=False)))

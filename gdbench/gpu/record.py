@@ -39,12 +39,16 @@ def machine_facts() -> dict[str, Any]:
 def write(found: Found, out: Path) -> None:
     """gpu-check.json and gpu-check.md in a folder, which is made; each in place of what was there, or not at all."""
     out.mkdir(parents=True, exist_ok=True)
-    document = {"ok": found.ok, "facts": found.facts, "parts": [asdict(part) for part in found.parts]}
-    texts = {"json": json.dumps(_plain(document), indent=1, allow_nan=False) + "\n", "md": page(found)}
+    texts = {"json": json.dumps(document(found), indent=1, allow_nan=False) + "\n", "md": page(found)}
     for ending, text in texts.items():
         temporary = out / f".{NAME}.{ending}.{os.getpid()}"
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(out / f"{NAME}.{ending}")
+
+
+def document(found: Found) -> Any:
+    """The results as JSON can hold them."""
+    return _plain({"ok": found.ok, "facts": found.facts, "parts": [asdict(part) for part in found.parts]})
 
 
 def page(found: Found) -> str:

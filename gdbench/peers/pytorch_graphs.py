@@ -15,6 +15,7 @@ from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, layers
 from gdbench.peers.pytorch import FUSED, objective_of
 
 DEVICE = "cuda"
+CAPTURABLE = {"capturable": True}
 WARM = 3  # chunks before the capture, as PyTorch's manual has it
 
 
@@ -27,7 +28,7 @@ class Graphs:
 
         name, options = optimizers.pytorch(task.rule, task.settings)
         options |= {"fused": True} if name in FUSED["cuda"] else {}
-        options |= {} if name == "SGD" else {"capturable": True}
+        options |= {} if name == "SGD" else CAPTURABLE
         if name == "Adagrad":
             raise UnsupportedError("torch.optim.Adagrad cannot be captured in a graph")
         torch.set_num_threads(threads)
@@ -39,7 +40,7 @@ class Graphs:
 class _Trial:
     def __init__(self, torch: Any, task: Task, number: int, x: Any, y: Any, name: str, options: dict[str, Any]) -> None:
         start = [view.copy() for view in layers(task.thetas[number], task.sizes)]
-        self.parameters = [torch.from_numpy(view).to(DEVICE).requires_grad_() for view in start]
+        self.parameters = [torch.tensor(view).to(DEVICE).requires_grad_() for view in start]
         objective = objective_of(torch, task)
         optimizer = getattr(torch.optim, name)(self.parameters, lr=float(task.lrs[number]), **options)
 
