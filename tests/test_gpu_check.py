@@ -241,10 +241,12 @@ def test_what_it_needs_is_there_without_pydantic_and_sqlalchemy():
 
 
 PARITY = """
-import json
+import functools, json
+from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.large_products import Tile
 from gdbench.kernels.gpu import planning
 planning.THREADS.clear()
-planning.THREADS[8] = 4
+planning.THREADS.update({4: {8: 4}, 8: {8: 4}})
 from gdbench.gpu import parity
 parity.SPLITS = (7, 2, 0)
 chosen = [rule for rule in parity.rules() if rule.name in ("adam", "sgd")]
@@ -252,8 +254,8 @@ given = parity.Case((4, 3), batch_size=4), "float32", chosen, (1, 3)
 clean = list(parity.compared(*given))
 honest = parity.on_card
 
-def faulty(problem, asked, size):
-    trained = honest(problem, asked, size)
+def faulty(problem, asked, case):
+    trained = honest(problem, asked, case)
     for each, found in zip(asked, trained):
         if each.rule.name == "adam" and each.steps >= 3:
             found.theta[0] *= 1.01
@@ -261,6 +263,9 @@ def faulty(problem, asked, size):
 
 parity.on_card = faulty
 broken = list(parity.compared(*given))
+parity.on_card, whole = honest, parity.Case((4, 3), batch_size=4, engine="large")
+parity.Large = functools.partial(Large, tiles=[Tile(8, 8, 4, 1)], threads=4)
+clean += parity.compared(whole, "float32", chosen, (1, 3))
 print(json.dumps([[[one.rule, one.ulps, one.equal, one.ok, one.where] for one in found] for found in (clean, broken)]))
 """
 
@@ -269,7 +274,7 @@ print(json.dumps([[[one.rule, one.ulps, one.equal, one.ok, one.where] for one in
 def test_the_simulator_agrees_to_the_bit_and_a_planted_fault_is_found_at_its_step():
     said = program(PARITY, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
     clean, broken = json.loads(said.splitlines()[-1])
-    assert [one[1] for one in clean] == [{"1": 0, "3": 0}] * 2
+    assert [one[1] for one in clean] == [{"1": 0, "3": 0}] * 4  # of either engine
     assert all(equal and ok and not where for _, _, equal, ok, where in clean)
     (adam,) = (one for one in broken if one[0] == "adam")
     assert (adam[1]["1"], adam[3]) == (0, False)

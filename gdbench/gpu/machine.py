@@ -1,7 +1,5 @@
 """The references of timings on a card, and updates beside them: `gdbench/timing/machine.py` for a GPU."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +9,15 @@ from gdbench.gpu.timing import OnCard
 from gdbench.kernels import cuda
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Card
-from gdbench.kernels.gpu import machine
+from gdbench.kernels.gpu import large_kernels, machine
+from gdbench.kernels.gpu.quads import QUAD
 from gdbench.timing import work
+from gdbench.timing.steps import LR
 
 TURNS = 200  # of the multiply-adds' loop a launch: a fraction of a millisecond
 ARRAYS = 2**30  # bytes of the arrays that stand for the card's memory, together, where there is room
 PASSES = 50  # over arrays in the L2 a launch, which would take longer to ask for than to do
+GRAPH = 100  # launches of a graph
 L2 = "L2"
 
 
@@ -79,37 +80,51 @@ def round_trip() -> OnCard:
     return OnCard("empty launch and wait", run, part="launch")
 
 
-def updates(card: Card, rule: Rule, dtype: str, parameters: int, grids: tuple[int, ...]) -> Iterator[OnCard]:
-    """One fused update of so many parameters by each grid, whose sizes are in blocks a multiprocessor.
+def graph() -> OnCard:
+    """Empty kernels recorded in a graph: what each of them costs when they are replayed together."""
+    stream = cuda.new_stream()
+
+    def launches(stream: Any) -> None:
+        for _ in range(GRAPH):
+            machine.empty_launch.launch(1, 0, stream=stream)
+
+    replay = cuda.Replay(launches, stream)
+    replay()  # the first of its calls only launches, the second records
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            replay()
+        cuda.synchronize()  # events stand on another stream
+
+    return OnCard(f"graph of {GRAPH} empty launches", run, part="launch")
+
+
+def update(card: Card, rule: Rule, dtype: str, parameters: int) -> OnCard:
+    """One update of so many parameters, by the kernel of the engine for large networks.
 
     Settings are the rule's own, at a learning rate at which nothing moves.
     """
-    stride, slots = -(-parameters // 4) * 4, len(rule.slots)
+    stride, slots, itemsize = -(-parameters // QUAD) * QUAD, len(rule.slots), np.dtype(dtype).itemsize
     home = _filled(card, (2 + slots) * stride, dtype)
-    row = cuda.to_device(rule.table(rule.settings({}), 1, np.full(1, 1e-9), dtype)[0])
-    kernel, itemsize = machine.update(rule, dtype), np.dtype(dtype).itemsize
+    table = cuda.to_device(rule.table(rule.settings({}), 1, np.full(1, LR), dtype))
+    cursor = cuda.to_device(np.zeros(len(large_kernels.Cursor), np.int64))
+    kernel, threads = large_kernels.update(rule, dtype, machine.THREADS), machine.THREADS
     held = work.update_arrays(parameters, slots, itemsize)
     level = next(level for level in levels(card) if held <= level.size or not level.size)
 
-    def runner(grid: int) -> Callable[[int], None]:
-        def run(count: int) -> None:
-            for _ in range(count):
-                kernel.launch(grid, 0, home, stride, row)
+    def run(count: int) -> None:
+        for _ in range(count):
+            kernel.launch(-(-stride // QUAD // threads), 0, home, 0, stride, table, cursor)
 
-        return run
-
-    whole = OnCard(
-        "",
-        lambda count: None,
+    return OnCard(
+        f"update {rule.name}, {dtype}, {parameters}",
+        run,
         part="update",
         rule=rule.name,
         dtype=dtype,
         bytes=float(work.update_bytes(parameters, slots, itemsize)),
         memory=level.name,
     )
-    for each in grids:
-        name = f"update {rule.name}, {dtype}, {parameters}, {each} blocks a multiprocessor"
-        yield replace(whole, name=name, run=runner(each * card.multiprocessors))
 
 
 def _filled(card: Card, size: int, dtype: str) -> Any:

@@ -19,7 +19,10 @@ from gdbench.curves import digest
 from gdbench.gpu.ulp import ulps
 from gdbench.kernels import MLP, RULES, Samples, steps
 from gdbench.kernels.contract import Rule
-from gdbench.kernels.gpu.fleet import Fleet, Member
+from gdbench.kernels.gpu.engines import Engine
+from gdbench.kernels.gpu.fleet import Fleet
+from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.members import Member
 from gdbench.timing.rates import Constant
 
 STEPS = (1, 10, 100, 1000)
@@ -36,6 +39,7 @@ class Case:
     activation: str = "relu"
     loss: str = "cross-entropy"
     batch_size: int = 32
+    engine: str = "sweep"
 
     def problem(self, dtype: str) -> MLP:
         """The network, the same on every call."""
@@ -62,7 +66,8 @@ class Case:
         )
 
     def __str__(self) -> str:
-        return f"{'-'.join(map(str, self.widths))} {self.activation} {self.loss}, batch {self.batch_size}"
+        words = f"{'-'.join(map(str, self.widths))} {self.activation} {self.loss}, batch {self.batch_size}"
+        return words if self.engine == "sweep" else f"{words}, by the whole card"
 
 
 class Asked(NamedTuple):
@@ -109,7 +114,7 @@ def compared(
     """Each rule beside the CPU. search: for the first step whose bits differ, where any do."""
     problem, longest = case.problem(dtype), counts[-1]
     asked = [Asked(rule, count, _points(counts, count)) for rule in chosen for count in counts]
-    trained = dict(zip(asked, on_card(problem, asked, case.batch_size), strict=True))
+    trained = dict(zip(asked, on_card(problem, asked, case), strict=True))
     for rule in chosen:
         thetas, curve = on_cpu(problem, rule, (0, *counts), case.batch_size)
         found = {count: trained[Asked(rule, count, _points(counts, count))] for count in counts}
@@ -117,7 +122,7 @@ def compared(
         equal, where = digest(found[longest].curve) == digest(curve), ""
         if search and any(apart.values()):
             same = next((low, high) for low, high in pairwise((0, *counts)) if apart[high])
-            where = first_difference(problem, chosen, rule, case.batch_size, *same)
+            where = first_difference(problem, chosen, rule, case, *same)
         yield Compared(case, dtype, rule.name, apart, equal, where)
 
 
@@ -125,8 +130,8 @@ def _points(counts: Sequence[int], last: int) -> tuple[int, ...]:
     return (0, *(count for count in counts if count <= last))
 
 
-def on_card(problem: MLP, asked: Sequence[Asked], batch_size: int) -> list[Trained]:
-    """The trials on the GPU, all together."""
+def on_card(problem: MLP, asked: Sequence[Asked], case: Case) -> list[Trained]:
+    """The trials on the GPU, all together, or one after another where the case's engine is for one."""
     members = [
         Member(
             rule=each.rule,
@@ -134,18 +139,30 @@ def on_card(problem: MLP, asked: Sequence[Asked], batch_size: int) -> list[Train
             rates=Constant(float(settings["lr"])),
             recipe=(each.rule.name, each.steps),
             seed=SEED,
-            batch_size=batch_size,
+            batch_size=case.batch_size,
             steps=each.steps,
             points=each.points,
         )
         for each in asked
     ]
-    fleet, per_epoch = Fleet(problem, members), problem.steps_per_epoch(batch_size)
-    curves: list[list[tuple[float, ...]]] = [[] for _ in members]
-    while fleet.running:
-        for found in fleet.advance():
+    if case.engine == "sweep":
+        return _trained(Fleet(problem, members))
+    found = []
+    for member in members:
+        large = Large(problem, member)
+        found += _trained(large)
+        large.close()
+    return found
+
+
+def _trained(engine: Engine) -> list[Trained]:
+    """What becomes of an engine's members."""
+    curves: list[list[tuple[float, ...]]] = [[] for _ in engine.members]
+    per_epoch = engine.problem.steps_per_epoch(engine.members[0].batch_size)
+    while engine.running:
+        for found in engine.advance():
             curves[found.member].append((found.step, found.step / per_epoch, *found.values, found.lr))
-    held = [fleet.numbers(number) for number in range(len(members))]
+    held = [engine.numbers(number) for number in range(len(curves))]
     return [Trained(numbers[0], numbers[1], np.array(curve)) for numbers, curve in zip(held, curves, strict=True)]
 
 
@@ -167,7 +184,7 @@ def on_cpu(
     return thetas, np.array(curve)
 
 
-def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, batch_size: int, low: int, high: int) -> str:
+def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, case: Case, low: int, high: int) -> str:
     """Which step between `low`, where bits agree, and `high`, where they do not, is the first to differ, and in what.
 
     chosen: the rules of the launch that found it, since another set of rules would be another kernel.
@@ -176,15 +193,15 @@ def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, batch_siz
     while high - low > 1:
         tried = sorted({low + max(1, (high - low) * i // (TRIED + 1)) for i in range(1, TRIED + 1)})
         asked = [Asked(rule, count, (0,)) for count in tried]
-        trained = on_card(problem, [*asked, *others], batch_size)
-        thetas, _ = on_cpu(problem, rule, tried, batch_size)
+        trained = on_card(problem, [*asked, *others], case)
+        thetas, _ = on_cpu(problem, rule, tried, case.batch_size)
         differ = [count for count, t in zip(tried, trained, strict=False) if ulps(t.theta, thetas[count])]
         high = differ[0] if differ else high
         low = max([low, *(count for count in tried if count < high)])
     points = (0, low) if low else (0,)
-    last = on_card(problem, [Asked(rule, high, points), *others], batch_size)[0]
-    thetas, curve = on_cpu(problem, rule, points, batch_size)
-    gradient = problem.gradient(thetas[low], problem.batch(SEED, high, batch_size))
+    last = on_card(problem, [Asked(rule, high, points), *others], case)[0]
+    thetas, curve = on_cpu(problem, rule, points, case.batch_size)
+    gradient = problem.gradient(thetas[low], problem.batch(SEED, high, case.batch_size))
     if digest(last.curve[-1:, :-2]) != digest(curve[-1:, :-2]):
         part = "forward: the losses before it differ"
     elif ulps(last.gradient, gradient):
@@ -198,3 +215,4 @@ DEFAULTS = [Case()]
 ACTIVATIONS = [Case(activation=name) for name in ("leaky-relu", "tanh", "sigmoid", "gelu", "identity")]
 LOSSES = [Case(loss=name) for name in ("binary-cross-entropy", "mse", "huber")]
 SHAPES = [Case((784, 128, 10), batch_size=128), Case((20, 10)), Case((64, 32, 10), batch_size=1)]
+LARGE = [Case((100, 70, 30), batch_size=100, engine="large")]

@@ -5,24 +5,24 @@ from typing import Any
 
 from gdbench.gpu import parity, races, throughput
 from gdbench.gpu.check import WRONG, Budget, Part, Row
-from gdbench.gpu.machine import launch, levels, moving, peak, round_trip, updates
+from gdbench.gpu.machine import GRAPH, graph, launch, levels, moving, peak, round_trip, update
 from gdbench.gpu.timing import Measured, measured
 from gdbench.kernels import RULES, cuda
 from gdbench.kernels.contract import Rule
 from gdbench.stats.timings import costs, spreads
 
 DTYPES = ("float32", "float64")
-LARGE = ("adam", "sgd")  # rules of the networks whose kernels are compiled for themselves
+ALONE = ("adam", "sgd")  # rules of the networks whose kernels are compiled for themselves
 PARAMETERS = (2**26, 12 * 2**20)  # of the updates: 256 MiB and 48 MiB in float32
 FEW = ("adam", "sgd")  # rules whose updates are timed at every size
-GRIDS = (8, 32, 128)  # blocks a multiprocessor that an update is tried with
 
 
 def launching(budget: Budget) -> Iterator[Row | str]:
     """What it costs to ask the card for something."""
-    found = measured([launch(), round_trip()], rounds=10, samples=3, least=0.01, limit=budget.left)
+    found = measured([launch(), round_trip(), graph()], rounds=10, samples=3, least=0.01, limit=budget.left)
     for row in _costs(found):
-        yield {"what": row["subject"], "µs": row["median"] * 1e6, **_bounds(row, 1e6)}
+        each = GRAPH if row["subject"].startswith("graph") else 1
+        yield {"what": row["subject"], "µs a launch": row["median"] * 1e6 / each, **_bounds(row, 1e6 / each)}
     yield from filter(None, [found.words])
 
 
@@ -65,8 +65,8 @@ def equality(budget: Budget) -> Iterator[Row | str]:
     for dtype in DTYPES:
         for case in (*parity.ACTIVATIONS, *parity.LOSSES):
             yield _compared("all", list(parity.compared(case, dtype, parity.rules(), search=False)))
-    for case in parity.SHAPES:
-        chosen = [rule for rule in parity.rules() if rule.name in LARGE]
+    for case in (*parity.SHAPES, *parity.LARGE):
+        chosen = [rule for rule in parity.rules() if rule.name in ALONE]
         yield _compared(", ".join(rule.name for rule in chosen), list(parity.compared(case, "float32", chosen)))
 
 
@@ -90,23 +90,18 @@ def updating(budget: Budget) -> Iterator[Row | str]:
     rules = sorted((rule for rule in RULES.values() if isinstance(rule, Rule)), key=lambda rule: rule.name not in FEW)
     for parameters in PARAMETERS:
         for rule in rules if parameters == PARAMETERS[0] else rules[: len(FEW)]:
-            copied = moving(card, levels(card)[-1].name, "copy")
-            tried = list(updates(card, rule, "float32", parameters, GRIDS))
-            found = measured([copied, *tried], rounds=5, samples=2, least=0.005, limit=budget.left)
+            subjects = moving(card, levels(card)[-1].name, "copy"), update(card, rule, "float32", parameters)
+            found = measured(subjects, rounds=5, samples=2, least=0.005, limit=budget.left)
             took = {row["subject"]: row["median"] for row in _costs(found)}
-            assert copied.bytes is not None and tried[0].bytes is not None
-            speed = copied.bytes / took[copied.name]
-            best = min(tried, key=lambda subject: took[subject.name])
-            own = tried[0].bytes / took[best.name]
-            words += [found.words]
+            copied, own = ((subject.bytes or 0.0) / took[subject.name] for subject in subjects)
+            words.append(found.words)
             yield {
                 "rule": rule.name,
                 "parameters": parameters,
-                "µs": took[best.name] * 1e6,
+                "µs": took[subjects[1].name] * 1e6,
                 "GB/s": own / 1e9,
-                "copy GB/s": speed / 1e9,
-                "of the copy": f"{100 * own / speed:.1f} %",
-                "blocks a multiprocessor": GRIDS[tried.index(best)],
+                "copy GB/s": copied / 1e9,
+                "of the copy": f"{100 * own / copied:.1f} %",
             }
     yield from dict.fromkeys(filter(None, words))
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def main() -> None:
     """Train it. Two rules, so that the kernel chooses among them as it runs."""
     chosen = [rule for rule in parity.rules() if rule.name in ("adam", "momentum")]
     asked = [parity.Asked(rule, count, (0, count)) for rule in chosen for count in STEPS]
-    parity.on_card(CASE.problem("float32"), asked, CASE.batch_size)
+    for engine in ("sweep", "large"):
+        parity.on_card(CASE.problem("float32"), asked, replace(CASE, engine=engine))
 
 
 if __name__ == "__main__":

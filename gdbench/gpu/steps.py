@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gdbench.errors import UsageError
-from gdbench.gpu.machine import levels, moving, peak, updates
+from gdbench.gpu.machine import levels, moving, peak, update
 from gdbench.gpu.timing import Measured, OnCard, measured
 from gdbench.kernels import MLP, cuda
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Card
-from gdbench.kernels.gpu.fleet import Fleet, Member
+from gdbench.kernels.gpu.costs import choose
+from gdbench.kernels.gpu.engines import Engine, engines, take
+from gdbench.kernels.gpu.fleet import Fleet
+from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.registry import BaseRule, find
 from gdbench.timing import Asked, Timing, cases, work
 from gdbench.timing.rates import Constant
@@ -25,7 +28,6 @@ from gdbench.timing.steps import LR, Case
 
 ENDLESS = 2**40  # steps
 SEEDS = 16  # that trials side by side take in turn, as those of a suite do
-GRID = 32  # blocks a multiprocessor, of an update
 
 
 @dataclass(frozen=True)
@@ -70,38 +72,33 @@ def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[O
     for name, rule in rules.items():
         if not isinstance(rule, Rule):
             raise UsageError(f"rule {name!r} sees more than a gradient; time it with --backend cpu")
-        alone = _fleet(case, rule, 1)
-        together = alone.plan.resident * card.multiprocessors
-        found.append(_steps(case, name, alone))
-        if together > 1:
-            found.append(_steps(case, name, _fleet(case, rule, together)))
-        for update in updates(card, rule, case.problem.dtype, case.problem.size, (GRID,)):
-            facts = {**case.facts, "name": case.named("update", name), "rule": name}
-            found.append(OnCard(run=update.run, part="update", bytes=update.bytes, memory=update.memory, **facts))
+        alone = _members(case, rule, 1)
+        choice = choose(case.problem, alone, card)
+        found.append(_steps(case, name, next(engines(case.problem, alone, choice=choice))[0]))
+        together = choice.sweep.resident * card.multiprocessors
+        if together > 1 and choice.engine == "sweep":
+            found.append(_steps(case, name, Fleet(case.problem, _members(case, rule, together))))
+        own = update(card, rule, case.problem.dtype, case.problem.size)
+        facts = {**case.facts, "name": case.named("update", name), "rule": name}
+        found.append(OnCard(run=own.run, part="update", bytes=own.bytes, memory=own.memory, **facts))
     return found
 
 
-def _fleet(case: Case, rule: Rule, trials: int) -> Fleet:
+def _members(case: Case, rule: Rule, trials: int) -> list[Member]:
     """So many trials at the rule's own settings, at a learning rate at which nothing moves."""
     settings = {**rule.settings({}), "lr": LR}
-    return Fleet(
-        case.problem,
-        [
-            Member(rule, settings, Constant(LR), rule.name, trial % SEEDS, case.batch_size, ENDLESS, (0,))
-            for trial in range(trials)
-        ],
-    )
+    return [
+        Member(rule, settings, Constant(LR), rule.name, trial % SEEDS, case.batch_size, ENDLESS, (0,))
+        for trial in range(trials)
+    ]
 
 
-def _steps(case: Case, name: str, fleet: Fleet) -> OnCard:
-    """A step of all trials of a fleet; flops are those of one."""
-    jobs = len(fleet.members)
+def _steps(case: Case, name: str, engine: Engine) -> OnCard:
+    """A step of all trials of an engine; flops are those of one."""
+    jobs = len(engine.members)
 
     def run(count: int) -> None:
-        until = fleet.first + count
-        while fleet.first < until:
-            for _ in fleet.advance(until - fleet.first):
-                pass
+        take(engine, count)
 
     return OnCard(
         case.named("step", name) + (f", {jobs} jobs" if jobs > 1 else ""),

@@ -41,6 +41,9 @@ _CUDA: dict[str, Any] = {"device": "cuda"}
 # chooses there, which is less than float32's.
 ON_CUDA = {
     OURS: Peer("gdbench.peers.ours_cuda", "GdbenchCuda", {}, ("numba_cuda",), together=True, device="cuda"),
+    "gdbench-cublas": Peer(
+        "gdbench.peers.ours_cuda", "GdbenchCuda", {"products": "cublas"}, ("numba_cuda", "cupy"), **_TURNS
+    ),
     "pytorch": Peer("gdbench.peers.pytorch", "PyTorch", dict(_CUDA), ("torch",), **_TURNS),
     "pytorch-fused": Peer("gdbench.peers.pytorch", "PyTorch", {**_CUDA, "fused": True}, ("torch",), **_TURNS),
     "pytorch-graphs": Peer("gdbench.peers.pytorch_graphs", "Graphs", {}, ("torch",), **_TURNS),

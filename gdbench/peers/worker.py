@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdbench.errors import GdbenchError
-from gdbench.peers.contract import Adapter, Task, Training, UnsupportedError
+from gdbench.peers.contract import Adapter, InTurns, Task, Training, UnsupportedError
 
 if TYPE_CHECKING:
     from gdbench.peers import Peer
@@ -172,7 +172,8 @@ class _Desk:
         training = adapter.prepare(task, self.threads)
         training.run()
         seconds = time.perf_counter() - started
-        for _ in range(task.trials // training.at_once - 1):  # so that nothing of what is timed later is a first call
+        turns = len(training.trials) if isinstance(training, InTurns) else task.trials // training.at_once
+        for _ in range(turns - 1):  # so that nothing of what is timed later is a first call
             training.run()
         self.trainings[key] = training
         return seconds

@@ -52,3 +52,8 @@ def _() -> Rows:
 @check("gpu-shapes", "the CPU's training", backend="cuda")
 def _() -> Rows:
     yield from _rows("SHAPES", DTYPES[:1])
+
+
+@check("gpu-large", "the CPU's training", backend="cuda")
+def _() -> Rows:
+    yield from _rows("LARGE")

@@ -19,6 +19,7 @@ from gdbench.kernels import cuda
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit
 from gdbench.kernels.gpu.members import (
+    NEVER,
     ORDERS,
     Found,
     Member,
@@ -33,8 +34,6 @@ from gdbench.kernels.gpu.members import (
 from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.sweep import sweep
 from gdbench.kernels.mlp import MLP
-
-NEVER = np.iinfo(np.int64).max
 
 
 @dataclass
@@ -78,6 +77,11 @@ class Fleet:
         self._next: _Launch | None = None
         self._pace = 0.0  # seconds a step, of all members that ran
         self._upload(network, slots)
+
+    @property
+    def steps(self) -> int:
+        """That the members which have not ended have taken."""
+        return self.first
 
     @property
     def running(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a card can do at best, beside what is asked of it: an empty launch, a copy, a triad, multiply-adds, an update.
+"""What a card can do at best, beside what is asked of it: an empty launch, a copy, a triad, multiply-adds.
 
     copy("float32").launch(blocks, 0, a, b)  # b = a
 
@@ -13,10 +13,8 @@ import numba
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Card, Kernel, block, blocks, lane
 from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
-from gdbench.kernels.gpu.update import source_of_all, step_of
 from gdbench.kernels.intrinsics import fma
 from gdbench.kernels.jit import inlined
 
@@ -126,25 +124,3 @@ def multiply_add(dtype: str) -> Kernel:
 def flops(count: int, launched: int) -> float:
     """Of a launch of `multiply_add` with so many blocks."""
     return 2.0 * count * REPEATS * CHAINS * THREADS * launched
-
-
-@lru_cache(maxsize=64)
-def update(rule: Rule, dtype: str) -> Kernel:
-    """One step of a rule by the whole card: `launch(blocks, 0, home, stride, row)`.
-
-    home: parameters, gradient and slots, one after another, `stride` numbers each, a multiple of four. row: the step's
-    coefficients.
-    """
-    step, kind = step_of(rule), _kind(dtype)
-
-    def update(home, stride, row):
-        step(home, 0, stride, row, block() * THREADS + lane(), blocks() * THREADS)
-
-    return Kernel(
-        update,
-        (kind[::1], types.int64, kind[::1]),
-        threads=THREADS,
-        blocks=TOGETHER,
-        variant=f"{rule.name}-{dtype}",
-        source=source_of_all((rule,)),
-    )
