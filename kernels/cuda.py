@@ -15,6 +15,7 @@ tests of the logic, a few threads at a time.
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -339,12 +340,14 @@ class Card:
     shared_together: int  # bytes of shared memory of a multiprocessor
     memory: int  # bytes in all
     clock: float = 1.5e9  # cycles a second of a multiprocessor, at most
+    cache: int = 0  # bytes of its L2
+    bus: str = ""  # its place on the PCI bus, by which other programs know it
 
 
 def card() -> Card:
     """The GPU at hand; in the simulator, one as small as its threads are slow."""
     if SIMULATED:
-        return Card("simulator", (9, 0), 1, 232_448, 233_472, 2**30)
+        return Card("simulator", (9, 0), 1, 232_448, 233_472, 2**30, cache=2**10)
     device = cuda.get_current_device()
     name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
     return Card(
@@ -355,6 +358,8 @@ def card() -> Card:
         int(device.MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
         int(cuda.current_context().get_memory_info().total),
         1000.0 * int(device.CLOCK_RATE),
+        int(device.L2_CACHE_SIZE),
+        f"{device.PCI_DOMAIN_ID:08x}:{device.PCI_BUS_ID:02x}:{device.PCI_DEVICE_ID:02x}.0",
     )
 
 
@@ -371,6 +376,31 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> Any:
 def synchronize() -> None:
     """Wait until the device has done all that it was asked for; raises what went wrong meanwhile."""
     cuda.synchronize()
+
+
+class Event:
+    """A point in what the device is asked to do; in the simulator, which does all at once, a point in time."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        self.made: Any = None if SIMULATED else cuda.event(timing=True)
+
+    def record(self) -> None:
+        """Put it behind all that was asked for so far."""
+        if SIMULATED:
+            self.at = time.perf_counter()
+        else:
+            self.made.record()
+
+    def wait(self) -> None:
+        """Return when the device has come to it."""
+        if not SIMULATED:
+            self.made.synchronize()
+
+
+def elapsed(begin: Event, end: Event) -> float:
+    """Seconds from one event to another that the device has come to, by its own clock: half a microsecond fine."""
+    return end.at - begin.at if SIMULATED else float(begin.made.elapsed_time(end.made)) / 1e3
 
 
 def is_out_of_memory(error: BaseException) -> bool:

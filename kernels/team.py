@@ -31,6 +31,7 @@ from gdbench.kernels.vectors import I64, instruction
 
 Result = TypeVar("Result")
 
+WORTH = 2**20  # samples x parameters of a step from which on it is worth sharing out among threads
 _PATIENCE = 2000  # looks at the counter before a waiting member offers its core to others, every time
 _YIELD = "gdbench.yield"
 _FREE = 2**62  # more arrivals than any barrier waits for

@@ -479,7 +479,7 @@ def test_a_large_trial_that_has_the_cores_to_itself_is_trained_by_a_team_and_its
     alone = gdbench.run(suite, store=tmp_path / "alone.db", jobs=4, time=False)
     assert set(sizes) == {1}  # too small to be shared out
     monkeypatch.setattr("gdbench.runner.executor.usable_cores", lambda: 4)
-    monkeypatch.setattr("gdbench.runner.trial.TEAM", 64)
+    monkeypatch.setattr("gdbench.runner.trial.WORTH", 64)
     sizes.clear()
     together = gdbench.run(suite, store=tmp_path / "together.db", jobs=4, time=False)
     assert sorted(sizes[-2:]) == [1, 2]  # two trials, four jobs; a rule that is not ours is never shared out

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import (
+    BackendOption,
     BatchOption,
     DtypeOption,
     JsonOption,
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from gdbench.peers.comparison import Found
 
 RULES = ("adam",)
-TRIALS = 16
+TRIALS = {"cpu": 16, "cuda": 4096}
+SEEDS = {"cpu": None, "cuda": 16}  # that the trials take in turn, as those of a suite do
+CHUNK = {"cpu": None, "cuda": 64}  # steps a call
 ROUNDS = 5
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn")
 
@@ -37,8 +40,14 @@ def peers(
     dtype: DtypeOption = None,
     peer: Annotated[list[str] | None, repeated("--peer", "NAME", "A peer; all by default")] = None,
     trials: Annotated[
-        int, typer.Option("--trials", metavar="N", min=1, help="Trials of a sweep; one is timed by itself too.")
-    ] = TRIALS,
+        int | None,
+        typer.Option(
+            "--trials",
+            metavar="N",
+            min=1,
+            help="Trials of a sweep, 16 by default, 4096 on a GPU; one is timed by itself too.",
+        ),
+    ] = None,
     cores: Annotated[
         list[str] | None, repeated("--cores", "N", "Cores that may be used, or all; 1 and all by default")
     ] = None,
@@ -49,6 +58,7 @@ def peers(
         int | None,
         typer.Option("--steps", metavar="N", min=1, help="Steps a call, the same for all; what suits the network."),
     ] = None,
+    backend: BackendOption = "auto",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,15 +67,19 @@ def peers(
     The same data, initial weights, batches and rule go to each library, written as its own users write it for speed, in
     a process of its own. On several cores, one that trains a sweep's trials one after another is also timed as a
     process a core, among which they are dealt out. All are timed in interleaved rounds in random order. A library that
-    is not installed, or that cannot express a rule, is named and left out.
+    is not installed, or that cannot express a rule, is named and left out. On a GPU, all train there but gdbench-cpu,
+    which is gdbench on two cores.
     """
-    from gdbench.peers import PEERS
+    from gdbench.peers import BACKENDS
     from gdbench.peers.comparison import compare
+    from gdbench.runner.run import choose_backend
     from gdbench.timing import cases
 
+    chosen = choose_backend(backend)
+    known = BACKENDS[chosen]
     for name in peer or ():
-        if name not in PEERS:
-            raise UsageError(f"--peer {name} is not known{nearest(name, PEERS)}")
+        if name not in known:
+            raise UsageError(f"--peer {name} is not known{nearest(name, known)}")
     batches, dtypes = parse_batches(batch), parse_dtypes(dtype)
     asked = cases(net or (), problem or (), batches, dtypes)
     if not (net or problem or batches):
@@ -75,14 +89,16 @@ def peers(
         found = compare(
             asked,
             list(dict.fromkeys(rules or RULES)),
-            peer or list(PEERS),
-            trials=trials,
-            cores=_cores(cores or ["1", "all"]),
+            peer or list(known),
+            trials=trials or TRIALS[chosen],
+            cores=_cores(cores or (["1", "all"] if chosen == "cpu" else ["all"])),
             rounds=rounds,
-            chunk=steps,
+            chunk=steps or CHUNK[chosen],
+            seeds=SEEDS[chosen],
+            peers=known,
             watch=status.update if status else lambda text: None,
         )
-    _print(found, rounds, as_json)
+    _print(found, rounds, as_json, chosen)
 
 
 def _cores(given: list[str]) -> list[int]:
@@ -97,7 +113,7 @@ def _cores(given: list[str]) -> list[int]:
     return list(dict.fromkeys(counts))
 
 
-def _print(found: "Found", rounds: int, as_json: bool) -> None:
+def _print(found: "Found", rounds: int, as_json: bool, backend: str) -> None:
     import pandas as pd
 
     from gdbench.peers import OURS
@@ -107,7 +123,7 @@ def _print(found: "Found", rounds: int, as_json: bool) -> None:
 
     agreement, speed = pd.DataFrame(found.agreement), pd.DataFrame(found.speed)
     if as_json:
-        print_json(_document(found, rounds))
+        print_json({**_document(found, rounds), "backend": backend})
         return
     if found.agreement:
         first = found.agreement[0]
@@ -126,6 +142,8 @@ def _print(found: "Found", rounds: int, as_json: bool) -> None:
     )
     prepared = peers_table.prepared(pd.concat([agreement, speed]))
     say(f"Compiling and the first call, not timed above, took at most: {prepared}.")
+    if backend == "cuda":
+        say("On the GPU. A library that trains one trial after another is given the first few: its speed is the same.")
     if not BINDS:
         say("This system binds no process to cores: the libraries were told how many threads to use.")
     for sentence in dict.fromkeys([*peers_table.reasons(agreement), *peers_table.reasons(speed)]):

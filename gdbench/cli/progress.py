@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gdbench.cli.output import errors
+from gdbench.curves import LOST
 from gdbench.runner import Watcher
-from gdbench.store.records import LOST
 
 if TYPE_CHECKING:
     from gdbench.store import TrialRecord

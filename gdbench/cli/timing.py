@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import (
+    BackendOption,
     BatchOption,
     DtypeOption,
     JsonOption,
@@ -57,6 +58,7 @@ def time(
             help="Fresh processes that share the rounds; each is one repetition. With 1, rounds are the repetitions.",
         ),
     ] = PROCESSES,
+    backend: BackendOption = "auto",
     plugin: PluginOption = None,
     save: Annotated[bool, typer.Option("--save", help="Store the samples as a run of their own, with a page.")] = False,
     store: StoreOption = None,
@@ -68,11 +70,14 @@ def time(
 
     Everything is timed in interleaved rounds in random order, with the references of the roofline: the peak of fused
     multiply-adds, and a triad at each level of memory. --problem takes test functions too; without it and --net, a few
-    networks are timed.
+    networks are timed. On a GPU, by its own events: a step of one trial alone and of as many as the card trains at a
+    time (jobs), and updates.
     """
     from gdbench.kernels.registry import find
+    from gdbench.runner.run import choose_backend
     from gdbench.timing import Asked, cases, timed, timed_apart
 
+    chosen, words = choose_backend(backend), ""
     load_plugins(plugin)
     asked = Asked(
         rules=rules or RULES,
@@ -89,26 +94,31 @@ def time(
     with ExitStack() as stack:
         status = None if quiet or as_json else stack.enter_context(errors.status("compiling"))
         watch = status.update if status else lambda text: None
-        if processes == 1:
+        if chosen == "cuda":
+            from gdbench.gpu.steps import timed as timed_on_card
+
+            found = timed_on_card(asked, rounds, watch)
+            timing, words, processes = found.timing, found.words, 1
+        elif processes == 1:
             timing = timed(asked, rounds, watch=watch)
         else:
             timing = timed_apart(asked, processes, -(-rounds // processes), watch)
     repeated = f"{processes} processes" if processes > 1 else f"{rounds} round{'s' if rounds > 1 else ''}"
-    saved = _save(store, out, timing, repeated) if save else {}
-    _print(timing, repeated, saved, as_json)
+    saved = _save(store, out, timing, repeated, chosen) if save else {}
+    _print(timing, repeated, saved, as_json, chosen, words)
 
 
-def _save(store: str | None, out: Path, timing: "Timing", repeated: str) -> dict[str, str]:
+def _save(store: str | None, out: Path, timing: "Timing", repeated: str, backend: str) -> dict[str, str]:
     from gdbench.api import load
     from gdbench.runner.timing import store_timings
     from gdbench.store import Store
 
     location = store_location(store, out)
-    run = store_timings(Store(location), timing, repeated)
+    run = store_timings(Store(location), timing, repeated, backend)
     return {"run": run, "report": str(load(location, run).report(report_path(out, run)))}
 
 
-def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool) -> None:
+def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool, backend: str, words: str) -> None:
     import pandas as pd
 
     from gdbench.reports import timing_table
@@ -119,7 +129,8 @@ def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool
     frame, spread = roofline(timings, subjects), spreads(timings, subjects)
     moved = list(timing_table.moved(spread, MOVED))
     if as_json:
-        print_json(_document(timing, frame, spread, timings, bool(moved), saved))
+        document = _document(timing, frame, spread, timings, bool(moved), saved)
+        print_json({**document, "backend": backend, "samples_discarded": words})
         return
     say()
     print_table(timing_table.step_rows(frame), title="A step, and its parts each by itself")
@@ -132,7 +143,7 @@ def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool
         f"{len(subjects)} subjects in {repeated}: medians over these with 95 % bootstrap intervals. "
         f"Before them, {timing.seconds:.1f} s to compile and to take first steps ({_compiled(timing.compiled)})."
     )
-    for sentence in moved:
+    for sentence in [*moved, *filter(None, [words])]:
         say(sentence)
     if saved:
         say(f"run {saved['run']}\nreport: {saved['report']}")

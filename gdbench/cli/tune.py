@@ -135,8 +135,8 @@ def _row(lr: float, trials: "list[TrialRecord]") -> dict[str, Any]:
 
 def _judged(search: "Search") -> str:
     """What the search went by, in words."""
+    from gdbench.curves import OBJECTIVES
     from gdbench.reports.text import metric_title
-    from gdbench.store.records import OBJECTIVES
 
     final = search.winner[0].final
     return metric_title(next((n for n in OBJECTIVES if not math.isnan(final.get(n, math.nan))), OBJECTIVES[0]))

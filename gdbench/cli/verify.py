@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, PluginOption, load_plugins
+from gdbench.cli.options import BackendOption, JsonOption, PluginOption, load_plugins
 from gdbench.cli.output import errors, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -20,24 +20,31 @@ def verify(
         typer.Argument(
             metavar="[NAME]...",
             help="Checks, or families of them: quadratics, first-steps, failures, tables, peers, deepobs, functions, "
-            "networks, digits.",
+            "networks, digits; card, on a GPU.",
             show_default="all",
         ),
     ] = None,
+    backend: BackendOption = "auto",
     plugin: PluginOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Check this installation against published and exact numbers.
 
     Each row shows a known number with its source, what comes out here, and how far apart they may be. Plug-ins' rules
-    and functions are checked too. Exit code 3 when a check fails.
+    and functions are checked too. Exit code 3 when a check fails. On a GPU (auto: as well, cuda: alone), training there
+    is compared with the CPU's, in units in the last place.
     """
     from gdbench import verification  # kernels and data sets: `--help` does without
+    from gdbench.runner.run import choose_backend
 
+    usable = choose_backend(backend)
+    backends = list(dict.fromkeys(["cpu", usable])) if backend == "auto" else [usable]
     load_plugins(plugin)
     started = time.perf_counter()
     with errors.status("") as status:
-        rows = list(verification.verify(names or (), lambda check: status.update(f"{check.family}: {check.name}")))
+        rows = list(
+            verification.verify(names or (), lambda check: status.update(f"{check.family}: {check.name}"), backends)
+        )
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("failed", "skipped")}
     if as_json:
         print_json([{name: _plain(value) for name, value in asdict(row).items()} for row in rows])

@@ -1,19 +1,26 @@
 """The same trials by other libraries, and by gdbench: do they agree, and how fast is each?"""
 
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gdbench.peers.contract import Adapter, Task, UnsupportedError
 
 
 class Peer(NamedTuple):
-    """Where an adapter is, how it is made, which modules it needs, and whether it trains trials side by side."""
+    """Where an adapter is, how it is made, which modules it needs, and whether it trains trials side by side.
+
+    device: where it trains. cores: that its process may have at most, 0 for all. most: trials that it is given at most,
+    0 for all, where its speed does not depend on how many there are.
+    """
 
     module: str
     kind: str
-    options: dict[str, bool]
+    options: dict[str, Any]
     needs: tuple[str, ...]
     together: bool = False
+    device: str = "cpu"
+    cores: int = 0
+    most: int = 0
 
 
 OURS = "gdbench"
@@ -27,12 +34,35 @@ PEERS = {
     "scikit-learn": Peer("gdbench.peers.scikit_learn", "ScikitLearn", {}, ("sklearn",)),
 }
 
+_TURNS: dict[str, Any] = {"device": "cuda", "most": 8}  # those that train one trial after another
+_CUDA: dict[str, Any] = {"device": "cuda"}
 
-def absent(name: str) -> str | None:
-    """Why the peer of that name cannot be asked, with the line that installs it, or None."""
+# On a GPU. `gdbench-cpu` is the yardstick of a sweep's speed; `jax-vmap-tf32` has products in the precision that JAX
+# chooses there, which is less than float32's.
+ON_CUDA = {
+    OURS: Peer("gdbench.peers.ours_cuda", "GdbenchCuda", {}, ("numba_cuda",), together=True, device="cuda"),
+    "gdbench-cublas": Peer(
+        "gdbench.peers.ours_cuda", "GdbenchCuda", {"products": "cublas"}, ("numba_cuda", "cupy"), **_TURNS
+    ),
+    "pytorch": Peer("gdbench.peers.pytorch", "PyTorch", dict(_CUDA), ("torch",), **_TURNS),
+    "pytorch-fused": Peer("gdbench.peers.pytorch", "PyTorch", {**_CUDA, "fused": True}, ("torch",), **_TURNS),
+    "pytorch-graphs": Peer("gdbench.peers.pytorch_graphs", "Graphs", {}, ("torch",), **_TURNS),
+    "pytorch-stacked": Peer("gdbench.peers.pytorch_graphs", "Stacked", {}, ("torch",), together=True, device="cuda"),
+    "jax": Peer("gdbench.peers.jax_optax", "Jax", {}, ("jax", "optax"), **_TURNS),
+    "jax-vmap": Peer("gdbench.peers.jax_optax", "Jax", {"mapped": True}, ("jax", "optax"), together=True, **_CUDA),
+    "jax-vmap-tf32": Peer(
+        "gdbench.peers.jax_optax", "Jax", {"mapped": True, "exact": False}, ("jax", "optax"), together=True, **_CUDA
+    ),
+    "gdbench-cpu": Peer("gdbench.peers.ours", "Gdbench", {}, (), together=True, cores=2, most=64),
+}
+BACKENDS = {"cpu": PEERS, "cuda": ON_CUDA}
+
+
+def absent(peer: Peer) -> str | None:
+    """Why a peer cannot be asked, with the line that installs it, or None."""
     from gdbench.environment import missing  # brings the compiler along, and a library's process does without
 
-    reason = missing(*PEERS[name].needs)
+    reason = missing(*peer.needs)
     return reason and f'{reason}; pip install "gdbench[peers]"'
 
 
@@ -42,4 +72,4 @@ def load(peer: Peer) -> Adapter:
     return made
 
 
-__all__ = ["OURS", "PEERS", "Adapter", "Peer", "Task", "UnsupportedError", "absent", "load"]
+__all__ = ["BACKENDS", "ON_CUDA", "OURS", "PEERS", "Adapter", "Peer", "Task", "UnsupportedError", "absent", "load"]

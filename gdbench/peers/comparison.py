@@ -8,6 +8,7 @@ trials one after another is, in a sweep on several cores, also timed as a proces
 call is a chunk of steps, training goes on from call to call, and what is timed has been compiled and called before.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,18 +19,23 @@ import pandas as pd
 
 from gdbench.environment import spread, usable_set
 from gdbench.errors import GdbenchError
-from gdbench.peers import OURS, PEERS, absent
+from gdbench.peers import OURS, PEERS, Peer, absent
 from gdbench.peers.agreement import STEPS, difference, losses
 from gdbench.peers.contract import Task, UnsupportedError
 from gdbench.peers.group import Group
 from gdbench.peers.tasks import of_case
-from gdbench.peers.worker import PeerError, Worker
+from gdbench.peers.worker import PATIENCE, PeerError, Worker
 from gdbench.stats.timings import costs, ratios
 from gdbench.timing import Sample, Subject, measure
 from gdbench.timing.steps import Case
 
+AGREED = 16  # trials whose losses are compared, at most
 SAMPLES, LEAST = 2, 0.1  # samples a visit, seconds each at least
 NUMBERS = ("speed", "low", "high", "ratio", "ratio_low", "ratio_high", "prepare_seconds")
+
+
+class AbsentError(UnsupportedError):
+    """A library is not installed."""
 
 
 @dataclass
@@ -50,11 +56,14 @@ class Found:
     samples: list[dict[str, Any]] = field(default_factory=list)
 
 
-class _Workers:
-    """The processes of one number of cores, started when they are needed, and again when they have ended."""
+class Workers:
+    """The processes of one number of cores, started when they are needed, and again when they have ended.
 
-    def __init__(self, count: int) -> None:
-        self.cores = spread(usable_set())[:count]
+    peers: by name. patience: seconds until a process that does not answer is ended.
+    """
+
+    def __init__(self, count: int, peers: Mapping[str, Peer] = PEERS, patience: float = PATIENCE) -> None:
+        self.cores, self.peers, self.patience = spread(usable_set())[:count], peers, patience
         self.running: dict[tuple[str, int], Worker | Group] = {}
 
     def of(self, name: str, processes: int = 1) -> Worker | Group:
@@ -62,16 +71,17 @@ class _Workers:
 
         Raises UnsupportedError when its library is not installed.
         """
-        reason, key = absent(name), (name, processes)
+        peer, key = self.peers[name], (name, processes)
+        reason = absent(peer)
         if reason:
-            raise UnsupportedError(reason)
+            raise AbsentError(reason)
         if key in self.running and not self.running[key].alive:
             self.running.pop(key).close()
         if key not in self.running:
-            several = processes > 1
-            self.running[key] = (
-                Group(PEERS[name], self.cores[:processes]) if several else Worker(PEERS[name], self.cores)
-            )
+            if processes > 1:
+                self.running[key] = Group(peer, self.cores[:processes], self.patience)
+            else:
+                self.running[key] = Worker(peer, self.cores[: peer.cores or None], self.patience)
         return self.running[key]
 
     def forget(self) -> None:
@@ -96,34 +106,39 @@ def compare(
     cores: Sequence[int],
     rounds: int = 5,
     chunk: int | None = None,
+    seeds: int | None = None,
+    peers: Mapping[str, Peer] | None = None,
     watch: Callable[[str], None] = lambda text: None,
 ) -> Found:
     """Compare gdbench with the peers of these names (`PEERS`) on networks and rules, at each number of cores.
 
-    trials: of a sweep; one trial by itself is timed too. chunk: steps a call, by default what suits the network. watch:
+    trials: of a sweep; one trial by itself is timed too. chunk: steps a call, by default what suits the network. seeds:
+    that the trials take in turn, by default one for each. peers: what the names stand for, `PEERS` by default. watch:
     is told what is going on. Raises UsageError for a problem or rule that no peer can have, GdbenchError when gdbench
     itself fails.
     """
     names, found = list(dict.fromkeys([OURS, *names])), Found()
-    pairs = [(case, rule, of_case(case, rule, trials=trials, chunk=chunk)) for case in cases for rule in rules]
+    pairs = [
+        (case, rule, of_case(case, rule, trials=trials, chunk=chunk, seeds=seeds)) for case in cases for rule in rules
+    ]
     for count in cores:
-        workers = _Workers(count)
+        workers = Workers(count, PEERS if peers is None else peers)
         try:
             for case, rule, task in pairs:
                 facts = {**case.facts, "rule": rule}
                 watch(f"{case.label}, batch {case.batch_size}, {rule}, {count} cores")
                 if count == cores[0]:
-                    first = of_case(case, rule, trials=trials, chunk=STEPS)
+                    first = of_case(case, rule, trials=min(trials, AGREED), chunk=STEPS)
                     found.agreement += _agree(first, workers, names, facts)
                 for number in sorted({1, trials}):
                     here = {**facts, "trials": number, "cores": count}
-                    _race(task.only(slice(number)), workers, names, here, rounds, found)
+                    race(task.only(slice(number)), workers, names, here, rounds, found)
         finally:
             workers.close()
     return found
 
 
-def _agree(task: Task, workers: _Workers, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _agree(task: Task, workers: Workers, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row a peer, gdbench first."""
     rows: list[dict[str, Any]] = []
     ours = np.empty(0)
@@ -143,29 +158,40 @@ def _agree(task: Task, workers: _Workers, names: Sequence[str], facts: Mapping[s
     return rows
 
 
-def _race(
-    task: Task, workers: _Workers, names: Sequence[str], facts: Mapping[str, Any], rounds: int, found: Found
+def race(
+    task: Task,
+    workers: Workers,
+    names: Sequence[str],
+    facts: Mapping[str, Any],
+    rounds: int,
+    found: Found,
+    limit: float = math.inf,
 ) -> None:
-    """Time the peers at one task; a peer that fails in the rounds drops out, and the others begin again."""
+    """Time the peers at one task; a peer that fails in the rounds drops out, and the others begin again.
+
+    limit: seconds of all rounds together, as `measure` has them.
+    """
     rows: dict[str, dict[str, Any]] = {}
     racing: dict[str, _Racer] = {}
     for name in names:
-        for processes in _processes(name, task.trials, len(workers.cores)):
+        peer = workers.peers[name]
+        for processes in _processes(name, peer, task.trials, len(workers.cores)):
             label = name if processes == 1 else f"{name}, {processes} processes"
             rows[label] = {**facts, "peer": label, **dict.fromkeys(NUMBERS, np.nan), "reason": ""}
             try:
                 worker = workers.of(name, processes)
-                rows[label]["prepare_seconds"] = worker.prepare("speed", task)
+                given = task.only(slice(peer.most or None))
+                rows[label]["prepare_seconds"] = worker.prepare("speed", given)
                 racing[label] = _Racer(worker, worker.at_once("speed") * task.chunk)
             except (UnsupportedError, PeerError) as error:
                 rows[label]["reason"] = _reason(name, error)
                 break  # what one process cannot do is said once
-    samples = _samples(racing, rows, rounds)
+    samples = _samples(racing, rows, rounds, limit)
     frame = pd.DataFrame(samples, columns=list(Sample._fields))
     for row in costs(frame).to_dict("records"):
         speeds = {"speed": 1 / row["median"], "low": 1 / row["high"], "high": 1 / row["low"]}
         rows[row["subject"]] |= speeds
-    for row in ratios(frame, OURS).to_dict("records"):
+    for row in ratios(frame, OURS).to_dict("records") if OURS in racing else ():
         rows[row["subject"]] |= {"ratio": row["median"], "ratio_low": row["low"], "ratio_high": row["high"]}
     found.speed += rows.values()
     found.samples += [{**facts, "peer": s.subject, **s._asdict()} for s in samples]
@@ -179,21 +205,21 @@ class _Racer(NamedTuple):
     steps: int
 
 
-def _processes(name: str, trials: int, cores: int) -> list[int]:
+def _processes(name: str, peer: Peer, trials: int, cores: int) -> list[int]:
     """In how many processes a peer is timed: one, and one a core where its trials would otherwise wait for another."""
-    together = PEERS[name].together
-    if trials == 1 and together and name != OURS:
+    together = peer.together or peer.device != "cpu"  # a card is no faster for two processes
+    if trials == 1 and peer.together and name != OURS:
         return []  # what differs in a sweep alone
     several = min(trials, cores)
     return [1] if together or several == 1 else [1, several]
 
 
-def _samples(racing: dict[str, _Racer], rows: dict[str, dict[str, Any]], rounds: int) -> list[Sample]:
+def _samples(racing: dict[str, _Racer], rows: dict[str, dict[str, Any]], rounds: int, limit: float) -> list[Sample]:
     """Samples of those that race; who fails is taken out and gets its reason."""
     while True:
         subjects = [Subject(label, _calls(label, racer.worker)) for label, racer in racing.items()]
         try:
-            taken = measure(subjects, rounds=rounds, samples=SAMPLES, least=LEAST)
+            taken = measure(subjects, rounds=rounds, samples=SAMPLES, least=LEAST, limit=limit)
         except _DroppedError as error:
             del racing[error.name]
             rows[error.name]["reason"] = _reason(error.name, error)
@@ -224,5 +250,5 @@ def _reason(name: str, error: GdbenchError) -> str:
     if name == OURS:
         raise GdbenchError(f"gdbench itself failed: {error}") from error
     if isinstance(error, UnsupportedError):
-        return str(error) if absent(name) else f"not supported: {error}"
+        return str(error) if isinstance(error, AbsentError) else f"not supported: {error}"
     return f"failed: {error}"

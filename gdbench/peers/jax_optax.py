@@ -1,4 +1,4 @@
-"""JAX with Optax on the CPU: one compiled scan over the steps of a chunk, of one trial or, by vmap, of all at once.
+"""JAX with Optax: one compiled scan over the steps of a chunk, of one trial or, by vmap, of all at once.
 
 The data is on the device, batches are gathered inside the scan, and the buffers of parameters and state are donated.
 """
@@ -12,16 +12,17 @@ from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, layers
 
 
 class Jax:
-    """mapped: all trials of a sweep as one program."""
+    """mapped: all trials of a sweep as one program. exact: products in the task's dtype, on a GPU too."""
 
-    def __init__(self, *, mapped: bool = False) -> None:
-        self.mapped = mapped
+    def __init__(self, *, mapped: bool = False, exact: bool = True) -> None:
+        self.mapped, self.exact = mapped, exact
 
     def prepare(self, task: Task, threads: int) -> "InTurns | _Mapped":
         """See `Adapter`. XLA takes as many threads as its process may run on."""
         import jax
 
         jax.config.update("jax_enable_x64", task.dtype == "float64")
+        jax.config.update("jax_default_matmul_precision", "highest" if self.exact else "default")
         begin, advance = _program(jax, task)
         x, y = jax.numpy.asarray(task.x), jax.numpy.asarray(task.y)
         if self.mapped:

@@ -7,9 +7,10 @@ import numpy as np
 
 from gdbench.kernels import MLP, Samples
 from gdbench.kernels.registry import find
-from gdbench.kernels.steps import Rates, ScalarSteps
+from gdbench.kernels.steps import ScalarSteps
+from gdbench.kernels.team import WORTH
 from gdbench.peers.contract import Task
-from gdbench.runner.trial import TEAM
+from gdbench.timing.rates import Constant
 
 
 class _Threads:
@@ -42,19 +43,15 @@ class Gdbench:
         """See `Adapter`."""
         problem: Any = problem_of(task)
         rule: Any = find(task.rule)
-        large = task.batch_size * problem.size >= TEAM and rule.source == ""
+        large = task.batch_size * problem.size >= WORTH and rule.source == ""
         team = max(1, threads // task.trials) if large else 1
         walks = []
         for seed, lr, theta in zip(task.seeds, task.lrs, task.thetas, strict=True):
             training = problem.begin(seed=seed, batch_size=task.batch_size, threads=team)
             training.theta[:] = theta
             settings = {**task.settings, "lr": float(lr)}
-            walks.append(ScalarSteps(rule, settings, training, _constant(float(lr))))
+            walks.append(ScalarSteps(rule, settings, training, Constant(float(lr))))
         return _Threads(walks, task.chunk, threads)
-
-
-def _constant(lr: float) -> Rates:
-    return lambda first, count: np.full(count, lr)
 
 
 def problem_of(task: Task) -> MLP:

@@ -1,4 +1,4 @@
-"""PyTorch on the CPU: autograd over a few dense layers and an optimiser of torch.optim, one trial after another.
+"""PyTorch: autograd over a few dense layers and an optimiser of torch.optim, one trial after another.
 
 The data is one tensor, a batch is an `index_select` of it, gradients are set to None rather than filled with zeros, and
 nothing is read back between steps.
@@ -12,31 +12,32 @@ import numpy as np
 from gdbench.peers import optimizers
 from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, layers
 
-FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # the classes that have a fused update for the CPU
+# The classes that have a fused update for a device.
+FUSED = {"cpu": ("SGD", "Adam", "AdamW", "Adagrad"), "cuda": ("SGD", "Adam", "AdamW")}
 
 
 class PyTorch:
     """fused: the update in one kernel, instead of the default, which on the CPU is a loop over tensors.
 
-    compiled: the loss and its gradient by torch.compile, and the fused update where there is one.
+    compiled: the loss and its gradient by torch.compile, and the fused update where there is one. device: cpu or cuda.
     """
 
-    def __init__(self, *, fused: bool = False, compiled: bool = False) -> None:
-        self.fused, self.compiled = fused, compiled
+    def __init__(self, *, fused: bool = False, compiled: bool = False, device: str = "cpu") -> None:
+        self.fused, self.compiled, self.device = fused, compiled, device
 
     def prepare(self, task: Task, threads: int) -> InTurns:
         """See `Adapter`."""
         import torch
 
         name, options = optimizers.pytorch(task.rule, task.settings)
-        if self.fused and name not in FUSED:
-            raise UnsupportedError(f"torch.optim.{name} has no fused update for the CPU")
-        if self.fused or (self.compiled and name in FUSED):
+        if self.fused and name not in FUSED[self.device]:
+            raise UnsupportedError(f"torch.optim.{name} has no fused update for {self.device.upper()}")
+        if self.fused or (self.compiled and name in FUSED[self.device]):
             options["fused"] = True
         torch.set_num_threads(threads)
         torch.set_default_dtype(getattr(torch, task.dtype))  # in which NAdam keeps its products
-        x, y = torch.from_numpy(task.x), torch.from_numpy(task.y)
-        objective = _objective(torch, task)
+        x, y = (torch.from_numpy(values).to(self.device) for values in (task.x, task.y))
+        objective = objective_of(torch, task)
         if self.compiled:
             objective = torch.compile(objective, dynamic=False)
         optimizer = getattr(torch.optim, name)
@@ -51,10 +52,13 @@ class _Trial:
     ) -> None:
         self.x, self.y, self.objective = x, y, objective
         self.parameters = [
-            torch.from_numpy(view.copy()).requires_grad_() for view in layers(task.thetas[number], task.sizes)
+            torch.from_numpy(view.copy()).to(x.device).requires_grad_()
+            for view in layers(task.thetas[number], task.sizes)
         ]
         self.optimizer = optimizer(self.parameters, lr=float(task.lrs[number]), **options)
-        self.rows = [torch.from_numpy(task.rows_of(number, call)).unbind(0) for call in range(task.chunks)]
+        rows = [torch.from_numpy(task.rows_of(number, call)) for call in range(task.chunks)]
+        self.rows = [chunk.to(x.device).unbind(0) for chunk in rows]
+        self.wait = torch.cuda.synchronize if x.is_cuda else lambda: None
 
     def advance(self, call: int) -> None:
         """See `Trial`."""
@@ -63,13 +67,14 @@ class _Trial:
             optimizer.zero_grad()
             self.objective(self.parameters, x.index_select(0, rows), y.index_select(0, rows)).backward()
             optimizer.step()
+        self.wait()
 
     def theta(self) -> np.ndarray:
         """See `Trial`."""
-        return flat([parameter.detach().numpy() for parameter in self.parameters])
+        return flat([parameter.detach().cpu().numpy() for parameter in self.parameters])
 
 
-def _objective(torch: Any, task: Task) -> Callable[..., Any]:
+def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
     """The mean loss of a batch, penalty included."""
     functional = torch.nn.functional
     activate = {

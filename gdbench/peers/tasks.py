@@ -2,8 +2,9 @@
 
     of_case(cases(["784-128-10"], (), [32], ["float32"])[0], "adam", trials=16)
 
-Trial i has seed i; the learning rates are spread evenly in their logarithm from a tenth of the rule's default to ten
-times it. An epoch leaves out the samples that do not fill its last batch, since compiled loops want equal batches.
+Trial i has seed i, unless fewer seeds are asked for; the learning rates are spread evenly in their logarithm from a
+tenth of the rule's default to ten times it. An epoch leaves out the samples that do not fill its last batch, since
+compiled loops want equal batches.
 """
 
 import copy
@@ -26,10 +27,11 @@ FEWEST, MOST = 10, 500  # steps a call
 FLOPS = 5e9  # of a call, about, between these
 
 
-def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None) -> Task:
+def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None, seeds: int | None = None) -> Task:
     """The trials of a network of `gdbench.timing.cases` under a rule.
 
-    chunk: steps a call; by default as many as have 5e9 FLOPs, from 10 to 500. Raises UsageError for a problem that is
+    chunk: steps a call; by default as many as have 5e9 FLOPs, from 10 to 500. seeds: how many there are, which the
+    trials take in turn; by default one for each trial. Raises UsageError for a problem that is
     no network and for a rule that needs more than a gradient.
     """
     problem = case.problem
@@ -44,6 +46,9 @@ def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None) -> 
         chunk = int(min(MOST, max(FEWEST, FLOPS / sum(step_flops(problem.sizes, case.batch_size)))))
     settings = found.settings({})
     lr = float(settings.pop("lr"))
+    numbers = [trial % (seeds or trials) for trial in range(trials)]
+    thetas = {seed: problem.initial(seed) for seed in set(numbers)}
+    rows = {seed: _rows(problem, seed, case.batch_size, chunk) for seed in set(numbers)}
     labels = problem.network.loss == LOSSES["cross-entropy"]
     return Task(
         x=problem.samples.x,
@@ -56,10 +61,10 @@ def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None) -> 
         settings=settings,
         reshuffle=problem.reshuffle,
         dtype=problem.dtype,
-        seeds=tuple(range(trials)),
+        seeds=tuple(numbers),
         lrs=np.geomspace(lr / 10, lr * 10, trials) if trials > 1 else np.array([lr]),
-        thetas=np.stack([problem.initial(seed) for seed in range(trials)]),
-        rows=np.stack([_rows(problem, seed, case.batch_size, chunk) for seed in range(trials)]),
+        thetas=np.stack([thetas[seed] for seed in numbers]),
+        rows=np.stack([rows[seed] for seed in numbers]),
         chunk=chunk,
     )
 

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdbench.errors import GdbenchError
-from gdbench.peers.contract import Adapter, Task, Training, UnsupportedError
+from gdbench.peers.contract import Adapter, InTurns, Task, Training, UnsupportedError
 
 if TYPE_CHECKING:
     from gdbench.peers import Peer
 
 PATIENCE = 300.0  # compiling takes a minute at most
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_LIBRARIES = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 BINDS = hasattr(os, "sched_setaffinity")
 
 
@@ -42,7 +43,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, peer, len(cores)), daemon=True)
-        with _confined(cores):
+        with _confined(cores, peer.device):
             self._process.start()
         theirs.close()
 
@@ -113,9 +114,12 @@ def _how(code: int | None) -> str:
 
 
 @contextmanager
-def _confined(cores: Sequence[int]) -> Iterator[None]:
-    """Let the processes that this thread starts have these cores alone; their environment says how many."""
-    given = {**dict.fromkeys(_VARIABLES, str(len(cores))), "JAX_PLATFORMS": "cpu", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+def _confined(cores: Sequence[int], device: str = "cpu") -> Iterator[None]:
+    """Let the processes that this thread starts have these cores alone; their environment says how many.
+
+    On a GPU they take what memory they need, for others need some too.
+    """
+    given = {**dict.fromkeys(_VARIABLES, str(len(cores))), **_LIBRARIES, "JAX_PLATFORMS": device}
     before = {name: os.environ.get(name) for name in given}
     usable = os.sched_getaffinity(0) if BINDS else set()
     os.environ.update(given)
@@ -168,7 +172,8 @@ class _Desk:
         training = adapter.prepare(task, self.threads)
         training.run()
         seconds = time.perf_counter() - started
-        for _ in range(task.trials // training.at_once - 1):  # so that nothing of what is timed later is a first call
+        turns = len(training.trials) if isinstance(training, InTurns) else task.trials // training.at_once
+        for _ in range(turns - 1):  # so that nothing of what is timed later is a first call
             training.run()
         self.trainings[key] = training
         return seconds

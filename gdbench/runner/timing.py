@@ -14,7 +14,7 @@ from gdbench.timing import Sample, Timed, Timing
 NAME = "time"  # of the suite of such a run
 
 
-def store_timings(store: Store, timing: Timing, repeated: str) -> str:
+def store_timings(store: Store, timing: Timing, repeated: str, backend: str = "cpu") -> str:
     """Keep a timing as a complete run without trials; returns its id. repeated: "15 rounds", "5 processes"."""
     started = time.time()
     commit, dirty = git_state(Path.cwd())
@@ -27,13 +27,13 @@ def store_timings(store: Store, timing: Timing, repeated: str) -> str:
         table={},
         target=None,
         code=code_hash(),
-        backend="cpu",
+        backend=backend,
         trials=0,
         environment=facts,
         git_commit=commit,
         git_dirty=dirty,
     )
-    store.add_timings(run, "cpu", timing.subjects, [sample._asdict() for sample in timing.samples])
+    store.add_timings(run, backend, timing.subjects, [sample._asdict() for sample in timing.samples])
     store.finish(run, "complete")
     return run
 

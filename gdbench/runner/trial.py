@@ -6,6 +6,7 @@ from typing import Any
 from gdbench.data.problems import build
 from gdbench.kernels import MLP, Direction, Rule, steps
 from gdbench.kernels.registry import BaseRule, find
+from gdbench.kernels.team import WORTH
 from gdbench.runner.course import Course, batch_size, clipping
 from gdbench.runner.points import total_steps
 from gdbench.store import TrialRecord
@@ -13,7 +14,6 @@ from gdbench.suites import Trial
 
 _UPDATE = 10  # samples that an update costs as much as
 CHUNK = 1000  # steps a call: how often a trial can be cancelled
-TEAM = 2**20  # samples x parameters of a step from which on it is worth sharing out among threads
 
 
 def train(
@@ -52,7 +52,7 @@ def train(
 def _for_a_team(problem: Any, rule: BaseRule, batch_size: int) -> bool:
     """Whether a step is long enough to be shared out, and its update our own: a plug-in's might raise an error."""
     ours = isinstance(rule, Rule) and rule.source == ""
-    return ours and isinstance(problem, MLP) and batch_size * problem.size >= TEAM
+    return ours and isinstance(problem, MLP) and batch_size * problem.size >= WORTH
 
 
 def work(trial: Trial) -> float:

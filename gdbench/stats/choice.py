@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from gdbench.store.records import LOST, OBJECTIVES
+from gdbench.curves import LOST, OBJECTIVES
 
 GROUP = ["problem", "rule", "batch_size"]
 

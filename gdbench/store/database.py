@@ -28,10 +28,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
+from gdbench.curves import curve_bytes, digest
 from gdbench.data.paths import user_path
 from gdbench.errors import StoreError, UsageError
 from gdbench.store import schema
-from gdbench.store.records import DONE, RunRecord, TrialRecord, curve_bytes, digest
+from gdbench.store.records import DONE, RunRecord, TrialRecord
 
 _WRITE = "gdbench_write"
 ALIVE_SECONDS = 60.0  # a run on another machine without a heartbeat for so long has died

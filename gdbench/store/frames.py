@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gdbench.curves import LOST, curve_from_bytes
 from gdbench.store.database import Store
-from gdbench.store.records import LOST, RunRecord, curve_from_bytes
+from gdbench.store.records import RunRecord
 from gdbench.store.schema import METRICS
 
 TIMING_COLUMNS = ("subject", "backend", "round", "sample", "seconds", "steps")

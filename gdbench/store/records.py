@@ -1,32 +1,14 @@
 """Rows of the store, as the program handles them."""
 
-import hashlib
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-LOST = ("diverged", "failed")
-OBJECTIVES = ("val_loss", "train_loss", "value")  # what a trial is judged by: the first of these that it has
+from gdbench.curves import LOST, OBJECTIVES
+
 DONE = ("reached", "exhausted", "diverged", "stalled")  # a failed trial is tried again
-
-
-def curve_bytes(curve: np.ndarray) -> bytes:
-    """The columns of a curve (points x columns), one after another, as little-endian float64 with one kind of NaN."""
-    columns = np.array(curve, np.float64).T
-    columns[np.isnan(columns)] = np.nan
-    return np.ascontiguousarray(columns).astype("<f8").tobytes()
-
-
-def curve_from_bytes(data: bytes, columns: int) -> np.ndarray:
-    """What `curve_bytes` was given: points x columns."""
-    return np.frombuffer(data, "<f8").reshape(columns, -1).T
-
-
-def digest(curve: np.ndarray) -> str:
-    """SHA-256 of `curve_bytes`: equal digests mean that every bit of two curves agrees."""
-    return hashlib.sha256(curve_bytes(curve)).hexdigest()
 
 
 @dataclass(frozen=True)

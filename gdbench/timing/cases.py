@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import suites
-from gdbench.data.problems import build
 from gdbench.errors import UsageError
 from gdbench.kernels import MLP, Samples
 from gdbench.timing.steps import Case
@@ -57,6 +55,10 @@ def _network(sizes: tuple[int, ...], samples: int, dtype: str) -> MLP:
 
 def of_problem(name: str, batches: Sequence[int | str], dtype: str) -> list[Case]:
     """A problem as `gdbench.problem` takes it by name, at each batch size; a function has none."""
+    # What reads files and tables wants pydantic, and networks by their shape do without.
+    from gdbench import suites
+    from gdbench.data.problems import build
+
     label, given, folder = suites.problem_table(name)
     table: dict[str, Any] = {
         "problem": {label: given},

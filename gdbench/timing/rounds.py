@@ -48,6 +48,7 @@ def measure(
     seed: int = 0,
     watch: Callable[[int], None] = lambda done: None,
     clock: Callable[[], float] = time.perf_counter,
+    timed: Callable[[Subject, int], float] | None = None,
 ) -> list[Sample]:
     """Time the subjects; what they compile or allocate at first is done before the rounds begin.
 
@@ -56,13 +57,20 @@ def measure(
     least: seconds of a sample, from which follows how many steps it has. longest: seconds of a visit, after which it
     takes no further sample. limit: seconds of all together: after the first, no round begins that would exceed them if
     it took as long as the one before. seed: of the visits' order. watch: is told how many rounds are done. clock:
-    seconds.
+    seconds. timed: runs so many steps of a subject and tells their seconds, where the clock alone would not do.
     """
     names = [subject.name for subject in subjects]
     if len(set(names)) < len(names):
         raise ValueError(f"two subjects have one name: {names}")
+
+    def by_the_clock(subject: Subject, count: int) -> float:
+        started = clock()
+        subject.run(count)
+        return clock() - started
+
+    seconds_of = timed or by_the_clock
     began = clock()
-    steps = {subject.name: _enough(subject, least, clock) for subject in subjects}
+    steps = {subject.name: _enough(subject, least, seconds_of) for subject in subjects}
     current = {subject.name: subject for subject in subjects}
     order = np.random.Generator(np.random.PCG64(seed))
     taken = []
@@ -71,13 +79,12 @@ def measure(
         if turn > 0:
             current |= {subject.name: subject for subject in renew()}
         for i in order.permutation(len(subjects)):
-            subject, arrived = current[names[i]], clock()
+            subject, spent = current[names[i]], 0.0
             for sample in range(samples):
-                started = clock()
-                subject.run(steps[subject.name])
-                now = clock()
-                taken.append(Sample(subject.name, turn, sample, now - started, steps[subject.name]))
-                if now - arrived >= longest:
+                seconds = seconds_of(subject, steps[subject.name])
+                taken.append(Sample(subject.name, turn, sample, seconds, steps[subject.name]))
+                spent += seconds
+                if spent >= longest:
                     break
         watch(turn + 1)
         if 2 * clock() - entered - began > limit:
@@ -85,16 +92,13 @@ def measure(
     return taken
 
 
-def _enough(subject: Subject, least: float, clock: Callable[[], float]) -> int:
+def _enough(subject: Subject, least: float, seconds_of: Callable[[Subject, int], float]) -> int:
     """How many steps take `least` seconds; the first step, which may compile or allocate, does not count but as one."""
-    started, count = clock(), 1
-    subject.run(1)
-    if clock() - started >= LONG * least:
+    count = 1
+    if seconds_of(subject, 1) >= LONG * least:
         return 1
     while True:
-        started = clock()
-        subject.run(count)
-        seconds = clock() - started
+        seconds = seconds_of(subject, count)
         if seconds >= least:
             return count
         # Not at once as many as that first, perhaps lucky or unlucky, stretch makes believe.

@@ -12,7 +12,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from gdbench import plugins
 from gdbench.caches import Level
 from gdbench.kernels.registry import find
 from gdbench.timing.cases import cases
@@ -76,6 +75,8 @@ def timed_apart(asked: Asked, processes: int, rounds: int, watch: Callable[[str]
 
 
 def _alone(asked: Asked, rounds: int, seed: int) -> Timing:
+    from gdbench import plugins  # which want what reads data files
+
     plugins.load_installed()
     for file in asked.plugins:
         plugins.load_file(file)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 # isort: off
 from gdbench.verification import quadratics, first_steps, failures, tables, peers, deepobs, functions, networks, digits
+from gdbench.verification import card
 
 # isort: on
 from gdbench.verification.ahead import FAMILIES, compiled_ahead
@@ -20,6 +21,7 @@ __all__ = [
     "CHECKS",
     "Check",
     "Row",
+    "card",
     "deepobs",
     "digits",
     "failures",
@@ -33,12 +35,16 @@ __all__ = [
 ]
 
 
-def verify(names: Sequence[str] = (), starting: Callable[[Check], None] = lambda check: None) -> Iterator[Row]:
-    """The rows of these checks or families, of all by default, as they are computed.
+def verify(
+    names: Sequence[str] = (),
+    starting: Callable[[Check], None] = lambda check: None,
+    backends: Sequence[str] = ("cpu",),
+) -> Iterator[Row]:
+    """The rows of these checks or families, of all of these backends by default, as they are computed.
 
     starting: is told of each check before it runs. Raises UsageError for a name that is neither.
     """
-    checks = chosen(names)
+    checks = chosen(names, backends)
     both = {check.family in FAMILIES for check in checks} == {True, False}
     with compiled_ahead(wanted=both) as ready:
         for check in checks:

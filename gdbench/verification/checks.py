@@ -36,12 +36,13 @@ Rows = Iterator[Row]
 
 @dataclass(frozen=True)
 class Check:
-    """A named function that computes rows. family: the module that it stands in."""
+    """A named function that computes rows. family: the module that it stands in. backend: what it is about."""
 
     name: str
     source: str
     family: str
     function: Callable[[], Rows]
+    backend: str = "cpu"
 
     def rows(self) -> Rows:
         """The check's rows; what it raises is a failed row, so that the other checks still run."""
@@ -56,25 +57,32 @@ class Check:
 CHECKS: dict[str, Check] = {}
 
 
-def check(name: str, source: str) -> Callable[[Callable[[], Rows]], Callable[[], Rows]]:
+def check(name: str, source: str, backend: str = "cpu") -> Callable[[Callable[[], Rows]], Callable[[], Rows]]:
     """Register a generator of rows. name: small letters and '-'. source: where the expected numbers come from."""
 
     def register(function: Callable[[], Rows]) -> Callable[[], Rows]:
         assert name not in CHECKS, f"two checks are called {name}"
         family = function.__module__.rpartition(".")[2].replace("_", "-")
-        CHECKS[name] = Check(name, source, family, function)
+        CHECKS[name] = Check(name, source, family, function, backend)
         return function
 
     return register
 
 
-def chosen(names: Sequence[str] = ()) -> list[Check]:
-    """The checks of these names or families, in their own order; all by default. Raises UsageError for another name."""
+def chosen(names: Sequence[str] = (), backends: Sequence[str] = ("cpu",)) -> list[Check]:
+    """The checks of these names or families, in their own order; all of these backends by default.
+
+    Raises UsageError for another name, and for a check of another backend.
+    """
     families = {item.family for item in CHECKS.values()}
     for name in names:
         if name not in CHECKS and name not in families:
             raise UsageError(f"unknown check {name!r}{nearest(name, [*CHECKS, *sorted(families)])}")
-    return [item for item in CHECKS.values() if not names or item.name in names or item.family in names]
+    named = [item for item in CHECKS.values() if not names or item.name in names or item.family in names]
+    for item in named if names else ():
+        if item.backend not in backends:
+            raise UsageError(f"check {item.name!r} is of another backend; use --backend {item.backend}")
+    return [item for item in named if item.backend in backends]
 
 
 def compare(what: str, *, expected: float, measured: float, tolerance: float) -> Row:

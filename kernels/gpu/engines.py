@@ -19,6 +19,14 @@ from gdbench.kernels.mlp import MLP
 Engine = Fleet | Large
 
 
+def take(engine: Engine, steps: int) -> None:
+    """So many steps of all members, at whose evaluations nobody looks."""
+    until = engine.steps + steps
+    while engine.steps < until:
+        for _ in engine.advance(until - engine.steps):
+            pass
+
+
 def engines(
     problem: MLP,
     members: Sequence[Member],

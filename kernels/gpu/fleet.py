@@ -19,6 +19,7 @@ from gdbench.kernels import cuda
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit
 from gdbench.kernels.gpu.members import (
+    NEVER,
     ORDERS,
     Found,
     Member,
@@ -33,8 +34,6 @@ from gdbench.kernels.gpu.members import (
 from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.sweep import sweep
 from gdbench.kernels.mlp import MLP
-
-NEVER = np.iinfo(np.int64).max
 
 
 @dataclass
@@ -80,19 +79,29 @@ class Fleet:
         self._upload(network, slots)
 
     @property
+    def steps(self) -> int:
+        """That the members which have not ended have taken."""
+        return self.first
+
+    @property
     def running(self) -> bool:
         """Whether any member has steps or evaluations before it."""
         return bool(self._alive().any())
 
-    def advance(self) -> Iterator[Found]:
-        """One launch, and what was found at the evaluations on its way, in order of members and steps."""
-        launch = self._next or self._prepare(self.first, self._count())
+    def advance(self, most: int = NEVER) -> Iterator[Found]:
+        """One launch, and what was found at the evaluations on its way, in order of members and steps.
+
+        most: steps that it may take.
+        """
+        launch = self._next
+        if launch is None or launch.count > most:
+            launch = self._prepare(self.first, min(self._count(), most))
         records, before = self._begin(launch, self._order_of_start()), self._jobs.copy()
         started = time.perf_counter()
         self.first += launch.count
         self._next = None
         if (before[:, Job.LAST] > self.first).any():  # while the GPU works
-            self._next = self._prepare(self.first, self._count())
+            self._next = self._prepare(self.first, min(self._count(), most))
         cuda.synchronize()
         elapsed = time.perf_counter() - started
         self._jobs = self._on_device["jobs"].copy_to_host()
@@ -106,9 +115,14 @@ class Fleet:
 
     def theta(self, member: int) -> np.ndarray:
         """A member's present parameters."""
-        start = member * self.plan.layout.parameters
-        held = self._on_device["parameters"][start : start + self.problem.size].copy_to_host()
-        return np.asarray(held)
+        return self.numbers(member)[0]
+
+    def numbers(self, member: int) -> np.ndarray:
+        """A member's parameters, the gradient that was computed last, and its slots: a row each."""
+        layout = self.plan.layout
+        start = member * layout.parameters
+        held = self._on_device["parameters"][start : start + layout.parameters].copy_to_host()
+        return np.asarray(held).reshape(-1, layout.stride)[:, : self.problem.size]
 
     # -------------------------------------------------------------------------------- before a launch
 

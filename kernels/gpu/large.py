@@ -24,6 +24,7 @@ from gdbench.kernels.gpu.large_passes import Passes
 from gdbench.kernels.gpu.large_products import TILES, Tile
 from gdbench.kernels.gpu.layout import RECORD
 from gdbench.kernels.gpu.members import (
+    NEVER,
     ORDERS,
     Found,
     Member,
@@ -92,9 +93,14 @@ class Large:
         """Whether steps or evaluations lie before it."""
         return not self.ended and (self.steps < self.members[0].steps or self._due())
 
-    def advance(self) -> Iterator[Found]:
-        """The next steps, as many as take about a third of a second, and what was found at evaluations on the way."""
-        launch = self._next or self._prepare(self.steps, self._count())
+    def advance(self, most: int = NEVER) -> Iterator[Found]:
+        """The next steps, as many as take about a third of a second, and what was found at evaluations on the way.
+
+        most: steps that it may take.
+        """
+        launch = self._next
+        if launch is None or launch.steps > most:
+            launch = self._prepare(self.steps, min(self._count(), most))
         member, place, before = self.members[0], self._place, self.steps
         looks = sum(before <= point <= before + launch.steps for point in member.points[place:])
         records = cuda.to_device(np.zeros(max(1, looks) * RECORD, self.dtype))
@@ -105,7 +111,8 @@ class Large:
             self._step()
             self._look(records, place)
         left = member.steps - self.steps
-        self._next = self._prepare(self.steps, self._count()) if left > 0 else None  # while the GPU works
+        # While the GPU works.
+        self._next = self._prepare(self.steps, min(self._count(), most)) if left > 0 else None
         cuda.synchronize()
         self._account(self.steps - before, self._place - place, time.perf_counter() - started)
         found = records.copy_to_host().reshape(-1, RECORD)
@@ -119,6 +126,11 @@ class Large:
     def theta(self, member: int = 0) -> np.ndarray:
         """The present parameters."""
         return np.asarray(self.passes.home[: self.problem.size].copy_to_host())
+
+    def numbers(self, member: int = 0) -> np.ndarray:
+        """The parameters, the gradient that was computed last, and the slots: a row each."""
+        held = np.asarray(self.passes.home.copy_to_host())
+        return held.reshape(-1, self.passes.stride)[:, : self.problem.size]
 
     def close(self) -> None:
         """Give back what the recorded steps hold on the device."""

@@ -13,6 +13,7 @@ from gdbench.kernels.mlp import MLP
 from gdbench.kernels.random import Stream, permutation
 from gdbench.kernels.training import Samples
 
+NEVER = int(np.iinfo(np.int64).max)  # more steps than any trial takes
 LOOK = 0.3  # seconds of a launch: how often a run can be cancelled
 ORDERS = 2**28  # bytes of permutations that a launch may bring
 _UPDATE = 10  # samples that an update costs as much as

@@ -1,0 +1,44 @@
+"""What `gdbench gpu-check` does on a machine with a GPU: gdbench/gpu/check.py, and its results printed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gdbench.cli.output import errors, fail, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from gdbench.gpu.check import Outcome
+
+
+def check_card(out: Path, as_json: bool) -> int:
+    """Check and measure the card, in eight minutes at most; returns the exit code.
+
+    Results are written to the folder while they are found. 3: there is no GPU, or something is not as it must be.
+    """
+    from gdbench.kernels import cuda
+
+    reason = cuda.missing()
+    if reason:
+        return fail(reason, 3)
+    from gdbench.gpu.check import run_check
+    from gdbench.gpu.record import NAME, document
+
+    with errors.status("") as status:
+        found = run_check(out, watch=status.update)
+    if as_json:
+        print_json(document(found))
+    else:
+        for part in found.parts:
+            _print(part)
+        say(f"\nwritten: {out / NAME}.md and {out / NAME}.json")
+    return 0 if found.ok else 3
+
+
+def _print(part: "Outcome") -> None:
+    from gdbench.gpu.record import cell
+
+    say()
+    names = dict.fromkeys(name for row in part.rows for name in row)
+    rows: list[dict[str, Any]] = [{name: cell(row.get(name)) for name in names} for row in part.rows]
+    print_table(rows, title=part.title)
+    for sentence in (f"{part.title}: {part.state}, {part.seconds:.0f} s.", *part.notes):
+        say(sentence)

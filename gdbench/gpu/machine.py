@@ -1,0 +1,134 @@
+"""The references of timings on a card, and updates beside them: `gdbench/timing/machine.py` for a GPU."""
+
+from typing import Any
+
+import numpy as np
+
+from gdbench.caches import MEMORY, Level
+from gdbench.gpu.timing import OnCard
+from gdbench.kernels import cuda
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.cuda import Card
+from gdbench.kernels.gpu import large_kernels, machine
+from gdbench.kernels.gpu.quads import QUAD
+from gdbench.timing import work
+from gdbench.timing.steps import LR
+
+TURNS = 200  # of the multiply-adds' loop a launch: a fraction of a millisecond
+ARRAYS = 2**30  # bytes of the arrays that stand for the card's memory, together, where there is room
+PASSES = 50  # over arrays in the L2 a launch, which would take longer to ask for than to do
+GRAPH = 100  # launches of a graph
+L2 = "L2"
+
+
+def levels(card: Card) -> tuple[Level, ...]:
+    """The memories behind the multiprocessors."""
+    return (Level(L2, card.cache), Level(MEMORY, 0))
+
+
+def peak(card: Card, dtype: str, jobs: int = 1) -> OnCard:
+    """Fused multiply-adds in registers, on the whole card; flops are those of one of `jobs` parts."""
+    grid, kernel = machine.grid(card), machine.multiply_add(dtype)
+    factors = cuda.to_device(np.full(2, 0.5, dtype))
+    sums = cuda.empty(grid * machine.THREADS, dtype)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            kernel.launch(grid, 0, TURNS, factors, sums)
+
+    name = f"peak {dtype}" if jobs == 1 else f"peak {dtype}, {jobs} jobs"
+    return OnCard(name, run, part="peak", dtype=dtype, jobs=jobs, flops=machine.flops(TURNS, grid) / jobs)
+
+
+def moving(card: Card, level: str, part: str, *, cold: bool = False) -> OnCard:
+    """`copy` or `triad` over two arrays of float32 in the L2 or beyond; a cold one in the L2 has to fetch them."""
+    far = level == MEMORY
+    size = min(ARRAYS, card.memory // 4) // 2 if far else card.cache // 4
+    numbers = max(machine.THREADS, size // 16 * 4)
+    a, b = (_filled(card, numbers, "float32") for _ in range(2))
+    grid, passes = machine.grid(card), 1 if far or cold else PASSES
+    kernel = machine.copy("float32") if part == "copy" else machine.triad("float32")
+    given = (passes, a, b) if part == "copy" else (passes, np.float32(1e-9), a, b)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            kernel.launch(grid, 0, *given)
+
+    moved = (2.0 if part == "copy" else 3.0) * 4 * numbers * passes
+    name = f"{part} {level}{', cold' if cold else ''}"
+    return OnCard(name, run, part=part, dtype="float32", bytes=moved, memory=level, cold=cold)
+
+
+def launch() -> OnCard:
+    """An empty kernel, launch after launch: what asking costs."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            machine.empty_launch.launch(1, 0)
+
+    return OnCard("empty launch", run, part="launch")
+
+
+def round_trip() -> OnCard:
+    """An empty kernel, and wait for it."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            machine.empty_launch.launch(1, 0)
+            cuda.synchronize()
+
+    return OnCard("empty launch and wait", run, part="launch")
+
+
+def graph() -> OnCard:
+    """Empty kernels recorded in a graph: what each of them costs when they are replayed together."""
+    stream = cuda.new_stream()
+
+    def launches(stream: Any) -> None:
+        for _ in range(GRAPH):
+            machine.empty_launch.launch(1, 0, stream=stream)
+
+    replay = cuda.Replay(launches, stream)
+    replay()  # the first of its calls only launches, the second records
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            replay()
+        cuda.synchronize()  # events stand on another stream
+
+    return OnCard(f"graph of {GRAPH} empty launches", run, part="launch")
+
+
+def update(card: Card, rule: Rule, dtype: str, parameters: int) -> OnCard:
+    """One update of so many parameters, by the kernel of the engine for large networks.
+
+    Settings are the rule's own, at a learning rate at which nothing moves.
+    """
+    stride, slots, itemsize = -(-parameters // QUAD) * QUAD, len(rule.slots), np.dtype(dtype).itemsize
+    home = _filled(card, (2 + slots) * stride, dtype)
+    table = cuda.to_device(rule.table(rule.settings({}), 1, np.full(1, LR), dtype))
+    cursor = cuda.to_device(np.zeros(len(large_kernels.Cursor), np.int64))
+    kernel, threads = large_kernels.update(rule, dtype, machine.THREADS), machine.THREADS
+    held = work.update_arrays(parameters, slots, itemsize)
+    level = next(level for level in levels(card) if held <= level.size or not level.size)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            kernel.launch(-(-stride // QUAD // threads), 0, home, 0, stride, table, cursor)
+
+    return OnCard(
+        f"update {rule.name}, {dtype}, {parameters}",
+        run,
+        part="update",
+        rule=rule.name,
+        dtype=dtype,
+        bytes=float(work.update_bytes(parameters, slots, itemsize)),
+        memory=level.name,
+    )
+
+
+def _filled(card: Card, size: int, dtype: str) -> Any:
+    """Numbers that are all alike, small and positive, in an array that may be too large to be sent."""
+    array = cuda.empty(size, dtype)
+    machine.fill(dtype).launch(machine.grid(card), 0, 1e-3, array)
+    return array

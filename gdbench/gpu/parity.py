@@ -1,0 +1,218 @@
+"""Whether a card trains as the CPU does: parameters after 1, 10, 100 and 1000 steps, in units in the last place.
+
+    for found in compared(CASES[0], "float32", rules()):
+        found.rule, found.ulps, found.equal, found.where
+
+The CPU is the judge: the same steps by `kernels.steps`, and evaluations by its training loop. All rules are trained in
+one launch, a trial for each rule and number of steps. Where bits differ, the first step at which they do is searched
+for by halves, and looked at: whether the losses of the parameters before it, its gradient, or its update differ.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from gdbench.curves import digest
+from gdbench.gpu.ulp import ulps
+from gdbench.kernels import MLP, RULES, Samples, steps
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.gpu.engines import Engine
+from gdbench.kernels.gpu.fleet import Fleet
+from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.members import Member
+from gdbench.timing.rates import Constant
+
+STEPS = (1, 10, 100, 1000)
+SEED = 3
+SPLITS = (250, 60, 0)  # samples: the last batch of an epoch is short, and one split is empty
+TRIED = 8  # numbers of steps that a launch tries in search of the first difference
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network on random samples; lr: each rule's default."""
+
+    widths: tuple[int, ...] = (64, 32, 10)
+    activation: str = "relu"
+    loss: str = "cross-entropy"
+    batch_size: int = 32
+    engine: str = "sweep"
+
+    def problem(self, dtype: str) -> MLP:
+        """The network, the same on every call."""
+        random, labelled = np.random.Generator(np.random.PCG64(1)), self.loss == "cross-entropy"
+        outputs = self.widths[-1]
+
+        def split(count: int) -> Samples:
+            x = random.standard_normal((count, self.widths[0])).astype(dtype)
+            labels = np.arange(count) % outputs
+            if self.loss == "binary-cross-entropy":
+                return Samples(x, labels, np.eye(outputs, dtype=dtype)[labels])
+            targets = random.standard_normal((0 if labelled else count, outputs)).astype(dtype)
+            return Samples(x, labels if labelled else labels[:0], targets)
+
+        return MLP(
+            [split(count) for count in SPLITS],
+            outputs,
+            hidden=self.widths[1:-1],
+            activation=self.activation,
+            loss=self.loss,
+            l2=0.0,
+            init="glorot-normal",
+            dtype=dtype,
+        )
+
+    def __str__(self) -> str:
+        words = f"{'-'.join(map(str, self.widths))} {self.activation} {self.loss}, batch {self.batch_size}"
+        return words if self.engine == "sweep" else f"{words}, by the whole card"
+
+
+class Asked(NamedTuple):
+    """A trial: so many steps of a rule, looked at after these."""
+
+    rule: Rule
+    steps: int
+    points: tuple[int, ...]
+
+
+class Trained(NamedTuple):
+    """What a trial ended with: parameters, the last gradient, and its curve (points x columns)."""
+
+    theta: np.ndarray
+    gradient: np.ndarray
+    curve: np.ndarray
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A rule on both devices. ulps: of the parameters after each number of steps."""
+
+    case: Case
+    dtype: str
+    rule: str
+    ulps: dict[int, float]
+    equal: bool  # whether the curves of the longest trials have one digest
+    where: str = ""  # the first difference, in words
+
+    @property
+    def ok(self) -> bool:
+        """Whether every bit is the same."""
+        return self.equal and not any(self.ulps.values())
+
+
+def rules() -> list[Rule]:
+    """Every rule that a card can train."""
+    return [rule for rule in RULES.values() if isinstance(rule, Rule)]
+
+
+def compared(
+    case: Case, dtype: str, chosen: Sequence[Rule], counts: Sequence[int] = STEPS, search: bool = True
+) -> Iterator[Compared]:
+    """Each rule beside the CPU. search: for the first step whose bits differ, where any do."""
+    problem, longest = case.problem(dtype), counts[-1]
+    asked = [Asked(rule, count, _points(counts, count)) for rule in chosen for count in counts]
+    trained = dict(zip(asked, on_card(problem, asked, case), strict=True))
+    for rule in chosen:
+        thetas, curve = on_cpu(problem, rule, (0, *counts), case.batch_size)
+        found = {count: trained[Asked(rule, count, _points(counts, count))] for count in counts}
+        apart = {count: ulps(found[count].theta, thetas[count]) for count in counts}
+        equal, where = digest(found[longest].curve) == digest(curve), ""
+        if search and any(apart.values()):
+            same = next((low, high) for low, high in pairwise((0, *counts)) if apart[high])
+            where = first_difference(problem, chosen, rule, case, *same)
+        yield Compared(case, dtype, rule.name, apart, equal, where)
+
+
+def _points(counts: Sequence[int], last: int) -> tuple[int, ...]:
+    return (0, *(count for count in counts if count <= last))
+
+
+def on_card(problem: MLP, asked: Sequence[Asked], case: Case) -> list[Trained]:
+    """The trials on the GPU, all together, or one after another where the case's engine is for one."""
+    members = [
+        Member(
+            rule=each.rule,
+            settings=(settings := each.rule.settings({})),
+            rates=Constant(float(settings["lr"])),
+            recipe=(each.rule.name, each.steps),
+            seed=SEED,
+            batch_size=case.batch_size,
+            steps=each.steps,
+            points=each.points,
+        )
+        for each in asked
+    ]
+    if case.engine == "sweep":
+        return _trained(Fleet(problem, members))
+    found = []
+    for member in members:
+        large = Large(problem, member)
+        found += _trained(large)
+        large.close()
+    return found
+
+
+def _trained(engine: Engine) -> list[Trained]:
+    """What becomes of an engine's members."""
+    curves: list[list[tuple[float, ...]]] = [[] for _ in engine.members]
+    per_epoch = engine.problem.steps_per_epoch(engine.members[0].batch_size)
+    while engine.running:
+        for found in engine.advance():
+            curves[found.member].append((found.step, found.step / per_epoch, *found.values, found.lr))
+    held = [engine.numbers(number) for number in range(len(curves))]
+    return [Trained(numbers[0], numbers[1], np.array(curve)) for numbers, curve in zip(held, curves, strict=True)]
+
+
+def on_cpu(
+    problem: MLP, rule: Rule, points: Sequence[int], batch_size: int
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """The parameters after each of these numbers of steps, in order, and the curve."""
+    settings, per_epoch = rule.settings({}), problem.steps_per_epoch(batch_size)
+    training = problem.begin(seed=SEED, batch_size=batch_size)
+    walk = steps.ScalarSteps(rule, settings, training, Constant(float(settings["lr"])))
+    thetas, curve = {}, []
+    for point in points:
+        if point > training.steps:
+            walk.advance(point - training.steps)
+        thetas[point] = training.theta.copy()
+        *values, slope = training.evaluate()
+        slope = float(np.dtype(problem.dtype).type(slope))  # which the lane without a compiler rounds later
+        curve.append((float(point), point / per_epoch, *values, slope, walk.lr))
+    return thetas, np.array(curve)
+
+
+def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, case: Case, low: int, high: int) -> str:
+    """Which step between `low`, where bits agree, and `high`, where they do not, is the first to differ, and in what.
+
+    chosen: the rules of the launch that found it, since another set of rules would be another kernel.
+    """
+    others = [Asked(other, 1, (0,)) for other in chosen if other is not rule]
+    while high - low > 1:
+        tried = sorted({low + max(1, (high - low) * i // (TRIED + 1)) for i in range(1, TRIED + 1)})
+        asked = [Asked(rule, count, (0,)) for count in tried]
+        trained = on_card(problem, [*asked, *others], case)
+        thetas, _ = on_cpu(problem, rule, tried, case.batch_size)
+        differ = [count for count, t in zip(tried, trained, strict=False) if ulps(t.theta, thetas[count])]
+        high = differ[0] if differ else high
+        low = max([low, *(count for count in tried if count < high)])
+    points = (0, low) if low else (0,)
+    last = on_card(problem, [Asked(rule, high, points), *others], case)[0]
+    thetas, curve = on_cpu(problem, rule, points, case.batch_size)
+    gradient = problem.gradient(thetas[low], problem.batch(SEED, high, case.batch_size))
+    if digest(last.curve[-1:, :-2]) != digest(curve[-1:, :-2]):
+        part = "forward: the losses before it differ"
+    elif ulps(last.gradient, gradient):
+        part = f"gradient, by {ulps(last.gradient, gradient):g} ULP"
+    else:
+        part = "update: its gradient is the same"
+    return f"{rule.name} from step {high} on: {part}"
+
+
+DEFAULTS = [Case()]
+ACTIVATIONS = [Case(activation=name) for name in ("leaky-relu", "tanh", "sigmoid", "gelu", "identity")]
+LOSSES = [Case(loss=name) for name in ("binary-cross-entropy", "mse", "huber")]
+SHAPES = [Case((784, 128, 10), batch_size=128), Case((20, 10)), Case((64, 32, 10), batch_size=1)]
+LARGE = [Case((100, 70, 30), batch_size=100, engine="large")]

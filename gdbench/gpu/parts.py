@@ -1,0 +1,139 @@
+"""The parts of `gdbench gpu-check`, each a generator of rows: what is equal, what the card can do, and what it does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gdbench.gpu import parity, races, throughput
+from gdbench.gpu.check import WRONG, Budget, Part, Row
+from gdbench.gpu.machine import GRAPH, graph, launch, levels, moving, peak, round_trip, update
+from gdbench.gpu.timing import Measured, measured
+from gdbench.kernels import RULES, cuda
+from gdbench.kernels.contract import Rule
+from gdbench.stats.timings import costs, spreads
+
+DTYPES = ("float32", "float64")
+ALONE = ("adam", "sgd")  # rules of the networks whose kernels are compiled for themselves
+PARAMETERS = (2**26, 12 * 2**20)  # of the updates: 256 MiB and 48 MiB in float32
+FEW = ("adam", "sgd")  # rules whose updates are timed at every size
+
+
+def launching(budget: Budget) -> Iterator[Row | str]:
+    """What it costs to ask the card for something."""
+    found = measured([launch(), round_trip(), graph()], rounds=10, samples=3, least=0.01, limit=budget.left)
+    for row in _costs(found):
+        each = GRAPH if row["subject"].startswith("graph") else 1
+        yield {"what": row["subject"], "µs a launch": row["median"] * 1e6 / each, **_bounds(row, 1e6 / each)}
+    yield from filter(None, [found.words])
+
+
+def ceilings(budget: Budget) -> Iterator[Row | str]:
+    """The best that the card does: arithmetic in registers, and moving numbers."""
+    import pandas as pd
+
+    card = cuda.card()
+    near, far = (level.name for level in levels(card))
+    subjects = [peak(card, dtype) for dtype in DTYPES]
+    subjects += [moving(card, level, part) for level in (far, near) for part in ("copy", "triad")]
+    subjects.append(moving(card, near, "copy", cold=True))
+    found = measured(subjects, rounds=10, samples=3, least=0.01, limit=budget.left)
+    facts = {subject.name: subject for subject in subjects}
+    frames = pd.DataFrame(found.samples), pd.DataFrame([subject.facts() for subject in subjects])
+    slowest = spreads(*frames).set_index("subject")["spread"]
+    for row in _costs(found):
+        subject = facts[row["subject"]]
+        amount, unit = (subject.flops, "GFLOP/s") if subject.flops else (subject.bytes, "GB/s")
+        assert amount is not None
+        speed = amount / row["median"] / 1e9
+        spread = slowest.get(subject.name)
+        yield {
+            "what": subject.name,
+            "samples": "cold" if subject.cold else "hot",
+            "speed": speed,
+            "unit": unit,
+            "slowest round": None if spread is None else f"+{100 * spread:.1f} %",
+        }
+    yield _clocks(found)
+    yield from filter(None, [found.words])
+
+
+def equality(budget: Budget) -> Iterator[Row | str]:
+    """Units in the last place between the parameters of card and CPU."""
+    for dtype in DTYPES:
+        for case in parity.DEFAULTS:
+            for found in parity.compared(case, dtype, parity.rules()):
+                yield _compared(found.rule, [found])
+    for dtype in DTYPES:
+        for case in (*parity.ACTIVATIONS, *parity.LOSSES):
+            yield _compared("all", list(parity.compared(case, dtype, parity.rules(), search=False)))
+    for case in (*parity.SHAPES, *parity.LARGE):
+        chosen = [rule for rule in parity.rules() if rule.name in ALONE]
+        yield _compared(", ".join(rule.name for rule in chosen), list(parity.compared(case, "float32", chosen)))
+
+
+def _compared(rules: str, found: list[parity.Compared]) -> Row:
+    """The worst of several rules on one network."""
+    worst = {count: max(each.ulps[count] for each in found) for count in found[0].ulps}
+    return {
+        "dtype": found[0].dtype,
+        "network": str(found[0].case),
+        "rule": rules,
+        **{f"ULP after {count}": value for count, value in worst.items()},
+        "curves": "equal" if all(each.equal for each in found) else "differ",
+        "first difference": "; ".join(each.where for each in found if each.where) or None,
+        "verdict": "ok" if all(each.ok for each in found) else WRONG,
+    }
+
+
+def updating(budget: Budget) -> Iterator[Row | str]:
+    """Each rule's fused update beside a copy in the same rounds."""
+    card, words = cuda.card(), []
+    rules = sorted((rule for rule in RULES.values() if isinstance(rule, Rule)), key=lambda rule: rule.name not in FEW)
+    for parameters in PARAMETERS:
+        for rule in rules if parameters == PARAMETERS[0] else rules[: len(FEW)]:
+            subjects = moving(card, levels(card)[-1].name, "copy"), update(card, rule, "float32", parameters)
+            found = measured(subjects, rounds=5, samples=2, least=0.005, limit=budget.left)
+            took = {row["subject"]: row["median"] for row in _costs(found)}
+            copied, own = ((subject.bytes or 0.0) / took[subject.name] for subject in subjects)
+            words.append(found.words)
+            yield {
+                "rule": rule.name,
+                "parameters": parameters,
+                "µs": took[subjects[1].name] * 1e6,
+                "GB/s": own / 1e9,
+                "copy GB/s": copied / 1e9,
+                "of the copy": f"{100 * own / copied:.1f} %",
+            }
+    yield from dict.fromkeys(filter(None, words))
+
+
+def _costs(found: Measured) -> list[dict[str, Any]]:
+    """Seconds a step of each subject, with bounds."""
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = costs(pd.DataFrame(found.samples)).to_dict("records")
+    return rows
+
+
+def _bounds(row: dict[str, Any], scale: float) -> dict[str, float]:
+    return {"low": row["low"] * scale, "high": row["high"] * scale}
+
+
+def _clocks(found: Measured) -> str:
+    """Which clocks the samples were taken at."""
+    known = [clock for pair in found.clocks for clock in pair if clock is not None]
+    if not known:
+        return "Clocks: not known."
+    speeds, memory = [clock.sm for clock in known], sorted({clock.memory for clock in known})
+    spoken = " and ".join(map(str, memory))
+    return f"Clocks: multiprocessors {min(speeds)} to {max(speeds)} MHz, memory {spoken} MHz."
+
+
+PARTS = (
+    Part("launch", "What a launch costs", 15, launching),
+    Part("ceilings", "The card at its best", 30, ceilings),
+    Part("parity", "The CPU's numbers: units in the last place after so many steps", 110, equality),
+    Part("sweep", "Sweeps of small networks, trial-steps a second", 140, throughput.sweeps),
+    Part("updates", "Updates beside a copy", 70, updating),
+    Part("large", "One large network", 45, throughput.large),
+    Part("races", "Reads, writes and races by compute-sanitizer", 60, races.races),
+)

@@ -1,0 +1,72 @@
+"""compute-sanitizer over a small fleet: reads and writes outside of arrays, and races in shared memory.
+
+python -m gdbench.gpu.races  # what it watches: a few steps and evaluations of a mixed fleet
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gdbench.gpu import parity
+from gdbench.gpu.check import WRONG, Budget
+
+TOOLS = ("memcheck", "racecheck")
+PLACES = ("/usr/local/cuda/bin", "/usr/local/cuda/compute-sanitizer")
+STEPS = (1, 6)
+CASE = parity.Case((10, 6, 4), batch_size=16)
+
+
+def sanitizer() -> str | None:
+    """Where compute-sanitizer is."""
+    return shutil.which("compute-sanitizer", path=os.pathsep.join([os.environ.get("PATH", ""), *PLACES]))
+
+
+def races(budget: Budget) -> Iterator[Mapping[str, Any] | str]:
+    """A row a tool."""
+    program = sanitizer()
+    if program is None:
+        yield "compute-sanitizer is not installed (it comes with the CUDA toolkit); nothing was checked."
+        return
+    for tool in TOOLS:
+        started = time.monotonic()
+        verdict, summary = _watched([program, "--tool", tool, "--error-exitcode", "9"], budget.left)
+        yield {"tool": tool, "summary": summary, "seconds": time.monotonic() - started, "verdict": verdict}
+
+
+def _watched(command: list[str], seconds: float) -> tuple[str, str]:
+    """The verdict of a tool on the fleet, and its last words."""
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
+    try:
+        done = subprocess.run(
+            [*command, sys.executable, "-m", "gdbench.gpu.races"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=max(1.0, seconds),
+        )
+    except subprocess.TimeoutExpired:
+        return "unknown", f"not done after {seconds:.0f} s"
+    said = [line.strip("= ") for line in (done.stdout + done.stderr).splitlines() if line.strip("= ")]
+    summary = next((line for line in reversed(said) if "SUMMARY" in line), said[-1] if said else "nothing was said")
+    clean = done.returncode == 0 and re.search(r"SUMMARY: 0 (errors|hazards)", summary)
+    return "ok" if clean else WRONG, summary
+
+
+def main() -> None:
+    """Train it. Two rules, so that the kernel chooses among them as it runs."""
+    chosen = [rule for rule in parity.rules() if rule.name in ("adam", "momentum")]
+    asked = [parity.Asked(rule, count, (0, count)) for rule in chosen for count in STEPS]
+    for engine in ("sweep", "large"):
+        parity.on_card(CASE.problem("float32"), asked, replace(CASE, engine=engine))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The results of `gdbench gpu-check` as a page of tables and as JSON: with machine, card, driver, commit and date."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gdbench.environment import environment, git_state, package_version
+from gdbench.gpu.check import Found, Outcome
+from gdbench.gpu.clocks import driver
+from gdbench.kernels import cuda
+
+NAME = "gpu-check"
+PACKAGES = ("cuda-core", "cuda-bindings", "cupy-cuda13x", "torch", "jax", "jaxlib", "optax")
+
+
+def machine_facts() -> dict[str, Any]:
+    """What the results depend on."""
+    card = cuda.card()
+    commit, dirty = git_state(Path(__file__).parent)
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "card": card.name,
+        "compute capability": ".".join(map(str, card.capability)),
+        "multiprocessors": card.multiprocessors,
+        "memory_gib": round(card.memory / 2**30, 1),
+        "l2_mib": round(card.cache / 2**20, 1),
+        "driver": driver(),
+        "commit": commit and f"{commit[:12]}{' with changes' if dirty else ''}",
+        **environment(),
+        **{name: package_version(name) for name in PACKAGES},
+    }
+
+
+def write(found: Found, out: Path) -> None:
+    """gpu-check.json and gpu-check.md in a folder, which is made; each in place of what was there, or not at all."""
+    out.mkdir(parents=True, exist_ok=True)
+    texts = {"json": json.dumps(document(found), indent=1, allow_nan=False) + "\n", "md": page(found)}
+    for ending, text in texts.items():
+        temporary = out / f".{NAME}.{ending}.{os.getpid()}"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(out / f"{NAME}.{ending}")
+
+
+def document(found: Found) -> Any:
+    """The results as JSON can hold them."""
+    return _plain({"ok": found.ok, "facts": found.facts, "parts": [asdict(part) for part in found.parts]})
+
+
+def page(found: Found) -> str:
+    """The results in Markdown: a table a part."""
+    return "\n".join(_lines(found)) + "\n"
+
+
+def _lines(found: Found) -> Iterator[str]:
+    facts = found.facts
+    yield f"# {facts.get('card', 'A card')}, {facts.get('date', '')}"
+    yield ""
+    yield from table([{"what": name, "value": value} for name, value in facts.items() if value is not None])
+    for part in found.parts:
+        yield ""
+        yield f"## {part.title}"
+        yield ""
+        yield from _part(part)
+
+
+def _part(part: Outcome) -> Iterator[str]:
+    if part.rows:
+        yield from table(part.rows)
+        yield ""
+    yield f"{part.state}, {part.seconds:.0f} s."
+    for note in part.notes:
+        yield f"{note}"
+
+
+def table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Rows as a table in Markdown, with every key that any of them has."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    yield f"| {' | '.join(names)} |"
+    yield f"|{' --- |' * len(names)}"
+    for row in rows:
+        yield f"| {' | '.join(cell(row.get(name)) for name in names)} |"
+
+
+def cell(value: Any) -> str:
+    """A value as a table shows it: floats with four digits, nothing for None.
+
+    >>> cell(1234.5678), cell(0.000123456), cell(None), cell("a|b")
+    ('1235', '0.0001235', '', 'a\\\\|b')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(map(str, value))
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: it has no name for what is not finite."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return value.item() if hasattr(value, "item") else str(value)

@@ -1,0 +1,111 @@
+"""What a step costs on a card: one trial alone, as many as it trains at a time, and updates by themselves.
+
+    found = timed(Asked(rules=["adam"], nets=["64-32-10"]), rounds=10)
+    found.timing.subjects, found.timing.samples, found.words
+
+Subjects, facts and references are those of `gdbench time` on a CPU. jobs: trials that are trained side by side. What is
+timed of a step is what a run pays: the launches, and what the CPU prepares for them where it is not done in time.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gdbench.errors import UsageError
+from gdbench.gpu.machine import levels, moving, peak, update
+from gdbench.gpu.timing import Measured, OnCard, measured
+from gdbench.kernels import MLP, cuda
+from gdbench.kernels.contract import Rule
+from gdbench.kernels.cuda import Card
+from gdbench.kernels.gpu.costs import choose
+from gdbench.kernels.gpu.engines import Engine, engines, take
+from gdbench.kernels.gpu.fleet import Fleet
+from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.registry import BaseRule, find
+from gdbench.timing import Asked, Timing, cases, work
+from gdbench.timing.rates import Constant
+from gdbench.timing.steps import LR, Case
+
+ENDLESS = 2**40  # steps
+SEEDS = 16  # that trials side by side take in turn, as those of a suite do
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was timed, and what to say of the samples."""
+
+    timing: Timing
+    words: str
+
+
+def timed(asked: Asked, rounds: int, watch: Callable[[str], None] = lambda text: None) -> Found:
+    """Time it on the card at hand. Raises UsageError for a rule or problem that the card cannot train."""
+    started = time.perf_counter()
+    card, subjects = cuda.card(), list[OnCard]()
+    chosen = {name: find(name) for name in asked.rules}
+    for case in cases(asked.nets, asked.problems, asked.batches, asked.dtypes):
+        subjects += of_case(case, chosen, card)
+    dtypes = dict.fromkeys(str(subject.dtype) for subject in subjects)
+    subjects += [peak(card, dtype, jobs) for jobs in sorted({s.jobs for s in subjects}) for dtype in dtypes]
+    subjects += [moving(card, level.name, "triad") for level in levels(card)]
+    subjects = list({subject.name: subject for subject in subjects}.values())
+    for subject in subjects:
+        watch(f"compiling: {subject.name}")
+        subject.run(1)
+    cuda.synchronize()
+    seconds = time.perf_counter() - started
+
+    def done(turn: int) -> None:
+        watch(f"round {turn} of {rounds}, {len(subjects)} subjects")
+
+    done(0)
+    found: Measured = measured(subjects, rounds=rounds, samples=3, watch=done)
+    facts = [subject.facts() for subject in subjects]
+    return Found(Timing(facts, found.samples, levels(card), seconds, 0), found.words)
+
+
+def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[OnCard]:
+    """A network's subjects. Raises UsageError for what the card cannot train."""
+    if not isinstance(case.problem, MLP):
+        raise UsageError(f"problem {case.label!r} is no network; a GPU trains networks, so time it with --backend cpu")
+    found = []
+    for name, rule in rules.items():
+        if not isinstance(rule, Rule):
+            raise UsageError(f"rule {name!r} sees more than a gradient; time it with --backend cpu")
+        alone = _members(case, rule, 1)
+        choice = choose(case.problem, alone, card)
+        found.append(_steps(case, name, next(engines(case.problem, alone, choice=choice))[0]))
+        together = choice.sweep.resident * card.multiprocessors
+        if together > 1 and choice.engine == "sweep":
+            found.append(_steps(case, name, Fleet(case.problem, _members(case, rule, together))))
+        own = update(card, rule, case.problem.dtype, case.problem.size)
+        facts = {**case.facts, "name": case.named("update", name), "rule": name}
+        found.append(OnCard(run=own.run, part="update", bytes=own.bytes, memory=own.memory, **facts))
+    return found
+
+
+def _members(case: Case, rule: Rule, trials: int) -> list[Member]:
+    """So many trials at the rule's own settings, at a learning rate at which nothing moves."""
+    settings = {**rule.settings({}), "lr": LR}
+    return [
+        Member(rule, settings, Constant(LR), rule.name, trial % SEEDS, case.batch_size, ENDLESS, (0,))
+        for trial in range(trials)
+    ]
+
+
+def _steps(case: Case, name: str, engine: Engine) -> OnCard:
+    """A step of all trials of an engine; flops are those of one."""
+    jobs = len(engine.members)
+
+    def run(count: int) -> None:
+        take(engine, count)
+
+    return OnCard(
+        case.named("step", name) + (f", {jobs} jobs" if jobs > 1 else ""),
+        run,
+        part="step",
+        rule=name,
+        jobs=jobs,
+        flops=float(sum(work.step_flops(case.problem.sizes, case.batch_size))),
+        **case.facts,
+    )

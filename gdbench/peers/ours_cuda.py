@@ -1,0 +1,89 @@
+"""gdbench on a GPU as a runner uses it: all trials in one launch, or large ones one after another by the whole card."""
+
+import numpy as np
+
+from gdbench.errors import GdbenchError
+from gdbench.kernels import cuda
+from gdbench.kernels.gpu.costs import choose
+from gdbench.kernels.gpu.engines import Engine, engines, take
+from gdbench.kernels.gpu.fleet import Fleet
+from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.registry import find
+from gdbench.peers.contract import InTurns, Task, UnsupportedError
+from gdbench.peers.ours import problem_of
+from gdbench.timing.rates import Constant
+
+ENDLESS = 2**40  # steps
+MOST = 16  # trials that take turns: another one would cost the same
+
+
+class GdbenchCuda:
+    """The rule and the training loop of this package, by the engine that a run would take.
+
+    products: of large networks, as `kernels.gpu.large` has them.
+    """
+
+    def __init__(self, *, products: str = "ordered") -> None:
+        self.products = products
+
+    def prepare(self, task: Task, threads: int) -> "_Together | InTurns":
+        """See `Adapter`. Raises GdbenchError where there is no GPU."""
+        reason = cuda.missing()
+        if reason:
+            raise GdbenchError(reason)
+        problem, members = problem_of(task), _members(task)
+        begin = dict(zip(task.seeds, task.thetas, strict=True))
+        problem.initial = begin.__getitem__  # type: ignore  # the task brings the parameters
+        choice = choose(problem, members, cuda.card())
+        if choice.engine == "sweep":
+            if self.products != "ordered":
+                raise UnsupportedError("its products are another library's in the engine for large networks alone")
+            return _Together(Fleet(problem, members), task.chunk)
+        alone = [engines(problem, [one], products=self.products, choice=choice) for one in members[:MOST]]
+        return InTurns([_Alone(next(engine)[0], task.chunk) for engine in alone])
+
+
+def _members(task: Task) -> list[Member]:
+    return [
+        Member(
+            rule=find(task.rule),  # type: ignore[arg-type]  # of_case has seen to it
+            settings={**task.settings, "lr": float(lr)},
+            rates=Constant(float(lr)),
+            recipe=(task.rule, float(lr)),
+            seed=seed,
+            batch_size=task.batch_size,
+            steps=ENDLESS,
+            points=(0,),
+        )
+        for seed, lr in zip(task.seeds, task.lrs, strict=True)
+    ]
+
+
+class _Together:
+    """Every call takes all trials a chunk further."""
+
+    def __init__(self, fleet: Fleet, chunk: int) -> None:
+        self.fleet, self.chunk, self.at_once = fleet, chunk, len(fleet.members)
+
+    def run(self) -> None:
+        """See `Training`."""
+        take(self.fleet, self.chunk)
+
+    def thetas(self) -> np.ndarray:
+        """See `Training`."""
+        return np.stack([self.fleet.theta(number) for number in range(self.at_once)])
+
+
+class _Alone:
+    """A trial that the whole card trains."""
+
+    def __init__(self, engine: Engine, chunk: int) -> None:
+        self.engine, self.chunk = engine, chunk
+
+    def advance(self, call: int) -> None:
+        """See `Trial`."""
+        take(self.engine, self.chunk)
+
+    def theta(self) -> np.ndarray:
+        """See `Trial`."""
+        return self.engine.theta(0)
