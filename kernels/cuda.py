@@ -42,6 +42,9 @@ SIMULATED = bool(int(os.environ.get("NUMBA_ENABLE_CUDASIM", "0") or 0))
 # Numba's own module of that name, which numba-cuda takes the place of, is not what we compile with.
 cuda: Any = import_module("numba.cuda") if SIMULATED or find_spec("numba_cuda") else SimpleNamespace()
 
+# Of shared memory that is read 16 bytes at a time; the simulator knows no alignment.
+ALIGNED = None if SIMULATED else 16
+
 _lock = RLock()  # on what is changed in numba-cuda while it compiles
 
 

@@ -8,7 +8,7 @@ while fleet.running:
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -228,11 +228,15 @@ class Fleet:
             self._pace = elapsed / count
 
     def _read(self, before: np.ndarray, records: np.ndarray) -> Iterator[Found]:
+        rates: dict[tuple[Hashable, int], float] = {}
         for i, member in enumerate(self.members):
             for k in range(int(self._jobs[i, Job.POINT] - before[i, Job.POINT])):
                 step = int(self._points[before[i, Job.POINT] + k])
                 record = records[before[i, Job.CURVE] + k]
-                yield Found(i, step, values_of(self.problem, record), member.rate(step))
+                key = member.recipe, step
+                if key not in rates:
+                    rates[key] = member.rate(step)
+                yield Found(i, step, values_of(self.problem, record), rates[key])
 
 
 def plan_of(problem: MLP, rules: Sequence[Rule], largest: int, card: cuda.Card) -> SweepPlan:

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels.cuda import Kernel, barrier, block, cuda, lane
+from gdbench.kernels.cuda import ALIGNED, Kernel, barrier, block, cuda, lane
 from gdbench.kernels.gpu.quads import QUAD, load, load_quad, ratio, registers, store, store_quad
 from gdbench.kernels.intrinsics import fma
 from gdbench.kernels.jit import inlined
@@ -146,7 +146,7 @@ def product(kind: tuple[bool, bool], dtype: str, tile: Tile) -> Kernel:
     def product(
         a, a0, a_row, b, b0, b_row, b_wide, begin, bias, bias0, out, out0, out_row, out_wide, rows, deep, columns
     ):
-        near = cuda.shared.array(room, number)
+        near = cuda.shared.array(room, number, ALIGNED)
         me, across = lane(), (columns + tile_columns - 1) // tile_columns
         down = ratio(block(), across)
         top, first = down * tile_rows, (block() - down * across) * tile_columns

@@ -21,7 +21,7 @@ from numba.core import types
 from gdbench.kernels.activations import GELU, activate, backpropagate
 from gdbench.kernels.clipping import clip_from
 from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Kernel, barrier, block, cuda, lane
+from gdbench.kernels.cuda import ALIGNED, Kernel, barrier, block, cuda, lane
 from gdbench.kernels.gpu.layout import ROWS, SPLITS, Job, Limit
 from gdbench.kernels.gpu.products import (
     bias_sums,
@@ -277,7 +277,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
     ):  # fmt: skip
         me, trial = lane(), which[block()]
         stride, held, rows, deltas, sums, working = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
-        shared = cuda.shared.array(0, kind)
+        shared = cuda.shared.array(0, kind, ALIGNED)
         numbers = cuda.shared.array(ROWS, types.int32)
         losses = cuda.shared.array(ROWS, kind)
         scores = cuda.shared.array(ROWS, kind)
