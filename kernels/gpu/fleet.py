@@ -205,10 +205,13 @@ class Fleet:
         on = self._on_device
         on["jobs"] = cuda.to_device(self._jobs)
         records = cuda.to_device(np.zeros((max(1, sum(due)), RECORD), self.dtype))
+        # Kept until the next launch: the device reads them after this function has returned.
+        on["which"], on["tables"] = cuda.to_device(which), cuda.to_device(launch.tables)
+        on["orders"] = cuda.to_device(launch.orders)
         self.kernel.launch(
-            len(which), self.plan.shared, cuda.to_device(which), on["jobs"], on["limits"],
-            cuda.to_device(launch.tables), cuda.to_device(launch.orders), on["points"], self._network, self._samples,
-            on["bounds"], on["parameters"], on["activations"], records, launch.first, launch.count, on["sizes"],
+            len(which), self.plan.shared, on["which"], on["jobs"], on["limits"], on["tables"], on["orders"],
+            on["points"], self._network, self._samples, on["bounds"], on["parameters"], on["activations"], records,
+            launch.first, launch.count, on["sizes"],
         )  # fmt: skip
         return records
 
