@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import settings
 
-collect_ignore = ["mutants.py"]  # a script that needs mutmut and turns the compiler off
+# Scripts for processes of their own, which turn the compiler off when they are imported.
+collect_ignore = ["mutants.py", "simulated.py", "large_simulated.py"]
 
 # The first example may compile a kernel, and machines differ: no deadline. The same examples every time.
 settings.register_profile("gdbench", deadline=None, derandomize=True)

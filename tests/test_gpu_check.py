@@ -237,8 +237,14 @@ def program(text, **environment):
     return done.stdout
 
 
-def test_what_it_needs_is_there_without_pydantic_and_sqlalchemy():
-    assert "Usage" in program(BLOCKED + "main(['--help'])")
+def test_what_it_needs_is_there_without_pydantic_and_sqlalchemy(tmp_path):
+    called = f"""
+from gdbench.cli.on_card import check_card
+import pathlib
+assert check_card(pathlib.Path({str(tmp_path)!r}), False) == 3
+main(['--help'])
+"""
+    assert "Usage" in program(BLOCKED + called, CUDA_VISIBLE_DEVICES="")
 
 
 PARITY = """
