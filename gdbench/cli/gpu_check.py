@@ -1,12 +1,13 @@
 """`gdbench gpu-check`: what is worth checking of the kernels for GPUs."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gdbench.cli.options import JsonOption
+from gdbench.cli.on_card import check_card
+from gdbench.cli.options import JsonOption, OutOption
 from gdbench.cli.output import errors, fail, print_json, print_table, say
-from gdbench.errors import UsageError
 
 if TYPE_CHECKING:
     from gdbench.kernels.gpu.offline import Row
@@ -16,18 +17,19 @@ def gpu_check(
     offline: Annotated[
         bool, typer.Option("--offline", help="Compile for GPUs and look at the machine code; no GPU is needed.")
     ] = False,
+    out: OutOption = Path("gpu-check"),
     as_json: JsonOption = False,
 ) -> int:
-    """Check the kernels for GPUs.
+    """Check and measure the GPU at hand, in eight minutes at most.
 
-    With --offline, the machine code of every rule's update and of the training kernel's variants: registers, shared
-    memory, what spills to local memory, and instructions by kind. Some minutes when nothing is compiled yet. Exit code
-    3 when something is wrong with it.
+    With --offline, look at the machine code of every kernel instead: registers, shared memory, what spills to local
+    memory, and instructions by kind; some minutes when nothing is compiled yet. Exit code 3 when something is not as it
+    must be, or what is needed is not there.
     """
+    if not offline:
+        return check_card(out, as_json)
     from gdbench.kernels.cuda import missing_compiler
 
-    if not offline:
-        raise UsageError("gpu-check needs --offline: what runs on a GPU is not checked yet")
     problem = missing_compiler()
     if problem:
         return fail(problem, 3)
