@@ -198,3 +198,9 @@ def test_without_the_compiler_the_report_says_what_installs_it(monkeypatch, caps
     monkeypatch.setattr("gdbench.kernels.cuda.missing_compiler", lambda: "numba-cuda is not installed")
     code, (_, error) = _printed(capsys, "--offline")
     assert code == 3 and "numba-cuda is not installed" in error
+
+
+def test_without_a_gpu_only_the_report_can_be_had(monkeypatch, capsys):
+    monkeypatch.setattr("gdbench.kernels.cuda.missing", lambda: "no NVIDIA driver was found")
+    code, (_, error) = _printed(capsys)
+    assert code == 3 and "no NVIDIA driver was found" in error

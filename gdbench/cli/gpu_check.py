@@ -6,38 +6,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gdbench.cli.on_card import check_card
-from gdbench.cli.options import JsonOption
+from gdbench.cli.options import JsonOption, OutOption
 from gdbench.cli.output import errors, fail, print_json, print_table, say
 
 if TYPE_CHECKING:
     from gdbench.kernels.gpu.offline import Row
 
 
-OUT = Path("gpu-check")
-
-
 def gpu_check(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for a table in Markdown and JSON.")] = OUT,
     offline: Annotated[
         bool, typer.Option("--offline", help="Compile for GPUs and look at the machine code; no GPU is needed.")
     ] = False,
+    out: OutOption = Path("gpu-check"),
     as_json: JsonOption = False,
 ) -> int:
-    """Check and measure the GPU, in eight minutes at most; or, --offline, the machine code alone.
+    """Check and measure the GPU at hand, in eight minutes at most.
 
-    On a GPU: agreement with the CPU in units of the last place, races, launch cost, what the card can do at best, the
-    bandwidth of every rule's update, and throughput beside JAX and PyTorch where they are installed. What was found is
-    written to the folder of --out while it goes on.
-
-    With --offline, which needs CUDA's compiler but no GPU, the machine code of every rule's update and of the training
-    kernels' variants: registers, shared memory, what spills to local memory, and instructions by kind. Some minutes
-    when nothing is compiled yet. Exit code 3 when something is wrong, or when there is no GPU or no compiler.
+    With --offline, look at the machine code of every kernel instead: registers, shared memory, what spills to local
+    memory, and instructions by kind; some minutes when nothing is compiled yet. Exit code 3 when something is not as it
+    must be, or what is needed is not there.
     """
-    return _check_code(as_json) if offline else check_card(out, as_json)
-
-
-def _check_code(as_json: bool) -> int:
-    """Compile every kernel and judge it; returns the exit code."""
+    if not offline:
+        return check_card(out, as_json)
     from gdbench.kernels.cuda import missing_compiler
 
     problem = missing_compiler()

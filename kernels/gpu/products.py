@@ -100,7 +100,8 @@ def weight_product(x, x0, x_row, d, d0, d_row, more, out, out0, samples, inputs,
         here = out0 + r * outputs + c
         for i in range(QUAD):
             for j in range(QUAD):
-                sums[i * QUAD + j] = load(out, here + i * outputs + j) if more else zero
+                inside = r + i < inputs and c + j < outputs  # beyond, another thread's sums lie
+                sums[i * QUAD + j] = load(out, here + i * outputs + j) if more and inside else zero
         head, foot = x0 + r, d0 + c
         for k in range(samples):
             load_quad(x, head + k * x_row, left)
