@@ -159,9 +159,12 @@ def update_type(dtype: str) -> Any:
     return types.void(t[::1], t[::1], t[:, ::1], t[::1], types.int64)
 
 
-def update_loop(rule: Rule) -> Callable[..., Any]:
-    """`Rule.update`, not compiled: the loop over the parameters, written out for each number of slots."""
-    scalar, width = inlined(rule.function), len(rule.coefficient_names)
+def update_loop(rule: Rule, function: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """`Rule.update`, not compiled: the loop over the parameters, written out for each number of slots.
+
+    function: takes the place of the rule's own.
+    """
+    scalar, width = inlined(function or rule.function), len(rule.coefficient_names)
     coefficients = namedtuple("coefficients", rule.coefficient_names)  # type: ignore[misc]
 
     def update0(p, g, state, row, first):

@@ -233,7 +233,7 @@ class Kernel:
         flat: list[Any] = []
         for kind, value in zip(self.signature, arguments, strict=True):
             _flatten(kind, value, flat)
-        config = LaunchConfig(grid=(blocks, 1, 1), block=(self.threads, 1, 1), shmem_size=shared)
+        config = LaunchConfig(grid=(int(blocks), 1, 1), block=(self.threads, 1, 1), shmem_size=int(shared))
         launch(_to_core_stream(stream or 0), config, loaded.kernel, *flat)
 
     def _load(self) -> Any:
@@ -241,7 +241,9 @@ class Kernel:
         number = context.device.id
         if number not in self._loaded:
             image = self.image(tuple(context.device.compute_capability))
-            module = context.create_module_image(image.cubin, [], [])
+            from cuda.core import ObjectCode
+
+            module = context.create_module_image(ObjectCode.from_cubin(image.cubin), [], [])
             self._loaded[number] = module.get_function(image.entry)
         return self._loaded[number]
 
@@ -347,6 +349,7 @@ class Card:
     bus: str = ""  # its place on the PCI bus, by which other programs know it
 
 
+@lru_cache(maxsize=1)
 def card() -> Card:
     """The GPU at hand; in the simulator, one as small as its threads are slow."""
     if SIMULATED:
@@ -447,19 +450,23 @@ class Replay:
             _checked(driver.cuStreamBeginCapture(handle, relaxed))
             try:
                 self._launch(self._stream)
-            finally:
-                self._graph = _checked(driver.cuStreamEndCapture(handle))
+            except BaseException:
+                driver.cuStreamEndCapture(handle)  # whose complaint would hide the cause
+                raise
+            self._graph = _checked(driver.cuStreamEndCapture(handle))
             self._run = _checked(driver.cuGraphInstantiate(self._graph, 0))
         _checked(driver.cuGraphLaunch(self._run, handle))
 
     def close(self) -> None:
         """Give back what the graph holds."""
-        if self._run is not None:
-            from cuda.bindings import driver
+        if self._graph is None:
+            return
+        from cuda.bindings import driver
 
+        if self._run is not None:
             driver.cuGraphExecDestroy(self._run)
-            driver.cuGraphDestroy(self._graph)
-            self._run = self._graph = None
+        driver.cuGraphDestroy(self._graph)
+        self._run = self._graph = None
 
 
 def _checked(answer: tuple[Any, ...]) -> Any:

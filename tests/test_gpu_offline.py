@@ -3,16 +3,19 @@
 import itertools
 import json
 import struct
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from gdbench.cli import main
 from gdbench.kernels import RULES, cuda
 from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Kernel
+from gdbench.kernels.cuda import Image, Kernel
 from gdbench.kernels.gpu import cubin, large_kernels, offline
 from gdbench.kernels.gpu.cubin import Needs, instructions, needs
 from gdbench.kernels.gpu.offline import Subject, complaints, examine, large, updates, writes_fma
+from gdbench.kernels.gpu.update import _max, _min
 from gdbench.kernels.jit import CUDA_FLAGS
 
 problem = cuda.missing_compiler()
@@ -204,3 +207,34 @@ def test_without_a_gpu_only_the_report_can_be_had(monkeypatch, capsys):
     monkeypatch.setattr("gdbench.kernels.cuda.missing", lambda: "no NVIDIA driver was found")
     code, (_, error) = _printed(capsys)
     assert code == 3 and "no NVIDIA driver was found" in error
+
+
+def test_the_driver_is_given_the_code_as_numba_cuda_takes_it(monkeypatch):
+    core = pytest.importorskip("cuda.core")
+    taken = []
+
+    def create(code, begin, end):
+        taken.append(code)
+        return SimpleNamespace(get_function=lambda entry: entry)
+
+    device = SimpleNamespace(id=0, compute_capability=(9, 0))
+    context = SimpleNamespace(device=device, create_module_image=create)
+    monkeypatch.setattr("gdbench.kernels.cuda.cuda", SimpleNamespace(current_context=lambda: context))
+    kernel = Kernel(lambda: None, (), threads=32)
+    monkeypatch.setattr(kernel, "image", lambda capability: Image("entry", b"\x7fELF"))
+    assert kernel._load() == "entry" and kernel._load() == "entry"
+    (code,) = taken
+    assert isinstance(code, core.ObjectCode) and code.code_type == "cubin"
+
+
+@compiles
+def test_max_and_min_of_a_plug_in_are_pythons():
+    def clamped(p, g, c):
+        return p - max(c.lr, min(g, p))
+
+    rule = Rule("clamped", clamped, {"lr": 0.1}, ())
+    image = large_kernels.update(rule, "float32").image((9, 0), fresh=True)
+    assert "max.f32" not in image.ptx and "min.f32" not in image.ptx and "selp" in image.ptx
+    for x, y in ((1.0, np.nan), (np.nan, 1.0), (0.0, -0.0), (-0.0, 0.0), (1.0, 2.0), (2.0, 1.0)):
+        assert np.array_equal([_max(x, y), _min(x, y)], [max(x, y), min(x, y)], equal_nan=True)
+        assert np.signbit(_max(x, y)) == np.signbit(max(x, y))

@@ -153,13 +153,16 @@ class Fleets:
     def train(self, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
         """The records of the trials as they end, after each launch, of which a list may be empty.
 
-        A trial without a record is one that the GPU let go of although it had not ended: the CPU can train it.
+        A trial without a record is one that the GPU let go of although it had not ended, or that it had not begun when
+        the card was lost: the CPU can train it.
         """
         together: dict[Key, list[Trial]] = {}
         for trial in trials:
             together.setdefault(_key(trial.setting), []).append(trial)
         for key, members in together.items():
             yield from _train_group(self.groups[key], members)
+            if _lost():
+                return
 
 
 def _prepare(group: Group, probes: Sequence[Member], choice: Choice) -> str:
@@ -213,6 +216,18 @@ def _train_group(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRe
                 f"MiB beside the data and what a launch brings, and {free / 2**20:,.1f} MiB were free"
             )
         yield [failed(trial, problem) for trial in part]
+        if _lost():
+            yield [failed(trial, problem) for left in waiting for trial in left]
+            return
+
+
+def _lost() -> bool:
+    """Whether the card answers nothing any more: after some faults every call of the driver repeats the error."""
+    try:
+        cuda.synchronize()
+    except Exception:
+        return True
+    return False
 
 
 def _halves(part: Sequence[Trial]) -> list[list[Trial]]:
@@ -236,6 +251,7 @@ def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[Tria
                     engine.end(found.member)
                     records.append(course.record(seconds=float(engine.seconds[found.member])))
             yield records
+        del engine  # before the next one asks for memory
 
 
 def _member(course: Course) -> Member:

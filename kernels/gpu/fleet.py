@@ -6,7 +6,6 @@ while fleet.running:
         print(found.member, found.step, found.values)
 """
 
-import time
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from gdbench.kernels.gpu.members import (
     Found,
     Member,
     Stop,
+    affordable_steps,
     coefficient_tables,
     epoch_orders,
     samples_on_device,
@@ -75,6 +75,7 @@ class Fleet:
         self._points, self._starts = _joined([member.points for member in self.members])
         self._jobs[:, Job.POINT] = self._starts
         self._next: _Launch | None = None
+        self._from, self._to = cuda.Event(), cuda.Event()
         self._pace = 0.0  # seconds a step, of all members that ran
         self._upload(network, slots)
 
@@ -97,13 +98,12 @@ class Fleet:
         if launch is None or launch.count > most:
             launch = self._prepare(self.first, min(self._count(), most))
         records, before = self._begin(launch, self._order_of_start()), self._jobs.copy()
-        started = time.perf_counter()
         self.first += launch.count
         self._next = None
         if (before[:, Job.LAST] > self.first).any():  # while the GPU works
             self._next = self._prepare(self.first, min(self._count(), most))
         cuda.synchronize()
-        elapsed = time.perf_counter() - started
+        elapsed = cuda.elapsed(self._from, self._to)
         self._jobs = self._on_device["jobs"].copy_to_host()
         found = records.copy_to_host()
         self._account(before, launch.count, elapsed)
@@ -191,6 +191,7 @@ class Fleet:
     def _prepare(self, first: int, count: int) -> _Launch:
         """Coefficients and permutations for the steps first + 1 ... first + count of every member."""
         alive = np.flatnonzero(self._alive())
+        count = min(count, affordable_steps(self.members, alive, self.dtype, ORDERS))
         orders = epoch_orders(self.problem, self.members, alive, first, count, ORDERS)
         tables = coefficient_tables(self.members, alive, first, orders.steps, self.dtype)
         places = {Job.TABLE: tables.starts, Job.ORDER: orders.starts, Job.EPOCH: orders.epochs}
@@ -208,11 +209,13 @@ class Fleet:
         # Kept until the next launch: the device reads them after this function has returned.
         on["which"], on["tables"] = cuda.to_device(which), cuda.to_device(launch.tables)
         on["orders"] = cuda.to_device(launch.orders)
+        self._from.record()
         self.kernel.launch(
             len(which), self.plan.shared, on["which"], on["jobs"], on["limits"], on["tables"], on["orders"],
             on["points"], self._network, self._samples, on["bounds"], on["parameters"], on["activations"], records,
             launch.first, launch.count, on["sizes"],
         )  # fmt: skip
+        self._to.record()
         return records
 
     def _due(self, member: int, until: int) -> int:

@@ -103,6 +103,7 @@ class Cublas:
     ) -> None:
         """out = a b + beta out, of matrices whose columns lie side by side: of ours, the transposes."""
         _succeed(self._blas.cublasSetStream_v2(self._handle, ctypes.c_void_p(int(stream.handle))))
+        _give_room(self._blas, self._handle)  # which a change of stream takes away
         one, factor = self._number(1.0), self._number(beta)
         _succeed(
             self._gemm(
@@ -126,7 +127,15 @@ def _address(matrix: Matrix) -> Any:
     return ctypes.c_void_p(start + matrix.start * matrix.array.dtype.itemsize)
 
 
+def _give_room(blas: Any, handle: Any) -> None:
+    """Let cuBLAS work in memory of ours, so that it asks for none while a graph is recorded."""
+    room = _address(Matrix(blas.room, 0, 1))
+    _succeed(blas.cublasSetWorkspace_v2(handle, room, ctypes.c_size_t(_WORKSPACE)))
+
+
 def _succeed(status: int) -> None:
+    if status == _NO_ROOM:
+        raise RuntimeError("cuBLAS is out of memory")
     if status != 0:
         raise RuntimeError(f"cuBLAS failed with status {status}")
 
@@ -145,10 +154,10 @@ def _cublas() -> tuple[Any, Any]:
         ) from None
     handle = ctypes.c_void_p()
     _succeed(blas.cublasCreate_v2(ctypes.byref(handle)))
-    room = cuda.empty(_WORKSPACE, np.uint8)
-    blas.room = room  # lives as long as the handle
-    _succeed(blas.cublasSetWorkspace_v2(handle, _address(Matrix(room, 0, 1)), ctypes.c_size_t(_WORKSPACE)))
+    blas.room = cuda.empty(_WORKSPACE, np.uint8)  # lives as long as the handle
+    _give_room(blas, handle)
     return blas, handle
 
 
 _WORKSPACE = 2**25  # bytes, as NVIDIA advises for Hopper
+_NO_ROOM = 3  # CUBLAS_STATUS_ALLOC_FAILED

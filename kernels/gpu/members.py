@@ -15,7 +15,7 @@ from gdbench.kernels.training import Samples
 
 NEVER = int(np.iinfo(np.int64).max)  # more steps than any trial takes
 LOOK = 0.3  # seconds of a launch: how often a run can be cancelled
-ORDERS = 2**28  # bytes of permutations that a launch may bring
+ORDERS = 2**28  # bytes of permutations, and of coefficients, that a launch may bring
 _UPDATE = 10  # samples that an update costs as much as
 
 
@@ -92,6 +92,13 @@ def coefficient_tables(members: Sequence[Member], alive: np.ndarray, first: int,
             rows.append(block)
         starts[i] = made[member.recipe]
     return Tables(np.concatenate(rows) if rows else np.zeros((1, width), dtype), starts)
+
+
+def affordable_steps(members: Sequence[Member], alive: np.ndarray, dtype: str, room: int) -> int:
+    """For how many steps the coefficients of the members that are alive take no more than `room` bytes."""
+    recipes = len({members[i].recipe for i in alive})
+    width = max(len(member.rule.coefficient_names) for member in members)
+    return max(1, room // (max(1, recipes) * width * np.dtype(dtype).itemsize))
 
 
 def epoch_orders(

@@ -5,6 +5,8 @@ Parameters, gradient and slots lie in one array, `stride` numbers apart, each fr
 """
 
 from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from types import FunctionType
 from typing import Any
 
 from gdbench.kernels.contract import Rule, update_loop
@@ -13,9 +15,35 @@ from gdbench.kernels.intrinsics import matrix
 from gdbench.kernels.jit import inlined
 
 
+@inlined
+def _max(x, y):
+    """Python's max of two numbers: the first, unless the second is greater. A GPU's own drops what is not a number."""
+    return y if y > x else x
+
+
+@inlined
+def _min(x, y):
+    """Python's min of two numbers."""
+    return y if y < x else x
+
+
+_EXTREMES = {"max": _max, "min": _min}
+
+
+def _with_our_extremes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule's function with Python's max and min, where it calls them by these names."""
+    wanted = {name: ours for name, ours in _EXTREMES.items() if name in function.__code__.co_names}
+    if not wanted:
+        return function
+    known = {**wanted, **function.__globals__}  # a user's own max stays
+    copy = FunctionType(function.__code__, known, function.__name__, function.__defaults__, function.__closure__)
+    return update_wrapper(copy, function)
+
+
 def _quad_step_of(rule: Rule) -> Callable[..., Any]:
     """One step of the parameters first, ..., first + 3, with the rule's coefficients in registers."""
-    loop, slots, held = inlined(update_loop(rule), always=True), len(rule.slots), max(1, len(rule.slots)) * QUAD
+    loop, slots = inlined(update_loop(rule, _with_our_extremes(rule.function)), always=True), len(rule.slots)
+    held = max(1, slots) * QUAD
 
     def step(home, theta, stride, c, first):
         zero = home.dtype.type(0)
