@@ -55,15 +55,25 @@ def missing_compiler() -> str | None:
     except PackageNotFoundError:
         return f"numba-cuda is not installed; `{INSTALL}` installs it with CUDA's compiler"
     if SIMULATED:
-        return None
+        return "nothing is compiled in the simulator; unset NUMBA_ENABLE_CUDASIM"
     try:
+        from cuda.bindings import nvjitlink, nvrtc
         from numba.cuda.cudadrv import nvvm
 
         nvvm.NVVM()
         nvvm.LibDevice()
+        nvjitlink.version()
+        nvrtc.nvrtcVersion()
     except Exception as error:  # whatever a library that is not there raises
-        return f"CUDA's compiler libNVVM cannot be loaded ({_sentence(error)}); `{INSTALL}` installs it"
+        return f"CUDA's compiler cannot be loaded ({_sentence(error)[:120]}); `{INSTALL}` installs it"
     return None
+
+
+def compiler_version() -> str:
+    """The version of libNVVM, which compiles the kernels."""
+    from numba.cuda.cudadrv import nvvm
+
+    return ".".join(map(str, nvvm.NVVM().get_version()))
 
 
 def missing() -> str | None:

@@ -40,7 +40,10 @@ def figure(results: Results) -> Figure | None:
     final = reported(results.trials)
     if final.empty:
         return None
-    points = _complete(results.curves.merge(final[["trial", "rule", "batch_size", "status"]], on="trial"))
+    seen = results.curves.merge(final[["trial", "rule", "batch_size", "status"]], on="trial")
+    if seen.empty:  # every one has failed
+        return None
+    points = _complete(seen)
     points = points.assign(step=points["step"].clip(lower=1))
     metrics = [name for name in METRICS if name in points and points[name].notna().any()]
     titles = {name: metric_title(name) for name in metrics}

@@ -212,3 +212,13 @@ def test_numbers_are_written_for_people():
     ]  # fmt: skip
     assert text.steps(12345.0) == "12,345" and text.percent(0.9781) == "97.8 %"
     assert text.metric_title("val_accuracy") == "validation accuracy"
+
+
+def test_a_run_of_which_every_trial_failed_has_a_page(small, tmp_path, monkeypatch):
+    def fail(*given):
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr("gdbench.runner.run.train", fail)
+    run = gdbench.run(small, store=tmp_path / "runs.db")
+    assert set(run.trials["status"]) == {"failed"}
+    assert "Iris, small" in run.report(tmp_path / "page.html").read_text()

@@ -51,18 +51,16 @@ def gpu() -> dict[str, Any]:
     """
     from gdbench.kernels import cuda  # which loads numba.cuda
 
-    missing = cuda.missing()
+    missing, compiler = cuda.missing(), cuda.missing_compiler()
+    named = {"gpu_compiler": compiler or f"libNVVM {cuda.compiler_version()}"}
     if not driver_found():
-        return {"gpu": f"none: {missing}"}
+        return {"gpu": f"none: {missing}", **named}
     facts: dict[str, Any] = {"gpu": f"not used: {missing}" if missing else cuda.card().name}
     try:
         facts["cards"] = cards()
     except QueryError as error:
         facts["cards"] = f"not known: {error}"
-    compiler = cuda.missing_compiler()
-    if compiler is None and not cuda.SIMULATED:
-        compiler = ".".join(map(str, cuda.cuda.cudadrv.nvvm.NVVM().get_version()))
-    return {**facts, "libnvvm": compiler, "gpu_advice": missing}
+    return {**facts, **named, "gpu_advice": missing}
 
 
 def _text(value: Any) -> str:

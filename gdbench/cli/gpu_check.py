@@ -1,5 +1,6 @@
 """`gdbench gpu-check`: what is worth checking of the kernels for GPUs."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,10 +8,14 @@ import typer
 
 from gdbench.cli.on_card import check_card
 from gdbench.cli.options import JsonOption, OutOption
-from gdbench.cli.output import errors, fail, print_json, print_table, say
+from gdbench.cli.output import console, errors, fail, print_json, print_table, say
 
 if TYPE_CHECKING:
     from gdbench.kernels.gpu.offline import Row
+
+
+WIDE = 240  # columns that the whole table takes
+EVERY = 10.0  # seconds between lines where there is no terminal
 
 
 def gpu_check(
@@ -35,23 +40,39 @@ def gpu_check(
         return fail(problem, 3)
     from gdbench.kernels.gpu.offline import examine, subjects
 
-    rows = []
+    rows, asked = [], list(subjects())
     with errors.status("") as status:
-        for subject in subjects():
-            status.update(f"compiling {subject.kernel.name} for {subject.capability[0]}.{subject.capability[1]}")
+        said = time.monotonic()
+        for number, subject in enumerate(asked, 1):
+            what = f"{subject.kernel.name} for {subject.capability[0]}.{subject.capability[1]}"
+            status.update(f"{number} of {len(asked)}: {what}")
+            if not errors.is_terminal and time.monotonic() - said > EVERY:
+                errors.print(f"{number} of {len(asked)} kernels", markup=False)
+                said = time.monotonic()
             rows.append(examine(subject))
     wrong = sum(bool(row.wrong) for row in rows)
     if as_json:
         print_json([row.as_dict() for row in rows])
     else:
-        print_table([_cells(row) for row in rows])
-        say(f"\n{len(rows)} kernels, {wrong} with something wrong; instructions as they stand, loops counted once")
+        whole = not console.is_terminal or console.width >= WIDE
+        print_table([_cells(row, whole) for row in rows])
+        say(
+            f"\n{len(rows)} kernels, {wrong} with something wrong. for: compute capability; registers of a thread; "
+            "shared: bytes of a block; spilled: bytes of a thread."
+        )
+        if whole:
+            say(
+                "Instructions as they stand, loops counted once. loose: products and sums that could be contracted; "
+                "local: what goes to memory for want of registers."
+            )
+        else:
+            say(f"A terminal of {WIDE} columns, or a file, gets the instructions by kind too.")
     return 3 if wrong else 0
 
 
-def _cells(row: "Row") -> dict[str, object]:
-    """A row as the table shows it."""
-    counted = {kind.replace("16-byte", "16 B"): count or "" for kind, count in row.instructions.items()}
+def _cells(row: "Row", whole: bool) -> dict[str, object]:
+    """A row as the table shows it; whole: with the instructions."""
+    counted = {kind.replace("16-byte", "16 B"): count or "" for kind, count in row.instructions.items() if whole}
     return {
         "kernel": row.kernel,
         "for": row.capability,

@@ -62,8 +62,8 @@ def run(
     from gdbench.runner.run import choose_backend
 
     load_plugins(plugin)
-    used = choose_backend(backend)
     checked = [suites.load(name, overrides=overrides or (), seeds=seeds) for name in names or ["quick"]]
+    used = choose_backend(backend)
     if dry_run:
         return _dry_run(checked, jobs, used, as_json)
     documents = []
