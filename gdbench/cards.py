@@ -1,13 +1,10 @@
 """The NVIDIA cards of this machine, as far as they can be asked without loading numba.cuda.
 
-driver_found()
 for card in cards():  # what nvidia-smi tells of each
     print(told(card))
 """
 
 import csv
-import ctypes
-import os
 import subprocess
 from typing import Any
 
@@ -28,20 +25,6 @@ _NUMBERS = {name for name in FIELDS.values() if name.endswith(("_mhz", "_greates
 
 class QueryError(Exception):
     """nvidia-smi could not tell, in words."""
-
-
-def driver_found() -> bool:
-    """Whether there is a driver, or the simulator in its place; `kernels.cuda.missing` tells what else is needed.
-
-    That module loads numba.cuda, which a machine without a driver is spared.
-    """
-    if int(os.environ.get("NUMBA_ENABLE_CUDASIM", "0") or 0):
-        return True
-    try:
-        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
 
 
 def cards() -> list[dict[str, Any]]:

@@ -32,12 +32,12 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
+from gdbench.kernels.driver import SIMULATED, driver_found
 from gdbench.kernels.jit import CUDA_FLAGS, cache_folder, inlined
 
 WHEELS = '"numba-cuda==0.30.*" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-nvjitlink==13.0.*"'
 INSTALL = f"pip install {WHEELS}"
 OLDEST = (7, 5)  # compute capability of the oldest cards that CUDA 13 compiles for
-SIMULATED = bool(int(os.environ.get("NUMBA_ENABLE_CUDASIM", "0") or 0))
 
 # Numba's own module of that name, which numba-cuda takes the place of, is not what we compile with.
 cuda: Any = import_module("numba.cuda") if SIMULATED or find_spec("numba_cuda") else SimpleNamespace()
@@ -80,7 +80,7 @@ def missing() -> str | None:
     """Why no kernel can run on a GPU here, with the remedy; None when one can."""
     if SIMULATED:
         return None
-    if not _driver():
+    if not driver_found():
         return "no NVIDIA driver was found; a GPU needs one of version 580 or later"
     problem = missing_compiler()
     if problem:
@@ -94,15 +94,6 @@ def missing() -> str | None:
     if capability < OLDEST:
         return f"the GPU has compute capability {_dotted(capability)}; {_dotted(OLDEST)} is the least"
     return None
-
-
-def _driver() -> bool:
-    """Whether the driver's library can be loaded."""
-    try:
-        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
 
 
 def _sentence(error: Exception) -> str:

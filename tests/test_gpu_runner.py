@@ -33,8 +33,7 @@ def call(capsys, *arguments):
 @pytest.fixture
 def nothing(monkeypatch):
     """A machine without a driver, whatever this one has."""
-    monkeypatch.setattr(cuda, "_driver", lambda: False)
-    for place in ("gdbench.cards", "gdbench.runner.run", "gdbench.cli.doctor"):
+    for place in ("gdbench.kernels.cuda", "gdbench.runner.run", "gdbench.cli.doctor"):
         monkeypatch.setattr(f"{place}.driver_found", lambda: False)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from gdbench.cards import QueryError, cards, driver_found, told
+from gdbench.cards import QueryError, cards, told
 from gdbench.cli.options import JsonOption
 from gdbench.cli.output import print_facts, print_json, say
 from gdbench.environment import environment
+from gdbench.kernels.driver import driver_found
 from gdbench.kernels.jit import cache_folder, cache_problem
 
 

@@ -74,10 +74,10 @@ class _Trial:
         return flat([parameter.detach().cpu().numpy() for parameter in self.parameters])
 
 
-def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
-    """The mean loss of a batch, penalty included."""
+def activation_of(torch: Any, task: Task) -> Callable[[Any], Any]:
+    """What a hidden layer applies to its sums."""
     functional = torch.nn.functional
-    activate = {
+    found: Callable[[Any], Any] = {
         "identity": lambda z: z,
         "relu": torch.relu,
         "leaky-relu": functional.leaky_relu,
@@ -85,6 +85,12 @@ def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
         "sigmoid": torch.sigmoid,
         "gelu": functional.gelu,
     }[task.activation]
+    return found
+
+
+def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
+    """The mean loss of a batch, penalty included."""
+    functional, activate = torch.nn.functional, activation_of(torch, task)
     charge = {
         "cross-entropy": functional.cross_entropy,
         "binary-cross-entropy": functional.binary_cross_entropy_with_logits,

@@ -12,7 +12,7 @@ import numpy as np
 
 from gdbench.peers import optimizers
 from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, layers
-from gdbench.peers.pytorch import FUSED, objective_of
+from gdbench.peers.pytorch import FUSED, activation_of, objective_of
 
 DEVICE = "cuda"
 CAPTURABLE = {"capturable": True}
@@ -156,15 +156,7 @@ class _Stack:
 
 def _stacked_objective(torch: Any, task: Task) -> Callable[..., Any]:
     """The sum over the trials of the mean loss of each one's batch, so that each has its own gradient."""
-    functional = torch.nn.functional
-    activate = {
-        "identity": lambda z: z,
-        "relu": torch.relu,
-        "leaky-relu": functional.leaky_relu,
-        "tanh": torch.tanh,
-        "sigmoid": torch.sigmoid,
-        "gelu": functional.gelu,
-    }[task.activation]
+    functional, activate = torch.nn.functional, activation_of(torch, task)
 
     def objective(parameters: list[Any], x: Any, y: Any) -> Any:
         weights, biases = parameters[::2], parameters[1::2]

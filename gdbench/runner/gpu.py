@@ -21,6 +21,7 @@ import numpy as np
 from gdbench.cards import QueryError, cards
 from gdbench.data.problems import build
 from gdbench.kernels import Rule, cuda
+from gdbench.kernels.driver import SIMULATED
 from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.engines import Engine, engines
 from gdbench.kernels.gpu.fleet import room
@@ -181,7 +182,7 @@ def _prepare(group: Group, probes: Sequence[Member], choice: Choice) -> str:
 def _compiled(engine: Engine) -> str:
     """Compile the kernel that rules are compiled into; why it cannot be, or nothing."""
     try:
-        if not cuda.SIMULATED:  # which compiles nothing
+        if not SIMULATED:  # which compiles nothing
             engine.kernel.image(engine.card.capability)
     except Exception as error:  # whatever the compiler raises
         return f"what cannot be compiled for a GPU ({named(error).splitlines()[0].strip()})"

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdbench.cards import driver_found
 from gdbench.environment import environment, git_state, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
+from gdbench.kernels.driver import SIMULATED, driver_found
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
 from gdbench.runner.compiling import compile_suite
@@ -58,12 +58,11 @@ def choose_backend(asked: str) -> str:
     """
     if asked not in BACKENDS:
         raise UsageError(f"backend {asked!r} is not one of {', '.join(BACKENDS)}")
-    if asked == "cpu" or (asked == "auto" and not driver_found()):
+    # The simulator is for tests of a few steps, and is used by those who ask for it.
+    if asked == "cpu" or (asked == "auto" and (SIMULATED or not driver_found())):
         return "cpu"
     from gdbench.kernels import cuda  # which loads numba.cuda
 
-    if cuda.SIMULATED and asked == "auto":  # which is for tests of a few steps
-        return "cpu"
     missing = cuda.missing()
     if missing and asked == "cuda":
         raise NoBackendError(f"backend 'cuda' cannot be used here: {missing}")
