@@ -1,10 +1,12 @@
 """What machine, software and source a run had: a flat dict that is stored with it."""
 
+import hashlib
+import json
 import os
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +38,17 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: package_version(name) for name in PACKAGES},
     }
+
+
+def fingerprint(environment: Mapping[str, Any]) -> str:
+    """Names the machine of an environment, not its software: times of two machines are not to be compared.
+
+    Virtual machines of one kind have one name; the references in every round tell how much they differ.
+    """
+    names = ("cpu", "cores", "threads", "L1_kib", "L2_kib", "L3_kib", "machine", "gpu")
+    facts = {name: environment.get(name) for name in names}
+    facts["memory_gb"] = round(environment.get("memory_gb") or 0)
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def usable_cores() -> int:

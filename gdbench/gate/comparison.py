@@ -1,0 +1,263 @@
+"""Two sides, metric by metric: what is exact is compared exactly, the rest by tests against a margin.
+
+    found = compare(base, head)
+    found.verdict, found.findings
+
+Convergence is a function of the trial, so equal digests end the matter: nothing has changed. Where bits differ, trials
+are paired and tested, and a metric that is not shown to be worse or better is `changed`. Costs are never equal: a
+metric is `unchanged` when its whole interval lies within the margin. In each family the false discovery rate of all
+that is called `regressed` or `improved` is bounded (Benjamini and Hochberg, J. R. Stat. Soc. B 57, 1995).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import false_discovery_control
+
+from gdbench.gate.measures import COUNTS, FAILED, NAMES
+from gdbench.gate.sides import Side
+from gdbench.gate.verdicts import SUSPICIOUS, VERDICTS, exit_code, gravest
+from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
+
+MARGIN = 0.03
+APART = 0.25  # the least margin of timings that were not taken together: a machine's moods, which no reference tells
+LEVEL = 0.05  # the false discovery rate of a family
+TAKEN_APART = (
+    "the two timings were not taken together, so only gross differences are told; `gate --ab` tells smaller ones"
+)
+FOLLOWING = ("gradient_evaluations", "function_evaluations")  # counts that differ with the path of a trial
+SHARE, LEAST = 0.8, 4  # of the metrics of a kind, and how many there must be, that move together
+COLUMNS = (
+    *NAMES,
+    *("verdict", "reason", "base", "head", "ratio", "low", "high", "margin", "p", "q", "pairs", "detectable", "detail"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Verdicts on every metric of two sides.
+
+    base, head: facts of the sides (gdbench/gate/sides.py). findings: a row a metric, the gravest first, with the names
+    of gdbench/gate/measures.py and `verdict, reason` (gdbench/gate/verdicts.py), `base, head` (medians or counts),
+    `ratio, low, high` (head as a multiple of base with its 95 % interval; more than 1 is worse), `margin` (a share),
+    `p, q` (of being worse or better by more than the margin; q after adjusting for the family), `pairs`, `detectable`
+    (the smallest ratio that such data would have found four times in five) and `detail`, a sentence. notes: sentences
+    about the whole.
+    """
+
+    base: dict[str, Any]
+    head: dict[str, Any]
+    findings: pd.DataFrame
+    margin: float = MARGIN
+    level: float = LEVEL
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """The gravest of all metrics' verdicts."""
+        return gravest(self.findings["verdict"])
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """0, 1 (regression), 3 (failed or missing, or nothing was compared) or 4 (inconclusive)."""
+        worst = self.verdict
+        if strict and worst in ("improved", "unchanged") and (self.findings["verdict"] == "changed").any():
+            worst = "changed"
+        return exit_code(worst, strict=strict)
+
+
+def compare(
+    base: Side, head: Side, *, margin: float = MARGIN, level: float = LEVEL, lenient: bool = False
+) -> Comparison:
+    """Compare head with base.
+
+    margin: the share by which head may be worse without being called so; symmetric, as a ratio. level: the false
+    discovery rate. lenient: what base lacks is left out, where it otherwise is `inconclusive`.
+    """
+    findings = judge(compared(base, head, margin, lenient=lenient), level)
+    return Comparison(base.facts, head.facts, findings, margin, level, list(notes(findings)))
+
+
+def compared(base: Side, head: Side, margin: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
+    """A row a metric: its names, and either a verdict with its reason or a test, for `judge`."""
+    sides = [dict(iter(side.measures.groupby(list(NAMES), dropna=False, sort=False))) for side in (base, head)]
+    bits = {
+        _group(name): Bits(*(side[name] for side in sides))
+        for name in sides[0]
+        if name[:2] == ("digest", "digest") and name in sides[1]
+    }
+    same_machine = base.facts["machine"] == head.facts["machine"]
+    for name in dict.fromkeys([*sides[0], *sides[1]]):
+        names = dict(zip(NAMES, name, strict=True))
+        if name not in sides[0]:
+            found = None if lenient else {"verdict": "inconclusive", "reason": "no-baseline"}
+        elif name not in sides[1]:
+            found = {"verdict": "missing", "reason": "not-in-head"}
+        else:
+            values = sides[0][name].set_index("pair"), sides[1][name].set_index("pair")
+            found = _compared(names, *values, bits.get(_group(name)), margin, same_machine, lenient)
+        if found is not None:
+            yield {**names, **found}
+
+
+def _group(name: tuple[Any, ...]) -> tuple[str, ...]:
+    """What the metrics of one rule on one problem share (a NaN equals no other)."""
+    return tuple(map(str, name[2:]))
+
+
+class Bits:
+    """How the digests of a group of trials compare, by pair."""
+
+    def __init__(self, base: pd.DataFrame, head: pd.DataFrame) -> None:
+        mine, theirs = (side.set_index("pair")["text"] for side in (base, head))
+        self.common = mine.index.intersection(theirs.index)
+        self.lost, self.new = mine.index.difference(theirs.index), theirs.index.difference(mine.index)
+        mine, theirs = mine[self.common], theirs[self.common]
+        self.failed = self.common[(theirs == FAILED) & (mine != FAILED)]
+        self.differ = self.common[mine != theirs]
+
+    @property
+    def finding(self) -> dict[str, Any]:
+        """The verdict on the digests."""
+        total = f"of {len(self.common)} trials"
+        facts = {"pairs": len(self.common)}
+        if len(self.failed):
+            detail = f"{len(self.failed)} {total} failed"
+            return {**facts, "verdict": "failed", "reason": "failed-trial", "detail": detail}
+        if len(self.lost):
+            detail = f"{len(self.lost)} of {len(self.lost) + len(self.common)} trials are not in head"
+            return {**facts, "verdict": "missing", "reason": "not-in-head", "detail": detail}
+        if len(self.differ):
+            detail = f"the bits of {len(self.differ)} {total} differ"
+            return {**facts, "verdict": "changed", "reason": "bits-differ", "detail": detail}
+        return {**facts, "verdict": "unchanged", "reason": "equal"}
+
+
+def _compared(
+    names: Mapping[str, Any],
+    base: pd.DataFrame,
+    head: pd.DataFrame,
+    bits: Bits | None,
+    margin: float,
+    same_machine: bool,
+    lenient: bool,
+) -> dict[str, Any] | None:
+    """What is found of one metric that both sides have; None where another metric says it all."""
+    family, metric = names["family"], names["metric"]
+    if family == "digest" and metric == "digest":
+        assert bits is not None
+        if bits.finding["verdict"] == "unchanged" and len(bits.new) and not lenient:
+            return {"verdict": "inconclusive", "reason": "no-baseline", "detail": f"{len(bits.new)} trials are new"}
+        return bits.finding
+    if family == "digest":
+        same = base["text"].equals(head["text"])
+        return (
+            {"verdict": "unchanged", "reason": "equal"} if same else {"verdict": "changed", "reason": "setting-differs"}
+        )
+    if family == "cost":
+        middle = {"base": base["value"].median(), "head": head["value"].median()}
+        if not same_machine:
+            return {**middle, "verdict": "inconclusive", "reason": "other-machine"}
+        margin = max(margin, APART)
+        test = unpaired(base["value"].to_numpy(), head["value"].to_numpy(), np.log1p(margin))
+        return {**middle, "test": test, "differs": False, "margin": margin, "detail": TAKEN_APART}
+    if family == "count":
+        return _count(metric, float(base["value"].iloc[0]), float(head["value"].iloc[0]), bits)
+    return _convergence(metric, base, head, bits, margin)
+
+
+def _count(metric: str, base: float, head: float, bits: Bits | None) -> dict[str, Any] | None:
+    """Exactly as many, more or fewer; None where the trials that are counted are not the same."""
+    if bits is not None and metric in COUNTS and (len(bits.lost) or len(bits.new) or len(bits.failed)):
+        return None
+    facts = {"base": base, "head": head, "ratio": head / base if base else np.nan}
+    if head == base:
+        return {**facts, "verdict": "unchanged", "reason": "equal"}
+    if metric in FOLLOWING and bits is not None and len(bits.differ):
+        return {**facts, "verdict": "changed", "reason": "follows-bits"}
+    return {**facts, "verdict": "regressed" if head > base else "improved", "reason": "count-differs"}
+
+
+def _convergence(
+    metric: str, base: pd.DataFrame, head: pd.DataFrame, bits: Bits | None, margin: float
+) -> dict[str, Any] | None:
+    """The test of one metric over the trials that both sides have; None where all their bits are equal."""
+    if bits is not None and not len(bits.differ):
+        return None
+    both = base.join(head, how="inner", lsuffix="_base", rsuffix="_head")
+    both = both[(both["text_base"] != FAILED) & (both["text_head"] != FAILED)]
+    mine, theirs = both["value_base"].to_numpy(), both["value_head"].to_numpy()
+    if not len(both):
+        return None
+    if metric == "success":
+        return {"base": mine.mean(), "head": theirs.mean(), "test": mcnemar(mine > 0, theirs > 0), "differs": True}
+    test = signed_rank(differences(mine, theirs), np.log1p(margin))
+    return {"base": np.median(mine), "head": np.median(theirs), "test": test, "differs": True, "margin": margin}
+
+
+def notes(findings: pd.DataFrame) -> Iterator[str]:
+    """Sentences about what many metrics share."""
+    wide = findings[findings["reason"] == "suite-wide"]
+    for (family, metric), members in wide.groupby(["family", "metric"], sort=False):
+        total = ((findings["family"] == family) & (findings["metric"] == metric)).sum()
+        ratio = np.exp(np.log(members["ratio"].astype(float)).median())
+        yield (
+            f"{metric} {members['verdict'].iloc[0]} in {len(members)} of {total} metrics, in the middle to "
+            f"{ratio:.3f} of base: look for one cause"
+        )
+
+
+def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
+    """Findings from what was compared: rows with a verdict keep it, rows with a `test` get one, by family.
+
+    A tested row says whether the bits behind it differ (`differs`), which makes what is not proven `changed`.
+    """
+    frame = pd.DataFrame([dict(row) for row in rows])
+    if not len(frame):
+        return pd.DataFrame(columns=list(COLUMNS))
+    frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs"])))
+    tested = frame["test"].notna()
+    tests = frame.loc[tested, "test"]
+    for name in ("ratio", "low", "high", "p", "pairs", "detectable"):
+        frame.loc[tested, name] = [getattr(test, name) for test in tests]
+    for _, members in frame[tested].groupby("family"):
+        frame.loc[members.index, "q"] = false_discovery_control(members["p"].astype(float))
+    for index, row in frame[tested].iterrows():
+        frame.loc[index, ["verdict", "reason"]] = _verdict(row, level)
+    return _sorted(_together(frame)[list(COLUMNS)])
+
+
+def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
+    """The verdict and the reason of one test."""
+    test, margin = row["test"], np.log1p(row["margin"])
+    if row["q"] <= level and test.worse < test.better:
+        return "regressed", "beyond-margin"
+    if row["q"] <= level:
+        return "improved", "suspicious" if test.ratio * SUSPICIOUS <= 1 else "beyond-margin"
+    if row["differs"]:
+        # Success has no margin; what it does to the steps is judged there.
+        if row["metric"] == "success" or not abs(np.log(test.ratio)) > margin:
+            return "changed", "bits-differ"
+        return "inconclusive", "few-pairs"
+    if -margin <= np.log(test.low) and np.log(test.high) <= margin:
+        return "unchanged", "within-margin"
+    return "inconclusive", "few-pairs" if test.pairs < 2 else "noisy"
+
+
+def _together(frame: pd.DataFrame) -> pd.DataFrame:
+    """Where nearly all metrics of a kind are worse, or better, there is one cause."""
+    for _, members in frame.groupby(["family", "metric"]):
+        for verdict in ("regressed", "improved"):
+            moved = members[members["verdict"] == verdict]
+            if len(members) >= LEAST and len(moved) >= SHARE * len(members) and moved["reason"].ne("suspicious").all():
+                frame.loc[moved.index, "reason"] = "suite-wide"
+    return frame
+
+
+def _sorted(findings: pd.DataFrame) -> pd.DataFrame:
+    order = {verdict: number for number, verdict in enumerate(VERDICTS)}
+    size = np.abs(np.log(findings["ratio"].astype(float).clip(1e-300, 1e300))).fillna(0.0)
+    keys = pd.DataFrame({"verdict": findings["verdict"].map(order), "size": -size})
+    return findings.loc[keys.sort_values(["verdict", "size"], kind="stable").index].reset_index(drop=True)

@@ -1,0 +1,146 @@
+"""What is compared, as one long frame: a row a value, whether it comes from a run, an export or a baseline.
+
+`family, metric, problem, rule, batch_size, dtype` name a metric; its values stand in pairs with those of the other side
+by `pair`: the trial's key, the reporting seed, or the round.
+
+| family      | metrics                                               | value                                          |
+| ----------- | ----------------------------------------------------- | ---------------------------------------------- |
+| digest      | digest, setting                                       | `text`: of a curve; the one the tuning chose   |
+| convergence | steps_to_target, final_loss, success                  | steps, infinite if censored; a loss; 1 or 0    |
+| count       | gradient_evaluations, ...; flops and bytes of a step  | whole numbers                                  |
+| cost        | step and its parts, by what `gdbench time` calls them | seconds, over the reference of the same round  |
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gdbench.curves import LOST
+from gdbench.stats import final_loss
+from gdbench.stats.timings import REFERENCES, visits
+from gdbench.store.frames import Frames
+
+FAMILIES = ("digest", "convergence", "count", "cost")
+NAMES = ("family", "metric", "problem", "rule", "batch_size", "dtype")  # of a metric
+COLUMNS = (*NAMES, "pair", "value", "text")
+GROUP = ["problem", "rule", "batch_size", "dtype"]
+COUNTS = ("parameters", "gradient_evaluations", "function_evaluations")
+FAILED = "failed"
+KEY_DIGITS, DIGEST_DIGITS = 8, 16
+
+
+def measures(frames: Frames) -> pd.DataFrame:
+    """Everything of a run that can be compared."""
+    trials = _paired_trials(frames)
+    parts = [part for part in (*_of_trials(frames, trials), *_of_timings(frames)) if len(part)]
+    frame = pd.concat([part.reindex(columns=list(COLUMNS)) for part in parts]) if parts else nothing()
+    return frame.astype({"value": "float64"}).reset_index(drop=True)
+
+
+def nothing() -> pd.DataFrame:
+    """No measures."""
+    return pd.DataFrame({name: pd.Series(dtype="float64" if name == "value" else "object") for name in COLUMNS})
+
+
+def _paired_trials(frames: Frames) -> pd.DataFrame:
+    """The trials with the name by which another run's trial is found.
+
+    A trial is found by its key. Of a tuned suite's reporting trials, whose setting the tuning seeds chose, the one with
+    the same seed is found, on a problem of the same definition, so that what is compared is the rule as it is used.
+    """
+    trials = frames.trials.copy()
+    trials["dtype"], trials["pair"] = trials["dtype"].astype(str), trials["key"].str.slice(0, KEY_DIGITS)
+    tuned = (trials["role"] == "report") & (trials["role"] == "tune").any()
+    context = {
+        name: _hash([definition, frames.about["table"].get("budget")])
+        for name, definition in frames.about.get("problems", {}).items()
+    }
+    seeds = trials["seed"].astype(str) + "-" + trials["schedule"] + "-" + trials["problem"].map(context).fillna("")
+    trials["pair"] = trials["pair"].where(~tuned, "seed-" + seeds.str.replace(r"\s", "", regex=True))
+    trials["tuned"] = tuned
+    return trials.drop_duplicates([*GROUP, "pair", "role"])
+
+
+def _hash(definition: Any) -> str:
+    return hashlib.sha256(json.dumps(_without_places(definition), sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
+
+
+def _without_places(value: Any) -> Any:
+    """A definition without where its files lie: the hashes of their contents count."""
+    if isinstance(value, Mapping):
+        return {key: _without_places(each) for key, each in value.items() if key != "file"}
+    return [_without_places(each) for each in value] if isinstance(value, list) else value
+
+
+def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    base = trials[[*GROUP, "pair"]]
+    failed = trials["status"] == FAILED
+    digests = trials["digest"].astype(object).where(~failed, FAILED).str.slice(0, DIGEST_DIGITS)
+    yield base.assign(family="digest", metric="digest", text=digests)[digests.notna()]
+    chosen = trials["tuned"] & (trials["seed"] == trials["seed"].where(trials["tuned"]).min())
+    yield base.assign(family="digest", metric="setting", text=trials["setting"])[chosen].assign(pair="chosen")
+    text = failed.map({True: FAILED, False: np.nan}).astype(object)
+    losses = _above_resolution(final_loss(trials), frames, trials)
+    yield base.assign(family="convergence", metric="final_loss", value=losses, text=text)
+    if frames.about["target"]:
+        lost = trials["status"].isin(LOST)
+        steps = trials["steps_to_target"].where(~lost, np.inf).fillna(np.inf)
+        yield base.assign(family="convergence", metric="steps_to_target", value=steps, text=text)
+        yield base.assign(family="convergence", metric="success", value=np.isfinite(steps).astype(float), text=text)
+    # Seeds and settings do not matter to what a count is for, so a group has one: the sum over its trials.
+    sums = trials[~failed].groupby(GROUP)[[name for name in COUNTS if name in trials]].sum(min_count=1)
+    for name in sums:
+        yield (
+            sums[name]
+            .rename("value")
+            .reset_index()
+            .assign(family="count", metric=name, pair="all")
+            .dropna(subset="value")
+        )
+
+
+def _above_resolution(losses: pd.Series, frames: Frames, trials: pd.DataFrame) -> pd.Series:
+    """The losses, plus what the dtype resolves of the loss at step 0: below it, differences mean nothing."""
+    names = [name for name in ("val_loss", "train_loss", "value") if name in frames.curves]
+    first = frames.curves[frames.curves["step"] == 0].set_index("trial")[names].bfill(axis=1).iloc[:, :1]
+    start = trials["trial"].map(first.squeeze(axis=1) if len(names) else {}).abs().fillna(0.0)
+    floor = start * trials["dtype"].map(lambda name: np.finfo(name).eps)
+    return losses.where(losses < 0, losses + floor)
+
+
+def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:
+    """Costs over the peak of the same round, and what a step has to do."""
+    subjects = frames.subjects[~frames.subjects["part"].isin(REFERENCES)]
+    if not len(subjects) or not len(frames.timings):
+        return
+    facts = subjects.assign(metric=[metric_of(row) for row in subjects.to_dict("records")]).rename(
+        columns={"part": "_"}
+    )
+    wide = visits(frames.timings).pivot(index="round", columns="subject", values="cost")
+    peaks = frames.subjects[frames.subjects["part"] == "peak"]
+    for row in facts.to_dict("records"):
+        same = peaks[(peaks["dtype"] == row["dtype"]) & (peaks["jobs"] == row["jobs"])]["subject"]
+        if row["subject"] not in wide or not len(same):
+            continue
+        costs = (wide[row["subject"]] / wide[same.iloc[0]]).dropna()
+        names = {name: row[name] for name in ("metric", *GROUP)}
+        yield pd.DataFrame({**names, "family": "cost", "pair": costs.index.astype(str), "value": costs.to_numpy()})
+    alone = facts[facts["jobs"] == 1]
+    for name in ("flops", "bytes"):
+        yield alone.assign(family="count", metric=alone["metric"] + f" {name}", pair="all", value=alone[name]).dropna(
+            subset="value"
+        )
+
+
+def metric_of(subject: Mapping[Any, Any]) -> str:
+    """What the cost of a subject is called: its part, layer and jobs, without what it is a part of.
+
+    >>> metric_of({"part": "forward product", "layer": 2.0, "jobs": 2})
+    'forward product 2, 2 jobs'
+    """
+    layer = "" if pd.isna(subject["layer"]) else f" {int(subject['layer'])}"
+    return f"{subject['part']}{layer}" + (f", {subject['jobs']} jobs" if subject["jobs"] > 1 else "")

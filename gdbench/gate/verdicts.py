@@ -1,0 +1,56 @@
+"""The words of a comparison: verdicts, the reasons for them, and the exit code that they come to."""
+
+from collections.abc import Iterable
+
+# The gravest first: a comparison as a whole has the gravest verdict of its metrics.
+VERDICTS = {
+    "regressed": "head is worse than base by more than the margin",
+    "failed": "a trial of head failed",
+    "missing": "base has the metric and head does not",
+    "inconclusive": "nothing can be said, and the reason says why",
+    "changed": "bits differ, and the statistics of what they give agree",
+    "improved": "head is better than base by more than the margin",
+    "unchanged": "equal, or different by less than the margin",
+}
+
+REASONS = {
+    "equal": "every bit, or the whole number, is the same",
+    "within-margin": "the whole interval lies within the margin",
+    "beyond-margin": "the difference exceeds the margin, at the level of the family (q)",
+    "count-differs": "a number that is the same in every run of the same code differs",
+    "suite-wide": "everything of this kind moved together, so look for one cause",
+    "suspicious": "so much better that it may be doing less work than before",
+    "bits-differ": "digests differ; where several trials tell, their statistics agree within the margin",
+    "follows-bits": "a count that differs where digests do, and follows from them",
+    "setting-differs": "another setting was chosen on the tuning seeds",
+    "not-confirmed": "flagged at first, and not again in fresh processes",
+    "noisy": "the interval reaches beyond the margin: take more rounds, or a quieter machine",
+    "few-pairs": "beyond the margin, but in too few pairs to tell: take more seeds or rounds",
+    "no-baseline": "base does not have it",
+    "other-machine": "times of another machine say nothing about this one",
+    "not-in-head": "base has it and head does not",
+    "failed-trial": "a trial that base has failed in head",
+}
+
+SUSPICIOUS = 2.0  # an improvement by so much is flagged
+DONE, REGRESSION, UNUSABLE, UNDECIDED = 0, 1, 3, 4
+EXIT_CODES = {"regressed": REGRESSION, "failed": UNUSABLE, "missing": UNUSABLE, "inconclusive": UNDECIDED}
+
+
+def gravest(verdicts: Iterable[str]) -> str:
+    """The verdict of a whole; `missing` where nothing was compared.
+
+    >>> gravest(["unchanged", "inconclusive", "improved"]), gravest([])
+    ('inconclusive', 'missing')
+    """
+    present = set(verdicts)
+    return next((verdict for verdict in VERDICTS if verdict in present), "missing")
+
+
+def exit_code(verdict: str, *, strict: bool = False) -> int:
+    """What a process ends with that came to this verdict; strict: changed bits are a regression too.
+
+    >>> exit_code("regressed"), exit_code("changed"), exit_code("changed", strict=True), exit_code("unchanged")
+    (1, 0, 1, 0)
+    """
+    return REGRESSION if strict and verdict == "changed" else EXIT_CODES.get(verdict, DONE)

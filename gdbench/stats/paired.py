@@ -1,0 +1,161 @@
+"""Is head worse than base, or better, by more than a margin? Tests of paired and of unpaired log-ratios.
+
+    test = signed_rank(np.log(head / base), margin=np.log(1.03))
+    test.ratio, test.low, test.high, test.worse, test.better
+
+Numbers are such that less is better: a positive difference means that head is worse. The null hypothesis of `worse` is
+that head is worse by the margin at most, that of `better` that it is better by the margin at most: the margin lies
+inside both. Swapping base and head swaps the two and turns every ratio into its reciprocal.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+EXACT = 60  # pairs up to which the distribution of the signed ranks is counted out
+POWER = 0.8  # "found four times in five"
+BETWEEN_PROCESSES = 0.01  # by which the same code differs from process to process, as a share (tests/same_code.py)
+
+
+class Test(NamedTuple):
+    """What a comparison says: head as a multiple of base, 95 % interval, and the p-values of being worse and better."""
+
+    ratio: float
+    low: float
+    high: float
+    worse: float
+    better: float
+    pairs: int
+    detectable: float = np.nan  # the smallest ratio that is found four times in five, at the level of one test
+
+    @property
+    def p(self) -> float:
+        """Of either: twice the smaller one."""
+        return min(1.0, 2.0 * min(self.worse, self.better))
+
+
+NOTHING = Test(np.nan, np.nan, np.nan, 1.0, 1.0, 0)
+
+
+def differences(base: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """log(head / base) of each pair; infinite where one of the two is, and none for a pair where both are.
+
+    A pair of which neither trial got there says that both are later than their budget, and not which is the later.
+    Numbers that are not positive (a function may be negative) have no logarithm: their difference as a share of the
+    larger one stands in for it.
+    """
+    base, head = np.asarray(base, np.float64), np.asarray(head, np.float64)
+    told = ~(np.isposinf(base) & np.isposinf(head))
+    base, head = base[told], head[told]
+    with np.errstate(all="ignore"):
+        logs = np.log(head) - np.log(base)
+        scale = np.maximum(np.abs(base), np.abs(head))
+        shares = np.where(
+            np.isinf(scale), np.sign(head - base) * np.inf, (head - base) / np.where(scale > 0, scale, 1.0)
+        )
+    return np.where((base > 0) & (head > 0), logs, np.where(base == head, 0.0, shares))
+
+
+def signed_rank(found: np.ndarray, margin: float, level: float = 0.95) -> Test:
+    """Wilcoxon's signed-rank test (Biometrics Bulletin 1, 1945) of the differences of pairs, against a margin.
+
+    found: `differences`; an infinite one has the highest rank. margin: a log-ratio. Exact up to 60 pairs, with ties;
+    above, the normal approximation. The ratio is that of the median pair, its interval that of order statistics, which
+    no distribution has to be assumed for; fewer than 6 pairs have none at 95 %.
+    """
+    found = np.asarray(found, np.float64)
+    if not found.size:
+        return NOTHING
+    low, high = _median_interval(found, level)
+    with np.errstate(over="ignore"):
+        ratio, low, high = (float(np.exp(value)) for value in (_median(found), low, high))
+    return Test(ratio, low, high, _above(found - margin), _above(-found - margin), found.size)
+
+
+def _median(found: np.ndarray) -> float:
+    """The median; between minus and plus infinity there is no change."""
+    middle = np.sort(found)[[(found.size - 1) // 2, found.size // 2]]
+    return 0.0 if np.isinf(middle).all() and middle[0] != middle[1] else float(middle.mean())
+
+
+def _above(found: np.ndarray) -> float:
+    """The probability of so many and so high ranks above zero, or more, when each difference has either sign."""
+    found = found[found != 0.0]
+    ranks = stats.rankdata(np.abs(found))
+    above = float(ranks[found > 0].sum())
+    if found.size > EXACT:
+        spread = np.sqrt((ranks**2).sum()) / 2
+        return float(stats.norm.sf((above - 0.5 - ranks.sum() / 2) / spread))
+    doubled = np.rint(2 * ranks).astype(np.int64)  # ties have halves of ranks
+    chances = np.zeros(int(doubled.sum()) + 1)
+    chances[0] = 1.0
+    for rank in doubled:
+        chances[rank:] = (chances[rank:] + chances[:-rank]) / 2
+        chances[:rank] /= 2
+    return min(1.0, float(chances[round(2 * above) :].sum()))
+
+
+def _median_interval(found: np.ndarray, level: float) -> tuple[float, float]:
+    """The k-th value from below and from above, where k is the greatest that covers the median at this level."""
+    k = int(stats.binom.ppf((1 - level) / 2, found.size, 0.5))
+    if k < 1:
+        return -np.inf, np.inf
+    ordered = np.sort(found)
+    return float(ordered[k - 1]), float(ordered[-k])
+
+
+def mcnemar(base: np.ndarray, head: np.ndarray) -> Test:
+    """McNemar's exact test (Psychometrika 12, 1947) of successes in pairs.
+
+    base, head: truth values. The ratio is that of base's successes over head's, so that more than 1 is worse.
+    """
+    base, head = np.asarray(base, bool), np.asarray(head, bool)
+    lost, won = int((base & ~head).sum()), int((~base & head).sum())
+    ratio = base.sum() / head.sum() if head.any() else np.inf if base.any() else 1.0
+    worse, better = (float(stats.binom.sf(count - 1, lost + won, 0.5)) for count in (lost, won))
+    return Test(float(ratio), np.nan, np.nan, worse, better, base.size)
+
+
+def clustered(found: np.ndarray, clusters: np.ndarray, margin: float, level: float = 0.95) -> Test:
+    """Student's t test of log-ratios that were measured in several pairs of processes, against a margin.
+
+    found: log(head / base), one a round; clusters: the pair of processes of each. What a process drew when it began
+    (where its code lies in memory) is the same in all its rounds, so the median of each pair counts as one value.
+    """
+    values = np.array([np.median(found[clusters == each]) for each in np.unique(clusters)])
+    spread = float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else np.nan
+    return _student(
+        float(values.mean()) if values.size else np.nan, spread, values.size - 1, margin, level, values.size
+    )
+
+
+def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0.95) -> Test:
+    """Welch's t test (Biometrika 34, 1947) of the logarithms of two timings that were not measured together.
+
+    base, head: positive numbers, one a round, over the reference of their round. Each timing may have drawn another
+    layout of memory, of which its own rounds know nothing: a percent for either is added to the spread.
+    """
+    logs = [np.log(np.asarray(values, np.float64)) for values in (base, head)]
+    pairs = min(values.size for values in logs)
+    if pairs < 2:
+        return NOTHING
+    squares = [values.var(ddof=1) / values.size for values in logs]
+    spread = float(np.sqrt(sum(squares) + 2 * BETWEEN_PROCESSES**2))
+    # Welch and Satterthwaite's degrees of freedom; what is known of processes has no uncertainty of its own.
+    shares = sum(square**2 / (values.size - 1) for square, values in zip(squares, logs, strict=True))
+    freedom = spread**4 / shares if shares > 0 else np.inf
+    return _student(float(logs[1].mean() - logs[0].mean()), spread, freedom, margin, level, pairs)
+
+
+def _student(centre: float, spread: float, freedom: float, margin: float, level: float, pairs: int) -> Test:
+    """The t test of an estimate with its standard error; less than two values have neither interval nor p."""
+    if pairs < 2:
+        return Test(float(np.exp(centre)), np.nan, np.nan, 1.0, 1.0, pairs)
+    spread = max(spread, 1e-12)
+    reach = stats.t.ppf((1 + level) / 2, freedom) * spread
+    # What an estimate must exceed, and by how much a true ratio exceeds that so that four of five estimates do.
+    found = margin + reach + stats.t.ppf(POWER, freedom) * spread
+    low, high, ratio, detectable = (float(np.exp(v)) for v in (centre - reach, centre + reach, centre, found))
+    worse, better = (float(stats.t.sf((sign * centre - margin) / spread, freedom)) for sign in (1, -1))
+    return Test(ratio, low, high, worse, better, pairs, detectable)
