@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from gdbench.gate.measures import COUNTS, FAILED, NAMES
+from gdbench.gate.measures import COUNTS, FAILED, NAMES, nothing
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import SUSPICIOUS, VERDICTS, exit_code, gravest
 from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
@@ -28,6 +28,8 @@ LEVEL = 0.05  # the false discovery rate of a family
 TAKEN_APART = (
     "the two timings were not taken together, so only gross differences are told; `gate --ab` tells smaller ones"
 )
+DIGEST = ("digest", "digest")  # the names with which those of a group's digests begin
+OF_TARGET = ("steps_to_target", "success")
 FOLLOWING = ("gradient_evaluations", "function_evaluations")  # counts that differ with the path of a trial
 SHARE, LEAST = 0.8, 4  # of the metrics of a kind, and how many there must be, that move together
 COLUMNS = (
@@ -62,10 +64,8 @@ class Comparison:
 
     def exit_code(self, *, strict: bool = False) -> int:
         """0, 1 (regression), 3 (failed or missing, or nothing was compared) or 4 (inconclusive)."""
-        worst = self.verdict
-        if strict and worst in ("improved", "unchanged") and (self.findings["verdict"] == "changed").any():
-            worst = "changed"
-        return exit_code(worst, strict=strict)
+        changed = strict and (self.findings["verdict"] == "changed").any()
+        return exit_code("changed" if changed else self.verdict, strict=strict)
 
 
 def compare(
@@ -82,29 +82,37 @@ def compare(
 
 def compared(base: Side, head: Side, margin: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row a metric: its names, and either a verdict with its reason or a test, for `judge`."""
-    sides = [dict(iter(side.measures.groupby(list(NAMES), dropna=False, sort=False))) for side in (base, head)]
+    sides = [_by_name(side.measures) for side in (base, head)]
     bits = {
-        _group(name): Bits(*(side[name] for side in sides))
-        for name in sides[0]
-        if name[:2] == ("digest", "digest") and name in sides[1]
+        name[2:]: Bits(*(side[name] for side in sides)) for name in sides[0] if name[:2] == DIGEST and name in sides[1]
     }
     same_machine = base.facts["machine"] == head.facts["machine"]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
         names = dict(zip(NAMES, name, strict=True))
+        found: dict[str, Any] | None
         if name not in sides[0]:
-            found = None if lenient else {"verdict": "inconclusive", "reason": "no-baseline"}
+            found = _new(name, sides[1][name], lenient)
         elif name not in sides[1]:
             found = {"verdict": "missing", "reason": "not-in-head"}
         else:
             values = sides[0][name].set_index("pair"), sides[1][name].set_index("pair")
-            found = _compared(names, *values, bits.get(_group(name)), margin, same_machine, lenient)
+            found = _compared(names, *values, bits.get(name[2:]), margin, same_machine, lenient)
         if found is not None:
             yield {**names, **found}
 
 
-def _group(name: tuple[Any, ...]) -> tuple[str, ...]:
-    """What the metrics of one rule on one problem share (a NaN equals no other)."""
-    return tuple(map(str, name[2:]))
+def _by_name(measures: pd.DataFrame) -> dict[tuple[Any, ...], pd.DataFrame]:
+    """The values of each metric by its NAMES, of which those from the third on say what trials they are of."""
+    groups = measures.groupby(list(NAMES), dropna=False, sort=False)
+    # A NaN equals no other, so the metrics of what has no batch size would not find each other.
+    return {tuple(None if pd.isna(each) else each for each in name): values for name, values in groups}
+
+
+def _new(name: tuple[Any, ...], head: pd.DataFrame, lenient: bool) -> dict[str, Any] | None:
+    """What is found of a metric that base lacks; what failed is told even where the rest is not."""
+    if name[:2] == DIGEST and (head["text"] == FAILED).any():
+        return Bits(nothing(), head).finding
+    return None if lenient else {"verdict": "inconclusive", "reason": "no-baseline"}
 
 
 class Bits:
@@ -114,23 +122,23 @@ class Bits:
         mine, theirs = (side.set_index("pair")["text"] for side in (base, head))
         self.common = mine.index.intersection(theirs.index)
         self.lost, self.new = mine.index.difference(theirs.index), theirs.index.difference(mine.index)
-        mine, theirs = mine[self.common], theirs[self.common]
-        self.failed = self.common[(theirs == FAILED) & (mine != FAILED)]
-        self.differ = self.common[mine != theirs]
+        # A trial that failed measured nothing, whatever it does in base.
+        self.failed, self.mended = theirs.index[theirs == FAILED], mine.index[mine == FAILED]
+        self.total = len(theirs)
+        self.differ = self.common[(mine[self.common] != theirs[self.common]).to_numpy()]
 
     @property
     def finding(self) -> dict[str, Any]:
         """The verdict on the digests."""
-        total = f"of {len(self.common)} trials"
         facts = {"pairs": len(self.common)}
         if len(self.failed):
-            detail = f"{len(self.failed)} {total} failed"
+            detail = f"{len(self.failed)} of {self.total} trials failed"
             return {**facts, "verdict": "failed", "reason": "failed-trial", "detail": detail}
         if len(self.lost):
             detail = f"{len(self.lost)} of {len(self.lost) + len(self.common)} trials are not in head"
             return {**facts, "verdict": "missing", "reason": "not-in-head", "detail": detail}
         if len(self.differ):
-            detail = f"the bits of {len(self.differ)} {total} differ"
+            detail = f"the bits of {len(self.differ)} of {len(self.common)} trials differ"
             return {**facts, "verdict": "changed", "reason": "bits-differ", "detail": detail}
         return {**facts, "verdict": "unchanged", "reason": "equal"}
 
@@ -170,7 +178,7 @@ def _compared(
 
 def _count(metric: str, base: float, head: float, bits: Bits | None) -> dict[str, Any] | None:
     """Exactly as many, more or fewer; None where the trials that are counted are not the same."""
-    if bits is not None and metric in COUNTS and (len(bits.lost) or len(bits.new) or len(bits.failed)):
+    if bits is not None and metric in COUNTS and any(map(len, (bits.lost, bits.new, bits.failed, bits.mended))):
         return None
     facts = {"base": base, "head": head, "ratio": head / base if base else np.nan}
     if head == base:
@@ -187,10 +195,14 @@ def _convergence(
     if bits is not None and not len(bits.differ):
         return None
     both = base.join(head, how="inner", lsuffix="_base", rsuffix="_head")
+    if not len(both) and metric in OF_TARGET:
+        return {"verdict": "inconclusive", "reason": "no-baseline", "detail": "the two have different targets"}
     both = both[(both["text_base"] != FAILED) & (both["text_head"] != FAILED)]
     mine, theirs = both["value_base"].to_numpy(), both["value_head"].to_numpy()
     if not len(both):
         return None
+    if bits is None and np.array_equal(mine, theirs):  # no digests tell
+        return {"base": np.median(mine), "head": np.median(theirs), "verdict": "unchanged", "reason": "equal"}
     if metric == "success":
         return {"base": mine.mean(), "head": theirs.mean(), "test": mcnemar(mine > 0, theirs > 0), "differs": True}
     test = signed_rank(differences(mine, theirs), np.log1p(margin))
@@ -201,7 +213,7 @@ def notes(findings: pd.DataFrame) -> Iterator[str]:
     """Sentences about what many metrics share."""
     wide = findings[findings["reason"] == "suite-wide"]
     for (family, metric), members in wide.groupby(["family", "metric"], sort=False):
-        total = ((findings["family"] == family) & (findings["metric"] == metric)).sum()
+        total = _of_kind(findings, family, metric)
         ratio = np.exp(np.log(members["ratio"].astype(float)).median())
         yield (
             f"{metric} {members['verdict'].iloc[0]} in {len(members)} of {total} metrics, in the middle to "
@@ -218,14 +230,15 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
     if not len(frame):
         return pd.DataFrame(columns=list(COLUMNS))
     frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs"])))
+    frame = frame.astype(dict.fromkeys(("verdict", "reason"), "object"))
     tested = frame["test"].notna()
     tests = frame.loc[tested, "test"]
     for name in ("ratio", "low", "high", "p", "pairs", "detectable"):
         frame.loc[tested, name] = [getattr(test, name) for test in tests]
     for _, members in frame[tested].groupby("family"):
         frame.loc[members.index, "q"] = false_discovery_control(members["p"].astype(float))
-    for index, row in frame[tested].iterrows():
-        frame.loc[index, ["verdict", "reason"]] = _verdict(row, level)
+    if tested.any():
+        frame.loc[tested, ["verdict", "reason"]] = [_verdict(row, level) for _, row in frame[tested].iterrows()]
     return _sorted(_together(frame)[list(COLUMNS)])
 
 
@@ -238,20 +251,32 @@ def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
         return "improved", "suspicious" if test.ratio * SUSPICIOUS <= 1 else "beyond-margin"
     if row["differs"]:
         # Success has no margin; what it does to the steps is judged there.
-        if row["metric"] == "success" or not abs(np.log(test.ratio)) > margin:
+        if row["metric"] == "success" or not abs(_log(test.ratio)) > margin:
             return "changed", "bits-differ"
         return "inconclusive", "few-pairs"
-    if -margin <= np.log(test.low) and np.log(test.high) <= margin:
+    if -margin <= _log(test.low) and _log(test.high) <= margin:
         return "unchanged", "within-margin"
     return "inconclusive", "few-pairs" if test.pairs < 2 else "noisy"
 
 
+def _log(ratio: float) -> float:
+    return float(np.log(ratio)) if ratio else -np.inf
+
+
+def _of_kind(frame: pd.DataFrame, family: Any, metric: Any) -> int:
+    """How many metrics of a kind there are, with those of convergence that equal bits have already judged."""
+    tested = (frame["family"] == family) & (frame["metric"] == metric)
+    equal = (frame["metric"] == "digest") & (frame["verdict"] == "unchanged") & (family == "convergence")
+    return int((tested | equal).sum())
+
+
 def _together(frame: pd.DataFrame) -> pd.DataFrame:
     """Where nearly all metrics of a kind are worse, or better, there is one cause."""
-    for _, members in frame.groupby(["family", "metric"]):
+    for (family, metric), members in frame.groupby(["family", "metric"]):
+        total = _of_kind(frame, family, metric)
         for verdict in ("regressed", "improved"):
             moved = members[members["verdict"] == verdict]
-            if len(members) >= LEAST and len(moved) >= SHARE * len(members) and moved["reason"].ne("suspicious").all():
+            if total >= LEAST and len(moved) >= SHARE * total and moved["reason"].ne("suspicious").all():
                 frame.loc[moved.index, "reason"] = "suite-wide"
     return frame
 

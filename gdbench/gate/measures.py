@@ -6,7 +6,9 @@ by `pair`: the trial's key, the reporting seed, or the round.
 | family      | metrics                                               | value                                          |
 | ----------- | ----------------------------------------------------- | ---------------------------------------------- |
 | digest      | digest, setting                                       | `text`: of a curve; the one the tuning chose   |
-| convergence | steps_to_target, final_loss, success                  | steps, infinite if censored; a loss; 1 or 0    |
+| convergence | steps_to_target, final_loss, success                  | steps, infinite if censored; a loss; 1 or 0:   |
+|             |                                                       | reached the target, or, without, did not       |
+|             |                                                       | diverge                                        |
 | count       | gradient_evaluations, ...; flops and bytes of a step  | whole numbers                                  |
 | cost        | step and its parts, by what `gdbench time` calls them | seconds, over the reference of the same round  |
 """
@@ -30,7 +32,8 @@ COLUMNS = (*NAMES, "pair", "value", "text")
 GROUP = ["problem", "rule", "batch_size", "dtype"]
 COUNTS = ("parameters", "gradient_evaluations", "function_evaluations")
 FAILED = "failed"
-KEY_DIGITS, DIGEST_DIGITS = 8, 16
+KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
+ROUNDINGS = 100  # so many of a dtype's roundings of the loss at step 0 are added, so that one moves it by a percent
 
 
 def measures(frames: Frames) -> pd.DataFrame:
@@ -49,8 +52,9 @@ def nothing() -> pd.DataFrame:
 def _paired_trials(frames: Frames) -> pd.DataFrame:
     """The trials with the name by which another run's trial is found.
 
-    A trial is found by its key. Of a tuned suite's reporting trials, whose setting the tuning seeds chose, the one with
-    the same seed is found, on a problem of the same definition, so that what is compared is the rule as it is used.
+    A trial is found by its key. Of a tuned suite's reporting trials, whose setting (with its schedule) the tuning seeds
+    chose, the one with the same seed is found, on a problem of the same definition, so that what is compared is the
+    rule as it is used.
     """
     trials = frames.trials.copy()
     trials["dtype"], trials["pair"] = trials["dtype"].astype(str), trials["key"].str.slice(0, KEY_DIGITS)
@@ -59,8 +63,8 @@ def _paired_trials(frames: Frames) -> pd.DataFrame:
         name: _hash([definition, frames.about["table"].get("budget")])
         for name, definition in frames.about.get("problems", {}).items()
     }
-    seeds = trials["seed"].astype(str) + "-" + trials["schedule"] + "-" + trials["problem"].map(context).fillna("")
-    trials["pair"] = trials["pair"].where(~tuned, "seed-" + seeds.str.replace(r"\s", "", regex=True))
+    seeds = "seed-" + trials["seed"].astype(str) + "-" + trials["problem"].map(context).fillna("")
+    trials["pair"] = trials["pair"].where(~tuned, seeds)
     trials["tuned"] = tuned
     return trials.drop_duplicates([*GROUP, "pair", "role"])
 
@@ -86,11 +90,15 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     text = failed.map({True: FAILED, False: np.nan}).astype(object)
     losses = _above_resolution(final_loss(trials), frames, trials)
     yield base.assign(family="convergence", metric="final_loss", value=losses, text=text)
+    lost = trials["status"].isin(LOST)
+    reached = ~lost
     if frames.about["target"]:
-        lost = trials["status"].isin(LOST)
+        # A target is no part of a trial's key, and steps to another one say nothing.
+        base = base.assign(pair=base["pair"] + "-" + _hash(frames.about["target"])[:TARGET_DIGITS])
         steps = trials["steps_to_target"].where(~lost, np.inf).fillna(np.inf)
+        reached = np.isfinite(steps)
         yield base.assign(family="convergence", metric="steps_to_target", value=steps, text=text)
-        yield base.assign(family="convergence", metric="success", value=np.isfinite(steps).astype(float), text=text)
+    yield base.assign(family="convergence", metric="success", value=reached.astype(float), text=text)
     # Seeds and settings do not matter to what a count is for, so a group has one: the sum over its trials.
     sums = trials[~failed].groupby(GROUP)[[name for name in COUNTS if name in trials]].sum(min_count=1)
     for name in sums:
@@ -104,12 +112,15 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _above_resolution(losses: pd.Series, frames: Frames, trials: pd.DataFrame) -> pd.Series:
-    """The losses, plus what the dtype resolves of the loss at step 0: below it, differences mean nothing."""
+    """The losses, plus what the dtype resolves of the loss at step 0: below it, differences mean nothing.
+
+    What should be zero may be rounded to less (ackley's value at its minimum), and counts as zero.
+    """
     names = [name for name in ("val_loss", "train_loss", "value") if name in frames.curves]
     first = frames.curves[frames.curves["step"] == 0].set_index("trial")[names].bfill(axis=1).iloc[:, :1]
     start = trials["trial"].map(first.squeeze(axis=1) if len(names) else {}).abs().fillna(0.0)
-    floor = start * trials["dtype"].map(lambda name: np.finfo(name).eps)
-    return losses.where(losses < 0, losses + floor)
+    floor = start * trials["dtype"].map(lambda name: ROUNDINGS * np.finfo(name).eps)
+    return losses.where(losses < -floor, losses.clip(lower=0.0) + floor)
 
 
 def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:

@@ -29,7 +29,7 @@ REASONS = {
     "no-baseline": "base does not have it",
     "other-machine": "times of another machine say nothing about this one",
     "not-in-head": "base has it and head does not",
-    "failed-trial": "a trial that base has failed in head",
+    "failed-trial": "a trial of head failed, so it measured nothing, whatever it does in base",
 }
 
 SUSPICIOUS = 2.0  # an improvement by so much is flagged

@@ -8,11 +8,13 @@ that head is worse by the margin at most, that of `better` that it is better by 
 inside both. Swapping base and head swaps the two and turns every ratio into its reciprocal.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
+DECIMALS = 12  # of a log-ratio: what rounding left of equal ones must neither order them nor move them off the margin
 EXACT = 60  # pairs up to which the distribution of the signed ranks is counted out
 POWER = 0.8  # "found four times in five"
 BETWEEN_PROCESSES = 0.01  # by which the same code differs from process to process, as a share (tests/same_code.py)
@@ -81,28 +83,40 @@ def _median(found: np.ndarray) -> float:
 
 def _above(found: np.ndarray) -> float:
     """The probability of so many and so high ranks above zero, or more, when each difference has either sign."""
+    found = np.round(found, DECIMALS)
     found = found[found != 0.0]
     ranks = stats.rankdata(np.abs(found))
     above = float(ranks[found > 0].sum())
     if found.size > EXACT:
         spread = np.sqrt((ranks**2).sum()) / 2
         return float(stats.norm.sf((above - 0.5 - ranks.sum() / 2) / spread))
-    doubled = np.rint(2 * ranks).astype(np.int64)  # ties have halves of ranks
-    chances = np.zeros(int(doubled.sum()) + 1)
+    doubled = sorted(round(2 * rank) for rank in ranks)  # ties have halves of ranks
+    return float(_at_least(tuple(doubled))[round(2 * above)])
+
+
+@lru_cache(maxsize=64)  # without ties the ranks are the same for as many pairs
+def _at_least(ranks: tuple[int, ...]) -> np.ndarray:
+    """The probability that those of the ranks that a fair coin picks sum to 0 or more, 1 or more, ..."""
+    chances = np.zeros(sum(ranks) + 1)
     chances[0] = 1.0
-    for rank in doubled:
+    for rank in ranks:
         chances[rank:] = (chances[rank:] + chances[:-rank]) / 2
         chances[:rank] /= 2
-    return min(1.0, float(chances[round(2 * above) :].sum()))
+    return np.asarray(np.minimum(1.0, chances[::-1].cumsum()[::-1]))
 
 
 def _median_interval(found: np.ndarray, level: float) -> tuple[float, float]:
     """The k-th value from below and from above, where k is the greatest that covers the median at this level."""
-    k = int(stats.binom.ppf((1 - level) / 2, found.size, 0.5))
+    k = _least_covering(found.size, level)
     if k < 1:
         return -np.inf, np.inf
     ordered = np.sort(found)
     return float(ordered[k - 1]), float(ordered[-k])
+
+
+@lru_cache(maxsize=64)
+def _least_covering(size: int, level: float) -> int:
+    return int(stats.binom.ppf((1 - level) / 2, size, 0.5))
 
 
 def mcnemar(base: np.ndarray, head: np.ndarray) -> Test:
