@@ -32,6 +32,7 @@ DIGEST = ("digest", "digest")  # the names with which those of a group's digests
 OF_TARGET = ("steps_to_target", "success")
 FOLLOWING = ("gradient_evaluations", "function_evaluations")  # counts that differ with the path of a trial
 SHARE, LEAST = 0.8, 4  # of the metrics of a kind, and how many there must be, that move together
+OF_TEST = ("ratio", "low", "high", "p", "pairs", "detectable")
 COLUMNS = (
     *NAMES,
     *("verdict", "reason", "base", "head", "ratio", "low", "high", "margin", "p", "q", "pairs", "detectable", "detail"),
@@ -194,12 +195,13 @@ def _convergence(
     """The test of one metric over the trials that both sides have; None where all their bits are equal."""
     if bits is not None and not len(bits.differ):
         return None
-    both = base.join(head, how="inner", lsuffix="_base", rsuffix="_head")
-    if not len(both) and metric in OF_TARGET:
+    common = base.index.intersection(head.index)
+    if not len(common) and metric in OF_TARGET:
         return {"verdict": "inconclusive", "reason": "no-baseline", "detail": "the two have different targets"}
-    both = both[(both["text_base"] != FAILED) & (both["text_head"] != FAILED)]
-    mine, theirs = both["value_base"].to_numpy(), both["value_head"].to_numpy()
-    if not len(both):
+    base, head = base.loc[common], head.loc[common]
+    trained = ((base["text"] != FAILED) & (head["text"] != FAILED)).to_numpy()
+    mine, theirs = base["value"].to_numpy()[trained], head["value"].to_numpy()[trained]
+    if not len(mine):
         return None
     if bits is None and np.array_equal(mine, theirs):  # no digests tell
         return {"base": np.median(mine), "head": np.median(theirs), "verdict": "unchanged", "reason": "equal"}
@@ -230,30 +232,35 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
     if not len(frame):
         return pd.DataFrame(columns=list(COLUMNS))
     frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs"])))
-    frame = frame.astype(dict.fromkeys(("verdict", "reason"), "object"))
+    frame = frame.astype(dict.fromkeys(("verdict", "reason"), "object") | dict.fromkeys(OF_TEST, "float64"))
     tested = frame["test"].notna()
     tests = frame.loc[tested, "test"]
-    for name in ("ratio", "low", "high", "p", "pairs", "detectable"):
+    for name in OF_TEST:
         frame.loc[tested, name] = [getattr(test, name) for test in tests]
     for _, members in frame[tested].groupby("family"):
         frame.loc[members.index, "q"] = false_discovery_control(members["p"].astype(float))
+        frame.loc[members.index, "among"] = len(members)
     if tested.any():
         frame.loc[tested, ["verdict", "reason"]] = [_verdict(row, level) for _, row in frame[tested].iterrows()]
     return _sorted(_together(frame)[list(COLUMNS)])
 
 
 def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
-    """The verdict and the reason of one test."""
+    """The verdict and the reason of one test.
+
+    Where bits differ, chance alone moves the estimate, so it counts against head only where no more could have been
+    told (all pairs worse would not be enough among so many metrics) or where it tells by itself, if not among them.
+    """
     test, margin = row["test"], np.log1p(row["margin"])
     if row["q"] <= level and test.worse < test.better:
         return "regressed", "beyond-margin"
     if row["q"] <= level:
         return "improved", "suspicious" if test.ratio * SUSPICIOUS <= 1 else "beyond-margin"
     if row["differs"]:
+        few = 2.0 ** (1 - test.pairs) > level / row["among"]
         # Success has no margin; what it does to the steps is judged there.
-        if row["metric"] == "success" or not abs(_log(test.ratio)) > margin:
-            return "changed", "bits-differ"
-        return "inconclusive", "few-pairs"
+        beyond = row["metric"] != "success" and abs(_log(test.ratio)) > margin
+        return ("inconclusive", "few-pairs") if test.p <= level or (few and beyond) else ("changed", "bits-differ")
     if -margin <= _log(test.low) and _log(test.high) <= margin:
         return "unchanged", "within-margin"
     return "inconclusive", "few-pairs" if test.pairs < 2 else "noisy"
