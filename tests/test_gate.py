@@ -337,8 +337,8 @@ VERDICT = {
         *("setting", "changed", "setting-differs", 0),
     ),
     "another target": (
-        [group(TEN), metric("steps_to_target", UP, pairs=[f"{name}-1" for name in TEN])],
-        [group(OTHER), metric("steps_to_target", 2 * UP, pairs=[f"{name}-2" for name in TEN])],
+        [group(TEN), metric("steps_to_target", UP, pairs=[f"k{number}@1" for number in range(10)])],
+        [group(OTHER), metric("steps_to_target", 2 * UP, pairs=[f"k{number}@2" for number in range(10)])],
         *("steps_to_target", "inconclusive", "no-baseline", 4),
     ),
     "no digests, the same numbers": (
@@ -378,6 +378,16 @@ def test_what_tells_by_itself_and_not_among_so_many_is_not_called_changed():
     lost = mcnemar(np.ones(20, bool), np.arange(20) % 2 > 0)  # p = 0.002
     said = verdicts([lost, *(shifted(rng, 0.0) for _ in range(METRICS - 1))])
     assert said[0] == "inconclusive" and (said[1:] == "changed").all()
+
+
+def test_trials_that_are_copies_of_one_another_count_once():
+    # A function has no noise: the seeds of a setting all give the same curve, which is no evidence of its own.
+    base, head = group(["a"] * 10, np.full(10, 20.0)), group(["b"] * 10, np.full(10, 21.0))
+    found = compare(side(base), side(head))
+    assert found.findings.set_index("metric").loc["steps_to_target", "pairs"] == 1
+    assert verdict_of(found, "steps_to_target") == ("inconclusive", "few-pairs")
+    three = group([*"aaaabbbccc"], UP), group([*"AAAaBBBCCC"], UP)  # one of a's copies has not changed
+    assert compare(*map(side, three)).findings.set_index("metric").loc["success", "pairs"] == 4
 
 
 def test_times_of_another_machine_are_inconclusive_and_bits_are_not():

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from gdbench.gate.measures import COUNTS, FAILED, NAMES, nothing
+from gdbench.gate.measures import AT, COUNTS, FAILED, NAMES, nothing
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import SUSPICIOUS, VERDICTS, exit_code, gravest
 from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
@@ -126,7 +126,14 @@ class Bits:
         # A trial that failed measured nothing, whatever it does in base.
         self.failed, self.mended = theirs.index[theirs == FAILED], mine.index[mine == FAILED]
         self.total = len(theirs)
-        self.differ = self.common[(mine[self.common] != theirs[self.common]).to_numpy()]
+        mine, theirs = mine[self.common], theirs[self.common]
+        self.differ = self.common[(mine != theirs).to_numpy()]
+        self.curves = mine + " " + theirs
+
+    def distinct(self, pairs: pd.Index) -> pd.Index:
+        """Those of the pairs that are no copies: where no seed matters, all trials of a setting are one."""
+        curves = self.curves.reindex(pairs.str.split(AT).str[0])
+        return pairs[(curves.isna() | ~curves.duplicated()).to_numpy()]
 
     @property
     def finding(self) -> dict[str, Any]:
@@ -198,6 +205,7 @@ def _convergence(
     common = base.index.intersection(head.index)
     if not len(common) and metric in OF_TARGET:
         return {"verdict": "inconclusive", "reason": "no-baseline", "detail": "the two have different targets"}
+    common = common if bits is None else bits.distinct(common)
     base, head = base.loc[common], head.loc[common]
     trained = ((base["text"] != FAILED) & (head["text"] != FAILED)).to_numpy()
     mine, theirs = base["value"].to_numpy()[trained], head["value"].to_numpy()[trained]

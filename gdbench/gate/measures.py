@@ -1,7 +1,7 @@
 """What is compared, as one long frame: a row a value, whether it comes from a run, an export or a baseline.
 
 `family, metric, problem, rule, batch_size, dtype` name a metric; its values stand in pairs with those of the other side
-by `pair`: the trial's key, the reporting seed, or the round.
+by `pair`: the trial's key, the reporting seed, or the round; of a trial and its target, `TRIAL@TARGET`.
 
 | family      | metrics                                               | value                                          |
 | ----------- | ----------------------------------------------------- | ---------------------------------------------- |
@@ -32,14 +32,15 @@ COLUMNS = (*NAMES, "pair", "value", "text")
 GROUP = ["problem", "rule", "batch_size", "dtype"]
 COUNTS = ("parameters", "gradient_evaluations", "function_evaluations")
 FAILED = "failed"
+AT = "@"  # in a pair, between the trial and the target that is counted to
 KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
 ROUNDINGS = 100  # so many of a dtype's roundings of the loss at step 0 are added, so that one moves it by a percent
 
 
 def measures(frames: Frames) -> pd.DataFrame:
     """Everything of a run that can be compared."""
-    trials = _paired_trials(frames)
-    parts = [part for part in (*_of_trials(frames, trials), *_of_timings(frames)) if len(part)]
+    trained = _of_trials(frames, _paired_trials(frames)) if len(frames.trials) else ()  # `gdbench time` trains none
+    parts = [part for part in (*trained, *_of_timings(frames)) if len(part)]
     frame = pd.concat([part.reindex(columns=list(COLUMNS)) for part in parts]) if parts else nothing()
     return frame.astype({"value": "float64"}).reset_index(drop=True)
 
@@ -94,7 +95,7 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     reached = ~lost
     if frames.about["target"]:
         # A target is no part of a trial's key, and steps to another one say nothing.
-        base = base.assign(pair=base["pair"] + "-" + _hash(frames.about["target"])[:TARGET_DIGITS])
+        base = base.assign(pair=base["pair"] + AT + _hash(frames.about["target"])[:TARGET_DIGITS])
         steps = trials["steps_to_target"].where(~lost, np.inf).fillna(np.inf)
         reached = np.isfinite(steps)
         yield base.assign(family="convergence", metric="steps_to_target", value=steps, text=text)
@@ -119,7 +120,7 @@ def _above_resolution(losses: pd.Series, frames: Frames, trials: pd.DataFrame) -
     names = [name for name in ("val_loss", "train_loss", "value") if name in frames.curves]
     first = frames.curves[frames.curves["step"] == 0].set_index("trial")[names].bfill(axis=1).iloc[:, :1]
     start = trials["trial"].map(first.squeeze(axis=1) if len(names) else {}).abs().fillna(0.0)
-    floor = start * trials["dtype"].map(lambda name: ROUNDINGS * np.finfo(name).eps)
+    floor = start * [ROUNDINGS * np.finfo(name).eps for name in trials["dtype"]]
     return losses.where(losses < -floor, losses.clip(lower=0.0) + floor)
 
 

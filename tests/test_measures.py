@@ -1,0 +1,170 @@
+"""What is compared of a run, by hand: the pairs, the values and the counts of a suite of a few trials."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gdbench
+from gdbench.gate import compare, side_of
+from gdbench.gate.measures import COLUMNS, measures
+
+SUITE = {
+    "title": "Iris, tuned",
+    "seeds": 3,
+    "tune_seeds": 2,
+    "batch_size": [8],
+    "budget": {"epochs": 2},
+    "target": {"val_accuracy": 0.6},
+    "evaluate": {"points": 4},
+    "problem": {"iris": {"kind": "mlp", "dataset": "iris", "hidden": [4]}},
+    "rule": {"sgd": {"lr": [0.01, 0.1]}},
+}
+FUNCTION = {
+    "title": "A function",
+    "seeds": 2,
+    "tune_seeds": 0,
+    "dtype": "float64",
+    "budget": {"steps": 5},
+    "problem": {"ackley": {"kind": "function", "function": "ackley"}},
+    "rule": {"sgd": {"lr": [0.001, 0.01]}},
+}
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    """The frames of a suite's run, each suite run once."""
+    store, seen = tmp_path_factory.mktemp("store") / "runs.db", {}
+
+    def of(suite):
+        name = repr(suite)
+        if name not in seen:
+            seen[name] = gdbench.run(suite, store=store).frames
+        return seen[name]
+
+    return of
+
+
+def values(frame, metric, column="value"):
+    """The values of one metric by pair."""
+    return frame[frame["metric"] == metric].set_index("pair")[column]
+
+
+def test_trials_are_found_by_their_keys_and_the_chosen_ones_by_their_seeds(frames):
+    run = frames(SUITE)
+    found, trials = measures(run), run.trials
+    assert list(found) == list(COLUMNS)
+    digests = values(found, "digest", "text")
+    for row in trials[trials["role"] != "report"].to_dict("records"):
+        assert digests[row["key"][:8]] == row["digest"][:16]
+    chosen = trials[trials["role"] == "report"]
+    by_seed = digests[digests.index.str.startswith("seed-")]
+    assert [pair.split("-")[1] for pair in by_seed.index] == ["0", "1", "2"]
+    assert by_seed.tolist() == [digest[:16] for digest in chosen["digest"]]
+    assert len(digests) == len(trials) == 2 * 2 + 3 + 3 and digests.index.is_unique
+    assert values(found, "setting", "text").to_dict() == {"chosen": chosen["setting"].iloc[0]}
+
+
+def test_steps_successes_and_losses_are_those_of_the_trials(frames):
+    run = frames(SUITE)
+    found, trials = measures(run), run.trials
+    steps = trials["steps_to_target"].to_numpy()
+    assert np.isinf(steps).any() and np.isfinite(steps).any()
+    assert values(found, "steps_to_target").tolist() == steps.tolist()
+    assert values(found, "success").tolist() == np.isfinite(steps).tolist()
+    # 100 roundings of the loss at step 0 are added: about 1e-5 of it, in float32.
+    first = run.curves[run.curves["step"] == 0]["val_loss"].to_numpy()
+    expected = trials["val_loss"].to_numpy() + 100 * 2.0**-23 * first
+    assert values(found, "final_loss").to_numpy() == pytest.approx(expected, rel=1e-12)
+
+
+def test_counts_are_sums_over_the_trials_of_a_group(frames):
+    found = measures(frames(SUITE))
+    counts = found[found["family"] == "count"].set_index("metric")["value"]
+    # 4 x 4 + 4 + 4 x 3 + 3 parameters; 106 samples to train on are 14 batches of 8 an epoch.
+    assert counts["parameters"] == 10 * 35 and counts["gradient_evaluations"] == 10 * 2 * 14
+    step = frames(SUITE).subjects.set_index("part").loc["step"]
+    assert counts["step flops"] == step[step["jobs"] == 1]["flops"].item()
+
+
+def test_costs_are_over_the_peak_of_their_round(frames):
+    run = frames(SUITE)
+    timings = run.timings.assign(cost=run.timings["seconds"] / run.timings["steps"])
+    costs = timings.groupby(["subject", "round"])["cost"].min()
+    step = run.subjects[(run.subjects["part"] == "step") & (run.subjects["jobs"] == 1)]["subject"].item()
+    expected = costs[step] / costs["peak float32"]
+    found = values(measures(run), "step")
+    assert found.index.tolist() == [str(number) for number in expected.index]
+    assert found.to_numpy() == pytest.approx(expected.to_numpy())
+
+
+def test_a_failed_trial_is_told_and_counts_for_nothing(frames):
+    run = frames(SUITE)
+    trials = run.trials.copy()
+    trials.loc[1, ["status", "digest"]] = ["failed", None]
+    found = measures(dataclasses.replace(run, trials=trials))
+    key = trials["key"][1][:8]
+    assert values(found, "digest", "text")[key] == "failed" and values(found, "final_loss", "text")[key] == "failed"
+    assert values(found, "final_loss")[key] == math.inf and values(found, "parameters").item() == 9 * 35
+    both = side_of(dataclasses.replace(run, trials=trials))
+    assert compare(both, both).verdict == "failed"
+
+
+def test_the_same_suite_is_unchanged_but_for_its_costs(frames):
+    one = side_of(frames(SUITE))
+    findings = compare(one, one).findings
+    assert set(findings[findings["family"] != "cost"]["verdict"]) == {"unchanged"}
+
+
+@pytest.mark.parametrize("change", [{"hidden": [5]}, {"activation": "tanh"}, {"l2": 0.1}])
+def test_tuned_trials_of_another_problem_do_not_pair(frames, change):
+    other = frames({**SUITE, "problem": {"iris": {**SUITE["problem"]["iris"], **change}}})
+    sides = side_of(frames(SUITE)), side_of(other)
+    pairs = [set(values(side.measures, "digest", "text").index) for side in sides]
+    assert not pairs[0] & pairs[1]
+    found = compare(*sides)
+    digest = found.findings.set_index("metric").loc["digest"]
+    assert (digest["verdict"], digest["reason"]) == ("missing", "not-in-head") and found.exit_code() != 0
+
+
+def test_a_setting_chosen_otherwise_is_compared_with_the_old_one(frames):
+    rates = frames({**SUITE, "rule": {"sgd": {"lr": [0.01]}}, "schedule": "cosine"})
+    old, new = (measures(each) for each in (frames(SUITE), rates))
+    seeds = [set(values(each, "digest", "text").filter(like="seed").index) for each in (old, new)]
+    assert seeds[0] == seeds[1] and len(seeds[0]) == 3
+    assert values(old, "setting", "text").item() != values(new, "setting", "text").item()
+
+
+def test_steps_to_another_target_do_not_pair(frames):
+    old, new = (measures(frames(suite)) for suite in (SUITE, {**SUITE, "target": {"val_accuracy": 0.5}}))
+    for metric, common in (("digest", True), ("final_loss", True), ("steps_to_target", False), ("success", False)):
+        index = values(old, metric).index.intersection(values(new, metric).index)
+        assert bool(len(index)) is common
+
+
+def test_without_a_target_success_is_not_to_diverge(frames):
+    run = frames(FUNCTION)
+    trials = run.trials.copy()
+    trials.loc[0, "status"] = "diverged"
+    found = measures(dataclasses.replace(run, trials=trials))
+    assert values(found, "success").tolist() == [0.0, 1.0, 1.0, 1.0]
+    assert "steps_to_target" not in set(found["metric"])
+
+
+def test_below_what_a_dtype_resolves_losses_are_equal_to_a_percent(frames):
+    run = frames(FUNCTION)
+    start = run.curves[run.curves["step"] == 0]["value"].iloc[0]
+    rounding, trials = 2.0**-52 * start, run.trials.copy()
+    trials["value"] = [0.0, -rounding, rounding, -2 * start]
+    losses = values(measures(dataclasses.replace(run, trials=trials)), "final_loss").to_numpy()
+    assert losses[:3].max() / losses[:3].min() == pytest.approx(1.01) and losses[3] == -2 * start
+
+
+def test_a_timing_by_itself_has_costs_and_no_convergence(frames):
+    run = frames(SUITE)
+    found = measures(dataclasses.replace(run, trials=run.trials[:0].astype(object), curves=run.curves[:0]))
+    assert set(found["family"]) == {"cost", "count"}
+    none = measures(dataclasses.replace(run, trials=run.trials[:0], timings=run.timings[:0]))
+    assert list(none) == list(COLUMNS) and not len(none) and pd.api.types.is_float_dtype(none["value"])
