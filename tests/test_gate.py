@@ -450,6 +450,13 @@ def test_a_suite_wide_shift_is_one_of_nearly_all_groups_of_the_suite(factors, re
         assert f"in {factors.count(1.5)} of {len(factors)} metrics" in found.notes[0] and "1.500" in found.notes[0]
 
 
+def test_equal_bits_say_nothing_of_whether_all_costs_moved():
+    costs = [[cost(COST * factor, rule=f"r{number}") for number in range(4)] for factor in (1, 2)]
+    trials = [group(TEN, rule=f"r{number}") for number in range(9)]
+    found = compare(side(*trials, *costs[0]), side(*trials, *costs[1])).findings
+    assert set(found[found["family"] == "cost"]["reason"]) == {"suite-wide"}
+
+
 def test_the_gravest_comes_first():
     found = compare(*many([1, 1.5, 1 / 1.5, 3])).findings
     assert found["verdict"].tolist()[:2] == ["regressed", "regressed"] and found["rule"].tolist()[:2] == ["r3", "r1"]
