@@ -45,7 +45,7 @@ class Comparison:
     `ratio, low, high` (head as a multiple of base with its 95 % interval; more than 1 is worse), `margin` (a share),
     `p, q` (of being worse or better by more than the margin; q after adjusting for the family), `pairs`, `detectable`
     (the smallest ratio that such data would have found four times in five) and `detail`, a sentence. notes: sentences
-    about the whole.
+    about the whole. samples: the raw ones, where costs were measured for it (gdbench/gate/costs.py).
     """
 
     base: dict[str, Any]
@@ -54,6 +54,7 @@ class Comparison:
     margin: float = MARGIN
     level: float = LEVEL
     notes: list[str] = field(default_factory=list)
+    samples: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def verdict(self) -> str:
@@ -82,7 +83,7 @@ def compare(
 
 def compared(base: Side, head: Side, margin: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row a metric: its names, and either a verdict with its reason or a test, for `judge`."""
-    sides = [dict(iter(side.measures.groupby(list(NAMES), dropna=False, sort=False))) for side in (base, head)]
+    sides = [dict(iter(_named(side.measures).groupby(list(NAMES), sort=False))) for side in (base, head)]
     bits = {
         _group(name): Bits(*(side[name] for side in sides))
         for name in sides[0]
@@ -102,9 +103,15 @@ def compared(base: Side, head: Side, margin: float, *, lenient: bool = False) ->
             yield {**names, **found}
 
 
-def _group(name: tuple[Any, ...]) -> tuple[str, ...]:
-    """What the metrics of one rule on one problem share (a NaN equals no other)."""
-    return tuple(map(str, name[2:]))
+def _named(measures: pd.DataFrame) -> pd.DataFrame:
+    """Measures whose names can be looked up, also where a metric has no rule or no problem."""
+    texts = dict.fromkeys(("problem", "rule", "dtype"), "")
+    return measures.astype(dict.fromkeys(texts, object)).fillna({**texts, "batch_size": 0})
+
+
+def _group(name: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the metrics of one rule on one problem share."""
+    return name[2:]
 
 
 class Bits:
@@ -212,17 +219,20 @@ def notes(findings: pd.DataFrame) -> Iterator[str]:
 def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
     """Findings from what was compared: rows with a verdict keep it, rows with a `test` get one, by family.
 
-    A tested row says whether the bits behind it differ (`differs`), which makes what is not proven `changed`.
+    A tested row says whether the bits behind it differ (`differs`), which makes what is not proven `changed`, and may
+    say that it was not `screened`: an earlier test of other data saw nothing in it, so it is no part of the family of
+    those in which that test saw something (gdbench/gate/costs.py).
     """
     frame = pd.DataFrame([dict(row) for row in rows])
     if not len(frame):
         return pd.DataFrame(columns=list(COLUMNS))
-    frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs"])))
+    frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs", "screened"])))
     tested = frame["test"].notna()
     tests = frame.loc[tested, "test"]
     for name in ("ratio", "low", "high", "p", "pairs", "detectable"):
         frame.loc[tested, name] = [getattr(test, name) for test in tests]
-    for _, members in frame[tested].groupby("family"):
+    screened = frame["screened"].astype(object).fillna(True)
+    for _, members in frame[tested].groupby(["family", screened[tested]]):
         frame.loc[members.index, "q"] = false_discovery_control(members["p"].astype(float))
     for index, row in frame[tested].iterrows():
         frame.loc[index, ["verdict", "reason"]] = _verdict(row, level)
