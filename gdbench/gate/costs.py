@@ -7,7 +7,8 @@ the other, which of them first being drawn too. The two are ended and begun anew
 keeps the places in memory that it drew for its code: a pair of processes is one repetition.
 
 What looks worse or better (`screen`) is measured once more, in fresh processes, and the verdict is on these data alone:
-a machine's bad moment would have to come back. What was too noisy is measured again as well, and judged on all data.
+a machine's bad moment would have to come back. What was too noisy is measured again as well, if it is not much, and
+judged on all data.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from gdbench.stats.paired import Test, clustered
 PAIRS, ROUNDS, SAMPLES = 6, 3, 5  # of processes, of rounds in each of them, and of samples in a visit
 LEAST, SHORTEST = 0.01, 0.001  # seconds of a sample, and where there are very many
 STAGE = 60.0  # seconds that samples take together, if they need not be shorter than that for it
+FEW = 60  # noisy ones; where more are, it is the machine, or the samples must be as short as that
 SIDES = ("base", "head")
 Watch = Callable[[str], None]  # is told what is being done
 Ratios = Mapping[str, pd.DataFrame]  # by subject: `pair`, and `ratio`, the logarithm of head over base, a row a round
@@ -128,20 +130,21 @@ def tested(ratios: pd.DataFrame, margin: float) -> Test:
 
 
 def screen(first: Ratios, margin: float, level: float) -> tuple[list[str], list[str]]:
-    """The subjects that look worse or better, and those whose interval reaches beyond the margin but do not."""
+    """What is to be measured again: the subjects that look worse or better, and the noisy ones, if they are few."""
     tests = {name: tested(rows, margin) for name, rows in first.items()}
     flagged = [name for name, test in tests.items() if test.p <= level]
     bound = np.log1p(margin)
     wide = [n for n, t in tests.items() if not (-bound <= np.log(t.low) and np.log(t.high) <= bound)]
-    return flagged, [name for name in wide if name not in flagged]
+    noisy = [name for name in wide if name not in flagged]
+    return flagged, noisy if len(noisy) <= FEW else []
 
 
 def settle(first: Ratios, again: Ratios, margin: float, level: float) -> Iterator[dict[str, Any]]:
-    """A row a subject for `judge` (gdbench/gate/comparison.py). again: what was measured a second time."""
-    flagged, _ = screen(first, margin, level)
+    """A row a subject for `judge` (gdbench/gate/comparison.py). again: what was measured a second time, or more."""
+    flagged, noisy = screen(first, margin, level)
     for subject, rows in first.items():
         details = []
-        if subject in again:
+        if subject in again and subject in (*flagged, *noisy):
             second = again[subject].assign(pair=again[subject]["pair"] + 1 + rows["pair"].max())
             rows = second if subject in flagged else pd.concat([rows, second])
             details.append("measured again in fresh processes")
