@@ -229,7 +229,9 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
     frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs", "screened"])))
     tested = frame["test"].notna()
     tests = frame.loc[tested, "test"]
-    for name in ("ratio", "low", "high", "p", "pairs", "detectable"):
+    numbers = ("ratio", "low", "high", "p", "pairs", "detectable")
+    frame = frame.astype(dict.fromkeys(numbers, "float64"))  # where all verdicts are exact, pairs are whole
+    for name in numbers:
         frame.loc[tested, name] = [getattr(test, name) for test in tests]
     screened = frame["screened"].astype(object).fillna(True)
     for _, members in frame[tested].groupby(["family", screened[tested]]):
