@@ -230,7 +230,10 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
     tested = frame["test"].notna()
     tests = frame.loc[tested, "test"]
     numbers = ("ratio", "low", "high", "p", "pairs", "detectable")
-    frame = frame.astype(dict.fromkeys(numbers, "float64"))  # where all verdicts are exact, pairs are whole
+    # Whatever is still empty has no type of its own yet.
+    frame = frame.astype(
+        {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(("verdict", "reason", "detail"), object)}
+    )
     for name in numbers:
         frame.loc[tested, name] = [getattr(test, name) for test in tests]
     screened = frame["screened"].astype(object).fillna(True)
