@@ -17,11 +17,11 @@ from gdbench.reports.style import PATH, panels, style
 
 TICKS = 4  # dates below a panel, at most
 WIDTH = 34  # letters of a line of a title
-NOTE = 28  # of an accepted change's words
+NOTE = 22  # letters of a line of why a change is accepted
 UNITS = {"steps_to_target": "steps to the target", "final_loss": "final loss"}
 COST = "step / peak kernel"
 OURS, SCALED, LEVEL = "value", "seconds, to the same median", "level"
-CHANGED, ACCEPTED = "change", "accepted change"
+CHANGED, ACCEPTED, LOST = "change", "accepted change", "infinite"
 
 
 def history(frame: pd.DataFrame) -> Figure:
@@ -36,7 +36,7 @@ def history(frame: pd.DataFrame) -> Figure:
         for ax, (metric, points) in zip(axes, groups, strict=True):
             _panel(ax, str(metric), points.reset_index(drop=True))
         handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        drawing.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False)
+        drawing.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6, frameon=False)
     return drawing
 
 
@@ -48,33 +48,40 @@ def _panel(ax: Axes, metric: str, points: pd.DataFrame) -> None:
         sns.scatterplot(x=points.index, y=scaled, color=grey, marker="x", s=22, label=SCALED, legend=False, ax=ax)
     sns.scatterplot(x=finite.index, y=finite["value"], color=blue, s=26, label=OURS, legend=False, ax=ax)
     edge = points.index[np.isinf(points["value"])]
-    ax.scatter(edge, np.full(len(edge), 0.97), marker="^", color=blue, transform=ax.get_xaxis_transform())
+    ax.scatter(
+        edge,
+        np.full(len(edge), 0.97),
+        marker="^",
+        color=blue,
+        transform=ax.get_xaxis_transform(),
+        label=LOST if len(edge) else "_",
+    )
     for number, (_, level) in enumerate(points.groupby(points["change"].notna().cumsum())):
         if np.isfinite(level["level"].iloc[0]):
             ends = [level.index[0] - 0.5, level.index[-1] + 0.5]
             label = LEVEL if number == 0 else "_"
             ax.plot(ends, [level["level"].iloc[0]] * 2, color="black", lw=1.2, label=label)
-    for index, point in points[points["change"].notna()].iterrows():
-        _mark(ax, int(str(index)), point)
+    for number, (index, point) in enumerate(points[points["change"].notna()].iterrows()):
+        _mark(ax, int(str(index)), point, top=number % 2 == 0)
     places = np.unique(np.linspace(0, len(points) - 1, min(TICKS, len(points))).round().astype(int))
     ax.set_xticks(places, [date(points["created"].iloc[place]) for place in places])
     ax.set(xlim=(-1, len(points)), xlabel="run, by its date", ylabel=_unit(metric))
     ax.set_title(textwrap.fill(metric.partition(": ")[2], WIDTH), fontsize="medium")
-    ax.margins(y=0.2)
+    ax.margins(y=0.25)
 
 
-def _mark(ax: Axes, index: int, point: pd.Series) -> None:
-    """A line before the first run of a new level, with its ratio, and why it is accepted if it is."""
+def _mark(ax: Axes, index: int, point: pd.Series, *, top: bool) -> None:
+    """A line before the first run of a new level, with its ratio, and why it is accepted if it is, above or below."""
     accepted = isinstance(point["accepted"], str)
     words = ratio_text(point["change"])
     if accepted:
         words += f"\n{textwrap.fill(point['accepted'], NOTE)}"
     colour, dashes, label = ("0.35", "--", ACCEPTED) if accepted else (PATH, "-", CHANGED)
     ax.axvline(index - 0.5, lw=1.4, color=colour, ls=dashes, label=label)
-    left = index < ax.get_xlim()[1] / 2
+    left, height, side = index < ax.get_xlim()[1] / 2, 0.98 if top else 0.02, "top" if top else "bottom"
     ax.annotate(
-        words, (index - 0.5, 0.98), xycoords=ax.get_xaxis_transform(), xytext=(3 if left else -3, 0),
-        textcoords="offset points", ha="left" if left else "right", va="top", fontsize="x-small", color=colour,
+        words, (index - 0.5, height), xycoords=ax.get_xaxis_transform(), xytext=(3 if left else -3, 0),
+        textcoords="offset points", ha="left" if left else "right", va=side, fontsize="x-small", color=colour,
     )  # fmt: skip
 
 

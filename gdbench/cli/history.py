@@ -134,7 +134,7 @@ def _draw(frame: "pd.DataFrame", path: Path) -> None:
 
 
 def _print(frame: "pd.DataFrame", records: "list[RunRecord]", minimum: int, magnitude: float) -> None:
-    from gdbench.reports.history_table import rows, run_text
+    from gdbench.reports.history_table import is_cost, rows, run_text
     from gdbench.stats.changes import LEVEL
 
     if len(records) < 2:
@@ -144,11 +144,17 @@ def _print(frame: "pd.DataFrame", records: "list[RunRecord]", minimum: int, magn
     changed = frame[frame["change"].notna()]
     accepted = int(changed["accepted"].notna().sum())
     say()
+    if frame["metric"].map(is_cost).any():
+        say("Costs are multiples of the peak's, the reference that was timed in the same rounds.")
     say(
-        f"{len(records)} runs, {frame['metric'].nunique()} metrics, {len(changed)} change points, {accepted} accepted: "
-        f"changes of {magnitude:g} % or more with at least {minimum} runs on either side, where chance would show one "
-        f"in {LEVEL:.0%} of metrics."
+        f"{len(records)} runs, {_count(frame['metric'].nunique(), 'metric')}, {_count(len(changed), 'change point')}, "
+        f"{accepted} accepted: "
+        f"changes of {magnitude:g} % or more with at least {minimum} runs on either side, p at most {LEVEL:g}."
     )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _document(
