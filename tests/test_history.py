@@ -286,7 +286,12 @@ def test_the_command_tells_the_change_and_never_fails_for_it(planted, capsys):
 def test_an_accepted_change_is_shown_with_its_reason(planted, capsys):
     store, runs = planted
     code, out, _ = call(capsys, "history", "--accept", runs[8][:6], "--why", "safer sums", "--store", store.file)
-    assert code == 0 and "accepted: safer sums" in out and "1 change point, 1 accepted" in out
+    assert (
+        code == 0
+        and f"noted on run {runs[8]}: safer sums" in out
+        and "accepted: safer sums" in out
+        and "1 change point, 1 accepted" in out
+    )
 
 
 def test_json_has_every_point_and_a_limit_takes_the_latest(planted, capsys):

@@ -62,7 +62,9 @@ def history(
         raise UsageError(f"--plot {plot} must end in {' or '.join(FORMS)}")
     database = open_store(store, out)
     if accept is not None or why is not None:
-        _accept(database, accept, why)
+        noted = _accept(database, accept, why)
+        if not as_json:
+            say(noted)
     stored = database.runs()
     known = past.machines(stored)
     if not known:
@@ -88,14 +90,16 @@ def history(
     say(f"machine: {name} ({cpu}){apart}")
 
 
-def _accept(database: "Store", run: str | None, why: str | None) -> None:
-    """Keep the note."""
+def _accept(database: "Store", run: str | None, why: str | None) -> str:
+    """Keep the note; returns what to say of it."""
     if run is None or not (why or "").strip():
         raise UsageError("--accept RUN and --why TEXT belong together; give both")
     record = database.find(run)
     if record.state != "complete":
         raise UsageError(f"--accept {run}: run {record.run} is {record.state}; only complete runs are in the history")
-    database.annotate(record.run, (why or "").strip())
+    text = (why or "").strip()
+    database.annotate(record.run, text)
+    return f"noted on run {record.run}: {text}"
 
 
 def _machine(asked: str | None, known: list[str]) -> str:

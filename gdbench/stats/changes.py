@@ -79,7 +79,7 @@ def _medians(values: np.ndarray, first: Sequence[int]) -> np.ndarray:
 
 
 def _near(logs: np.ndarray, width: int) -> np.ndarray:
-    """The series without values far out. width: of the running median, over which half of a level of fewer is odd."""
+    """The series with what is far out drawn in. width: of the running median."""
     middle = median_filter(logs, width, mode="reflect") if len(logs) else logs
     apart = logs - middle
     most = FAR * 1.4826 * np.median(np.abs(apart)) if len(logs) else 0.0
