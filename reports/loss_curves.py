@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from gdbench.reports.heights import Heights
 from gdbench.reports.lines import draw_lines, share_legend
-from gdbench.reports.results import Results, has_batches, reported
+from gdbench.reports.results import Results, has_batches
 from gdbench.reports.style import order, panels, style
 from gdbench.reports.text import metric_title
+from gdbench.stats import reported
 
 ALT = "Line plots of loss, or of a function's value, against the step, one line a rule."
 METRICS = ("train_loss", "val_loss", "value")

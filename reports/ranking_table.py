@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from gdbench.reports import text
-from gdbench.reports.results import Results, has_batches, reported, score_name, target
-from gdbench.stats import GROUP, Interval, bootstrap_median, bootstrap_product, choose, final_loss, objective
+from gdbench.reports.results import Results, has_batches, score_name, target
+from gdbench.stats import GROUP, Interval, bootstrap_median, bootstrap_product, choose, final_loss, objective, reported
 from gdbench.stats.timings import step_costs
 
 NONE = "–"

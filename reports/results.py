@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from gdbench.stats import GROUP, choose, objective
+from gdbench.stats import objective
 
 
 class Results(Protocol):
@@ -76,9 +76,3 @@ def score_name(trials: pd.DataFrame) -> str:
 def has_batches(trials: pd.DataFrame) -> bool:
     """Whether any of these trials has batches of samples: a function has none."""
     return objective(trials) != "value"
-
-
-def reported(trials: pd.DataFrame) -> pd.DataFrame:
-    """The reporting trials of each chosen setting, with the choice's columns beside theirs."""
-    chosen = choose(trials).drop(columns="lr")
-    return trials[trials["role"] == "report"].merge(chosen, on=[*GROUP, "setting"], how="inner")

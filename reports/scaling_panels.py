@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from gdbench.reports import text
-from gdbench.reports.results import Results, reported
+from gdbench.reports.results import Results
+from gdbench.stats import reported
 from gdbench.stats.families import Family, families, tell_a_power
 from gdbench.stats.timings import held_bytes, roofline, visits
 

@@ -57,15 +57,19 @@ def looks(labels: Iterable[str]) -> dict[str, dict[Any, Any]]:
     }
 
 
-def panels(count: int, groups: int = 1, *, width: float = 4.2, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, groups: int = 1, *, width: float = 4.2, height: float = 3.2, share: bool = True
+) -> tuple[Figure, list[Axes]]:
     """A figure of `groups` times `count` axes, at most three in a row, so that text stays readable on a page.
 
-    Every group begins a row; the axes of a row share their y axis.
+    Every group begins a row; the axes of a row share their y axis unless `share` is false.
     """
     columns = min(count, 3)
     rows = -(-count // columns)
     figure = Figure(figsize=(max(width * columns, 6.0), height * rows * groups), layout="constrained")
-    table = figure.subplots(rows * groups, columns, squeeze=False, sharey="row").reshape(groups, rows * columns)
+    table = figure.subplots(rows * groups, columns, squeeze=False, sharey="row" if share else False).reshape(
+        groups, rows * columns
+    )
     for unused in table[:, count:].flat:
         unused.remove()
     return figure, list(table[:, :count].flat)

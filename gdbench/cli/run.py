@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gdbench.cli.baselines import BaselineFamilyOption, SaveBaselineOption, check_saving, save_baseline
 from gdbench.cli.options import (
     BackendOption,
     ChunkOption,
@@ -20,7 +21,7 @@ from gdbench.cli.options import (
     load_plugins,
     store_location,
 )
-from gdbench.cli.output import print_json, print_table, say
+from gdbench.cli.output import errors, print_json, print_table, say
 from gdbench.cli.results import report_path, summary
 from gdbench.errors import InterruptedRunError
 from gdbench.files import RESULTS
@@ -47,6 +48,8 @@ def run(
     time: Annotated[
         bool, typer.Option("--time/--no-time", help="Measure what a step costs when all trials are done.")
     ] = True,
+    baseline: SaveBaselineOption = None,
+    families: BaselineFamilyOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count trials, estimate the time; store nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     as_json: JsonOption = False,
@@ -63,6 +66,7 @@ def run(
 
     load_plugins(plugin)
     checked = [suites.load(name, overrides=overrides or (), seeds=seeds) for name in names or ["quick"]]
+    check_saving(baseline, out, families, len(checked), dry_run)
     used = choose_backend(backend)
     if dry_run:
         return _dry_run(checked, jobs, used, as_json)
@@ -89,6 +93,8 @@ def run(
         documents.append({**summary(done), "report": str(page)})
         if not (quiet or as_json):
             _print_result(done, page)
+        if baseline is not None:
+            documents[-1]["baseline"] = _save(baseline, done, out, families, silent=quiet or as_json)
     if as_json:
         print_json(documents)
     return 3 if any(_unusable(document) for document in documents) else 0
@@ -97,6 +103,20 @@ def run(
 def _unusable(document: dict[str, Any]) -> bool:
     """Whether a trial failed, or nothing was measured."""
     return bool(document["trials"].get("failed")) or not sum(document["trials"].values())
+
+
+def _save(name: str, done: "Run", out: Path, families: list[str] | None, *, silent: bool) -> dict[str, Any] | None:
+    """Write the run as a baseline and tell what changed; a run that is not complete is none, which is said."""
+    if done.state != "complete":
+        errors.print(
+            f"no baseline was written, since run {done.id} is {done.state}; the same command goes on with it",
+            markup=False,
+        )
+        return None
+    saved = save_baseline(name, done.frames, out, families)
+    for sentence in () if silent else saved.sentences():
+        say(sentence)
+    return saved.document()
 
 
 def _print_result(done: "Run", page: Path) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from gdbench.gate.measures import AT, COUNTS, FAILED, NAMES, nothing
+from gdbench.gate.bits import Bits
+from gdbench.gate.measures import COUNTS, FAILED, NAMES, nothing
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import SUSPICIOUS, VERDICTS, exit_code, gravest
 from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
@@ -48,7 +49,7 @@ class Comparison:
     `ratio, low, high` (head as a multiple of base with its 95 % interval; more than 1 is worse), `margin` (a share),
     `p, q` (of being worse or better by more than the margin; q after adjusting for the family), `pairs`, `detectable`
     (the smallest ratio that such data would have found four times in five) and `detail`, a sentence. notes: sentences
-    about the whole.
+    about the whole. samples: the raw ones, where costs were measured for it (gdbench/gate/costs.py).
     """
 
     base: dict[str, Any]
@@ -57,6 +58,7 @@ class Comparison:
     margin: float = MARGIN
     level: float = LEVEL
     notes: list[str] = field(default_factory=list)
+    samples: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def verdict(self) -> str:
@@ -83,7 +85,7 @@ def compare(
 
 def compared(base: Side, head: Side, margin: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row a metric: its names, and either a verdict with its reason or a test, for `judge`."""
-    sides = [_by_name(side.measures) for side in (base, head)]
+    sides = [dict(iter(_named(side.measures).groupby(list(NAMES), sort=False))) for side in (base, head)]
     bits = {
         name[2:]: Bits(*(side[name] for side in sides)) for name in sides[0] if name[:2] == DIGEST and name in sides[1]
     }
@@ -102,11 +104,10 @@ def compared(base: Side, head: Side, margin: float, *, lenient: bool = False) ->
             yield {**names, **found}
 
 
-def _by_name(measures: pd.DataFrame) -> dict[tuple[Any, ...], pd.DataFrame]:
-    """The values of each metric by its NAMES, of which those from the third on say what trials they are of."""
-    groups = measures.groupby(list(NAMES), dropna=False, sort=False)
-    # A NaN equals no other, so the metrics of what has no batch size would not find each other.
-    return {tuple(None if pd.isna(each) else each for each in name): values for name, values in groups}
+def _named(measures: pd.DataFrame) -> pd.DataFrame:
+    """Measures whose names can be looked up, also where a metric has no rule or no problem."""
+    texts = dict.fromkeys(("problem", "rule", "dtype"), "")
+    return measures.astype(dict.fromkeys(texts, object)).fillna({**texts, "batch_size": 0})
 
 
 def _new(name: tuple[Any, ...], head: pd.DataFrame, lenient: bool) -> dict[str, Any] | None:
@@ -114,41 +115,6 @@ def _new(name: tuple[Any, ...], head: pd.DataFrame, lenient: bool) -> dict[str, 
     if name[:2] == DIGEST and (head["text"] == FAILED).any():
         return Bits(nothing(), head).finding
     return None if lenient else {"verdict": "inconclusive", "reason": "no-baseline"}
-
-
-class Bits:
-    """How the digests of a group of trials compare, by pair."""
-
-    def __init__(self, base: pd.DataFrame, head: pd.DataFrame) -> None:
-        mine, theirs = (side.set_index("pair")["text"] for side in (base, head))
-        self.common = mine.index.intersection(theirs.index)
-        self.lost, self.new = mine.index.difference(theirs.index), theirs.index.difference(mine.index)
-        # A trial that failed measured nothing, whatever it does in base.
-        self.failed, self.mended = theirs.index[theirs == FAILED], mine.index[mine == FAILED]
-        self.total = len(theirs)
-        mine, theirs = mine[self.common], theirs[self.common]
-        self.differ = self.common[(mine != theirs).to_numpy()]
-        self.curves = mine + " " + theirs
-
-    def distinct(self, pairs: pd.Index) -> pd.Index:
-        """Those of the pairs that are no copies: where no seed matters, all trials of a setting are one."""
-        curves = self.curves.reindex(pairs.str.split(AT).str[0])
-        return pairs[(curves.isna() | ~curves.duplicated()).to_numpy()]
-
-    @property
-    def finding(self) -> dict[str, Any]:
-        """The verdict on the digests."""
-        facts = {"pairs": len(self.common)}
-        if len(self.failed):
-            detail = f"{len(self.failed)} of {self.total} trials failed"
-            return {**facts, "verdict": "failed", "reason": "failed-trial", "detail": detail}
-        if len(self.lost):
-            detail = f"{len(self.lost)} of {len(self.lost) + len(self.common)} trials are not in head"
-            return {**facts, "verdict": "missing", "reason": "not-in-head", "detail": detail}
-        if len(self.differ):
-            detail = f"the bits of {len(self.differ)} of {len(self.common)} trials differ"
-            return {**facts, "verdict": "changed", "reason": "bits-differ", "detail": detail}
-        return {**facts, "verdict": "unchanged", "reason": "equal"}
 
 
 def _compared(
@@ -234,18 +200,24 @@ def notes(findings: pd.DataFrame) -> Iterator[str]:
 def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
     """Findings from what was compared: rows with a verdict keep it, rows with a `test` get one, by family.
 
-    A tested row says whether the bits behind it differ (`differs`), which makes what is not proven `changed`.
+    A tested row says whether the bits behind it differ (`differs`), which makes what is not proven `changed`, and may
+    say that it was not `screened`: an earlier test of other data saw nothing in it, so it is no part of the family of
+    those in which that test saw something (gdbench/gate/costs.py).
     """
     frame = pd.DataFrame([dict(row) for row in rows])
     if not len(frame):
         return pd.DataFrame(columns=list(COLUMNS))
-    frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs"])))
-    frame = frame.astype(dict.fromkeys(("verdict", "reason"), "object") | dict.fromkeys(OF_TEST, "float64"))
+    frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs", "screened"])))
     tested = frame["test"].notna()
     tests = frame.loc[tested, "test"]
+    # Whatever is still empty has no type of its own yet.
+    frame = frame.astype(
+        {**dict.fromkeys(OF_TEST, "float64"), **dict.fromkeys(("verdict", "reason", "detail"), object)}
+    )
     for name in OF_TEST:
         frame.loc[tested, name] = [getattr(test, name) for test in tests]
-    for _, members in frame[tested].groupby("family"):
+    screened = frame["screened"].astype(object).fillna(True)
+    for _, members in frame[tested].groupby(["family", screened[tested]]):
         frame.loc[members.index, "q"] = false_discovery_control(members["p"].astype(float))
         frame.loc[members.index, "among"] = len(members)
     if tested.any():

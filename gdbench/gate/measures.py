@@ -129,23 +129,27 @@ def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:
     subjects = frames.subjects[~frames.subjects["part"].isin(REFERENCES)]
     if not len(subjects) or not len(frames.timings):
         return
-    facts = subjects.assign(metric=[metric_of(row) for row in subjects.to_dict("records")]).rename(
-        columns={"part": "_"}
-    )
     wide = visits(frames.timings).pivot(index="round", columns="subject", values="cost")
     peaks = frames.subjects[frames.subjects["part"] == "peak"]
-    for row in facts.to_dict("records"):
+    for row in subjects.to_dict("records"):
         same = peaks[(peaks["dtype"] == row["dtype"]) & (peaks["jobs"] == row["jobs"])]["subject"]
         if row["subject"] not in wide or not len(same):
             continue
         costs = (wide[row["subject"]] / wide[same.iloc[0]]).dropna()
-        names = {name: row[name] for name in ("metric", *GROUP)}
+        names = {"metric": metric_of(row), **{name: row[name] for name in GROUP}}
         yield pd.DataFrame({**names, "family": "cost", "pair": costs.index.astype(str), "value": costs.to_numpy()})
-    alone = facts[facts["jobs"] == 1]
-    for name in ("flops", "bytes"):
-        yield alone.assign(family="count", metric=alone["metric"] + f" {name}", pair="all", value=alone[name]).dropna(
-            subset="value"
-        )
+    yield step_counts(subjects)
+
+
+def step_counts(subjects: pd.DataFrame) -> pd.DataFrame:
+    """The measures of what steps have to do, and their parts: flops and bytes. subjects: `Run.subjects`."""
+    alone = subjects[(subjects["jobs"] == 1) & ~subjects["part"].isin(REFERENCES)]
+    names = [metric_of(row) for row in alone.to_dict("records")]
+    parts = [
+        alone[GROUP].assign(family="count", metric=[f"{each} {name}" for each in names], pair="all", value=alone[name])
+        for name in ("flops", "bytes")
+    ]
+    return pd.concat(parts).dropna(subset="value").reindex(columns=list(COLUMNS))
 
 
 def metric_of(subject: Mapping[Any, Any]) -> str:

@@ -23,7 +23,6 @@ REASONS = {
     "bits-differ": "digests differ, and the statistics of what they give do not tell base and head apart",
     "follows-bits": "a count that differs where digests do, and follows from them",
     "setting-differs": "another setting was chosen on the tuning seeds",
-    "not-confirmed": "flagged at first, and not again in fresh processes",
     "noisy": "the interval reaches beyond the margin: take more rounds, or a quieter machine",
     "few-pairs": "beyond the margin, but in too few pairs to tell among so many metrics: take more seeds or rounds",
     "no-baseline": "base does not have it",

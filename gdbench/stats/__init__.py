@@ -1,6 +1,6 @@
 """What the numbers say: choices, intervals, targets. Frames and arrays in, frames out."""
 
-from gdbench.stats.choice import GROUP, choose, final_loss, objective
+from gdbench.stats.choice import GROUP, censored_steps, choose, final_loss, objective, reported
 from gdbench.stats.intervals import FEW, Interval, bootstrap_median, bootstrap_product, summarise
 
 __all__ = [
@@ -9,8 +9,10 @@ __all__ = [
     "Interval",
     "bootstrap_median",
     "bootstrap_product",
+    "censored_steps",
     "choose",
     "final_loss",
     "objective",
+    "reported",
     "summarise",
 ]

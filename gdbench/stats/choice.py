@@ -25,7 +25,7 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     if tuned.empty:
         return pd.DataFrame(columns=columns)
     tuned["_loss"] = final_loss(tuned)
-    tuned["_steps"] = tuned["steps_to_target"].where(~_lost(tuned), np.inf).fillna(np.inf)
+    tuned["_steps"] = censored_steps(tuned)
     tuned["_diverged"] = tuned["status"] == "diverged"
     settings = tuned.groupby([*GROUP, "setting"], sort=False, as_index=False).agg(
         lr=("lr", "first"),
@@ -44,6 +44,17 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     settings = settings.sort_values(["problem", "median_steps", "median_loss", "lr", "order"], kind="stable")
     best = settings.drop_duplicates(GROUP)
     return best[columns].reset_index(drop=True)
+
+
+def reported(trials: pd.DataFrame) -> pd.DataFrame:
+    """The reporting trials of each chosen setting, with the choice's columns beside theirs."""
+    chosen = choose(trials).drop(columns="lr")
+    return trials[trials["role"] == "report"].merge(chosen, on=[*GROUP, "setting"], how="inner")
+
+
+def censored_steps(trials: pd.DataFrame) -> pd.Series:
+    """Each trial's steps to target, infinite if it did not arrive, diverged or failed."""
+    return trials["steps_to_target"].where(~_lost(trials), np.inf).fillna(np.inf)
 
 
 def final_loss(trials: pd.DataFrame) -> pd.Series:

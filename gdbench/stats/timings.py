@@ -44,6 +44,23 @@ def ratios(timings: pd.DataFrame, reference: str) -> pd.DataFrame:
     return _over_rounds(wide.div(wide[reference], axis=0))
 
 
+def relative_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """Of each subject that is timed beside the peak of its dtype with as many jobs: `subject, cost, relative`.
+
+    cost: seconds a step, median over rounds. relative: the same over the peak's of the same round, a machine that was
+    faster or slower as a whole taken out.
+    """
+    wide = _wide(timings)
+    peaks = subjects[subjects["part"] == "peak"].set_index(["dtype", "jobs"])["subject"].to_dict()
+    pairs = {row["subject"]: peaks.get((row["dtype"], row["jobs"])) for row in subjects.to_dict("records")}
+    found = [
+        (subject, wide[subject].median(), (wide[subject] / wide[peak]).median())
+        for subject, peak in pairs.items()
+        if subject in wide and peak in wide and subject != peak
+    ]
+    return pd.DataFrame(found, columns=["subject", "cost", "relative"])
+
+
 def compare(base: pd.DataFrame, head: pd.DataFrame, reference: str) -> pd.DataFrame:
     """What each subject of both timings costs in `head` as a multiple of what it costs in `base`: `ratio, low, high`.
 

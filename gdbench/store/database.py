@@ -215,8 +215,20 @@ class Store:
     def remove(self, run: str) -> None:
         """Delete a run with all that belongs to it."""
         with self._writing() as connection:
-            for table in (schema.timings, schema.subjects, schema.curves, schema.trials, schema.runs):
+            tables = (schema.notes, schema.timings, schema.subjects, schema.curves, schema.trials, schema.runs)
+            for table in tables:
                 connection.execute(delete(table).where(table.c.run == run))
+
+    def annotate(self, run: str, text: str) -> None:
+        """Keep a note on a run, in place of the one it had."""
+        with self._writing() as connection:
+            connection.execute(delete(schema.notes).where(schema.notes.c.run == run))
+            connection.execute(insert(schema.notes).values(run=run, text=text, created=time.time()))
+
+    def notes(self) -> dict[str, str]:
+        """The notes by run."""
+        with self._reading() as connection:
+            return {} if connection is None else {row.run: row.text for row in connection.execute(select(schema.notes))}
 
     # ------------------------------------------------------------------------------------------------------- trials
 

@@ -35,6 +35,7 @@ class Frames:
 def read_frames(store: Store, record: RunRecord) -> Frames:
     """The frames of a stored run."""
     curves, rows = _curves(store.rows("curves", record.run)), store.rows("trials", record.run)
+    timings, subjects = read_timings(store, record.run)
     trials = _trials(rows)
     return Frames(
         about={
@@ -46,8 +47,8 @@ def read_frames(store: Store, record: RunRecord) -> Frames:
         trials=trials.drop(columns=[name for name in METRICS if name not in curves]),
         curves=curves,
         targets=_targets(curves, trials, record.target or {}),
-        timings=_table(store, "timings", record.run, TIMING_COLUMNS),
-        subjects=_table(store, "subjects", record.run, SUBJECT_COLUMNS),
+        timings=timings,
+        subjects=subjects,
     )
 
 
@@ -74,6 +75,11 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "git_dirty",
     )
     return {**{name: getattr(record, name) for name in names}, "target": record.target or {}, "table": record.table}
+
+
+def read_timings(store: Store, run: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A run's timings and their subjects, as `Frames` has them."""
+    return _table(store, "timings", run, TIMING_COLUMNS), _table(store, "subjects", run, SUBJECT_COLUMNS)
 
 
 def read_trials(store: Store, run: str) -> pd.DataFrame:

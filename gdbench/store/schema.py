@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 3
+VERSION = 4
 
 # What makes a database of the version before into one of this version. Tables that are new need nothing here.
 CHANGES = {
@@ -27,6 +27,7 @@ CHANGES = {
         for name in ("parameters", "gradient_evaluations", "function_evaluations")
     ],
     3: [],
+    4: [],
 }
 
 METRICS = (
@@ -133,5 +134,15 @@ subjects = Table(
     Column("flops", Float),  # of a step
     Column("bytes", Float),
     Column("memory", String(16)),  # L1 ..., where the bytes are
+    ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
+)
+
+# What a person had to say of a run: why its numbers are meant to be as they are.
+notes = Table(
+    "notes",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("created", Float, nullable=False),  # seconds since 1970
     ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
 )

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ def measure(
 
     seconds_of = timed or by_the_clock
     began = clock()
-    steps = {subject.name: _enough(subject, least, seconds_of) for subject in subjects}
+    steps = {subject.name: enough(least, partial(seconds_of, subject)) for subject in subjects}
     current = {subject.name: subject for subject in subjects}
     order = np.random.Generator(np.random.PCG64(seed))
     taken = []
@@ -92,13 +93,13 @@ def measure(
     return taken
 
 
-def _enough(subject: Subject, least: float, seconds_of: Callable[[Subject, int], float]) -> int:
+def enough(least: float, seconds_of: Callable[[int], float]) -> int:
     """How many steps take `least` seconds; the first step, which may compile or allocate, does not count but as one."""
     count = 1
-    if seconds_of(subject, 1) >= LONG * least:
+    if seconds_of(1) >= LONG * least:
         return 1
     while True:
-        seconds = seconds_of(subject, count)
+        seconds = seconds_of(count)
         if seconds >= least:
             return count
         # Not at once as many as that first, perhaps lucky or unlucky, stretch makes believe.

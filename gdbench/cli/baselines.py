@@ -1,0 +1,143 @@
+"""Baselines by name or file: what `gdbench run --save-baseline` and `gdbench gate --baseline` do with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gdbench.cli.options import repeated
+from gdbench.errors import UsageError, nearest
+from gdbench.files import RESULTS
+
+if TYPE_CHECKING:
+    from gdbench.gate import Comparison, NoBaselineError, Side
+    from gdbench.store.frames import Frames
+
+FOLDER = "baselines"  # in the folder of --out
+
+SaveBaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--save-baseline",
+        metavar="NAME|FILE",
+        help="Write the run that ends as a baseline for `gdbench gate`: a name (in baselines/ of --out) or a path.",
+    ),
+]
+BaselineFamilyOption = Annotated[
+    list[str] | None,
+    repeated(
+        "--baseline-family",
+        "NAME",
+        "Keep only digest, convergence, count or cost; by default what the file keeps already, and all in a new one",
+    ),
+]
+
+
+def find_baseline(name: str, out: Path) -> Path:
+    """The file of a baseline: `NAME.txt` in the baselines of `out`; a name with a slash or a dot is a path itself."""
+    if not name:
+        raise UsageError("a baseline's name is empty; give a name such as main, or a file's path")
+    return Path(name) if any(mark in name for mark in "/\\.") else out / FOLDER / f"{name}.txt"
+
+
+def load_baseline(name: str, out: Path) -> "Side":
+    """The baseline of that name. Raises NoBaselineError where there is none, UsageError for a file that is broken."""
+    from gdbench.gate import read_baseline
+
+    path = find_baseline(name, out)
+    if not path.exists():
+        raise no_baseline(name, out)
+    return read_baseline(path)
+
+
+def no_baseline(name: str, out: Path) -> "NoBaselineError":
+    """The error that tells that there is none, and how to make one."""
+    from gdbench.gate import NoBaselineError
+
+    path = find_baseline(name, out)
+    place = "" if out == RESULTS or path == Path(name) else f" --out {out}"
+    return NoBaselineError(
+        f"there is no baseline {path}; `gdbench run SUITE --save-baseline {name}{place}` makes it of a suite's results"
+    )
+
+
+def compare_with_baseline(
+    name: str, head: "Side", out: Path, *, lenient: bool = False, **options: Any
+) -> "Comparison | None":
+    """Compare head with the baseline of that name, in the families that it keeps.
+
+    lenient: None where there is no file yet, whose sentence is that of `no_baseline`, and metrics that it lacks are
+    left out. options: of `gdbench.gate.compare`. Raises as `load_baseline` does.
+    """
+    from gdbench.gate import compare, kept
+
+    if lenient and not find_baseline(name, out).exists():
+        return None
+    base = load_baseline(name, out)
+    return compare(base, kept(head, base.facts["families"]), lenient=lenient, **options)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was written: how many metrics, and what changed, a line a metric; None in a new file."""
+
+    path: Path
+    metrics: int
+    changes: list[str] | None
+
+    def sentences(self) -> list[str]:
+        """For people."""
+        if self.changes is None:
+            return [f"baseline: {self.path}, new, {self.metrics} metrics"]
+        if not self.changes:
+            return [f"baseline: {self.path}, nothing changed in {self.metrics} metrics"]
+        return [f"baseline: {self.path}, {len(self.changes)} of {self.metrics} metrics changed", *self.changes]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {"path": str(self.path), "metrics": self.metrics, "changes": self.changes}
+
+
+def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str] | None = None) -> Saved:
+    """Write a run as the baseline of that name; what `run --save-baseline` and `gate --update` do.
+
+    families: those to keep; None: those that the file keeps already, and all in a new one. Where nothing changed, the
+    file is left as it is. Raises NoBaselineError for a run that is not complete, UsageError where the path holds what
+    is no baseline.
+    """
+    from gdbench.gate import baseline_of, changes, kept, read_baseline, write_baseline
+    from gdbench.gate.measures import FAMILIES, NAMES
+
+    path = find_baseline(name, out)
+    old = read_baseline(path) if path.exists() else None
+    chosen = tuple(families or (old.facts["families"] if old else FAMILIES))
+    new = kept(baseline_of(frames), chosen)
+    different = None if old is None else changes(old, new)
+    if old is None or different or set(chosen) != set(old.facts["families"]):
+        write_baseline(new, path, chosen)
+    return Saved(path, len(new.measures.drop_duplicates(list(NAMES))), different)
+
+
+def check_saving(name: str | None, out: Path, families: Sequence[str] | None, runs: int, dry_run: bool) -> None:
+    """Raise UsageError, before anything runs, for what `save_baseline` could not do afterwards."""
+    from gdbench.gate import read_baseline
+    from gdbench.gate.measures import FAMILIES
+
+    for family in families or ():
+        if family not in FAMILIES:
+            raise UsageError(f"--baseline-family {family} is not known{nearest(family, FAMILIES)}")
+    if name is None:
+        if families:
+            raise UsageError(f"--baseline-family {families[0]} says what --save-baseline NAME writes; give both")
+        return
+    if dry_run:
+        raise UsageError(f"--dry-run measures nothing that --save-baseline {name} could write; leave one of them out")
+    if runs != 1:
+        raise UsageError(
+            f"--save-baseline {name} holds one run, and {runs} suites are asked for; give one suite at a time"
+        )
+    path = find_baseline(name, out)
+    if path.exists():
+        read_baseline(path)

@@ -1,0 +1,100 @@
+"""Two places side by side: the trials of a suite in both, and its steps measured together.
+
+found = compare_places((base, head), Asked("regression"))
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gdbench.environment import environment, fingerprint
+from gdbench.export import read_export
+from gdbench.gate import costs
+from gdbench.gate.comparison import LEVEL, MARGIN, Comparison, compared, judge, notes
+from gdbench.gate.costs import Asked, Taken, Watch
+from gdbench.gate.measures import COLUMNS, FAMILIES, GROUP, metric_of, step_counts
+from gdbench.gate.places import Place
+from gdbench.gate.process import Process
+from gdbench.gate.sides import Side, side_of
+
+TRAINED = ("digest", "convergence", "count")  # families for which a suite's trials are run
+
+
+def compare_places(
+    places: tuple[Place, Place],
+    asked: Asked,
+    *,
+    families: tuple[str, ...] = FAMILIES,
+    margin: float = MARGIN,
+    level: float = LEVEL,
+    watch: Watch = lambda text: None,
+) -> Comparison:
+    """Verdicts on everything of a suite in two places, which may be one. Raises SideError for one that cannot run it.
+
+    families: those that are wanted; trials are run and costs measured only for them.
+    """
+    base, head = (_side(place, asked, number, families, watch) for number, place in enumerate(places))
+    rows: list[dict[str, Any]] = []
+    samples = pd.DataFrame()
+    if "cost" in families:
+        first, again = measured_twice(places, asked, margin, level, watch)
+        samples = pd.concat([first.samples.assign(stage=1), again.samples.assign(stage=2)], ignore_index=True)
+        base, head = (_with_counts(side, first, number, families) for number, side in enumerate((base, head)))
+        rows += cost_rows(first, again, margin, level)
+    rows += compared(base, head, margin)
+    findings = judge(rows, level)
+    return Comparison(base.facts, head.facts, findings, margin, level, list(notes(findings)), samples)
+
+
+def _side(place: Place, asked: Asked, number: int, families: tuple[str, ...], watch: Watch) -> Side:
+    """The trials of a suite in a place: nothing of them where no family needs them."""
+    with tempfile.TemporaryDirectory() as folder, Process(place, asked.plugins[number]) as process:
+        facts = {"name": place.name, "machine": fingerprint(environment()), **process.greeted()}
+        if not set(families) & set(TRAINED):
+            return Side({**facts, "commit": place.commit}, pd.DataFrame(columns=list(COLUMNS)))
+        watch(f"{place.name}: trials")
+        path = Path(folder) / "run.json"
+        process.ask("train", suite=asked.suite, overrides=list(asked.overrides), path=str(path))
+        side = side_of(read_export(path))
+    measures = side.measures[side.measures["family"].isin(families)]
+    return Side({**side.facts, **facts, "commit": place.commit, "dirty": None}, measures)
+
+
+def _with_counts(side: Side, taken: Taken, number: int, families: tuple[str, ...]) -> Side:
+    """A side with what its steps have to do, and how many functions were compiled for them."""
+    if "count" not in families:
+        return side
+    variants = {"family": "count", "metric": "compiled variants", "pair": "all", "value": float(taken.variants[number])}
+    parts = [side.measures, step_counts(taken.subjects[number]), pd.DataFrame([variants])]
+    return Side(side.facts, pd.concat([part.reindex(columns=list(COLUMNS)) for part in parts if len(part)]))
+
+
+def measured_twice(
+    places: tuple[Place, Place], asked: Asked, margin: float, level: float, watch: Watch, *, everything: bool = False
+) -> tuple[Taken, Taken]:
+    """The costs, and again those that the first time leaves open, or everything."""
+    first = costs.measure(places, asked, watch=lambda text: watch(f"costs: {text}"))
+    ratios = costs.ratios(first.samples)
+    flagged, noisy = costs.screen(ratios, margin, level)
+    names = list(ratios) if everything else [*flagged, *noisy]
+    if not names:
+        return first, first._replace(samples=first.samples.iloc[:0])
+    return first, costs.measure(places, asked, names=names, seed=1, watch=lambda text: watch(f"costs again: {text}"))
+
+
+def cost_rows(first: Taken, again: Taken, margin: float, level: float) -> Iterator[dict[str, Any]]:
+    """A row for `judge` for every step of base and of head."""
+    tables = [{fact["subject"]: fact for fact in subjects.to_dict("records")} for subjects in first.subjects]
+    settled = costs.settle(costs.ratios(first.samples), costs.ratios(again.samples), margin, level)
+    found = {row.pop("subject"): row for row in settled}
+    for subject, fact in (tables[1] | tables[0]).items():
+        names = {"family": "cost", "metric": metric_of(fact), **{name: fact[name] for name in GROUP}}
+        if subject not in tables[1]:
+            yield {**names, "verdict": "missing", "reason": "not-in-head"}
+        elif subject not in tables[0]:
+            yield {**names, "verdict": "inconclusive", "reason": "no-baseline"}
+        else:
+            yield {**names, **found[subject]}

@@ -1,0 +1,109 @@
+"""The command's end of a worker process (gdbench/gate/worker.py).
+
+with Process(place, plugins=[...]) as process:
+    facts = process.ask("prepare", suite="quick", overrides=[])
+"""
+
+import json
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from gdbench.errors import GdbenchError
+from gdbench.gate.places import Place
+from gdbench.gate.worker import PROTOCOL
+
+PATIENCE = 900.0  # seconds, of a question; compiling everything takes less than two minutes
+
+
+class SideError(GdbenchError):
+    """A side of a comparison that cannot be run. Exit code 3: nothing was measured."""
+
+
+class Process:
+    """A worker in a place. Raises SideError, one sentence that names the place, for whatever goes wrong there."""
+
+    def __init__(self, place: Place, plugins: Sequence[Path], patience: float = PATIENCE) -> None:
+        self.place, self.patience = place, patience
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed by `close`
+        try:
+            self._process = subprocess.Popen(
+                # -P: what lies in the current folder is not imported.
+                [str(place.python), "-P", "-W", "ignore", "-m", "gdbench.gate.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                text=True,
+                env=place.variables,
+            )
+        except OSError as error:
+            raise SideError(f"{place.name}: {place.python} cannot be run ({error.strerror})") from None
+        self.tell("hello", plugins=[str(file) for file in plugins])
+
+    def greeted(self) -> dict[str, Any]:
+        """Its answer to the greeting: version, file, code. Raises SideError for one that another command speaks to."""
+        facts: dict[str, Any] = self.answer()
+        if facts["protocol"] != PROTOCOL:
+            raise SideError(
+                f"{self.place.name}: its gdbench {facts['version']} speaks protocol {facts['protocol']} and this one "
+                f"{PROTOCOL}; compare versions that are nearer to each other"
+            )
+        if self.place.shadow and not Path(facts["file"]).is_relative_to(self.place.shadow.resolve()):
+            raise SideError(f"{self.place.name}: {facts['file']} was imported, not what is in {self.place.shadow}")
+        return facts
+
+    def ask(self, what: str, **given: Any) -> Any:
+        """`tell` and `answer`."""
+        self.tell(what, **given)
+        return self.answer()
+
+    def tell(self, what: str, **given: Any) -> None:
+        """Ask for something; `answer` then waits for it."""
+        assert self._process.stdin is not None
+        with suppress(OSError):  # that the process has ended is told by `answer`
+            self._process.stdin.write(json.dumps({"do": what, **given}) + "\n")
+            self._process.stdin.flush()
+
+    def answer(self) -> Any:
+        """What came of the last `tell`."""
+        assert self._process.stdout is not None
+        timer = Timer(self.patience, self._process.kill)
+        timer.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+        if not line:
+            raise SideError(f"{self.place.name}: its process ended{self._how()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise SideError(f"{self.place.name}: {answer['error']}")
+        return answer["done"]
+
+    def _how(self) -> str:
+        """How a process ended, with the last line that it left."""
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = [line.strip() for line in self._errors.read().splitlines() if line.strip()]
+        how = f" by signal {signal.Signals(-code).name}" if code < 0 else f" with exit code {code}"
+        return f"{how}: {lines[-1]}" if lines else how
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None:
+                with suppress(OSError):  # what was not sent
+                    stream.close()
+
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,103 @@
+"""Head against head: how often this gate, here and now, cries wolf, and what slow-down it would have found.
+
+    found = selfcheck(place, Asked("quick"), gates=5)
+    found.false_alarms, found.smallest
+
+A gate's cost verdict is right when it says nothing, since both sides are one. And because a slow-down moves every
+ratio of a metric by the same factor, the same data tell how large it would have had to be: so that in both measurements
+(gdbench/gate/costs.py) the interval had lain above the margin.
+"""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from gdbench.gate import costs
+from gdbench.gate.ab import cost_rows, measured_twice
+from gdbench.gate.comparison import LEVEL, MARGIN, judge
+from gdbench.gate.costs import Asked, Taken, Watch
+from gdbench.gate.measures import GROUP, metric_of
+from gdbench.gate.places import Place
+from gdbench.stats.paired import POWER
+
+NAMED = ["metric", *GROUP]
+
+
+class SelfCheck(NamedTuple):
+    """What came of gates of a place with itself.
+
+    metrics: a row a metric and gate: `gate, metric, problem, rule, batch_size, dtype, verdict, ratio, low, high`, and
+    `needed`, the slow-down that would have been found, as a ratio.
+    """
+
+    metrics: pd.DataFrame
+    margin: float
+    level: float
+
+    @property
+    def gates(self) -> int:
+        """How many gates there were."""
+        return int(self.metrics["gate"].nunique())
+
+    @property
+    def false_alarms(self) -> int:
+        """Metrics, over all gates, that were called regressed or improved."""
+        return int(self.metrics["verdict"].isin(["regressed", "improved"]).sum())
+
+    @property
+    def alarmed(self) -> int:
+        """Gates in which one was called regressed."""
+        return int(self.metrics.loc[self.metrics["verdict"] == "regressed", "gate"].nunique())
+
+    @property
+    def smallest(self) -> float:
+        """The smallest slow-down that is found four times in five, as a ratio, whatever the metric is."""
+        return float(self.metrics["needed"].quantile(POWER, interpolation="higher"))
+
+    def by_metric(self) -> pd.DataFrame:
+        """`alarms` and `smallest` of each metric."""
+        groups = self.metrics.groupby(NAMED, sort=False, dropna=False)
+        found = groups["needed"].quantile(POWER, interpolation="higher").rename("smallest")
+        alarms = groups["verdict"].agg(lambda verdicts: verdicts.isin(["regressed", "improved"]).sum()).rename("alarms")
+        return pd.concat([alarms, found], axis=1).reset_index()
+
+
+def selfcheck(
+    place: Place,
+    asked: Asked,
+    *,
+    gates: int,
+    margin: float = MARGIN,
+    level: float = LEVEL,
+    watch: Watch = lambda text: None,
+) -> SelfCheck:
+    """So many gates of a place with itself, each of which measures everything twice. Raises SideError."""
+    found = []
+    for gate in range(gates):
+
+        def told(text: str, number: int = gate + 1) -> None:
+            watch(f"gate {number} of {gates}, {text}")
+
+        first, again = measured_twice((place, place), asked, margin, level, told, everything=True)
+        verdicts = judge(cost_rows(first, again, margin, level), level)
+        needed = _needed(first, again, margin)
+        found.append(verdicts.merge(needed, on=NAMED, how="left").assign(gate=gate))
+    columns = ["gate", *NAMED, "verdict", "ratio", "low", "high", "needed"]
+    return SelfCheck(pd.concat(found, ignore_index=True)[columns], margin, level)
+
+
+def _needed(first: Taken, again: Taken, margin: float) -> pd.DataFrame:
+    """By metric, the slow-down, as a ratio, that takes the lower bounds of both measurements to the margin."""
+    bounds = [
+        {name: costs.tested(rows, margin).low for name, rows in costs.ratios(taken.samples).items()}
+        for taken in (first, again)
+    ]
+    facts = [fact for fact in first.subjects[0].to_dict("records") if fact["subject"] in bounds[0]]
+    return pd.DataFrame(
+        {
+            "metric": metric_of(fact),
+            **{name: fact[name] for name in GROUP},
+            "needed": (1 + margin) / min(low[fact["subject"]] for low in bounds),
+        }
+        for fact in facts
+    )

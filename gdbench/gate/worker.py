@@ -1,0 +1,131 @@
+"""The process of one side of `gate --ab`: trains a suite's trials, and takes its steps when it is told to.
+
+    python -m gdbench.gate.worker
+
+Reads a JSON object a line, `{"do": NAME, ...}`, and answers each with a line: `{"done": answer}` or
+`{"error": sentence}`. It runs in the environment of its side, maybe with another version of gdbench than the
+command that asks: what it is asked and answers is `PROTOCOL`, which rises with every change of it.
+"""
+
+import gc
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from gdbench.errors import GdbenchError
+
+PROTOCOL = 1
+
+
+class Desk:
+    """What can be asked for, by the names of the methods."""
+
+    def __init__(self) -> None:
+        self.plan: Any = None
+        self.subjects: dict[str, Any] = {}
+
+    def hello(self, plugins: Sequence[str]) -> dict[str, Any]:
+        """Load plug-ins; who answers."""
+        import gdbench
+        from gdbench import plugins as loader
+        from gdbench.runner.code import code_hash
+
+        loader.load_installed()
+        for file in plugins:
+            loader.load_file(file)
+        return {
+            "protocol": PROTOCOL,
+            "version": gdbench.__version__,
+            "file": str(Path(gdbench.__file__).resolve()),
+            "code": code_hash(),
+        }
+
+    def train(self, suite: str, overrides: Sequence[str], path: str) -> None:
+        """Run the suite, and export what came of it as JSON."""
+        import gdbench
+        from gdbench.export import export
+
+        run = gdbench.run(suite, store=f"{path}.db", overrides=overrides, time=False)
+        export(run.frames, Path(path), "json")
+
+    def prepare(self, suite: str, overrides: Sequence[str]) -> dict[str, Any]:
+        """Build the steps of each problem, rule, batch size and dtype, and take each once; `subjects` are their facts.
+
+        `variants`: how many compiled functions this has taken.
+
+        A step costs the same whatever the learning rate, the schedule and the seed are, so one setting stands for all.
+        """
+        from gdbench import suites
+        from gdbench.runner.closing import Chosen, closing_plan
+        from gdbench.stats.timings import REFERENCES
+
+        loaded = suites.load(suite, overrides=overrides)
+        settings: dict[Any, Any] = {}
+        for setting in loaded.settings:
+            definition = setting.definition
+            names = (setting.problem, setting.rule, definition["batch_size"], definition["dtype"])
+            settings.setdefault(names, setting)
+        self.plan = closing_plan([Chosen(setting, math.inf) for setting in settings.values()], 1)
+        self.subjects = {each.name: each for each in self.plan.subjects if each.part not in REFERENCES}
+        for subject in self.subjects.values():
+            subject.run(1)
+        return {"subjects": [subject.facts() for subject in self.subjects.values()], "variants": variants()}
+
+    def renew(self) -> None:
+        """Build all steps anew, elsewhere in memory."""
+        self.subjects |= {subject.name: subject for subject in self.plan.renew()}
+
+    def enough(self, subject: str, least: float) -> int:
+        """How many steps take `least` seconds."""
+        from gdbench.timing.rounds import enough
+
+        return enough(least, lambda count: self._seconds(subject, count))
+
+    def visit(self, subject: str, steps: int, samples: int) -> list[float]:
+        """The seconds of each of `samples` samples of so many steps."""
+        return [self._seconds(subject, steps) for _ in range(samples)]
+
+    def _seconds(self, subject: str, steps: int) -> float:
+        run = self.subjects[subject].run
+        started = time.perf_counter()
+        run(steps)
+        return time.perf_counter() - started
+
+
+def variants() -> int:
+    """How many variants of our functions this process has compiled, or loaded from the cache."""
+    from numba.core.dispatcher import Dispatcher
+
+    functions = [each for each in gc.get_objects() if issubclass(type(each), Dispatcher)]
+    return sum(len(each.overloads) for each in functions if each.py_func.__module__.partition(".")[0] == "gdbench")
+
+
+def serve(asked: TextIO, answers: TextIO) -> None:
+    """Answer until nothing more is asked."""
+    desk = Desk()
+    for line in asked:
+        question = json.loads(line)
+        try:
+            answer = {"done": getattr(desk, question.pop("do"))(**question)}
+        except GdbenchError as error:
+            answer = {"error": str(error)}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def main() -> None:
+    """Serve standard input; what else is printed goes nowhere, since standard output holds the answers alone."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    serve(sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What the runs of one machine had to show, one after another, and where it changed.
+
+    records = runs_of(store, machine)
+    frame = history(store, records)
+
+A metric is named after what it is, its problem, rule and batch size, and the suite in parentheses. Where the store
+holds different suites of one name (another budget, another target), each has the beginning of a hash of its own:
+what they measure is not the same. Costs are judged over the reference of the same rounds (`value`), so that a machine
+which was faster or slower as a whole shows no change, and told in seconds too (`raw`).
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gdbench.environment import fingerprint
+from gdbench.stats import GROUP, censored_steps, final_loss, objective, reported
+from gdbench.stats.changes import MAGNITUDE, MINIMUM, change_points, levels
+from gdbench.stats.timings import relative_costs
+from gdbench.store import RunRecord, Store
+from gdbench.store.frames import read_timings, read_trials
+
+POINT = ("metric", "run", "created", "commit", "value", "raw")
+COLUMNS = (*POINT, "level", "change", "p", "accepted")
+WORDS = ("title", "description")  # of a suite, which change nothing
+
+
+def runs_of(records: Collection[RunRecord], machine: str) -> list[RunRecord]:
+    """The complete runs of a machine (`fingerprint`), the oldest first."""
+    own = [r for r in records if r.state == "complete" and fingerprint(r.environment) == machine]
+    return sorted(own, key=lambda record: record.created)
+
+
+def history(
+    points: pd.DataFrame,
+    notes: Mapping[str, str],
+    *,
+    minimum: int = MINIMUM,
+    magnitude: float = MAGNITUDE,
+) -> pd.DataFrame:
+    """The points (`read_points`) with their levels and changes: `level, change, p, accepted`.
+
+    level: the median of the points between two changes. change: at the first point of a new level, its ratio to the old
+    one; NaN elsewhere, as is p (gdbench/stats/changes.py). accepted: there, what `notes` says of the run, if anything.
+    A metric that is not positive everywhere has one level.
+    """
+    parts = [_with_changes(group, notes, minimum, magnitude) for _, group in points.groupby("metric", sort=False)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+
+
+def _with_changes(points: pd.DataFrame, notes: Mapping[str, str], minimum: int, magnitude: float) -> pd.DataFrame:
+    values = points["value"].to_numpy(np.float64)
+    found = change_points(values if (values > 0).all() else values[:0], minimum=minimum, magnitude=magnitude)
+    first = found["first"].to_numpy()
+    change, p = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    change[first], p[first] = found["ratio"], found["p"]
+    accepted = points["run"].map(notes).astype(object).where(~np.isnan(change), np.nan)
+    return points.assign(level=levels(values, first), change=change, p=p, accepted=accepted)
+
+
+def read_points(store: Store, records: Sequence[RunRecord]) -> pd.DataFrame:
+    """A row a metric and run, by metric in order of time: `metric, run, created, commit, value, raw`.
+
+    records: the oldest first. created: seconds since 1970. value and raw: of costs, multiples of the reference's and
+    seconds a step (medians over rounds of the fastest sample of a visit); of steps to the target and final losses, the
+    median over the reporting seeds of the chosen setting, twice. A run has no row for a metric that it lacks.
+    """
+    labels = suite_labels(records)
+    rows = [
+        (metric, record.run, record.created, record.git_commit, value, raw)
+        for record in records
+        for metric, value, raw in _values(store, record, labels[record.run])
+        if not np.isnan(value)
+    ]
+    frame = pd.DataFrame(rows, columns=list(POINT)).astype({"value": "float64", "raw": "float64"})
+    return frame.sort_values("metric", kind="stable", ignore_index=True)
+
+
+def suite_labels(records: Collection[RunRecord]) -> dict[str, str]:
+    """What the suite of each run is called in the names of metrics."""
+    hashes = {}
+    for record in records:
+        table = {key: value for key, value in record.table.items() if key not in WORDS}
+        hashes[record.run] = hashlib.sha256(json.dumps(table, sort_keys=True, default=str).encode()).hexdigest()[:6]
+    kinds: dict[str, set[str]] = {}
+    for record in records:
+        kinds.setdefault(record.suite, set()).add(hashes[record.run])
+    return {r.run: f"{r.suite} {hashes[r.run]}" if len(kinds[r.suite]) > 1 else r.suite for r in records}
+
+
+def _values(store: Store, record: RunRecord, suite: str) -> Iterator[tuple[str, float, float]]:
+    """All metrics of a run: name, value and raw value."""
+    timings, subjects = read_timings(store, record.run)
+    # Of a run that trained on the GPU, what was timed was timed on the CPU nevertheless.
+    card = ", cuda" if (timings["backend"] == "cuda").any() else ""
+    costs = relative_costs(timings, subjects[subjects["part"].isin(["step", "peak"])])
+    for row in costs.to_dict("records"):
+        yield f"{row['subject']} ({suite}{card})", row["relative"], row["cost"]
+    trials = read_trials(store, record.run)
+    if not len(trials):
+        return
+    final = reported(trials)
+    final = final.assign(final_loss=final_loss(final), steps_to_target=censored_steps(final))
+    functions = {problem for problem, group in trials.groupby("problem") if objective(group) == "value"}
+    for (problem, rule, batch), group in final.groupby(GROUP, sort=False):
+        where = f"{problem}, {rule}" if problem in functions else f"{problem}, {rule}, batch {batch}"
+        for metric in ("final_loss", *(["steps_to_target"] if record.target else [])):
+            value = float(group[metric].median())
+            yield f"{metric}: {where} ({suite})", value, value
+
+
+def machines(records: Collection[RunRecord]) -> dict[str, dict[str, Any]]:
+    """The machines that have complete runs, that of the latest first, by fingerprint: an environment of each."""
+    done = sorted((r for r in records if r.state == "complete"), key=lambda record: -record.created)
+    found: dict[str, dict[str, Any]] = {}
+    for record in done:
+        found.setdefault(fingerprint(record.environment), record.environment)
+    return found

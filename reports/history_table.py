@@ -1,0 +1,75 @@
+"""Metrics over stored runs as text for a terminal: where they are, and where they changed.
+
+Takes the frame of `gdbench.history.history`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from gdbench.reports import text
+
+DIGITS = 8  # of a commit
+COST = "step"  # what the names of costs begin with, and their unit is the reference's
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """A row a metric, those with changes first."""
+    groups = [group for _, group in frame.groupby("metric", sort=False)]
+    return [_row(group) for group in sorted(groups, key=lambda group: group["change"].isna().all())]
+
+
+def _row(points: pd.DataFrame) -> dict[str, str]:
+    last = points.iloc[-1]
+    changes = points[points["change"].notna()].to_dict("records")
+    write = writer(last["metric"])
+    latest = f"{text.seconds(last['raw'])}, {write(last['value'])}" if is_cost(last["metric"]) else write(last["value"])
+    told = "\n".join(map(change_text, changes)) or "–"
+    return {
+        "metric": last["metric"],
+        "runs": str(len(points)),
+        "latest": latest,
+        "level": write(last["level"]),
+        "changes": told if (points["value"] > 0).all() else "not looked for: not all positive",
+    }
+
+
+def change_text(point: Mapping[Any, Any]) -> str:
+    """A change in a line: its ratio, its run, and whether it is accepted."""
+    p = "p < 0.0001" if point["p"] < 1e-4 else f"p = {point['p']:.1g}"
+    accepted = f"accepted: {point['accepted']}" if isinstance(point["accepted"], str) else "not accepted"
+    return f"{ratio_text(point['change'])} at {run_text(point)}, {p}, {accepted}"
+
+
+def ratio_text(ratio: float) -> str:
+    """A factor with its sign of multiplication.
+
+    >>> ratio_text(1.0834)
+    '× 1.083'
+    """
+    return f"× {text.number(ratio, 4)}"
+
+
+def run_text(point: Mapping[Any, Any]) -> str:
+    """A run by its id, its date and its commit."""
+    commit = f", commit {point['commit'][:DIGITS]}" if isinstance(point["commit"], str) else ""
+    return f"run {point['run']} ({date(point['created'])}{commit})"
+
+
+def date(created: float) -> str:
+    """The day of a moment, given in seconds since 1970, where we are."""
+    return datetime.fromtimestamp(created).date().isoformat()
+
+
+def is_cost(metric: str) -> bool:
+    """Whether a metric is seconds over those of the reference."""
+    return metric.partition(":")[0] == COST
+
+
+def writer(metric: str) -> Any:
+    """How a metric's values are written."""
+    if is_cost(metric):
+        return lambda value: f"{text.number(value, 4)} peaks"
+    return text.steps if metric.startswith("steps_to_target") else lambda value: text.number(value, 4)

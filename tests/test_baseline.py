@@ -1,0 +1,416 @@
+"""A baseline is a text file that says the same after reading and writing, and tells what is wrong with another."""
+
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gdbench
+from gdbench import suites
+from gdbench.cli import main
+from gdbench.cli.baselines import compare_with_baseline, find_baseline, load_baseline, no_baseline, save_baseline
+from gdbench.errors import GdbenchError, UsageError
+from gdbench.gate import NoBaselineError, Side, changes, compare, kept, read_baseline, side_of, write_baseline
+from gdbench.gate.baseline import baseline_text
+from gdbench.gate.measures import COLUMNS, FAILED, FAMILIES, NAMES
+
+HOSTILE = ["-", "%2D", "a b", "a\tb", "a\nb\r", "x=1", "# end, 3 metrics", "\x85\u2028\x0c", "µ", "100%", "é=\\"]
+FACTS = {
+    "name": "run 0f",
+    "run": "0f",
+    "suite": "little",
+    "state": "complete",
+    "commit": None,
+    "dirty": None,
+    "code": "c0de",
+    "created": "2026-01-02T03:04:05+00:00",
+    "cpu": "A CPU",
+    "machine": "abcdef123456",
+}
+DIGESTS = ["0123456789abcdef", "fedcba9876543210", "00ff00ff00ff00ff"]
+
+
+def side(*rows, **facts):
+    """A side of rows (family, metric, pair, value or text) of one rule on one problem, or of whole rows."""
+    full = [row if len(row) > 4 else (*row[:2], "iris", "adam", 16, "float32", *row[2:]) for row in rows]
+    texts = [row[-1] if isinstance(row[-1], str) else np.nan for row in full]
+    values = [np.nan if isinstance(row[-1], str) else float(row[-1]) for row in full]
+    frame = pd.DataFrame([row[:7] for row in full], columns=list(COLUMNS[:7]))
+    return Side({**FACTS, **facts}, frame.assign(value=values, text=pd.Series(texts, dtype=object, index=frame.index)))
+
+
+def rows(found):
+    """The measures of a side, with one kind of nothing, in an order that is theirs."""
+    return sorted(
+        tuple("nothing" if value is None or value != value else value for value in row)
+        for row in found.measures[list(COLUMNS)].itertuples(index=False, name=None)
+    )
+
+
+PLAIN = side(
+    *[("digest", "digest", f"k{number}", digest) for number, digest in enumerate(DIGESTS)],
+    *[("convergence", "final_loss", f"k{number}", value) for number, value in enumerate([0.1, 0.25, np.inf])],
+    ("count", "gradient_evaluations", "all", 70),
+)
+
+
+def names():
+    return st.sampled_from(HOSTILE) | st.text(min_size=1, max_size=8)
+
+
+@st.composite
+def sides(draw):
+    """Sides with any names and numbers."""
+    number = st.floats(allow_nan=False)
+    values = {
+        "digest": st.from_regex(r"[0-9a-f]{16}", fullmatch=True) | st.just(FAILED),
+        "setting": names(),
+        "final_loss": number,
+        "steps": st.integers(0, 2**60).map(float),
+    }
+    kinds = [("digest", "digest"), ("digest", "setting"), ("convergence", "final_loss"), ("count", "steps")]
+    groups = st.tuples(
+        st.none() | names(),
+        st.none() | names(),
+        st.sampled_from([1, 16, "full", np.nan]),
+        st.sampled_from(["float32", "float64"]),
+    )
+    found = []
+    for (family, metric), group in draw(st.sets(st.tuples(st.sampled_from(kinds), groups), max_size=5)):
+        pairs = draw(st.dictionaries(names(), values[metric], min_size=1, max_size=3))
+        found.extend((family, metric, *group, pair, value) for pair, value in pairs.items())
+    return side(*found, cpu=draw(st.none() | names()), dirty=draw(st.sampled_from([None, True, False])))
+
+
+@given(sides())
+def test_what_was_read_is_what_was_written_and_gives_the_same_bytes(tmp_path_factory, given):
+    path = tmp_path_factory.getbasetemp() / "round-trip.txt"
+    write_baseline(given, path)
+    found = read_baseline(path)
+    assert rows(found) == rows(given)
+    assert baseline_text(found) == path.read_text(encoding="utf-8") and changes(given, found) == []
+    assert found.facts["dirty"] == given.facts["dirty"] and found.facts["families"] == FAMILIES
+
+
+@given(sides(), st.randoms(use_true_random=False))
+def test_the_order_of_measures_does_not_matter(given, random):
+    order = random.sample(range(len(given.measures)), len(given.measures))
+    assert baseline_text(Side(given.facts, given.measures.iloc[order])) == baseline_text(given)
+
+
+def test_the_file_reads_as_its_description_says(tmp_path):
+    write_baseline(PLAIN, tmp_path / "deep" / "b.txt", ["count", "digest"])
+    assert (tmp_path / "deep" / "b.txt").read_text() == (
+        "# gdbench baseline 1\n# suite = little\n# run = 0f\n# commit = -\n# dirty = -\n# code = c0de\n"
+        "# created = 2026-01-02T03:04:05+00:00\n# cpu = A CPU\n# machine = abcdef123456\n# families = digest count\n"
+        f"digest\tdigest\tiris\tadam\t16\tfloat32\tk0={DIGESTS[0]} k1={DIGESTS[1]} k2={DIGESTS[2]}\n"
+        "count\tgradient_evaluations\tiris\tadam\t16\tfloat32\tall=70\n"
+        "# end, 2 metrics\n"
+    )
+    assert os.listdir(tmp_path / "deep") == ["b.txt"]
+
+
+def test_failed_trials_and_infinite_numbers_come_back(tmp_path):
+    given = side(
+        ("digest", "digest", "a", FAILED),
+        ("convergence", "final_loss", "b", np.inf),
+        ("convergence", "final_loss", "c", 5e-324),
+        ("convergence", "final_loss", "d", -0.1),
+    )
+    given.measures.loc[4] = ["convergence", "success", "iris", "adam", 16, "float32", "a", 0.0, FAILED]
+    given.measures.loc[5] = ["convergence", "steps_to_target", "iris", "adam", 16, "float32", "a", np.inf, FAILED]
+    write_baseline(given, tmp_path / "b.txt")
+    assert "a=failed" in (tmp_path / "b.txt").read_text() and rows(read_baseline(tmp_path / "b.txt")) == rows(given)
+
+
+LINES = baseline_text(PLAIN).splitlines()
+DIGEST, LOSS, COUNT = 10, 11, 12  # where the metrics stand in LINES
+
+
+def put(number, line):
+    return [*LINES[:number], *line, *LINES[number + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "words"),
+    [
+        ([], 1, "not a baseline"),
+        (["[problem.iris]", "kind = 'mlp'"], 1, "not a baseline"),
+        (put(0, ["# gdbench baseline 2"]), 1, "newer gdbench"),
+        (put(0, ["# gdbench baseline 0"]), 1, "no version 0"),
+        (LINES[:1], 1, "truncated"),
+        (LINES[:-1], 13, "truncated"),
+        (LINES[:-2], 12, "truncated"),
+        ([*LINES[:-1], LINES[-1][:-1]], 14, "truncated"),
+        ([*LINES, ""], 15, "truncated"),
+        (put(1, []), 2, "# suite = "),
+        (put(2, ["# run ="]), 3, "# run = "),
+        (put(4, ["# dirty = maybe"]), 5, "yes, no or -"),
+        (put(9, ["# families = digest speed"]), 10, "digest, convergence, count, cost"),
+        (put(9, ["# families = digest count"]), 12, "'convergence' is not one of those"),
+        (put(DIGEST, []), 13, "2 metrics stand above"),
+        (put(DIGEST, [""]), 11, "1 columns stand where 7 must"),
+        (put(DIGEST, ["<<<<<<< HEAD", LINES[DIGEST]]), 11, "1 columns"),
+        (put(DIGEST, [LINES[DIGEST].replace("\t", " ")]), 11, "1 columns"),
+        (put(DIGEST, [LINES[DIGEST], LINES[DIGEST]]), 12, "line 11 stands here again"),
+        (put(DIGEST, [LINES[DIGEST].replace("digest", "digests", 1)]), 11, "family 'digests'"),
+        (put(DIGEST, [LINES[DIGEST][:-1]]), 11, "16 hexadecimal digits"),
+        (put(DIGEST, [LINES[DIGEST].upper().replace("DIGEST", "digest")]), 11, "16 hexadecimal digits"),
+        (put(DIGEST, [LINES[DIGEST] + " "]), 11, "pair=value"),
+        (put(DIGEST, [LINES[DIGEST].replace("k1", "k0")]), 11, "'k0' stands twice"),
+        (put(LOSS, [LINES[LOSS].replace("0.25", "0,25")]), 12, "'0,25' must be a number"),
+        (put(LOSS, [LINES[LOSS].replace("0.25", "")]), 12, "'' must be a number"),
+        (put(LOSS, [LINES[LOSS].replace("iris", "%zz")]), 12, "problem '%zz'"),
+        (put(LOSS, [LINES[LOSS].replace("16", "016")]), 12, "batch_size '016'"),
+        (put(COUNT, [LINES[COUNT].replace("70", FAILED)]), 13, "must be a number"),
+    ],
+)
+def test_a_file_that_is_not_as_it_was_written_is_refused_with_its_line(lines, number, words, tmp_path):
+    path = tmp_path / "b.txt"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(UsageError) as caught:
+        read_baseline(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}, line {number}: ") and words in message and "\n" not in message
+    assert "--save-baseline" in message or "update gdbench" in message
+
+
+@given(st.integers(1, len(baseline_text(PLAIN)) - 2))
+def test_no_beginning_of_a_file_is_taken_for_the_whole(tmp_path_factory, length):
+    path = tmp_path_factory.getbasetemp() / "cut.txt"
+    path.write_text(baseline_text(PLAIN)[:length])
+    with pytest.raises(UsageError, match=r"truncated|not a baseline"):
+        read_baseline(path)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"SQLite format 3\x00", b""])
+def test_another_file_or_a_folder_is_no_baseline(data, tmp_path):
+    (tmp_path / "b.txt").write_bytes(data)
+    with pytest.raises(UsageError, match="not a baseline"):
+        read_baseline(tmp_path / "b.txt")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_baseline(tmp_path)
+
+
+def test_edits_by_hand_that_do_no_harm_are_read(tmp_path):
+    edited = [*LINES[:DIGEST], LINES[COUNT], LINES[LOSS].replace("0.25", "0.2500"), LINES[DIGEST], LINES[-1]]
+    (tmp_path / "b.txt").write_bytes("\r\n".join([*edited, ""]).encode())
+    found = read_baseline(tmp_path / "b.txt")
+    assert baseline_text(found) == baseline_text(PLAIN)
+
+
+def test_a_digit_edited_by_hand_changes_what_is_compared(tmp_path):
+    (tmp_path / "b.txt").write_text(baseline_text(PLAIN).replace("all=70", "all=69"))
+    found = compare(read_baseline(tmp_path / "b.txt"), PLAIN).findings.set_index("metric")
+    assert found.loc["gradient_evaluations", "verdict"] == "regressed" and found.loc["digest", "verdict"] == "unchanged"
+
+
+def test_an_update_tells_what_changed_a_line_a_metric():
+    new = side(
+        ("digest", "digest", "k0", DIGESTS[1]),
+        ("digest", "digest", "k1", DIGESTS[1]),
+        ("digest", "digest", "k3", DIGESTS[2]),
+        *[("convergence", "final_loss", f"k{number}", value) for number, value in enumerate([0.1, 0.5, 0.75])],
+        ("count", "gradient_evaluations", "all", 84),
+        ("count", "parameters", None, None, np.nan, "float32", "all", 5),
+    )
+    assert changes(PLAIN, new) == [
+        "iris, adam, 16, float32: digest of 1 of 2 trials, 1 new, 1 gone",
+        "iris, adam, 16, float32: final_loss of 2 of 3 trials, median 0.25 -> 0.5",
+        "iris, adam, 16, float32: gradient_evaluations 70 -> 84",
+        "float32: parameters new",
+    ]
+    assert changes(new, kept(new, ["digest", "convergence"]))[-1] == "float32: parameters gone"
+    assert changes(PLAIN, PLAIN) == []
+
+
+def test_an_update_tells_of_costs_settings_and_successes():
+    old, new = (
+        side(
+            ("digest", "setting", "chosen", setting),
+            *[("convergence", "success", f"k{number}", float(number < won)) for number in range(4)],
+            *[("cost", "step", str(number), cost + number / 8) for number in range(3)],
+        )
+        for setting, won, cost in (("abc", 3, 1.0), ("def", 1, 2.0))
+    )
+    assert [line.split(": ")[1] for line in changes(old, new)] == [
+        "setting abc -> def",
+        "success of 2 of 4 trials, mean 0.75 -> 0.25",
+        "step, median 1.125 -> 2.125",
+    ]
+
+
+def test_times_of_another_machine_are_inconclusive_and_the_rest_is_compared(tmp_path):
+    base = side(*[("cost", "step", str(number), 1.0 + number / 100) for number in range(9)], ("count", "x", "all", 1))
+    write_baseline(base, tmp_path / "b.txt")
+    for machine, reasons in ((FACTS["machine"], {"within-margin", "equal"}), ("elsewhere", {"other-machine", "equal"})):
+        head = Side({**base.facts, "machine": machine}, base.measures)
+        assert set(compare(read_baseline(tmp_path / "b.txt"), head).findings["reason"]) == reasons
+
+
+def test_the_baseline_of_this_project_has_a_digest_for_every_trial_and_the_counts():
+    found = read_baseline(Path(__file__).with_name("regression.txt"))
+    sizes = found.measures.groupby(["family", "metric"]).size()
+    assert found.facts["suite"] == "regression" and found.facts["families"] == ("digest", "count")
+    assert sizes["digest", "digest"] == suites.load("regression").count() and len(sizes["count"]) == 3
+
+
+# What the command line does with them.
+
+
+TOML = """
+seeds = 2
+tune_seeds = 0
+batch_size = 16
+budget = {epochs = 1}
+evaluate = {points = 2}
+[problem.iris]
+kind = "mlp"
+dataset = "iris"
+[rule.sgd]
+lr = 0.1
+"""
+
+
+def call(capsys, *arguments):
+    """Exit code, standard output and standard error of a command."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in arguments])
+    printed = capsys.readouterr()
+    return ended.value.code, printed.out, printed.err
+
+
+@pytest.fixture
+def tiny():
+    Path("tiny.toml").write_text(TOML)
+    return "tiny.toml"
+
+
+def trained(**settings):
+    return gdbench.run({**tomllib.loads(TOML), **settings}, store="trained.db", time=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("main", "out/baselines/main.txt"),
+        ("./main", "main"),
+        ("tests/main", "tests/main"),
+        ("main.txt", "main.txt"),
+    ],
+)
+def test_a_name_is_a_file_among_the_results_and_a_path_is_itself(name, path):
+    assert find_baseline(name, Path("out")) == Path(path)
+
+
+def test_no_baseline_ends_with_code_4_and_names_the_command_that_makes_one():
+    with pytest.raises(NoBaselineError, match=r"out/baselines/main.txt; .*--save-baseline main --out out") as caught:
+        load_baseline("main", Path("out"))
+    assert caught.value.exit_code == 4 and str(caught.value) == str(no_baseline("main", Path("out")))
+    with pytest.raises(UsageError, match="empty"):
+        find_baseline("", Path("out"))
+
+
+def test_run_saves_what_ended_and_tells_what_changed(tiny, capsys):
+    command = ("run", tiny, "--no-time", "--save-baseline", "main")
+    code, out, _ = call(capsys, *command)
+    path = Path("gdbench-results/baselines/main.txt")
+    assert code == 0 and f"baseline: {path}, new, 6 metrics" in out
+    before = path.read_bytes()
+    code, out, _ = call(capsys, *command, "--fresh")
+    assert code == 0 and "nothing changed in 6 metrics" in out and path.read_bytes() == before
+    code, out, _ = call(capsys, *command, "--set", "rule.sgd.lr=0.2", "--json")
+    (document,) = json.loads(out)
+    assert document["baseline"]["path"] == str(path) and document["baseline"]["metrics"] == 5
+    assert document["baseline"]["changes"][0] == "iris, sgd, 16, float32: digest of 0 of 0 trials, 2 new, 2 gone"
+    assert load_baseline("main", Path("gdbench-results")).facts["run"] == document["run"]
+
+
+def test_chosen_families_stay_chosen(tiny, capsys):
+    command = ("run", tiny, "--no-time", "--quiet", "--save-baseline", "here/b.txt")
+    assert call(capsys, *command, "--baseline-family", "count", "--baseline-family", "digest")[0] == 0
+    assert read_baseline(Path("here/b.txt")).facts["families"] == ("digest", "count")
+    assert call(capsys, *command, "--set", "budget.epochs=2")[0] == 0
+    assert set(read_baseline(Path("here/b.txt")).measures["family"]) == {"digest", "count"}
+    assert call(capsys, *command, "--baseline-family", "digest", "--set", "budget.epochs=2")[0] == 0
+    assert read_baseline(Path("here/b.txt")).facts["families"] == ("digest",)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["functions", "--save-baseline", "main"], "one suite at a time"),
+        (["--save-baseline", "main", "--dry-run"], "--dry-run"),
+        (["--save-baseline", "main", "--baseline-family", "digests"], "did you mean 'digest'?"),
+        (["--baseline-family", "digest"], "--save-baseline NAME"),
+        (["--save-baseline", "./tiny.toml"], "not a baseline"),
+        (["--save-baseline", "./"], "cannot be read"),
+        (["--save-baseline", ""], "empty"),
+    ],
+)
+def test_what_could_not_be_saved_is_refused_before_anything_runs(options, words, tiny, capsys):
+    code, _, err = call(capsys, "run", tiny, *options)
+    assert code == 2 and words in " ".join(err.split()) and "Traceback" not in err
+    assert not Path("gdbench-results").exists() and Path(tiny).read_text() == TOML
+
+
+def test_a_run_with_failed_trials_saves_nothing_and_keeps_its_exit_code(tiny, capsys, monkeypatch):
+    from gdbench.runner import run as module
+
+    def broken(trial, *rest):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(module, "train", broken)
+    code, _, err = call(capsys, "run", tiny, "--no-time", "--quiet", "--save-baseline", "main")
+    assert code == 3 and "no baseline was written" in err and not Path("gdbench-results/baselines").exists()
+    with pytest.raises(NoBaselineError, match="is failed and no baseline"):
+        save_baseline("main", gdbench.load("gdbench-results/gdbench.db").frames, Path())
+
+
+def test_head_is_compared_in_the_families_that_the_baseline_keeps():
+    run = trained()
+    save_baseline("./b.txt", run.frames, Path(), ["digest"])
+    found = compare_with_baseline("./b.txt", side_of(run.frames), Path())
+    assert set(found.findings["family"]) == {"digest"} and found.exit_code() == 0
+    assert found.base["name"] == "baseline b.txt" and found.head["name"] == f"run {run.id}"
+
+
+def test_lenient_lets_pass_what_has_no_baseline_yet_and_nothing_else():
+    run, more = trained(), trained(rule={"sgd": {"lr": 0.1}, "adam": {"lr": 0.01}})
+    head = side_of(more.frames)
+    assert compare_with_baseline("./b.txt", head, Path(), lenient=True) is None
+    with pytest.raises(NoBaselineError):
+        compare_with_baseline("./b.txt", head, Path())
+    save_baseline("./b.txt", run.frames, Path())
+    assert compare_with_baseline("./b.txt", head, Path(), margin=0.1).exit_code() == 4
+    found = compare_with_baseline("./b.txt", head, Path(), lenient=True)
+    assert found.exit_code() == 0 and set(found.findings["rule"]) == {"sgd"}
+    save_baseline("./b.txt", more.frames, Path())
+    assert compare_with_baseline("./b.txt", side_of(run.frames), Path(), lenient=True).verdict == "missing"
+    Path("b.txt").write_text(Path("b.txt").read_text()[:-20])
+    with pytest.raises(GdbenchError, match="truncated"):
+        compare_with_baseline("./b.txt", head, Path(), lenient=True)
+
+
+def test_an_update_after_which_nothing_is_found():
+    save_baseline("./b.txt", trained().frames, Path())
+    other = trained(dtype="float64")
+    assert compare_with_baseline("./b.txt", side_of(other.frames), Path()).exit_code() == 3
+    saved = save_baseline("./b.txt", other.frames, Path())
+    assert len(saved.changes) == 12 and {line.split()[-1] for line in saved.changes} == {"new", "gone"}
+    assert compare_with_baseline("./b.txt", side_of(other.frames), Path()).verdict == "unchanged"
+
+
+def test_the_metrics_of_a_tuned_run_with_costs_come_back(small, tmp_path):
+    found = side_of(gdbench.run(small, store=tmp_path / "s.db").frames)
+    write_baseline(found, tmp_path / "b.txt")
+    again = read_baseline(tmp_path / "b.txt")
+    assert set(again.measures["family"]) == set(FAMILIES) and rows(again) == rows(found)
+    assert len(again.measures.drop_duplicates([*NAMES, "pair"])) == len(found.measures)
+    assert not set(compare(again, found).findings["verdict"]) & {"regressed", "changed", "missing", "improved"}
