@@ -79,10 +79,11 @@ def read_export(path: Path) -> Frames:
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    return {name: [_plain(value) for value in frame[name].tolist()] for name in frame}
+    return {name: [plain(value) for value in frame[name].tolist()] for name in frame}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: NaN as None, infinity as "inf"."""
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value
@@ -118,7 +119,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A frame's rows as JSON can hold them."""
-    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    return [{str(name): plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _parsed(cell: str, text: bool) -> Any:
