@@ -72,6 +72,8 @@ def read_export(path: Path) -> Frames:
         about = document["about"]
         if not re.fullmatch(r"\w+", about["run"]):  # it names a folder
             raise ValueError(f"run {about['run']!r} is no id")
+        if not isinstance(about["state"], str):
+            raise TypeError(f"state {about['state']!r} is no text")
         return Frames(about=about, environment=dict(document["environment"]), **tables)
     except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"

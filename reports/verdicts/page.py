@@ -50,7 +50,7 @@ def _metric(row: Mapping[Any, Any], reach: float) -> dict[str, Any]:
         "head": value(row, "head"),
         "ratio": "" if pd.isna(row["ratio"]) else ratio(row),
         "reason": row["reason"],
-        "why": why(row),
+        "why": why({**row, "ratio": math.nan}),  # which has a column of its own
         "plot": _plot(row, reach),
     }
 

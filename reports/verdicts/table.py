@@ -97,7 +97,7 @@ def sentences(comparison: Comparison, everything: bool = False) -> Iterator[str]
 def unseen(comparison: Comparison) -> Iterator[str]:
     """How small a slow-down may be that data like these would have missed."""
     found = comparison.findings
-    tested = found[found["detectable"].astype(float).map(np.isfinite)]
+    tested = found[np.isfinite(found["detectable"].astype(float))]
     for family, group in tested.groupby("family", sort=False):
         least = group["detectable"].astype(float)
         worst = f"{percent_more(least.max())} in {metric_name(group.loc[least.idxmax()])}"
