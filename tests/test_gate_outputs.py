@@ -72,7 +72,9 @@ def test_hostile_names_leave_no_control_character_anywhere(form):
 
 
 def test_a_hostile_name_is_told_apart_and_on_one_line():
-    rows = [finding("unchanged", "equal", rule=rule) for rule in (HOSTILE, "a on b", "a", "a ", "", '"a "')]
+    rows = [
+        finding("unchanged", "equal", rule=rule) for rule in (HOSTILE, "a on b", "a", "a ", '"a "', "", "a, batch 1")
+    ]
     names = [metric_name(row) for row in rows]
     assert len(set(names)) == len(names) and all(name.isprintable() for name in names)
 

@@ -6,7 +6,8 @@ import pandas as pd
 
 from gdbench.export import plain, plain_rows
 from gdbench.gate import Comparison
-from gdbench.reports.verdicts.words import counts, touched
+from gdbench.gate.measures import NAMES
+from gdbench.reports.verdicts.words import counts, has, touched
 
 VERSION = 1
 WHOLE = ("batch_size", "pairs")  # NaN in some rows, so that pandas holds them as floats
@@ -31,7 +32,10 @@ def document(comparison: Comparison, *, strict: bool = False) -> dict[str, Any]:
 
 
 def _metrics(findings: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {name: int(value) if name in WHOLE and isinstance(value, float) else value for name, value in row.items()}
-        for row in plain_rows(findings)
-    ]
+    return [{name: _cell(name, value) for name, value in row.items()} for row in plain_rows(findings)]
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name in NAMES and not has(value):
+        return None
+    return int(value) if name in WHOLE and isinstance(value, float) else value

@@ -13,6 +13,7 @@ from gdbench.gate import Comparison
 from gdbench.reports import text
 from gdbench.reports.verdicts.words import (
     GRAVE,
+    has,
     label,
     listed,
     margins,
@@ -55,19 +56,18 @@ def rows(comparison: Comparison, everything: bool = False) -> list[dict[str, str
 
 def _cells(row: dict[Any, Any], once: set[str]) -> dict[str, str]:
     detail = "" if pd.isna(row["detail"]) or row["detail"] in once else f": {row['detail']}"
-    number = {name: row[name] for name in ("q", "detectable", "batch_size") if np.isfinite(row[name])}
     return {
         "verdict": row["verdict"],
         "metric": row["metric"],
-        "problem": "" if pd.isna(row["problem"]) else label(row["problem"]),
-        "rule": "" if pd.isna(row["rule"]) else label(row["rule"]),
-        "batch": f"{row['batch_size']:.0f}" if "batch_size" in number else "",
-        "dtype": "" if pd.isna(row["dtype"]) else row["dtype"],
+        "problem": label(row["problem"]) if has(row["problem"]) else "",
+        "rule": label(row["rule"]) if has(row["rule"]) else "",
+        "batch": f"{row['batch_size']:.0f}" if has(row["batch_size"]) else "",
+        "dtype": row["dtype"] if has(row["dtype"]) else "",
         "base": "" if pd.isna(row["base"]) else value(row, "base"),
         "head": "" if pd.isna(row["head"]) else value(row, "head"),
         "head / base": "" if pd.isna(row["ratio"]) else ratio(row),
-        "finds": text.number(row["detectable"]) if "detectable" in number else "",
-        "q": text.number(row["q"], 2) if "q" in number else "",
+        "finds": "" if pd.isna(row["detectable"]) else text.number(row["detectable"]),
+        "q": "" if pd.isna(row["q"]) else text.number(row["q"], 2),
         "reason": row["reason"] + detail,
     }
 

@@ -19,7 +19,7 @@ def metric_name(row: Mapping[Any, Any]) -> str:
     >>> metric_name({"metric": "step", "rule": "adam", "problem": "iris", "batch_size": 16.0, "dtype": "float32"})
     'step of adam on iris, batch 16, float32'
     """
-    given = {name: row[name] for name in ("rule", "problem", "batch_size", "dtype") if not pd.isna(row[name])}
+    given = {name: row[name] for name in ("rule", "problem", "batch_size", "dtype") if has(row[name])}
     return (
         str(row["metric"])
         + (f" of {label(given['rule'])}" if "rule" in given else "")
@@ -27,6 +27,11 @@ def metric_name(row: Mapping[Any, Any]) -> str:
         + (f", batch {given['batch_size']:.0f}" if "batch_size" in given else "")
         + (f", {given['dtype']}" if "dtype" in given else "")
     )
+
+
+def has(name: Any) -> bool:
+    """Whether a metric has that: a part of a step may have no rule, and what it lacks is NaN, empty or 0."""
+    return bool(name) and not pd.isna(name)
 
 
 def label(name: object) -> str:
@@ -93,7 +98,7 @@ def touched(comparison: Comparison) -> list[str]:
     """The rules of which something is not as it was; what is inconclusive may only be noise."""
     found = comparison.findings
     moved = found[~found["verdict"].isin(["unchanged", "inconclusive"])]
-    return [str(rule) for rule in dict.fromkeys(moved["rule"].dropna())]
+    return [str(rule) for rule in dict.fromkeys(moved["rule"]) if has(rule)]
 
 
 def margins(comparison: Comparison) -> str:
