@@ -1,12 +1,15 @@
 """`gdbench compare` and `gate` as a user types them: exit codes and outputs, on stored runs and on edited exports."""
 
 import json
+import re
 import shutil
+from pathlib import Path
+from typing import get_type_hints
 from xml.etree import ElementTree
 
 import pytest
 
-from gdbench.cli import main
+from gdbench.cli import gate, main
 
 SUITE = """
 title = "Little"
@@ -225,3 +228,17 @@ def test_stored_and_exported_runs_compare_alike(store, tmp_path, capsys):
     ways = (["latest~1", "latest"], [store / "base.json", "latest"])
     found = [json.loads(call(capsys, "compare", *way, "--out", tmp_path / "out", "--json")[1]) for way in ways]
     assert found[0]["metrics"] == found[1]["metrics"]
+
+
+def test_every_option_of_the_documented_table_is_one_of_the_command():
+    text = (Path(__file__).parents[1] / "docs" / "gate.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(--[a-z-]+)", text, re.M))
+    given = {option for command in (gate.compare, gate.gate) for option in _options(command)}
+    assert documented == given - {"--store", "--out"}
+
+
+def _options(command):
+    """The names of a command's options, of which typer takes the first for a default until it builds the command."""
+    for hint in get_type_hints(command, include_extras=True).values():
+        for info in getattr(hint, "__metadata__", ()):
+            yield from (name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--"))

@@ -3,13 +3,15 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from comparisons import HOSTILE, TESTED, comparison, finding, one_of_each
 
-from gdbench.gate import VERDICTS
+from gdbench.gate import REASONS, VERDICTS
+from gdbench.gate.measures import FAMILIES
 from gdbench.reports.verdicts import table
 from gdbench.reports.verdicts.action import benchmarks
 from gdbench.reports.verdicts.document import document
@@ -252,3 +254,19 @@ def test_the_page_is_well_formed_self_contained_and_has_every_metric():
 
 def test_a_page_of_only_unchanged_metrics_shows_them_at_once():
     assert "<details open>" in page(comparison(finding("unchanged", "equal")))
+
+
+DOCS = (Path(__file__).parents[1] / "docs" / "gate.md").read_text(encoding="utf-8")
+
+
+def listed(table):
+    """The names in the first column of a table of the documentation."""
+    rows = re.search(rf"^\| {table} \|.*\n\|.*\n((?:\|.*\n)+)", DOCS, re.M)[1]
+    return [name for row in rows.splitlines() for name in re.findall("`([^`]+)`", row.split("|")[1])]
+
+
+def test_the_documentation_lists_every_verdict_reason_family_and_key():
+    assert listed("verdict") == list(VERDICTS) and sorted(listed("reason")) == sorted(REASONS)
+    assert listed("family") == list(FAMILIES)
+    made = document(one_of_each())
+    assert listed("key") == list(made) and listed("key of a metric") == list(made["metrics"][0])
