@@ -124,12 +124,14 @@ def test_a_failed_trial_is_an_error_of_its_own_in_every_family_of_trials(store, 
         assert code == 3 and out.startswith("failed: 1 of ") and "1 of 10 trials failed" in out
 
 
-def test_a_missing_trial_and_a_missing_rule_are_missing(store, exported, tmp_path, capsys):
-    for gone in (of(exported, "adam")[:1], of(exported, "adam")):
-        for name, values in exported["trials"].items():
-            exported["trials"][name] = [value for place, value in enumerate(values) if place not in gone]
-        code, out, _ = call(capsys, "gate", store / "base.json", planted(exported, tmp_path), *trials())
-        assert code == 3 and out.startswith("missing: ") and "adam" in out
+@pytest.mark.parametrize("rules", [["adam"], ["sgd", "adam"]])
+@pytest.mark.parametrize("count", [1, 10])
+def test_missing_trials_are_missing_up_to_the_last(store, exported, tmp_path, capsys, rules, count):
+    gone = [place for rule in rules for place in of(exported, rule)[:count]]
+    for name, values in exported["trials"].items():
+        exported["trials"][name] = [value for place, value in enumerate(values) if place not in gone]
+    code, out, _ = call(capsys, "gate", store / "base.json", planted(exported, tmp_path), *trials())
+    assert code == 3 and out.startswith("missing: ") and f"touched: {', '.join(rules)}" in out
 
 
 def test_nothing_in_common_is_missing_and_nothing_measured_too(store, exported, tmp_path, capsys):

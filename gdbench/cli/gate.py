@@ -168,12 +168,13 @@ def _print(found: "Comparison", outputs: Outputs) -> None:
         return
     for name, words in table.sides(found):
         say(f"{name}: {words}")
-    say()
-    rows = table.rows(found, outputs.everything)
-    print_table(rows)
+    rows, sentences = table.rows(found, outputs.everything), list(table.sentences(found, outputs.everything))
     if rows:
         say()
-    for sentence in table.sentences(found, outputs.everything):
+        print_table(rows)
+    if sentences:
+        say()
+    for sentence in sentences:
         say(sentence)
 
 
