@@ -193,7 +193,7 @@ def _convergence(
     """The test of one metric over the trials that both sides have; None where all their bits are equal."""
     if bits is not None and not len(bits.differ):
         return None
-    both = base.join(head, how="inner", lsuffix="_base", rsuffix="_head")
+    both = base.add_suffix("_base").join(head.add_suffix("_head"), how="inner")
     both = both[(both["text_base"] != FAILED) & (both["text_head"] != FAILED)]
     mine, theirs = both["value_base"].to_numpy(), both["value_head"].to_numpy()
     if not len(both):

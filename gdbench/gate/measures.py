@@ -35,8 +35,9 @@ KEY_DIGITS, DIGEST_DIGITS = 8, 16
 
 def measures(frames: Frames) -> pd.DataFrame:
     """Everything of a run that can be compared."""
-    trials = _paired_trials(frames)
-    parts = [part for part in (*_of_trials(frames, trials), *_of_timings(frames)) if len(part)]
+    # A run of `gdbench time` has no trials, and one that was stopped at once.
+    trials = _of_trials(frames, _paired_trials(frames)) if len(frames.trials) else ()
+    parts = [part for part in (*trials, *_of_timings(frames)) if len(part)]
     frame = pd.concat([part.reindex(columns=list(COLUMNS)) for part in parts]) if parts else nothing()
     return frame.astype({"value": "float64"}).reset_index(drop=True)
 
