@@ -198,6 +198,8 @@ def _convergence(
     mine, theirs = both["value_base"].to_numpy(), both["value_head"].to_numpy()
     if not len(both):
         return None
+    if bits is None and (mine == theirs).all():
+        return {"verdict": "unchanged", "reason": "equal", "pairs": len(both)}
     if metric == "success":
         return {"base": mine.mean(), "head": theirs.mean(), "test": mcnemar(mine > 0, theirs > 0), "differs": True}
     test = signed_rank(differences(mine, theirs), np.log1p(margin))
