@@ -72,6 +72,8 @@ def read_export(path: Path) -> Frames:
         about = document["about"]
         if not re.fullmatch(r"\w+", about["run"]):  # it names a folder
             raise ValueError(f"run {about['run']!r} is no id")
+        if not isinstance(about["state"], str):
+            raise TypeError(f"state {about['state']!r} is no text")
         return Frames(about=about, environment=dict(document["environment"]), **tables)
     except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
@@ -79,10 +81,11 @@ def read_export(path: Path) -> Frames:
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    return {name: [_plain(value) for value in frame[name].tolist()] for name in frame}
+    return {name: [plain(value) for value in frame[name].tolist()] for name in frame}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: NaN as None, infinity as "inf"."""
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value
@@ -118,7 +121,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A frame's rows as JSON can hold them."""
-    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    return [{str(name): plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _parsed(cell: str, text: bool) -> Any:

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from gdbench.reports import heat_map, loss_curves, roofline, scaling, sensitivity, text
 from gdbench.reports.answers import answers, timing_notes
 from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import Results, has_batches, only_problem, target
 from gdbench.reports.style import svg
+from gdbench.reports.templates import template
 from gdbench.stats import FEW
 
 FIGURES = (loss_curves, sensitivity, heat_map)  # of each problem
@@ -20,17 +18,9 @@ RUN_FIGURES = (scaling, roofline)  # of all problems together
 
 def render(results: Results) -> str:
     """The page as HTML; it needs no other file and makes no request."""
-    folder = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     frame = ranking(results)
     goal = target(results)
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         about=results.about,
         created=_when(results.about["created"]),
         facts=list(_facts(results)),

@@ -8,7 +8,20 @@ from typing import Any
 import typer
 
 from gdbench import __version__
-from gdbench.cli import doctor, gpu_check, history, listing, peers, results, run, showing, timing, tune, verify
+from gdbench.cli import (
+    doctor,
+    gate,
+    gpu_check,
+    history,
+    listing,
+    peers,
+    results,
+    run,
+    showing,
+    timing,
+    tune,
+    verify,
+)
 from gdbench.cli.output import fail
 from gdbench.errors import GdbenchError
 
@@ -30,6 +43,8 @@ app.command("show")(showing.show)
 app.command("tune")(tune.tune)
 app.command("time")(timing.time)
 app.command("peers")(peers.peers)
+app.command("compare")(gate.compare)
+app.command("gate")(gate.gate)
 app.command("history")(history.history)
 app.command("export")(results.export)
 app.command("remove")(results.remove)

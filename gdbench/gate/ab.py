@@ -4,7 +4,7 @@ found = compare_places((base, head), Asked("regression"))
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gdbench.export import read_export
 from gdbench.gate import costs
 from gdbench.gate.comparison import LEVEL, MARGIN, Comparison, compared, judge, notes
 from gdbench.gate.costs import Asked, Taken, Watch
+from gdbench.gate.families import only
 from gdbench.gate.measures import COLUMNS, FAMILIES, GROUP, metric_of, step_counts
 from gdbench.gate.places import Place
 from gdbench.gate.process import Process
@@ -27,7 +28,7 @@ def compare_places(
     places: tuple[Place, Place],
     asked: Asked,
     *,
-    families: tuple[str, ...] = FAMILIES,
+    families: Collection[str] = FAMILIES,
     margin: float = MARGIN,
     level: float = LEVEL,
     watch: Watch = lambda text: None,
@@ -42,14 +43,18 @@ def compare_places(
     if "cost" in families:
         first, again = measured_twice(places, asked, margin, level, watch)
         samples = pd.concat([first.samples.assign(stage=1), again.samples.assign(stage=2)], ignore_index=True)
-        base, head = (_with_counts(side, first, number, families) for number, side in enumerate((base, head)))
         rows += cost_rows(first, again, margin, level)
+    elif "count" in families:
+        first = costs.measure(places, asked, names=(), pairs=1)
+    if "count" in families:
+        base, head = (_with_counts(side, first, number) for number, side in enumerate((base, head)))
     rows += compared(base, head, margin)
     findings = judge(rows, level)
-    return Comparison(base.facts, head.facts, findings, margin, level, list(notes(findings)), samples)
+    found = Comparison(base.facts, head.facts, findings, margin, level, list(notes(findings)), samples)
+    return only(found, families)
 
 
-def _side(place: Place, asked: Asked, number: int, families: tuple[str, ...], watch: Watch) -> Side:
+def _side(place: Place, asked: Asked, number: int, families: Collection[str], watch: Watch) -> Side:
     """The trials of a suite in a place: nothing of them where no family needs them."""
     with tempfile.TemporaryDirectory() as folder, Process(place, asked.plugins[number]) as process:
         facts = {"name": place.name, "machine": fingerprint(environment()), **process.greeted()}
@@ -59,14 +64,11 @@ def _side(place: Place, asked: Asked, number: int, families: tuple[str, ...], wa
         path = Path(folder) / "run.json"
         process.ask("train", suite=asked.suite, overrides=list(asked.overrides), path=str(path))
         side = side_of(read_export(path))
-    measures = side.measures[side.measures["family"].isin(families)]
-    return Side({**side.facts, **facts, "commit": place.commit, "dirty": None}, measures)
+    return Side({**side.facts, **facts, "commit": place.commit, "dirty": None}, side.measures)
 
 
-def _with_counts(side: Side, taken: Taken, number: int, families: tuple[str, ...]) -> Side:
+def _with_counts(side: Side, taken: Taken, number: int) -> Side:
     """A side with what its steps have to do, and how many functions were compiled for them."""
-    if "count" not in families:
-        return side
     variants = {"family": "count", "metric": "compiled variants", "pair": "all", "value": float(taken.variants[number])}
     parts = [side.measures, step_counts(taken.subjects[number]), pd.DataFrame([variants])]
     return Side(side.facts, pd.concat([part.reindex(columns=list(COLUMNS)) for part in parts if len(part)]))

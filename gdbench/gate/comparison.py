@@ -178,7 +178,8 @@ def _convergence(
     if not len(mine):
         return None
     if bits is None and np.array_equal(mine, theirs):  # no digests tell
-        return {"base": np.median(mine), "head": np.median(theirs), "verdict": "unchanged", "reason": "equal"}
+        facts = {"base": np.median(mine), "head": np.median(theirs), "pairs": len(mine)}
+        return {**facts, "verdict": "unchanged", "reason": "equal"}
     if metric == "success":
         return {"base": mine.mean(), "head": theirs.mean(), "test": mcnemar(mine > 0, theirs > 0), "differs": True}
     test = signed_rank(differences(mine, theirs), np.log1p(margin))

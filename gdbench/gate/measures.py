@@ -39,8 +39,9 @@ ROUNDINGS = 100  # so many of a dtype's roundings of the loss at step 0 are adde
 
 def measures(frames: Frames) -> pd.DataFrame:
     """Everything of a run that can be compared."""
-    trained = _of_trials(frames, _paired_trials(frames)) if len(frames.trials) else ()  # `gdbench time` trains none
-    parts = [part for part in (*trained, *_of_timings(frames)) if len(part)]
+    # A run of `gdbench time` has no trials, and one that was stopped at once.
+    trials = _of_trials(frames, _paired_trials(frames)) if len(frames.trials) else ()
+    parts = [part for part in (*trials, *_of_timings(frames)) if len(part)]
     frame = pd.concat([part.reindex(columns=list(COLUMNS)) for part in parts]) if parts else nothing()
     return frame.astype({"value": "float64"}).reset_index(drop=True)
 

@@ -42,6 +42,7 @@ class Process:
                 env=place.variables,
             )
         except OSError as error:
+            self._errors.close()
             raise SideError(f"{place.name}: {place.python} cannot be run ({error.strerror})") from None
         self.tell("hello", plugins=[str(file) for file in plugins])
 

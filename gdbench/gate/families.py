@@ -1,0 +1,33 @@
+"""Only some families of a comparison's metrics."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from gdbench.errors import UsageError, nearest
+from gdbench.gate.comparison import Comparison, notes
+from gdbench.gate.measures import FAMILIES
+
+OF_TRIALS = {"convergence", "count"}
+LOST = ("failed", "missing")
+
+
+def check(families: Iterable[str]) -> None:
+    """Raise UsageError for a family that is not known."""
+    for family in families:
+        if family not in FAMILIES:
+            raise UsageError(f"--family {family} is not known{nearest(family, FAMILIES)}")
+
+
+def only(comparison: Comparison, families: Collection[str]) -> Comparison:
+    """The comparison without the other families; raises UsageError as `check` does.
+
+    Each family has its own rate of false discoveries, so what stays is judged as before. Convergence brings the digests
+    along, whose equality is its verdict; counts, too, bring the digests of trials that failed or are missing.
+    """
+    check(families)
+    found = comparison.findings
+    kept = found["family"].isin([*families, *(["digest"] if "convergence" in families else [])])
+    if OF_TRIALS & set(families):
+        kept |= (found["family"] == "digest") & found["verdict"].isin(LOST)
+    found = found[kept].reset_index(drop=True)
+    return replace(comparison, findings=found, notes=list(notes(found)))

@@ -1,0 +1,42 @@
+"""A comparison as the JSON that github-action-benchmark draws over commits, for its tool `customSmallerIsBetter`.
+
+A list of {name, unit, value, range, extra}. The action finds an earlier value by `name`, divides the two, and alerts
+above its threshold, so values are finite and less is better: costs as multiples of base, counts as they are, and where
+bits differ what the trials of head came to. A value that is infinite (the median trial did not arrive) or negative (a
+function's), of which the action's ratio would say nothing, is left out.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gdbench.gate import Comparison
+from gdbench.reports import text
+from gdbench.reports.verdicts.words import metric_name
+
+UNITS = {"steps_to_target": "steps", "final_loss": "loss", "success": "of trials short of the target"}
+
+
+def benchmarks(comparison: Comparison) -> list[dict[str, Any]]:
+    """The list, sorted by name."""
+    found = [made for row in comparison.findings.to_dict("records") for made in _benchmark(row)]
+    return sorted(found, key=lambda made: str(made["name"]))
+
+
+def _benchmark(row: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
+    family, metric = row["family"], row["metric"]
+    if family == "cost":
+        value, unit = row["ratio"], "of base"
+    elif metric == "success":
+        value, unit = 1.0 - row["head"], UNITS[metric]
+    else:
+        value, unit = row["head"], UNITS.get(metric, metric)
+    if not (np.isfinite(value) and value >= 0):
+        return
+    made = {"name": f"{family}: {metric_name(row)}", "unit": unit, "value": float(value)}
+    if family == "cost" and np.isfinite([row["low"], row["high"]]).all():
+        made["range"] = f"{text.number(row['low'], 4)} to {text.number(row['high'], 4)}"
+    pairs = "" if pd.isna(row["pairs"]) else f", {row['pairs']:.0f} pairs"
+    yield {**made, "extra": f"{row['verdict']}: {row['reason']}{pairs}"}

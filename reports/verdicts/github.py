@@ -1,0 +1,112 @@
+"""A comparison for GitHub Actions: annotations, which are lines on standard output, and a job summary in Markdown.
+
+    for line in annotations(found): print(line)
+
+GitHub keeps 10 errors, 10 warnings and 10 notices of a step and drops the others without a word, and of a step's
+summary no more than 1 MiB. (docs.github.com, "Workflow commands for GitHub Actions"; actions/toolkit,
+docs/problem-matchers.md, "Limitations".)
+"""
+
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+
+from gdbench.gate import Comparison
+from gdbench.reports.verdicts import table
+from gdbench.reports.verdicts.words import GRAVE, NOTHING, headline, listed, metric_name, plural, why
+
+MOST = 10  # annotations of a level in a step
+ROOM = 2**20  # bytes of a step's summary
+TITLE, MESSAGE = 200, 4000  # characters: GitHub shows 255 of a title, and 64 KiB of a message
+NAMES = 5  # metrics that one annotation names
+
+
+def annotations(comparison: Comparison, *, strict: bool = False) -> list[str]:
+    """Workflow commands: an error each for what fails the check, warnings for what is undecided, notices for the rest.
+
+    Metrics that share a verdict and its reason for one cause, or for want of data, share an annotation.
+    """
+    levels: dict[str, list[tuple[str, str]]] = {"error": [], "warning": [], "notice": []}
+    for verdict, title, message in _told(comparison.findings):
+        levels[_level(verdict, strict)].append((f"{verdict}: {title}", message))
+    if not len(comparison.findings):
+        levels["error"].append((comparison.verdict, NOTHING))
+    return [_command(level, *each) for level, told in levels.items() for each in _fewer(told)]
+
+
+def _told(findings: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Verdict, title and message of each annotation, the gravest first."""
+    one = findings["verdict"].isin([*GRAVE, "improved"]) & (findings["reason"] != "suite-wide")
+    kinds = findings["family"] + ":" + findings["verdict"] + ":" + findings["reason"]
+    keys = kinds.where(~one, [str(number) for number in range(len(findings))])
+    for _, group in findings[findings["verdict"] != "unchanged"].groupby(keys, sort=False):
+        rows = group.to_dict("records")
+        names = [metric_name(row) for row in rows]
+        many = len(rows) > 1
+        title = f"{plural(len(rows), 'metric')} ({rows[0]['family']}, {rows[0]['reason']})" if many else names[0]
+        message = f"{listed(names, NAMES, '; ')}: {why({**rows[0], **_NO_NUMBERS})}" if many else why(rows[0])
+        yield rows[0]["verdict"], title, message
+
+
+_NO_NUMBERS = dict.fromkeys(("ratio", "margin", "q", "detail"), float("nan"))  # those of the first speak for it alone
+
+
+def _level(verdict: str, strict: bool) -> str:
+    if verdict in GRAVE or (strict and verdict == "changed"):
+        return "error"
+    return "warning" if verdict == "inconclusive" else "notice"
+
+
+def _fewer(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """As many as GitHub keeps; the last says how many it stands for."""
+    if len(told) <= MOST:
+        return told
+    rest = told[MOST - 1 :]
+    titles = listed([title for title, _ in rest], NAMES, "; ")
+    return [*told[: MOST - 1], (f"{len(rest)} more", f"{titles}. The job's log and summary have all of them.")]
+
+
+def _command(level: str, title: str, message: str) -> str:
+    """A workflow command, escaped as actions/toolkit does (packages/core/src/command.ts)."""
+    title = _data(_short(f"gdbench {title}", TITLE)).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={title}::{_data(_short(message, MESSAGE))}"
+
+
+def _data(words: str) -> str:
+    return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _short(words: str, most: int) -> str:
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def summary(comparison: Comparison, *, everything: bool = False, room: int = ROOM) -> str:
+    """The job summary in Markdown, in no more than `room` bytes of UTF-8; rows that find no room are counted."""
+    rows = table.rows(comparison, everything)
+    head = [f"### gdbench {_text(headline(comparison))}", ""]
+    if rows:
+        head += ["| " + " | ".join(rows[0]) + " |", "| " + " | ".join("---" for _ in rows[0]) + " |"]
+    tail = ["", *(f"- {name}: {_text(words)}" for name, words in table.sides(comparison))]
+    tail += [f"- {_text(sentence)}" for sentence in table.sentences(comparison, everything)]
+    lines = ["| " + " | ".join(map(_text, row.values())) + " |" for row in rows]
+    left = room - _size([*head, *tail]) - 200  # the sentence about what is left out
+    kept = 0
+    while kept < len(lines) and left >= _size([lines[kept]]):
+        left -= _size([lines[kept]])
+        kept += 1
+    cut = ["", f"{plural(len(lines) - kept, 'more row')} found no room here: see the log."] if kept < len(lines) else []
+    whole = "\n".join([*head, *lines[:kept], *cut, *tail]) + "\n"
+    if len(whole.encode()) <= room:
+        return whole
+    short = f"{head[0]}\n\nThere is no room here for more: see the log.\n"
+    return short if len(short.encode()) <= room else ""
+
+
+def _size(lines: list[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)
+
+
+def _text(words: object) -> str:
+    """Text that Markdown and HTML leave as it is: whatever could be markup, as a character reference."""
+    return re.sub(r"[^\w\s.,;:()/%+=×–∞'…-]|[\r\n\t]|(?<!\w)_|_(?!\w)", lambda found: f"&#{ord(found[0])};", str(words))

@@ -1,0 +1,110 @@
+"""A comparison for a terminal: what is flagged as rows of a table, and sentences about the whole.
+
+print(headline(found)); rows(found); sentences(found)
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gdbench.gate import Comparison
+from gdbench.reports import text
+from gdbench.reports.verdicts.words import (
+    GRAVE,
+    has,
+    label,
+    listed,
+    margins,
+    metric_name,
+    percent,
+    plural,
+    ratio,
+    reason,
+    side,
+    touched,
+    value,
+)
+
+FEW = 10  # rows of one family, verdict and reason that are listed where they are not grave
+RULES = 12  # rules that are named
+
+
+def sides(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was compared, and by which measure."""
+    return [("base", side(comparison.base)), ("head", side(comparison.head)), ("by", margins(comparison))]
+
+
+def shown(comparison: Comparison, everything: bool = False) -> pd.DataFrame:
+    """The findings that are listed: all that is grave, and of the rest but `unchanged` the first few of a kind."""
+    found = comparison.findings
+    if everything:
+        return found
+    few = found.groupby(["family", "verdict", "reason"], sort=False).cumcount() < FEW
+    return found[found["verdict"].isin(GRAVE) | (few & (found["verdict"] != "unchanged"))]
+
+
+def rows(comparison: Comparison, everything: bool = False) -> list[dict[str, str]]:
+    """A row a metric, the gravest first; `finds` is the least slow-down that such data show four times in five."""
+    found = shown(comparison, everything)
+    once = set(_shared(found))
+    cells = [_cells(row, once) for row in found.to_dict("records")]
+    used = {name for row in cells for name, cell in row.items() if cell}
+    return [{name: cell for name, cell in row.items() if name in used} for row in cells]
+
+
+def _cells(row: dict[Any, Any], once: set[str]) -> dict[str, str]:
+    detail = "" if pd.isna(row["detail"]) or row["detail"] in once else f": {row['detail']}"
+    return {
+        "verdict": row["verdict"],
+        "metric": row["metric"],
+        "problem": label(row["problem"]) if has(row["problem"]) else "",
+        "rule": label(row["rule"]) if has(row["rule"]) else "",
+        "batch": f"{row['batch_size']:.0f}" if has(row["batch_size"]) else "",
+        "dtype": row["dtype"] if has(row["dtype"]) else "",
+        "base": "" if pd.isna(row["base"]) else value(row, "base"),
+        "head": "" if pd.isna(row["head"]) else value(row, "head"),
+        "head / base": "" if pd.isna(row["ratio"]) else ratio(row),
+        "finds": "" if pd.isna(row["detectable"]) else text.number(row["detectable"]),
+        "q": "" if pd.isna(row["q"]) else text.number(row["q"], 2),
+        "reason": row["reason"] + detail,
+    }
+
+
+def _shared(found: pd.DataFrame) -> list[str]:
+    """The details that all rows of a family that have one share: they are said once."""
+    details = found.dropna(subset="detail").groupby("family", sort=False)["detail"]
+    return list(dict.fromkeys(group.iloc[0] for _, group in details if len(group) > 1 and group.nunique() == 1))
+
+
+def sentences(comparison: Comparison, everything: bool = False) -> Iterator[str]:
+    """What the rows have in common, what they leave out, and what could not have been seen."""
+    rules = touched(comparison)
+    if rules:
+        yield f"touched: {listed([label(rule) for rule in rules], RULES)}"
+    yield from comparison.notes
+    found = shown(comparison, everything)
+    left = comparison.findings.drop(found.index)
+    for (verdict, code), group in left[left["verdict"] != "unchanged"].groupby(["verdict", "reason"], sort=False):
+        yield f"{plural(len(group), 'more metric')} {verdict} ({code})"
+    for code in dict.fromkeys(found["reason"]):
+        yield f"{code}: {reason(code)}"
+    yield from _shared(found)
+    yield from unseen(comparison)
+
+
+def unseen(comparison: Comparison) -> Iterator[str]:
+    """How small a slow-down may be that data like these would have missed."""
+    found = comparison.findings
+    tested = found[np.isfinite(found["detectable"].astype(float))]
+    for family, group in tested.groupby("family", sort=False):
+        least = group["detectable"].astype(float)
+        worst = f"{percent_more(least.max())} in {metric_name(group.loc[least.idxmax()])}"
+        many = f"{percent_more(least.median())} in the middle of {len(group)} metrics, and at worst {worst},"
+        yield f"{family}: a rise by {worst if len(group) == 1 else many} is found four times in five, a smaller one not"
+
+
+def percent_more(factor: float) -> str:
+    """A factor as the percentage by which it exceeds one."""
+    return percent(float(f"{factor - 1:.2g}"))

@@ -1,0 +1,143 @@
+"""What every form of a comparison says in the same words: names, numbers, reasons and the headline."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from gdbench.gate import REASONS, VERDICTS, Comparison
+from gdbench.reports import text
+
+GRAVE = ("regressed", "failed", "missing")  # what a check fails for
+NOTHING = "nothing was compared: base and head have no metric in common"
+
+
+def metric_name(row: Mapping[Any, Any]) -> str:
+    """One metric's name: the same in every run, different from every other's, printable and on one line.
+
+    >>> metric_name({"metric": "step", "rule": "adam", "problem": "iris", "batch_size": 16.0, "dtype": "float32"})
+    'step of adam on iris, batch 16, float32'
+    """
+    given = {name: row[name] for name in ("rule", "problem", "batch_size", "dtype") if has(row[name])}
+    return (
+        str(row["metric"])
+        + (f" of {label(given['rule'])}" if "rule" in given else "")
+        + (f" on {label(given['problem'])}" if "problem" in given else "")
+        + (f", batch {given['batch_size']:.0f}" if "batch_size" in given else "")
+        + (f", {given['dtype']}" if "dtype" in given else "")
+    )
+
+
+def has(name: Any) -> bool:
+    """Whether a metric has that: a part of a step may have no rule, and what it lacks is NaN, empty or 0."""
+    return bool(name) and not pd.isna(name)
+
+
+def label(name: object) -> str:
+    r"""A user's own name as it stands, and in quotes where it could be taken for something else.
+
+    >>> print(label("adam"), label("a, b\n"))
+    adam "a, b\n"
+    """
+    name = str(name)
+    plain = name.isprintable() and not any(each.isspace() or each in ',:"' for each in name)
+    return name if plain and name else json.dumps(name)
+
+
+def ratio(row: Mapping[Any, Any], digits: int = 4) -> str:
+    """Head as a multiple of base, with its interval where it has one."""
+    bounds = {"ratio": row["ratio"], "ratio_low": row["low"], "ratio_high": row["high"]}
+    return text.interval(lambda value: text.number(value, digits), bounds, "ratio")
+
+
+def value(row: Mapping[Any, Any], side: str) -> str:
+    """What a metric is in `base` or `head`, in its unit; costs are in multiples of the reference of their round."""
+    if row["metric"] == "success":
+        return text.percent(row[side], 0)
+    whole = row["metric"] == "steps_to_target" or row["family"] == "count"
+    return text.steps(row[side]) if whole else text.number(row[side], 4)
+
+
+def why(row: Mapping[Any, Any]) -> str:
+    """The reason for a verdict in words, with the numbers behind it."""
+    numbers = [
+        f"{ratio(row)} of base" if not pd.isna(row["ratio"]) else "",
+        f"margin {text.percent(row['margin'], 0)}" if not pd.isna(row["margin"]) else "",
+        f"q = {text.number(row['q'], 2)}" if not pd.isna(row["q"]) else "",
+        str(row["detail"]) if not pd.isna(row["detail"]) else "",
+    ]
+    return "; ".join([reason(row["reason"]), *filter(None, numbers)])
+
+
+def reason(code: str) -> str:
+    """A reason's code in words."""
+    return REASONS.get(code, code)
+
+
+def counts(comparison: Comparison) -> dict[str, int]:
+    """How many metrics have each verdict, the gravest first."""
+    found = comparison.findings["verdict"].value_counts()
+    return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
+
+
+def headline(comparison: Comparison) -> str:
+    """The verdict on the whole, and how many metrics have which.
+
+    `regressed: 2 of 145 metrics; changed: 3, unchanged: 140`
+    """
+    found = comparison.findings
+    if not len(found):
+        return f"{comparison.verdict}: {NOTHING}"
+    first, *others = [(verdict, count) for verdict, count in counts(comparison).items() if count]
+    rest = ", ".join(f"{verdict}: {count}" for verdict, count in others)
+    return f"{first[0]}: {first[1]} of {plural(len(found), 'metric')}" + (f"; {rest}" if rest else "")
+
+
+def touched(comparison: Comparison) -> list[str]:
+    """The rules of which something is not as it was; what is inconclusive may only be noise."""
+    found = comparison.findings
+    moved = found[~found["verdict"].isin(["unchanged", "inconclusive"])]
+    return [str(rule) for rule in dict.fromkeys(moved["rule"]) if has(rule)]
+
+
+def margins(comparison: Comparison) -> str:
+    """By how much head may differ, and how often a difference may be called one that is none."""
+    told = f"margin {percent(comparison.margin)}"
+    for family, margin in comparison.findings.groupby("family", sort=False)["margin"].max().dropna().items():
+        if margin != comparison.margin:
+            told += f", of {family} {percent(margin)}"
+    return f"{told}; false discovery rate {percent(comparison.level)} of each family"
+
+
+def percent(share: float) -> str:
+    """A share that somebody chose, with the digits that it has.
+
+    >>> percent(0.03), percent(0.125)
+    ('3 %', '12.5 %')
+    """
+    return f"{100 * share:.4g} %"
+
+
+def side(facts: Mapping[str, Any]) -> str:
+    """A side in a line: what it is called, of which suite and commit, when, and on what processor."""
+    commit = str(facts.get("commit") or "")[:12]
+    parts = [
+        str(facts["name"]) + (f" of {label(facts['suite'])}" if facts.get("suite") else ""),
+        f"commit {commit}" + (" with uncommitted changes" if facts.get("dirty") else "") if commit else "",
+        str(facts.get("created") or ""),
+        str(facts.get("cpu") or ""),
+        f"{facts['state']}, not complete" if facts.get("state", "complete") != "complete" else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 metric`, `2 metrics`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def listed(names: list[str], most: int, between: str = ", ") -> str:
+    """Names in a row, the last of too many only counted."""
+    more = len(names) - most
+    return between.join(names[:most]) + (f" and {more} more" if more > 0 else "")

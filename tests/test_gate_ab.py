@@ -1,0 +1,294 @@
+"""`gate --ab` and `--selfcheck`: places, worker processes, and what two measurements come to."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gdbench.errors import UsageError
+from gdbench.gate import costs
+from gdbench.gate.ab import compare_places
+from gdbench.gate.comparison import judge
+from gdbench.gate.costs import Asked, Taken
+from gdbench.gate.places import Place, find_place
+from gdbench.gate.process import Process, SideError
+from gdbench.gate.selfcheck import SelfCheck, _needed
+
+ROOT = Path(__file__).parents[1]
+HERE = Place("here", Path(sys.executable), shadow=ROOT)
+PLUGIN = """
+    from gdbench import rule
+
+    @rule(lr=0.1)
+    def mine(p, g, c):
+        return p - c.lr * g{more}
+"""
+SUITE = """
+    seeds = 2
+    tune_seeds = 0
+    batch_size = 16
+    budget = {steps = 4}
+    evaluate = {points = 2}
+
+    [problem.iris]
+    kind = "mlp"
+    dataset = "iris"
+    hidden = [3]
+
+    [rule.sgd]
+    lr = 0.01
+"""
+
+
+def git(folder, *arguments):
+    names = {f"GIT_{who}_{what}": "x@y.z" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, env={**os.environ, **names})
+
+
+@pytest.fixture
+def plugins(tmp_path):
+    """A repository with two revisions of a plug-in, `one` and `two`, which differ in what the rule does."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    for tag, more in (("one", ""), ("two", " * 1.5")):
+        (folder / "mine.py").write_text(textwrap.dedent(PLUGIN.format(more=more)))
+        git(folder, "add", "-A")
+        git(folder, "commit", "-qm", tag)
+        git(folder, "tag", tag)
+    return folder
+
+
+@pytest.fixture
+def suite(tmp_path):
+    path = tmp_path / "suite.toml"
+    path.write_text(textwrap.dedent(SUITE))
+    return path
+
+
+# ------------------------------------------------------------------------------------------------------------- places
+
+
+def test_a_revision_is_unpacked_and_its_plug_in_found(plugins, tmp_path):
+    place = find_place("one", plugins, tmp_path)
+    assert place.commit and place.shadow is None and place.python == Path(sys.executable)
+    assert "* 1.5" not in place.plugin(Path("mine.py"), plugins).read_text()
+    assert "* 1.5" in find_place("two", plugins, tmp_path).plugin(Path("mine.py"), plugins).read_text()
+
+
+def test_a_checkout_shadows_what_is_installed_and_an_environment_brings_its_own(tmp_path):
+    assert find_place(str(ROOT), tmp_path, tmp_path).shadow == ROOT.resolve()
+    environment = tmp_path / "env"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").symlink_to(sys.executable)
+    assert find_place("env", tmp_path, tmp_path).python == environment / "bin" / "python"
+    assert find_place("env/bin/python", tmp_path, tmp_path).python == environment / "bin" / "python"
+    assert find_place(str(tmp_path), tmp_path, tmp_path).home == tmp_path.resolve()
+
+
+@pytest.mark.parametrize("name", ["nothing", "--help", "HEAD"])
+def test_what_is_no_place_is_told(name, tmp_path):
+    with pytest.raises(UsageError, match="no environment, no folder and no revision"):
+        find_place(name, tmp_path, tmp_path)
+
+
+def test_a_plug_in_that_a_place_lacks_is_told(plugins, tmp_path):
+    with pytest.raises(UsageError, match=r"plug-in other\.py is not in one"):
+        find_place("one", plugins, tmp_path).plugin(Path("other.py"), plugins)
+
+
+# ------------------------------------------------------------------------------------------------------------ workers
+
+
+def test_a_worker_greets_and_tells_mistakes_in_a_sentence():
+    with Process(HERE, []) as process:
+        facts = process.greeted()
+        assert Path(facts["file"]).is_relative_to(ROOT.resolve()) and len(facts["code"]) == 64
+        with pytest.raises(SideError, match=r"here: .*nothing"):
+            process.ask("prepare", suite="nothing", overrides=[])
+
+
+def test_a_gdbench_that_has_no_worker_or_another_protocol_is_told(tmp_path):
+    package = tmp_path / "gdbench"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    with Process(find_place(str(tmp_path), tmp_path, tmp_path), []) as process, pytest.raises(SideError, match="gate"):
+        process.greeted()
+    (package / "gate").mkdir()
+    (package / "gate" / "__init__.py").write_text("")
+    (package / "gate" / "worker.py").write_text(
+        'input(); print(\'{"done": {"protocol": 99, "version": "9.9", "file": "x", "code": "y"}}\')'
+    )
+    told = pytest.raises(SideError, match=r"gdbench 9\.9 speaks protocol 99 and this one")
+    with Process(find_place(str(tmp_path), tmp_path, tmp_path), []) as process, told:
+        process.greeted()
+
+
+def test_a_process_that_does_not_answer_is_ended():
+    with Process(HERE, [], patience=0.01) as process, pytest.raises(SideError, match="ended by signal SIGKILL"):
+        process.greeted()
+
+
+def test_a_missing_interpreter_is_told(tmp_path):
+    with pytest.raises(SideError, match="cannot be run"):
+        Process(Place("gone", tmp_path / "python"), [])
+
+
+# -------------------------------------------------------------------------------------------------- the whole, for real
+
+
+def test_two_revisions_of_a_plug_in_are_told_apart_and_the_rule_is_named(plugins, suite, tmp_path):
+    places = tuple(find_place(tag, plugins, tmp_path) for tag in ("one", "two"))
+    files = tuple([place.plugin(Path("mine.py"), plugins)] for place in places)
+    asked = Asked(str(suite), ("rule.mine.lr=0.1",), files)
+    found = compare_places(places, asked, families=("digest", "count"))
+    verdicts = found.findings.query("metric == 'digest'").set_index("rule")["verdict"].to_dict()
+    assert verdicts == {"sgd": "unchanged", "mine": "changed"}
+    assert found.verdict == "changed" and found.exit_code() == 0 and found.exit_code(strict=True) == 1
+    counts = found.findings.query("family == 'count'")
+    assert {"compiled variants", "step flops", "step bytes", "gradient_evaluations"} <= set(counts["metric"])
+    assert set(counts["verdict"]) == {"unchanged"}
+
+
+def test_the_same_place_twice_is_measured_from_the_command_line(suite):
+    command = [sys.executable, "-m", "gdbench", "gate", "--ab", str(ROOT), str(ROOT), "--suite", str(suite), "--json"]
+    done = subprocess.run([*command, "--family", "cost"], capture_output=True, text=True)
+    document = json.loads(done.stdout)
+    (row,) = document["metrics"]
+    assert row["metric"] == "step" and row["rule"] == "sgd" and row["pairs"] in (costs.PAIRS, 2 * costs.PAIRS)
+    assert 0.2 < row["ratio"] < 5 and done.returncode == document["exit_code"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--ab"], "takes BASE and HEAD"),
+        (["--ab", "a", "b", "c"], "takes BASE and HEAD"),
+        (["--ab", "--baseline", "x", "a"], "--ab and --baseline are different things"),
+        (["--update", "latest"], "--update is about a baseline"),
+        (["--ab", ".", "--family", "costs"], "did you mean 'cost'"),
+        (["--ab", ".", "--suite", "no.toml"], "--suite no.toml is not a file"),
+        (["--ab", "nothing"], "no environment"),
+        (["--selfcheck", ".", "--margin", "-1"], "--margin -1 must be"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(arguments, words):
+    done = subprocess.run([sys.executable, "-m", "gdbench", "gate", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+
+
+# ------------------------------------------------------------------------------------------ decisions on simulated data
+
+
+def simulated(random, subjects, slower=None, noise=0.01, pairs=costs.PAIRS):
+    """Ratios of so many subjects, whose processes differ by `noise` and rounds by half of it."""
+    found = {}
+    for number in range(subjects):
+        drawn = np.repeat(random.normal(0, noise, pairs), costs.ROUNDS)
+        ratio = drawn + random.normal(0, noise / 2, drawn.size) + np.log1p((slower or {}).get(number, 0.0))
+        pair = np.repeat(np.arange(pairs), costs.ROUNDS)
+        found[str(number)] = pd.DataFrame({"pair": pair, "base": 1.0, "head": np.exp(ratio), "ratio": ratio})
+    return found
+
+
+def decided(first, again, margin=0.03, level=0.05):
+    rows = [{"family": "cost", "metric": r["subject"], **r} for r in costs.settle(first, again, margin, level)]
+    return judge(rows, level).set_index("metric")["verdict"]
+
+
+def test_two_measurements_seldom_cry_wolf():
+    random = np.random.default_rng(1)
+    verdicts = pd.concat(
+        [decided(simulated(random, 20, noise=0.03), simulated(random, 20, noise=0.03)) for _ in range(60)]
+    )
+    assert (verdicts == "regressed").mean() < 0.005 and (verdicts == "improved").mean() < 0.005
+
+
+def test_a_slow_down_is_found_among_many_and_nothing_else_is():
+    random = np.random.default_rng(2)
+    hits = others = 0
+    for _ in range(40):
+        found = decided(simulated(random, 50, {7: 0.08}), simulated(random, 50, {7: 0.08}))
+        hits += found["7"] == "regressed"
+        others += int((found.drop("7") == "regressed").sum())
+    assert hits >= 38 and others == 0
+
+
+def test_what_does_not_come_back_is_not_regressed():
+    random = np.random.default_rng(3)
+    moment, calm = simulated(random, 5, {2: 0.3}), simulated(random, 5)
+    assert decided(moment, calm)["2"] == "unchanged"
+    assert decided(moment, simulated(random, 5, {2: 0.3}))["2"] == "regressed"
+
+
+def test_few_noisy_ones_are_measured_again_and_many_are_not():
+    random = np.random.default_rng(4)
+    assert costs.screen(simulated(random, 10, noise=0.2), 0.03, 0.05)[1]
+    assert costs.screen(simulated(random, costs.FEW + 30, noise=0.2), 0.03, 0.05)[1] == []
+
+
+def test_samples_become_ratios_of_the_fastest_of_each_visit():
+    rows = [
+        ("a", 0, 0, side, i, s, 10)
+        for side, all_ in (("base", [2.0, 1.0]), ("head", [3.0, 5.0]))
+        for i, s in enumerate(all_)
+    ]
+    samples = pd.DataFrame(rows, columns=["subject", "pair", "round", "side", "sample", "seconds", "steps"])
+    (row,) = costs.ratios(samples)["a"].to_dict("records")
+    assert (row["base"], row["head"]) == (0.1, 0.3) and row["ratio"] == pytest.approx(np.log(3))
+
+
+def samples_of(ratios):
+    rows = [
+        (name, row["pair"], number, side, 0, row[side], 1)
+        for name, frame in ratios.items()
+        for number, row in enumerate(frame.to_dict("records"))
+        for side in costs.SIDES
+    ]
+    return pd.DataFrame(rows, columns=["subject", "pair", "round", "side", "sample", "seconds", "steps"])
+
+
+def test_the_slow_down_that_a_self_check_says_is_found_is_found():
+    random = np.random.default_rng(5)
+    first, again = simulated(random, 1), simulated(random, 1)
+    facts = {
+        "subject": "0",
+        "part": "step",
+        "layer": None,
+        "jobs": 1,
+        "problem": "p",
+        "rule": "r",
+        "batch_size": 1,
+        "dtype": "d",
+    }
+    taken = [Taken((pd.DataFrame([facts]),) * 2, (1, 1), samples_of(ratios)) for ratios in (first, again)]
+    (needed,) = _needed(*taken, 0.03)["needed"]
+
+    def slower(share):
+        return [{"0": r["0"].assign(ratio=r["0"]["ratio"] + np.log(share))} for r in (first, again)]
+
+    assert decided(*slower(needed * 1.001))["0"] == "regressed"
+    assert decided(*slower(needed * 0.999))["0"] != "regressed"
+
+
+def test_a_self_check_counts_alarms_and_gates():
+    names = {"metric": "step", "problem": "p", "batch_size": 1, "dtype": "d"}
+    rows = [
+        {"gate": gate, **names, "rule": rule, "verdict": verdict, "needed": needed}
+        for gate, rule, verdict, needed in [
+            (0, "a", "regressed", 1.05),
+            (0, "b", "improved", 1.04),
+            (1, "a", "unchanged", 1.06),
+            (1, "b", "unchanged", 1.07),
+            (2, "a", "unchanged", 1.08),
+        ]
+    ]
+    found = SelfCheck(pd.DataFrame(rows), 0.03, 0.05)
+    assert (found.gates, found.alarmed, found.false_alarms, found.smallest) == (3, 1, 2, 1.08)
+    assert found.by_metric().set_index("rule")["alarms"].to_dict() == {"a": 1, "b": 1}
