@@ -123,7 +123,7 @@ def gate(
     margin: MarginOption = 3.0,
     level: LevelOption = 0.05,
     family: FamilyOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Changed bits are a regression too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Changed bits and counts are regressions too.")] = False,
     store: StoreOption = None,
     out: OutOption = RESULTS,
     github: Annotated[

@@ -66,8 +66,13 @@ class Comparison:
         return gravest(self.findings["verdict"])
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0, 1 (regression), 3 (failed or missing, or nothing was compared) or 4 (inconclusive)."""
-        changed = strict and (self.findings["verdict"] == "changed").any()
+        """0, 1 (regression), 3 (failed or missing, or nothing was compared) or 4 (inconclusive).
+
+        strict: 1 also where bits or counts changed.
+        """
+        # A count that fell means that base is not what head is, like a bit that changed.
+        differs = (self.findings["verdict"] == "changed") | (self.findings["reason"] == "count-differs")
+        changed = strict and differs.any()
         return exit_code("changed" if changed else self.verdict, strict=strict)
 
 
