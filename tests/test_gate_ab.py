@@ -244,6 +244,10 @@ def test_samples_become_ratios_of_the_fastest_of_each_visit():
     assert (row["base"], row["head"]) == (0.1, 0.3) and row["ratio"] == pytest.approx(np.log(3))
 
 
+def test_nothing_measured_again_is_no_ratio():
+    assert costs.ratios(samples_of({})) == {}
+
+
 def samples_of(ratios):
     rows = [
         (name, row["pair"], number, side, 0, row[side], 1)

@@ -118,6 +118,8 @@ def _sample(subjects: int) -> tuple[float, int]:
 
 def ratios(samples: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """By subject, a row a round: `pair`, `base` and `head` (seconds a step, the least of the visit), `ratio`."""
+    if not len(samples):
+        return {}
     costs = samples.assign(cost=samples["seconds"] / samples["steps"])
     wide = costs.groupby(["subject", "pair", "round", "side"])["cost"].min().unstack("side").reset_index()
     wide["ratio"] = np.log(wide["head"] / wide["base"])
