@@ -119,6 +119,12 @@ def gate(
     ] = "regression",
     overrides: SetOption = None,
     plugin: PluginOption = None,
+    registers: Annotated[
+        bool,
+        typer.Option(
+            "--registers", help="(--ab) Count the registers of updates on GPUs too; needs no GPU, but [cuda]."
+        ),
+    ] = False,
     gates: Annotated[int, typer.Option("--gates", metavar="N", min=1, help="(--selfcheck) How many.")] = 5,
     margin: MarginOption = 3.0,
     level: LevelOption = 0.05,
@@ -145,7 +151,8 @@ def gate(
     4: inconclusive, or no baseline. With --json, annotations go to standard error.
     """
     way = _way(ab, selfcheck, baseline)
-    _check_options(way, update, lenient)
+    _check_options(way, {"--update": update, "--baseline-lenient": lenient}, "--baseline")
+    _check_options(way, {"--registers": registers}, "--ab")
     given = _given(way, names or [])
     _check_numbers(margin, level, family)
     outputs = Outputs(strict, as_json, quiet, everything, github, html, junit_xml, benchmark_json)
@@ -156,7 +163,9 @@ def gate(
         judged = (margin / 100, level, quiet or as_json)
         if way == "--selfcheck":
             return side_by_side.tell_selfcheck(side_by_side.of_itself(given[0], *asked, gates, *judged), as_json)
-        return _tell(side_by_side.of_places(given[0], given[1], *asked, family or FAMILIES, *judged), outputs)
+        return _tell(
+            side_by_side.of_places(given[0], given[1], *asked, family or FAMILIES, *judged, registers), outputs
+        )
     if baseline is None:
         return _tell(_of_runs(given[0], given[1], margin, level, family, store, out), outputs)
     return _with_baseline(baseline, given[0], margin, level, family, store, out, lenient, update, outputs)
@@ -171,10 +180,11 @@ def _way(ab: bool, selfcheck: bool, baseline: str | None) -> str:
     return chosen[0] if chosen else ""
 
 
-def _check_options(way: str, update: bool, lenient: bool) -> None:
-    for name, given in (("--update", update), ("--baseline-lenient", lenient)):
-        if given and way != "--baseline":
-            raise UsageError(f"{name} is about a baseline; give --baseline NAME too")
+def _check_options(way: str, options: dict[str, bool], needed: str) -> None:
+    """Raise UsageError for an option that only goes with another."""
+    for name, given in options.items():
+        if given and way != needed:
+            raise UsageError(f"{name} goes with {needed} alone; give it too")
 
 
 def _given(way: str, names: list[str]) -> list[str]:

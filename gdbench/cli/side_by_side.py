@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,13 @@ def of_places(
     margin: float,
     level: float,
     quiet: bool,
+    registers: bool,
 ) -> "Comparison":
     """The verdicts on a suite in two places (gdbench/gate/places.py)."""
     from gdbench.gate.ab import compare_places
 
     with _places([base, head]) as places, _watching(quiet) as watch:
-        asked = _asked(suite, overrides, plugins, places)
+        asked = replace(_asked(suite, overrides, plugins, places), registers=registers)
         return compare_places((places[0], places[1]), asked, families=families, margin=margin, level=level, watch=watch)
 
 

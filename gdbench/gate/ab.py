@@ -64,7 +64,13 @@ def _side(place: Place, asked: Asked, number: int, families: Collection[str], wa
         path = Path(folder) / "run.json"
         process.ask("train", suite=asked.suite, overrides=list(asked.overrides), path=str(path))
         side = side_of(read_export(path))
-    return Side({**side.facts, **facts, "commit": place.commit, "dirty": None}, side.measures)
+        measures = side.measures
+        if asked.registers:
+            watch(f"{place.name}: registers")
+            found = process.ask("registers", suite=asked.suite, overrides=list(asked.overrides))
+            named = pd.DataFrame(found, columns=["rule", "dtype", "registers"]).rename(columns={"registers": "value"})
+            measures = pd.concat([measures, named.assign(family="count", metric="registers of an update", pair="all")])
+    return Side({**side.facts, **facts, "commit": place.commit, "dirty": None}, measures)
 
 
 def _with_counts(side: Side, taken: Taken, number: int) -> Side:

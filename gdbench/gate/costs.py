@@ -40,6 +40,7 @@ class Asked:
     suite: str
     overrides: Sequence[str] = ()
     plugins: tuple[Sequence[Path], Sequence[Path]] = ((), ())  # of base and of head
+    registers: bool = False  # count those that updates need on a GPU
 
 
 class Taken(NamedTuple):

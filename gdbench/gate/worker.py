@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from gdbench.errors import GdbenchError
 
 PROTOCOL = 1
+CAPABILITY = (9, 0)  # of the GPUs that registers are counted for
 
 
 class Desk:
@@ -75,6 +76,29 @@ class Desk:
         for subject in self.subjects.values():
             subject.run(1)
         return {"subjects": [subject.facts() for subject in self.subjects.values()], "variants": variants()}
+
+    def registers(self, suite: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
+        """What a thread of each rule's update needs on a GPU of capability 9.0: `rule`, `dtype`, `registers`.
+
+        Raises GdbenchError where CUDA's compiler is missing; a GPU is not needed.
+        """
+        from gdbench import suites
+        from gdbench.kernels import Rule, cuda
+        from gdbench.kernels.gpu import large_kernels, offline
+        from gdbench.kernels.registry import find
+
+        missing = cuda.missing_compiler()
+        if missing:
+            raise GdbenchError(f"registers cannot be counted: {missing}")
+        settings = suites.load(suite, overrides=overrides).settings
+        kinds = {(s.rule, s.definition["rule"], s.definition["dtype"]): None for s in settings}
+        found = []
+        for label, name, dtype in kinds:
+            rule = find(name)
+            if isinstance(rule, Rule):
+                subject = offline.Subject(large_kernels.update(rule, dtype), CAPABILITY, dtype, len(rule.slots))
+                found.append({"rule": label, "dtype": dtype, "registers": offline.examine(subject).needs.registers})
+        return found
 
     def renew(self) -> None:
         """Build all steps anew, elsewhere in memory."""

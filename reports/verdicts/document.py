@@ -28,6 +28,7 @@ def document(comparison: Comparison, *, strict: bool = False) -> dict[str, Any]:
         "rules": touched(comparison),
         "notes": list(comparison.notes),
         "metrics": _metrics(comparison.findings),
+        "samples": plain_rows(comparison.samples),
     }
 
 
