@@ -3,10 +3,10 @@
     python tests/gate_trials.py [--results FILE] [--kind NAME]... [--table]
 
 Each gate is a command of its own (`gdbench gate --ab BASE HEAD`). Its outcome is a line of FILE (gate_trials.jsonl in
-the current folder), and what stands there is not done again: the script can be ended at any time and goes on when it is
-called again. Prints a Markdown table of what there is; --table does nothing else. All kinds take an hour and a quarter
-on two cores, and nothing else should run meanwhile: half of the gates of one commit have a hog beside them that takes a
-core for some seconds, again and again.
+the current folder), and what stands there is not done again: the script can be ended at any time and goes on when it
+is called again. Prints a Markdown table of what there is, and what is not as it must be (exit code 1); --table does
+nothing else. All kinds take an hour and a quarter on two cores, and nothing else should run meanwhile: half of the
+gates of one commit have a hog beside them that takes a core for some seconds, again and again.
 
 Every slow-down is planted into the update of adam alone, as multiplications by 1 that the compiler cannot know of. How
 many of them make a step 8 or 15 % slower is measured first.
@@ -45,26 +45,33 @@ class Kind(NamedTuple):
     hog: bool = False
     slower: float = 0.0
     rules: tuple[str, ...] = ()  # that must be named; all of them where there is none
+    verdicts: tuple[str, ...] = ()  # that it must come to
+    misses: int = 0  # gates that may come to another
 
 
+ALARMS = 2  # in the forty gates of one commit
+FOUND, SEEN = ("regressed",), ("regressed", "changed")
 COSTS = ("--suite", str(SUITE), "--family", "cost")
 
 
 def _one_bit(rule: str, line: str, by: str) -> Kind:
-    return Kind(
-        1, f"one bit of {rule}'s step", (f"kernels/rules/{rule}.py", line, by.replace("ULP", ULP)), rules=(rule,)
-    )
+    fault = (f"kernels/rules/{rule}.py", line, by.replace("ULP", ULP))
+    return Kind(1, f"one bit of {rule}'s step", fault, rules=(rule,), verdicts=("changed",))
 
 
 KINDS = {
     "same": Kind(20, "nothing, quiet", arguments=COSTS),
     "same-hog": Kind(20, "nothing, beside a hog", arguments=COSTS, hog=True),
-    "slower-8": Kind(20, "a step of adam 8 % slower", arguments=COSTS, slower=0.08, rules=("adam",)),
-    "slower-15": Kind(20, "a step of adam 15 % slower", arguments=COSTS, slower=0.15, rules=("adam",)),
+    "slower-8": Kind(
+        20, "a step of adam 8 % slower", arguments=COSTS, slower=0.08, rules=("adam",), verdicts=FOUND, misses=1
+    ),
+    "slower-15": Kind(20, "a step of adam 15 % slower", arguments=COSTS, slower=0.15, rules=("adam",), verdicts=FOUND),
     "bit-sgd": _one_bit("sgd", "return p - c.lr * (g", "return p - c.lr * ULP * (g"),
     "bit-adam": _one_bit("adam", "return p - c.step * m", "return p - c.step * ULP * m"),
     "bit-momentum": _one_bit("momentum", "c.lr *", "c.lr * ULP *"),
     "bit-adagrad": _one_bit("adagrad", "c.lr *", "c.lr * ULP *"),
+    "bit-nesterov": _one_bit("nesterov", "c.lr *", "c.lr * ULP *"),
+    "bit-rmsprop": _one_bit("rmsprop", "c.lr *", "c.lr * ULP *"),
     "bias-correction": Kind(
         1,
         "adam without bias correction",
@@ -74,14 +81,19 @@ KINDS = {
             "    return corrected(t, lr, beta1, beta2, False)",
         ),
         rules=("adam",),
+        verdicts=SEEN,
     ),
     "batch-reused": Kind(
         1,
         "every batch is used twice",
         ("kernels/training.py", "begin = (step % batches.per_epoch)", "begin = (step // 2 * 2 % batches.per_epoch)"),
+        verdicts=SEEN,
     ),
     "wrong-seed": Kind(
-        1, "the seed is one too high", ("gdbench/runner/trial.py", "seed=trial.seed", "seed=trial.seed + 1")
+        1,
+        "the seed is one too high",
+        ("gdbench/runner/trial.py", "seed=trial.seed", "seed=trial.seed + 1"),
+        verdicts=SEEN,
     ),
 }
 
@@ -96,14 +108,15 @@ def main() -> int:
     if not options.table:
         with tempfile.TemporaryDirectory() as scratch:
             work = _Work(Path(scratch), options.results)
-            for number in range(
-                max(kind.gates for kind in KINDS.values())
-            ):  # in turns: all kinds share the machine's moods
+            # In turns, so that all kinds share the machine's moods.
+            for number in range(max(kind.gates for kind in KINDS.values())):
                 for name in options.kind or KINDS:
                     if number < KINDS[name].gates:
                         work.gate(name, number)
-    print("\n".join(table(_read(options.results))))  # noqa: T201
-    return 0
+    rows = _read(options.results)
+    missed = list(short(rows))
+    print("\n".join([*table(rows), "", *missed]))  # noqa: T201
+    return 1 if missed else 0
 
 
 class _Work:
@@ -242,18 +255,18 @@ def table(rows: list[dict]) -> Iterator[str]:
     rows = [row for row in rows if row["kind"] in KINDS]
     if not rows:
         return
-    yield f"{rows[0]['cpu']}, {rows[0]['cores']} cores; {rows[0]['when'][:10]}; commit {rows[-1]['commit']}."
+    days, commits = sorted({row["when"][:10] for row in rows}), sorted({row["commit"] for row in rows})
+    yield f"{rows[0]['cpu']}, {rows[0]['cores']} cores; {', '.join(days)}; commit {', '.join(commits)}."
     yield ""
-    yield "| planted | gates | regressed | changed | inconclusive | unchanged | named as it must be | seconds a gate |"
+    yield "| planted | gates | regressed | changed | inconclusive | other | named as it must be | seconds a gate |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for name, kind in KINDS.items():
         mine = [row for row in rows if row["kind"] == name]
         if mine:
             counts = [sum(row["verdict"] == v for row in mine) for v in ("regressed", "changed", "inconclusive")]
-            quiet = sum(row["verdict"] in ("unchanged", "improved") for row in mine)
             named = sum(_named(row, kind) for row in mine) if kind.slower or kind.replaced else "-"
             seconds = sorted(row["seconds"] for row in mine)[len(mine) // 2]
-            cells = [kind.what, len(mine), *counts, quiet, named, f"{seconds:.0f}"]
+            cells = [kind.what, len(mine), *counts, len(mine) - sum(counts), named, f"{seconds:.0f}"]
             yield "| " + " | ".join(map(str, cells)) + " |"
     for name in ("slower-8", "slower-15"):
         ratios = sorted(row["adam"][0] for row in rows if row["kind"] == name and row["adam"])
@@ -261,6 +274,22 @@ def table(rows: list[dict]) -> Iterator[str]:
             yield ""
             middle = ratios[len(ratios) // 2]
             yield f"{KINDS[name].what}: as measured {ratios[0]:.3f} to {ratios[-1]:.3f}, median {middle:.3f}."
+
+
+def short(rows: list[dict]) -> Iterator[str]:
+    """What is not as it must be, or not done yet, a sentence each."""
+    for name, kind in KINDS.items():
+        done = sum(row["kind"] == name for row in rows)
+        if done < kind.gates:
+            yield f"{name}: {done} of {kind.gates} gates are done."
+    alarms = sum(row["kind"].startswith("same") and row["verdict"] == "regressed" for row in rows)
+    if alarms > ALARMS:
+        yield f"{alarms} false alarms, more than {ALARMS}."
+    for name, kind in KINDS.items():
+        mine = [row for row in rows if row["kind"] == name]
+        missed = sum(row["verdict"] not in kind.verdicts or not _named(row, kind) for row in mine)
+        if kind.verdicts and missed > kind.misses:
+            yield f"{name}: {missed} of {len(mine)} were not found, or not named as they must be."
 
 
 def _named(row: dict, kind: Kind) -> bool:

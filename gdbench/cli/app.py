@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,7 +69,7 @@ def _root(
     pass
 
 
-INTERRUPTED = 130
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells have them
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,7 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
-        code = 1
+        code = BROKEN_PIPE
+    except Exception:  # a fault of ours; Python's own 1 would mean a regression
+        traceback.print_exc()
+        code = GdbenchError.exit_code
     sys.exit(code or 0)
 
 

@@ -1,11 +1,9 @@
 """`gdbench compare` and `gdbench gate`: what became worse, better or different from one run to another."""
 
-import os
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
@@ -18,16 +16,18 @@ from gdbench.cli.options import (
     open_run,
     repeated,
 )
-from gdbench.cli.output import print_json, print_table, say
+from gdbench.cli.output import print_json, say
+from gdbench.cli.verdicts import SUMMARY, Outputs, tell
 from gdbench.errors import GdbenchError, UsageError
-from gdbench.files import RESULTS, write_text
+from gdbench.files import RESULTS
 
 if TYPE_CHECKING:
-    from gdbench.gate import Comparison, Side
-    from gdbench.store.frames import Frames
+    from gdbench.api import Run
+    from gdbench.gate import Comparison
 
-SUMMARY = "GITHUB_STEP_SUMMARY"  # where GitHub Actions wants a job's summary
-FAMILIES = ("digest", "convergence", "count", "cost")
+T = TypeVar("T")
+Named: TypeAlias = "tuple[str, Run]"  # a run, and what the user calls it
+GATES = 5  # of --selfcheck
 # How many names each way takes at least, and what stands for those that are not given.
 WAYS = {
     "": (1, ["", "latest"]),
@@ -53,17 +53,16 @@ HtmlOption = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """Where and how a comparison is told; `strict` makes changed bits a regression."""
+class Asked:
+    """By what two sides are judged (margin: a share; families: all where there is none), and what runs in a place."""
 
-    strict: bool = False
-    as_json: bool = False
-    quiet: bool = False
-    everything: bool = False
-    github: bool = False
-    html: Path | None = None
-    junit_xml: Path | None = None
-    benchmark_json: Path | None = None
+    margin: float
+    level: float
+    families: tuple[str, ...] = ()
+    suite: str = "regression"
+    overrides: tuple[str, ...] = ()
+    plugins: tuple[Path, ...] = ()
+    registers: bool = False
 
 
 def compare(
@@ -82,9 +81,8 @@ def compare(
 
     Each metric has a verdict and a reason; docs/gate.md tells what they mean. `gate` does the same as a check.
     """
-    _check_numbers(margin, level, family)
-    found = _of_runs(base, head, margin, level, family, store, out)
-    _tell(found, Outputs(as_json=as_json, everything=everything, html=html))
+    runs = [(name, open_run(name, store, out)) for name in (base, head)]
+    tell(_of_runs(runs, _asked(margin, level, family)), Outputs(as_json=as_json, everything=everything, html=html))
     return 0
 
 
@@ -115,8 +113,13 @@ def gate(
         bool, typer.Option("--update", help="Write HEAD into the baseline, and tell what changed.")
     ] = False,
     suite: Annotated[
-        str, typer.Option("--suite", metavar="SUITE", help="(--ab, --selfcheck) A shipped suite, or a TOML file.")
-    ] = "regression",
+        str | None,
+        typer.Option(
+            "--suite",
+            metavar="SUITE",
+            help="(--ab, --selfcheck) A shipped suite, regression by default, or a TOML file.",
+        ),
+    ] = None,
     overrides: SetOption = None,
     plugin: PluginOption = None,
     registers: Annotated[
@@ -125,7 +128,9 @@ def gate(
             "--registers", help="(--ab) Count the registers of updates on GPUs too; needs no GPU, but [cuda]."
         ),
     ] = False,
-    gates: Annotated[int, typer.Option("--gates", metavar="N", min=1, help="(--selfcheck) How many.")] = 5,
+    gates: Annotated[
+        int | None, typer.Option("--gates", metavar="N", min=1, help="(--selfcheck) How many, 5 by default.")
+    ] = None,
     margin: MarginOption = 3.0,
     level: LevelOption = 0.05,
     family: FamilyOption = None,
@@ -151,24 +156,30 @@ def gate(
     4: inconclusive, or no baseline. With --json, annotations go to standard error.
     """
     way = _way(ab, selfcheck, baseline)
-    _check_options(way, {"--update": update, "--baseline-lenient": lenient}, "--baseline")
-    _check_options(way, {"--registers": registers}, "--ab")
-    given = _given(way, names or [])
-    _check_numbers(margin, level, family)
+    runs, places = ("", "--baseline"), ("--ab", "--selfcheck")
+    _check_options(way, ("--baseline",), {"--update": update, "--baseline-lenient": lenient})
+    _check_options(way, ("--ab",), {"--registers": registers})
+    _check_options(way, places, {"--suite": suite, "--set": overrides, "--plugin": plugin})
+    _check_options(way, ("--selfcheck",), {"--gates": gates})
+    _check_options(way, runs, {"--store": store})
+    told = {"--strict": strict, "--github": github, "--junit-xml": junit_xml, "--html": html, "--all": everything}
+    _check_options(way, (*runs, "--ab"), {**told, "--family": family, "--benchmark-json": benchmark_json})
+    given, asked = _given(way, names or []), _asked(margin, level, family)
     outputs = Outputs(strict, as_json, quiet, everything, github, html, junit_xml, benchmark_json)
-    if way in ("--ab", "--selfcheck"):
-        from gdbench.cli import side_by_side
+    if way in places:
+        from gdbench.cli.side_by_side import check_itself, of_places
 
-        asked = (suite, overrides or [], plugin or [])
-        judged = (margin / 100, level, quiet or as_json)
+        asked = replace(asked, suite=suite or asked.suite, overrides=tuple(overrides or ()), registers=registers)
+        asked = replace(asked, plugins=tuple(plugin or ()))
         if way == "--selfcheck":
-            return side_by_side.tell_selfcheck(side_by_side.of_itself(given[0], *asked, gates, *judged), as_json)
-        return _tell(
-            side_by_side.of_places(given[0], given[1], *asked, family or FAMILIES, *judged, registers), outputs
-        )
+            return check_itself(given[0], asked, gates or GATES, outputs)
+        return tell(of_places(given, asked, quiet or as_json), outputs)
+    opened = [(name, open_run(name, store, out)) for name in given]
     if baseline is None:
-        return _tell(_of_runs(given[0], given[1], margin, level, family, store, out), outputs)
-    return _with_baseline(baseline, given[0], margin, level, family, store, out, lenient, update, outputs)
+        return tell(_of_runs(opened, asked), outputs)
+    if update:
+        return _update(baseline, opened[0], asked, out, outputs)
+    return _with_baseline(baseline, opened[0], asked, out, outputs, lenient)
 
 
 def _way(ab: bool, selfcheck: bool, baseline: str | None) -> str:
@@ -180,11 +191,14 @@ def _way(ab: bool, selfcheck: bool, baseline: str | None) -> str:
     return chosen[0] if chosen else ""
 
 
-def _check_options(way: str, options: dict[str, bool], needed: str) -> None:
-    """Raise UsageError for an option that only goes with another."""
+def _check_options(way: str, ways: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Raise UsageError for an option that would be ignored."""
     for name, given in options.items():
-        if given and way != needed:
-            raise UsageError(f"{name} goes with {needed} alone; give it too")
+        if given and way not in ways:
+            with_ = " or ".join(each or "two runs" for each in ways)
+            raise UsageError(
+                f"{name} goes with {with_} alone, and means nothing with {way or 'two runs'}; leave it out"
+            )
 
 
 def _given(way: str, names: list[str]) -> list[str]:
@@ -198,34 +212,40 @@ def _given(way: str, names: list[str]) -> list[str]:
     return names + defaults[len(names) :]
 
 
-def _with_baseline(
-    baseline: str,
-    head: str,
-    margin: float,
-    level: float,
-    families: list[str] | None,
-    store: str | None,
-    out: Path,
-    lenient: bool,
-    update: bool,
-    outputs: Outputs,
-) -> int:
-    """Compare a run with a baseline, or write it there; returns the exit code."""
-    from gdbench.cli.baselines import compare_with_baseline, no_baseline, save_baseline
+def _asked(margin: float, level: float, families: list[str] | None) -> Asked:
+    """The numbers and names, checked before anything is run."""
+    from gdbench.gate.families import check
+
+    if not 0 <= margin < 1000:
+        raise UsageError(f"--margin {margin:g} must be a percentage, 0 or more and less than 1000")
+    if not 0 < level < 1:
+        raise UsageError(f"--level {level:g} must be a share between 0 and 1")
+    check(families or ())
+    return Asked(margin / 100, level, tuple(families or ()))
+
+
+def _update(baseline: str, head: Named, asked: Asked, out: Path, outputs: Outputs) -> int:
+    """Make a run the baseline, and tell what changed."""
+    from gdbench.cli.baselines import save_baseline
+
+    saved = _readable(head, lambda run: save_baseline(baseline, run.frames, out, asked.families or None))
+    if outputs.as_json:
+        print_json(saved.document())
+    else:
+        for sentence in saved.sentences():
+            say(sentence)
+    return 0
+
+
+def _with_baseline(baseline: str, head: Named, asked: Asked, out: Path, outputs: Outputs, lenient: bool) -> int:
+    """Compare a run with a baseline; returns the exit code."""
+    from gdbench.cli.baselines import compare_with_baseline, no_baseline
     from gdbench.gate import side_of
 
-    if update:
-        saved = save_baseline(baseline, open_run(head, store, out).frames, out, families)
-        if outputs.as_json:
-            print_json(saved.document())
-        else:
-            for sentence in saved.sentences():
-                say(sentence)
-        return 0
-    side = _side(head, side_of, store, out)
-    found = compare_with_baseline(baseline, side, out, lenient=lenient, margin=margin / 100, level=level)
+    side = _readable(head, lambda run: side_of(run.frames))
+    found = compare_with_baseline(baseline, side, out, lenient=lenient, margin=asked.margin, level=asked.level)
     if found is not None:
-        return _tell(_only(found, families), outputs)
+        return tell(_only(found, asked), outputs)
     sentence = str(no_baseline(baseline, out))
     if outputs.as_json:
         print_json({"verdict": None, "exit_code": 0, "why": sentence})
@@ -234,123 +254,34 @@ def _with_baseline(
     return 0
 
 
-def _of_runs(
-    base: str, head: str, margin: float, level: float, families: list[str] | None, store: str | None, out: Path
-) -> "Comparison":
+def _of_runs(runs: Sequence[Named], asked: Asked) -> "Comparison":
     """Two runs compared."""
     from gdbench.gate import baseline_of, side_of
-
-    mine, theirs = _side(base, baseline_of, store, out), _side(head, side_of, store, out)
-    if mine.facts["run"] == theirs.facts["run"] and not any(Path(name).exists() for name in (base, head)):
-        raise UsageError(
-            f"BASE and HEAD are both run {mine.facts['run']}, which says nothing; "
-            "run the suite again, or name another run (`gdbench list runs`)"
-        )
-    return _compared(mine, theirs, margin, level, families)
-
-
-def _compared(base: "Side", head: "Side", margin: float, level: float, families: list[str] | None) -> "Comparison":
-    """Two sides compared, as the options say."""
     from gdbench.gate import compare as compare_sides
 
-    return _only(compare_sides(base, head, margin=margin / 100, level=level), families)
+    base = _readable(runs[0], lambda run: baseline_of(run.frames))
+    head = _readable(runs[1], lambda run: side_of(run.frames))
+    if base.facts["run"] == head.facts["run"] and not any(Path(name).exists() for name, _ in runs):
+        raise UsageError(
+            f"BASE and HEAD are both run {base.facts['run']}, which says nothing; "
+            "run the suite again, or name another run (`gdbench list runs`)"
+        )
+    return _only(compare_sides(base, head, margin=asked.margin, level=asked.level), asked)
 
 
-def _only(found: "Comparison", families: list[str] | None) -> "Comparison":
+def _only(found: "Comparison", asked: Asked) -> "Comparison":
     from gdbench.gate.families import only
 
-    return only(found, families) if families else found
+    return only(found, asked.families) if asked.families else found
 
 
-def _check_numbers(margin: float, level: float, families: list[str] | None) -> None:
-    """Before anything is run."""
-    from gdbench.gate.families import check
-
-    if not 0 <= margin < 1000:
-        raise UsageError(f"--margin {margin:g} must be a percentage, 0 or more and less than 1000")
-    if not 0 < level < 1:
-        raise UsageError(f"--level {level:g} must be a share between 0 and 1")
-    check(families or ())
-
-
-def _side(name: str, make: "Callable[[Frames], Side]", store: str | None, out: Path) -> "Side":
-    """One run as a side."""
-    run = open_run(name, store, out)
+def _readable(named: Named, read: "Callable[[Run], T]") -> T:
+    """What `read` makes of a run; a file that somebody edited is told in a sentence."""
+    name, run = named
     try:
-        return make(run.frames)
+        return read(run)
     except GdbenchError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError) as error:  # of a file that somebody edited
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(f"{name} cannot be compared ({reason}); export the run again") from None
-
-
-def _tell(found: "Comparison", outputs: Outputs) -> int:
-    """Print and write what was found; returns the exit code."""
-    from gdbench.reports.verdicts.document import document
-
-    if outputs.as_json:
-        print_json(document(found, strict=outputs.strict))
-    else:
-        _print(found, outputs)
-    for path, text in _files(found, outputs):
-        write_text(path, text)
-        if not (outputs.as_json or outputs.quiet):
-            say(f"written: {path}")
-    if outputs.github:
-        _annotate(found, outputs)
-    return found.exit_code(strict=outputs.strict)
-
-
-def _print(found: "Comparison", outputs: Outputs) -> None:
-    from gdbench.reports.verdicts import table
-    from gdbench.reports.verdicts.words import headline
-
-    say(headline(found))
-    if outputs.quiet:
-        return
-    for name, words in table.sides(found):
-        say(f"{name}: {words}")
-    rows, sentences = table.rows(found, outputs.everything), list(table.sentences(found, outputs.everything))
-    if rows:
-        say()
-        print_table(rows)
-    if sentences:
-        say()
-    for sentence in sentences:
-        say(sentence)
-
-
-def _files(found: "Comparison", outputs: Outputs) -> list[tuple[Path, str]]:
-    """The files that were asked for, with what goes into them."""
-    import json
-
-    from gdbench.reports.verdicts.action import benchmarks
-    from gdbench.reports.verdicts.junit import junit
-    from gdbench.reports.verdicts.page import page
-
-    files = []
-    if outputs.html:
-        files.append((outputs.html, page(found)))
-    if outputs.junit_xml:
-        files.append((outputs.junit_xml, junit(found, strict=outputs.strict)))
-    if outputs.benchmark_json:
-        files.append((outputs.benchmark_json, json.dumps(benchmarks(found), indent=1, allow_nan=False) + "\n"))
-    return files
-
-
-def _annotate(found: "Comparison", outputs: Outputs) -> None:
-    """Annotations where GitHub Actions reads them, and the summary below what the step has already said."""
-    from gdbench.reports.verdicts.github import ROOM, annotations, summary
-
-    target = sys.stderr if outputs.as_json else sys.stdout
-    for line in annotations(found, strict=outputs.strict):
-        target.write(line + "\n")
-    path = os.environ.get(SUMMARY)
-    if not path:
-        return
-    try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(summary(found, everything=outputs.everything, room=ROOM - file.tell()))
-    except OSError as error:
-        raise GdbenchError(f"{path} (${SUMMARY}) cannot be written: {error.strerror}") from None

@@ -1,9 +1,8 @@
 """`gdbench gate --ab` and `--selfcheck`: two places run the same suite, and their steps are measured together."""
 
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,48 +10,41 @@ from gdbench.cli.output import errors, print_json, print_table, say
 from gdbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from gdbench.cli.gate import Asked
+    from gdbench.cli.verdicts import Outputs
     from gdbench.gate import Comparison
-    from gdbench.gate.costs import Asked, Watch
+    from gdbench.gate.costs import Watch, Workload
     from gdbench.gate.places import Place
     from gdbench.gate.selfcheck import SelfCheck
 
 
-def of_places(
-    base: str,
-    head: str,
-    suite: str,
-    overrides: Sequence[str],
-    plugins: Sequence[Path],
-    families: Collection[str],
-    margin: float,
-    level: float,
-    quiet: bool,
-    registers: bool,
-) -> "Comparison":
+def of_places(names: Sequence[str], asked: "Asked", quiet: bool) -> "Comparison":
     """The verdicts on a suite in two places (gdbench/gate/places.py)."""
     from gdbench.gate.ab import compare_places
+    from gdbench.gate.measures import FAMILIES
 
-    with _places([base, head]) as places, _watching(quiet) as watch:
-        asked = replace(_asked(suite, overrides, plugins, places), registers=registers)
-        return compare_places((places[0], places[1]), asked, families=families, margin=margin, level=level, watch=watch)
+    with _places(names) as (base, head), _watching(quiet) as watch:
+        workload = _workload(asked, (base, head))
+        if (base.python, base.shadow) == (head.python, head.shadow) and workload.plugins[0] == workload.plugins[1]:
+            raise UsageError(
+                f"{base.name} and {head.name} run the same, so there is nothing to compare; give --plugin FILE.py if "
+                "they differ in one, or measure one place with itself by --selfcheck"
+            )
+        families = asked.families or FAMILIES
+        return compare_places(
+            (base, head), workload, families=families, margin=asked.margin, level=asked.level, watch=watch
+        )
 
 
-def of_itself(
-    head: str,
-    suite: str,
-    overrides: Sequence[str],
-    plugins: Sequence[Path],
-    gates: int,
-    margin: float,
-    level: float,
-    quiet: bool,
-) -> "SelfCheck":
-    """Gates of a place with itself."""
+def check_itself(name: str, asked: "Asked", gates: int, outputs: "Outputs") -> int:
+    """Gates of a place with itself, printed; returns the exit code, which is 0 also where there were false alarms."""
     from gdbench.gate.selfcheck import selfcheck
 
-    with _places([head]) as places, _watching(quiet) as watch:
-        asked = _asked(suite, overrides, plugins, places * 2)
-        return selfcheck(places[0], asked, gates=gates, margin=margin, level=level, watch=watch)
+    with _places([name]) as (place,), _watching(outputs.quiet or outputs.as_json) as watch:
+        workload = _workload(asked, (place, place))
+        found = selfcheck(place, workload, gates=gates, margin=asked.margin, level=asked.level, watch=watch)
+    _tell(found, outputs)
+    return 0
 
 
 @contextmanager
@@ -72,41 +64,29 @@ def _watching(quiet: bool) -> "Iterator[Watch]":
         yield status.update
 
 
-def _asked(suite: str, overrides: Sequence[str], plugins: Sequence[Path], places: "Sequence[Place]") -> "Asked":
+def _workload(asked: "Asked", places: "tuple[Place, Place]") -> "Workload":
     """What both places are asked for. A suite's file is one for both; a plug-in's is each place's own."""
-    from gdbench.gate.costs import Asked
+    from gdbench.gate.costs import Workload
+    from gdbench.suites import find, shipped
 
-    path = Path(suite)
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        if not path.is_file():
-            raise UsageError(f"--suite {suite} is not a file; give a shipped suite's name or a TOML file")
-        suite = str(path.resolve())
-    base, head = ([place.plugin(file, Path.cwd()) for file in plugins] for place in places)
-    return Asked(suite, tuple(overrides), (base, head))
+    suite = asked.suite if asked.suite in shipped() else str(find(asked.suite).resolve())
+    base, head = ([place.plugin(file, Path.cwd()) for file in asked.plugins] for place in places)
+    return Workload(suite, asked.overrides, (base, head), asked.registers)
 
 
-def tell_selfcheck(found: "SelfCheck", as_json: bool) -> int:
-    """Print what came of it; returns the exit code, which is 0 also where there were false alarms."""
+def _tell(found: "SelfCheck", outputs: "Outputs") -> None:
     from gdbench.export import plain_rows
 
     rows = found.by_metric()
-    if as_json:
-        print_json(
-            {
-                "gates": found.gates,
-                "alarmed": found.alarmed,
-                "false_alarms": found.false_alarms,
-                "verdicts": len(found.metrics),
-                "smallest": found.smallest,
-                "margin": found.margin,
-                "level": found.level,
-                "metrics": plain_rows(rows),
-            }
-        )
-        return 0
-    say()
-    print_table([_cells(row) for row in rows.to_dict("records")])
-    say()
+    if outputs.as_json:
+        names = ("gates", "alarmed", "false_alarms", "smallest", "margin", "level")
+        facts = {name: getattr(found, name) for name in names}
+        print_json({**facts, "verdicts": len(found.metrics), "metrics": plain_rows(rows)})
+        return
+    if not outputs.quiet:
+        say()
+        print_table([_cells(row) for row in rows.to_dict("records")])
+        say()
     say(
         f"{found.alarmed} of {found.gates} gates of head with itself said regressed; {found.false_alarms} of "
         f"{len(found.metrics)} verdicts were false alarms (regressed or improved)."
@@ -115,7 +95,6 @@ def tell_selfcheck(found: "SelfCheck", as_json: bool) -> int:
         f"The smallest slow-down that is found four times in five here, at a margin of {100 * found.margin:g} %: "
         f"{100 * (found.smallest - 1):.1f} %."
     )
-    return 0
 
 
 def _cells(row: dict[Any, Any]) -> dict[str, str]:

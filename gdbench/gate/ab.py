@@ -1,6 +1,6 @@
 """Two places side by side: the trials of a suite in both, and its steps measured together.
 
-found = compare_places((base, head), Asked("regression"))
+found = compare_places((base, head), Workload("regression"))
 """
 
 import tempfile
@@ -14,7 +14,7 @@ from gdbench.environment import environment, fingerprint
 from gdbench.export import read_export
 from gdbench.gate import costs
 from gdbench.gate.comparison import LEVEL, MARGIN, Comparison, compared, judge, notes
-from gdbench.gate.costs import Asked, Taken, Watch
+from gdbench.gate.costs import Taken, Watch, Workload
 from gdbench.gate.families import only
 from gdbench.gate.measures import COLUMNS, FAMILIES, GROUP, metric_of, step_counts
 from gdbench.gate.places import Place
@@ -26,7 +26,7 @@ TRAINED = ("digest", "convergence", "count")  # families for which a suite's tri
 
 def compare_places(
     places: tuple[Place, Place],
-    asked: Asked,
+    workload: Workload,
     *,
     families: Collection[str] = FAMILIES,
     margin: float = MARGIN,
@@ -37,15 +37,15 @@ def compare_places(
 
     families: those that are wanted; trials are run and costs measured only for them.
     """
-    base, head = (_side(place, asked, number, families, watch) for number, place in enumerate(places))
+    base, head = (_side(place, workload, number, families, watch) for number, place in enumerate(places))
     rows: list[dict[str, Any]] = []
     samples = pd.DataFrame()
     if "cost" in families:
-        first, again = measured_twice(places, asked, margin, level, watch)
+        first, again = measured_twice(places, workload, margin, level, watch)
         samples = pd.concat([first.samples.assign(stage=1), again.samples.assign(stage=2)], ignore_index=True)
         rows += cost_rows(first, again, margin, level)
     elif "count" in families:
-        first = costs.measure(places, asked, names=(), pairs=1)
+        first = costs.measure(places, workload, names=(), pairs=1)
     if "count" in families:
         base, head = (_with_counts(side, first, number) for number, side in enumerate((base, head)))
     rows += compared(base, head, margin)
@@ -54,20 +54,20 @@ def compare_places(
     return only(found, families)
 
 
-def _side(place: Place, asked: Asked, number: int, families: Collection[str], watch: Watch) -> Side:
+def _side(place: Place, workload: Workload, number: int, families: Collection[str], watch: Watch) -> Side:
     """The trials of a suite in a place: nothing of them where no family needs them."""
-    with tempfile.TemporaryDirectory() as folder, Process(place, asked.plugins[number]) as process:
+    with tempfile.TemporaryDirectory() as folder, Process(place, workload.plugins[number]) as process:
         facts = {"name": place.name, "machine": fingerprint(environment()), **process.greeted()}
         if not set(families) & set(TRAINED):
             return Side({**facts, "commit": place.commit}, pd.DataFrame(columns=list(COLUMNS)))
         watch(f"{place.name}: trials")
         path = Path(folder) / "run.json"
-        process.ask("train", suite=asked.suite, overrides=list(asked.overrides), path=str(path))
+        process.work("train", suite=workload.suite, overrides=list(workload.overrides), path=str(path))
         side = side_of(read_export(path))
         measures = side.measures
-        if asked.registers:
+        if workload.registers and "count" in families:
             watch(f"{place.name}: registers")
-            found = process.ask("registers", suite=asked.suite, overrides=list(asked.overrides))
+            found = process.ask("registers", suite=workload.suite, overrides=list(workload.overrides))
             named = pd.DataFrame(found, columns=["rule", "dtype", "registers"]).rename(columns={"registers": "value"})
             measures = pd.concat([measures, named.assign(family="count", metric="registers of an update", pair="all")])
     return Side({**side.facts, **facts, "commit": place.commit, "dirty": None}, measures)
@@ -75,22 +75,30 @@ def _side(place: Place, asked: Asked, number: int, families: Collection[str], wa
 
 def _with_counts(side: Side, taken: Taken, number: int) -> Side:
     """A side with what its steps have to do, and how many functions were compiled for them."""
-    variants = {"family": "count", "metric": "compiled variants", "pair": "all", "value": float(taken.variants[number])}
-    parts = [side.measures, step_counts(taken.subjects[number]), pd.DataFrame([variants])]
+    parts = [side.measures, step_counts(taken.subjects[number])]
+    if set(taken.subjects[0]["subject"]) == set(taken.subjects[1]["subject"]):  # others need others
+        value = float(taken.variants[number])
+        parts.append(pd.DataFrame([{"family": "count", "metric": "compiled variants", "pair": "all", "value": value}]))
     return Side(side.facts, pd.concat([part.reindex(columns=list(COLUMNS)) for part in parts if len(part)]))
 
 
 def measured_twice(
-    places: tuple[Place, Place], asked: Asked, margin: float, level: float, watch: Watch, *, everything: bool = False
+    places: tuple[Place, Place],
+    workload: Workload,
+    margin: float,
+    level: float,
+    watch: Watch,
+    *,
+    everything: bool = False,
 ) -> tuple[Taken, Taken]:
     """The costs, and again those that the first time leaves open, or everything."""
-    first = costs.measure(places, asked, watch=lambda text: watch(f"costs: {text}"))
+    first = costs.measure(places, workload, watch=lambda text: watch(f"costs: {text}"))
     ratios = costs.ratios(first.samples)
     flagged, noisy = costs.screen(ratios, margin, level)
     names = list(ratios) if everything else [*flagged, *noisy]
     if not names:
         return first, first._replace(samples=first.samples.iloc[:0])
-    return first, costs.measure(places, asked, names=names, seed=1, watch=lambda text: watch(f"costs again: {text}"))
+    return first, costs.measure(places, workload, names=names, seed=1, watch=lambda text: watch(f"costs again: {text}"))
 
 
 def cost_rows(first: Taken, again: Taken, margin: float, level: float) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control
 from gdbench.gate.bits import Bits
 from gdbench.gate.measures import COUNTS, FAILED, NAMES, nothing
 from gdbench.gate.sides import Side
-from gdbench.gate.verdicts import SUSPICIOUS, VERDICTS, exit_code, gravest
+from gdbench.gate.verdicts import REGRESSION, SUSPICIOUS, VERDICTS, exit_code, fails, gravest
 from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
 
 MARGIN = 0.03
@@ -70,10 +70,9 @@ class Comparison:
 
         strict: 1 also where bits or counts changed.
         """
-        # A count that fell means that base is not what head is, like a bit that changed.
-        differs = (self.findings["verdict"] == "changed") | (self.findings["reason"] == "count-differs")
-        changed = strict and differs.any()
-        return exit_code("changed" if changed else self.verdict, strict=strict)
+        pairs = list(zip(self.findings["verdict"], self.findings["reason"], strict=True))
+        differs = strict and any(fails(*pair, strict=True) and not fails(*pair) for pair in pairs)
+        return REGRESSION if differs else exit_code(self.verdict)
 
 
 def compare(
@@ -234,8 +233,9 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
 def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
     """The verdict and the reason of one test.
 
-    Where bits differ, chance alone moves the estimate, so it counts against head only where no more could have been
-    told (all pairs worse would not be enough among so many metrics) or where it tells by itself, if not among them.
+    Where bits differ, chance alone moves the estimate, so what looks worse counts against head only where no more could
+    have been told (all pairs worse would not be enough among so many metrics) or where it tells by itself, if not among
+    them. What looks better without being shown to be is no cause to look further.
     """
     test, margin = row["test"], np.log1p(row["margin"])
     if row["q"] <= level and test.worse < test.better:
@@ -245,8 +245,9 @@ def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
     if row["differs"]:
         few = 2.0 ** (1 - test.pairs) > level / row["among"]
         # Success has no margin; what it does to the steps is judged there.
-        beyond = row["metric"] != "success" and abs(_log(test.ratio)) > margin
-        return ("inconclusive", "few-pairs") if test.p <= level or (few and beyond) else ("changed", "bits-differ")
+        beyond = row["metric"] != "success" and _log(test.ratio) > margin
+        told = test.p <= level and test.worse < test.better
+        return ("inconclusive", "few-pairs") if told or (few and beyond) else ("changed", "bits-differ")
     if -margin <= _log(test.low) and _log(test.high) <= margin:
         return "unchanged", "within-margin"
     return "inconclusive", "few-pairs" if test.pairs < 2 else "noisy"

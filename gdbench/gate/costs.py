@@ -1,6 +1,6 @@
 """What a step costs in two places, measured so that whatever happens to the machine happens to both.
 
-    taken = measure((base, head), asked, pace(subjects), watch)
+    taken = measure((base, head), Workload("quick"))
 
 A worker process for each place; in every round, in random order, every step is visited in both of them, one right after
 the other, which of them first being drawn too. The two are ended and begun anew after every few rounds, since a process
@@ -22,7 +22,7 @@ import pandas as pd
 
 from gdbench.gate.places import Place
 from gdbench.gate.process import Process
-from gdbench.stats.paired import Test, clustered
+from gdbench.stats.paired import POWER, Test, clustered
 
 PAIRS, ROUNDS, SAMPLES = 6, 3, 5  # of processes, of rounds in each of them, and of samples in a visit
 LEAST, SHORTEST = 0.01, 0.001  # seconds of a sample, and where there are very many
@@ -34,7 +34,7 @@ Ratios = Mapping[str, pd.DataFrame]  # by subject: `pair`, and `ratio`, the loga
 
 
 @dataclass(frozen=True)
-class Asked:
+class Workload:
     """The suite (a shipped name, or a file's absolute path) with what is laid over it, and plug-ins."""
 
     suite: str
@@ -57,7 +57,7 @@ class Taken(NamedTuple):
 
 def measure(
     places: tuple[Place, Place],
-    asked: Asked,
+    workload: Workload,
     *,
     names: Sequence[str] | None = None,
     seed: int = 0,
@@ -74,9 +74,10 @@ def measure(
     for pair in range(pairs):
         with ExitStack() as stack:
             each = [
-                stack.enter_context(Process(place, files)) for place, files in zip(places, asked.plugins, strict=True)
+                stack.enter_context(Process(place, files))
+                for place, files in zip(places, workload.plugins, strict=True)
             ]
-            prepared = _prepared(each, asked)
+            prepared = _prepared(each, workload)
             mine, theirs = ([fact["subject"] for fact in one["subjects"]] for one in prepared)
             common = [name for name in mine if name in theirs and (names is None or name in names)]
             least, samples = _sample(len(common))
@@ -101,11 +102,11 @@ def measure(
     )
 
 
-def _prepared(each: Sequence[Process], asked: Asked) -> list[dict[str, Any]]:
+def _prepared(each: Sequence[Process], workload: Workload) -> list[dict[str, Any]]:
     """Both prepare at once."""
     for process in each:
         process.greeted()
-        process.tell("prepare", suite=asked.suite, overrides=list(asked.overrides))
+        process.tell("prepare", suite=workload.suite, overrides=list(workload.overrides))
     return [process.answer() for process in each]
 
 
@@ -127,14 +128,15 @@ def ratios(samples: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in wide.groupby("subject")}
 
 
-def tested(ratios: pd.DataFrame, margin: float) -> Test:
-    """The test of one subject."""
-    return clustered(ratios["ratio"].to_numpy(), ratios["pair"].to_numpy(), np.log1p(margin))
+def tested(ratios: pd.DataFrame, margin: float, level: float) -> Test:
+    """The test of one subject. What two measurements must find, each must find more often than both together."""
+    found, pairs = ratios["ratio"].to_numpy(), ratios["pair"].to_numpy()
+    return clustered(found, pairs, np.log1p(margin), size=level, power=POWER**0.5)
 
 
 def screen(first: Ratios, margin: float, level: float) -> tuple[list[str], list[str]]:
     """What is to be measured again: the subjects that look worse or better, and the noisy ones, if they are few."""
-    tests = {name: tested(rows, margin) for name, rows in first.items()}
+    tests = {name: tested(rows, margin, level) for name, rows in first.items()}
     flagged = [name for name, test in tests.items() if test.p <= level]
     bound = np.log1p(margin)
     wide = [n for n, t in tests.items() if not (-bound <= np.log(t.low) and np.log(t.high) <= bound)]
@@ -155,7 +157,7 @@ def settle(first: Ratios, again: Ratios, margin: float, level: float) -> Iterato
             "subject": subject,
             "base": float(rows["base"].median()),
             "head": float(rows["head"].median()),
-            "test": tested(rows, margin),
+            "test": tested(rows, margin, level),
             "differs": False,
             "screened": subject in flagged,
             "margin": margin,

@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from gdbench.curves import LOST
-from gdbench.stats import final_loss
-from gdbench.stats.timings import REFERENCES, visits
+from gdbench.stats import censored_steps, final_loss
+from gdbench.stats.timings import REFERENCES, over_peak
 from gdbench.store.frames import Frames
 
 FAMILIES = ("digest", "convergence", "count", "cost")
@@ -92,12 +92,11 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     text = failed.map({True: FAILED, False: np.nan}).astype(object)
     losses = _above_resolution(final_loss(trials), frames, trials)
     yield base.assign(family="convergence", metric="final_loss", value=losses, text=text)
-    lost = trials["status"].isin(LOST)
-    reached = ~lost
+    reached = ~trials["status"].isin(LOST)
     if frames.about["target"]:
         # A target is no part of a trial's key, and steps to another one say nothing.
         base = base.assign(pair=base["pair"] + AT + _hash(frames.about["target"])[:TARGET_DIGITS])
-        steps = trials["steps_to_target"].where(~lost, np.inf).fillna(np.inf)
+        steps = censored_steps(trials)
         reached = np.isfinite(steps)
         yield base.assign(family="convergence", metric="steps_to_target", value=steps, text=text)
     yield base.assign(family="convergence", metric="success", value=reached.astype(float), text=text)
@@ -130,15 +129,12 @@ def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:
     subjects = frames.subjects[~frames.subjects["part"].isin(REFERENCES)]
     if not len(subjects) or not len(frames.timings):
         return
-    wide = visits(frames.timings).pivot(index="round", columns="subject", values="cost")
-    peaks = frames.subjects[frames.subjects["part"] == "peak"]
+    relative = over_peak(frames.timings, frames.subjects)
     for row in subjects.to_dict("records"):
-        same = peaks[(peaks["dtype"] == row["dtype"]) & (peaks["jobs"] == row["jobs"])]["subject"]
-        if row["subject"] not in wide or not len(same):
-            continue
-        costs = (wide[row["subject"]] / wide[same.iloc[0]]).dropna()
-        names = {"metric": metric_of(row), **{name: row[name] for name in GROUP}}
-        yield pd.DataFrame({**names, "family": "cost", "pair": costs.index.astype(str), "value": costs.to_numpy()})
+        if row["subject"] in relative:
+            costs = relative[row["subject"]].dropna()
+            names = {"metric": metric_of(row), **{name: row[name] for name in GROUP}}
+            yield pd.DataFrame({**names, "family": "cost", "pair": costs.index.astype(str), "value": costs.to_numpy()})
     yield step_counts(subjects)
 
 

@@ -1,7 +1,7 @@
 """Where the two sides of `gate --ab` come from: installed environments, checkouts, or revisions of a git repository.
 
-    with tempfile.TemporaryDirectory() as folder:
-        base = find_place("v1.2", Path.cwd(), Path(folder))
+    with tempfile.TemporaryDirectory() as scratch:
+        base = find_place("v1.2", Path.cwd(), Path(scratch))
         command, environment = base.python, base.variables
 
 What has `gdbench` in it runs that gdbench; a folder or a revision without it is taken for the home of a plug-in, which
@@ -11,39 +11,48 @@ the gdbench that runs this runs.
 import os
 import subprocess
 import sys
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import gdbench
 from gdbench.errors import UsageError
 
-INTERPRETERS = ("bin/python", "Scripts/python.exe")  # of a virtual environment
+INTERPRETERS = ("bin/python", "Scripts/python.exe", "python.exe")  # of an environment
+PATIENCE = 300.0  # seconds, of git
 
 
 @dataclass(frozen=True)
 class Place:
-    """A way to run gdbench. home: where plug-ins are looked for. shadow: where the gdbench lies that is imported."""
+    """A way to run gdbench.
+
+    shadow: the folder with the gdbench that is imported; an environment, which has none, imports its own. home: where
+    relative paths of plug-ins begin, and a package that holds them is looked for. root: all that belongs to the place.
+    """
 
     name: str
     python: Path
-    home: Path | None = None
     shadow: Path | None = None
+    home: Path | None = None
+    root: Path | None = None
     commit: str | None = None
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment variables of its processes."""
-        paths = [str(self.shadow)] if self.shadow else []
-        inherited = os.environ.get("PYTHONPATH")
-        return {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, *([inherited] if inherited else [])])}
+        if self.shadow is None:  # nothing of ours may get in the way of what is installed there
+            return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        packages = [self.root, self.root / "src"] if self.root else []
+        inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        paths = dict.fromkeys([str(self.shadow), *map(str, packages), *filter(None, inherited)])
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
     def plugin(self, file: Path, start: Path) -> Path:
-        """The plug-in's file here: a relative path is meant from the root of a place, or else from `start`."""
-        path = (self.home if self.home and not file.is_absolute() else start) / file
+        """The plug-in's file here. A relative path begins where the user was: at `start`, in any place's copy of it."""
+        path = (self.home or start) / file
         if not path.is_file():
-            raise UsageError(
-                f"plug-in {file} is not in {self.name}; give its path from there, or from the root of the repository"
-            )
+            raise UsageError(f"plug-in {file} is not in {self.name} ({path}); give its path from the current folder")
+        if self.commit and not path.resolve().is_relative_to((self.root or path).resolve()):
+            raise UsageError(f"plug-in {file} would be the same in every revision; give its path relative to {start}")
         return path
 
 
@@ -51,46 +60,65 @@ def find_place(text: str, start: Path, scratch: Path) -> Place:
     """The place that a user's word stands for; a revision of the repository around `start` is unpacked into `scratch`.
 
     A path is an environment's folder, its Python, a checkout of gdbench, or a folder with plug-ins; all else is a
-    revision. Raises UsageError for what is none of them.
+    revision. Raises UsageError for what is none of them, or both a path and a revision.
     """
-    path = (start / text).expanduser()
-    if path.is_file() and os.access(path, os.X_OK):
-        return Place(text, path.absolute())
-    if path.is_dir():
-        python = next((path / name for name in INTERPRETERS if (path / name).exists()), None)
-        if python is not None:
-            return Place(text, python.absolute())
-        return _of_folder(text, path.resolve(), None)
-    return _of_revision(text, start, scratch)
-
-
-def _of_folder(name: str, folder: Path, commit: str | None) -> Place:
-    ours = (folder / "gdbench" / "__init__.py").is_file()
-    return Place(name, Path(sys.executable), folder, folder if ours else None, commit)
-
-
-def _of_revision(text: str, start: Path, scratch: Path) -> Place:
-    try:
-        commit = _git(start, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}").strip()
-        root = Path(_git(start, "rev-parse", "--show-toplevel").strip())
-    except (OSError, subprocess.SubprocessError):
+    path = start / Path(text).expanduser()
+    commit = _commit(text, start)
+    if not text or (not path.exists() and commit is None):
         raise UsageError(
-            f"{text!r} is no environment, no folder and no revision of a git repository in {start}; give the folder "
-            "of a virtual environment, of a checkout, or a commit, tag or branch"
-        ) from None
-    folder = scratch / commit
-    if not folder.exists():
-        archive = scratch / f"{commit}.tar"
-        subprocess.run(
-            ["git", "-C", str(root), "archive", "--format=tar", f"--output={archive}", commit], check=True, timeout=120
+            f"{text!r} is no environment, no folder and no revision of a git repository around {start}; give the "
+            "folder of a virtual environment, of a checkout, or a commit, tag or branch"
         )
-        with tarfile.open(archive) as packed:
-            packed.extractall(folder, filter="data")
-        archive.unlink()
-    return _of_folder(text, folder, commit)
+    if path.exists() and commit is not None:
+        raise UsageError(f"{text!r} is a path and a revision; write ./{text} or heads/{text}")
+    if commit is not None:
+        return _of_revision(text, commit, start, scratch)
+    if path.is_file() and path.name.startswith("python") and os.access(path, os.X_OK):
+        return Place(text, path.absolute())
+    if path.is_file():
+        raise UsageError(f"{text!r} is a file and no Python; give the folder of an environment or of a checkout")
+    python = next((path / name for name in INTERPRETERS if (path / name).exists()), None)
+    if python is not None:
+        return Place(text, python.absolute())
+    if (path / "pyvenv.cfg").exists():
+        raise UsageError(f"{text!r} is an environment without a Python in it; make it anew")
+    return _of_folder(text, path.resolve(), path.resolve(), None)
+
+
+def _of_folder(name: str, root: Path, home: Path, commit: str | None) -> Place:
+    """A folder, which runs its own gdbench if it has one, else this one."""
+    ours = (root / "gdbench" / "__init__.py").is_file()
+    shadow = root if ours else Path(gdbench.__file__).parents[1]
+    return Place(name, Path(sys.executable), shadow, home, root, commit)
+
+
+def _commit(text: str, start: Path) -> str | None:
+    """The commit that a text names, if it does."""
+    if text in ("", ".", "..") or text.startswith(("./", "../", "/")):
+        return None
+    try:
+        return _git(start, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}").strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _of_revision(text: str, commit: str, start: Path, scratch: Path) -> Place:
+    """A clone, which shares the repository's objects: an archive would leave out what is marked so."""
+    root, folder = Path(_git(start, "rev-parse", "--show-toplevel").strip()), scratch / commit
+    try:
+        if not folder.exists():
+            _git(start, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
+            _git(folder, "checkout", "--quiet", "--detach", commit)
+    except subprocess.CalledProcessError as error:
+        told = " ".join(error.stderr.split())[:300]
+        raise UsageError(f"revision {text!r} cannot be unpacked: {told}; give the folder of a checkout of it") from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"revision {text!r} was not unpacked within {PATIENCE:g} s; give the folder of a checkout of it"
+        ) from None
+    return _of_folder(text, folder, folder / start.resolve().relative_to(root.resolve()), commit)
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=30
-    ).stdout
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout

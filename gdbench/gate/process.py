@@ -5,24 +5,31 @@ with Process(place, plugins=[...]) as process:
 """
 
 import json
-import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 from typing import Any
 
 from gdbench.errors import GdbenchError
 from gdbench.gate.places import Place
 from gdbench.gate.worker import PROTOCOL
 
-PATIENCE = 900.0  # seconds, of a question; compiling everything takes less than two minutes
+PATIENCE = 900.0  # seconds, of a question that does not train; compiling everything takes less than two minutes
 
 
 class SideError(GdbenchError):
-    """A side of a comparison that cannot be run. Exit code 3: nothing was measured."""
+    """A side of a comparison that cannot be run.
+
+    Exit code 3, since nothing was measured, or that of the mistake that it was asked to make.
+    """
+
+    def __init__(self, message: str, exit_code: int = GdbenchError.exit_code) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class Process:
@@ -30,7 +37,7 @@ class Process:
 
     def __init__(self, place: Place, plugins: Sequence[Path], patience: float = PATIENCE) -> None:
         self.place, self.patience = place, patience
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed by `close`
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed by `close`
         try:
             self._process = subprocess.Popen(
                 # -P: what lies in the current folder is not imported.
@@ -38,7 +45,8 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 env=place.variables,
             )
         except OSError as error:
@@ -63,6 +71,11 @@ class Process:
         self.tell(what, **given)
         return self.answer()
 
+    def work(self, what: str, **given: Any) -> Any:
+        """`ask` for something that may take as long as it likes."""
+        self.tell(what, **given)
+        return self.answer(patient=True)
+
     def tell(self, what: str, **given: Any) -> None:
         """Ask for something; `answer` then waits for it."""
         assert self._process.stdin is not None
@@ -70,20 +83,34 @@ class Process:
             self._process.stdin.write(json.dumps({"do": what, **given}) + "\n")
             self._process.stdin.flush()
 
-    def answer(self) -> Any:
-        """What came of the last `tell`."""
+    def answer(self, *, patient: bool = False) -> Any:
+        """What came of the last `tell`; a process that takes too long is ended, unless we are patient."""
         assert self._process.stdout is not None
-        timer = Timer(self.patience, self._process.kill)
+        late = Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = Timer(threading.TIMEOUT_MAX if patient else self.patience, end)
+        timer.daemon = True
         timer.start()
         try:
             line = self._process.stdout.readline()
         finally:
             timer.cancel()
+        if late.is_set():
+            raise SideError(f"{self.place.name}: its process did not answer within {self.patience:g} s and was ended")
         if not line:
             raise SideError(f"{self.place.name}: its process ended{self._how()}")
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise SideError(
+                f"{self.place.name}: its process wrote {line.strip()[:80]!r} in place of an answer"
+            ) from None
         if "error" in answer:
-            raise SideError(f"{self.place.name}: {answer['error']}")
+            raise SideError(f"{self.place.name}: {answer['error']}", answer["exit_code"])
         return answer["done"]
 
     def _how(self) -> str:
@@ -91,7 +118,7 @@ class Process:
         code = self._process.wait()
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors.read().splitlines() if line.strip()]
-        how = f" by signal {signal.Signals(-code).name}" if code < 0 else f" with exit code {code}"
+        how = f" by signal {-code}" if code < 0 else f" with exit code {code}"
         return f"{how}: {lines[-1]}" if lines else how
 
     def close(self) -> None:

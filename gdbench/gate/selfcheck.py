@@ -1,6 +1,6 @@
 """Head against head: how often this gate, here and now, cries wolf, and what slow-down it would have found.
 
-    found = selfcheck(place, Asked("quick"), gates=5)
+    found = selfcheck(place, Workload("quick"), gates=5)
     found.false_alarms, found.smallest
 
 A gate's cost verdict is right when it says nothing, since both sides are one. And because a slow-down moves every
@@ -15,10 +15,10 @@ import pandas as pd
 from gdbench.gate import costs
 from gdbench.gate.ab import cost_rows, measured_twice
 from gdbench.gate.comparison import LEVEL, MARGIN, judge
-from gdbench.gate.costs import Asked, Taken, Watch
+from gdbench.gate.costs import Taken, Watch, Workload
 from gdbench.gate.measures import GROUP, metric_of
 from gdbench.gate.places import Place
-from gdbench.stats.paired import POWER
+from gdbench.stats.paired import POWER, clustered
 
 NAMED = ["metric", *GROUP]
 
@@ -64,7 +64,7 @@ class SelfCheck(NamedTuple):
 
 def selfcheck(
     place: Place,
-    asked: Asked,
+    workload: Workload,
     *,
     gates: int,
     margin: float = MARGIN,
@@ -78,18 +78,21 @@ def selfcheck(
         def told(text: str, number: int = gate + 1) -> None:
             watch(f"gate {number} of {gates}, {text}")
 
-        first, again = measured_twice((place, place), asked, margin, level, told, everything=True)
+        first, again = measured_twice((place, place), workload, margin, level, told, everything=True)
         verdicts = judge(cost_rows(first, again, margin, level), level)
-        needed = _needed(first, again, margin)
+        needed = _needed(first, again, margin, level)
         found.append(verdicts.merge(needed, on=NAMED, how="left").assign(gate=gate))
     columns = ["gate", *NAMED, "verdict", "ratio", "low", "high", "needed"]
     return SelfCheck(pd.concat(found, ignore_index=True)[columns], margin, level)
 
 
-def _needed(first: Taken, again: Taken, margin: float) -> pd.DataFrame:
+def _needed(first: Taken, again: Taken, margin: float, level: float) -> pd.DataFrame:
     """By metric, the slow-down, as a ratio, that takes the lower bounds of both measurements to the margin."""
     bounds = [
-        {name: costs.tested(rows, margin).low for name, rows in costs.ratios(taken.samples).items()}
+        {
+            name: clustered(rows["ratio"].to_numpy(), rows["pair"].to_numpy(), 0.0, 1 - level).low
+            for name, rows in costs.ratios(taken.samples).items()
+        }
         for taken in (first, again)
     ]
     facts = [fact for fact in first.subjects[0].to_dict("records") if fact["subject"] in bounds[0]]

@@ -8,7 +8,7 @@ VERDICTS = {
     "failed": "a trial of head failed",
     "missing": "base has the metric and head does not",
     "inconclusive": "nothing can be said, and the reason says why",
-    "changed": "bits differ, and the statistics of what they give agree",
+    "changed": "bits differ, and the statistics of what they give show nothing worse or better",
     "improved": "head is better than base by more than the margin",
     "unchanged": "equal, or different by less than the margin",
 }
@@ -46,10 +46,16 @@ def gravest(verdicts: Iterable[str]) -> str:
     return next((verdict for verdict in VERDICTS if verdict in present), "missing")
 
 
-def exit_code(verdict: str, *, strict: bool = False) -> int:
-    """What a process ends with that came to this verdict; strict: changed bits are a regression too.
+def fails(verdict: str, reason: str, *, strict: bool = False) -> bool:
+    """Whether a metric fails a check; strict: also where it only is not what base is, to the bit and to the count."""
+    differs = verdict == "changed" or reason == "count-differs"
+    return EXIT_CODES.get(verdict) in (REGRESSION, UNUSABLE) or (strict and differs)
 
-    >>> exit_code("regressed"), exit_code("changed"), exit_code("changed", strict=True), exit_code("unchanged")
-    (1, 0, 1, 0)
+
+def exit_code(verdict: str) -> int:
+    """What a process ends with that came to this verdict.
+
+    >>> exit_code("regressed"), exit_code("failed"), exit_code("inconclusive"), exit_code("changed")
+    (1, 3, 4, 0)
     """
-    return REGRESSION if strict and verdict == "changed" else EXIT_CODES.get(verdict, DONE)
+    return EXIT_CODES.get(verdict, DONE)

@@ -3,8 +3,8 @@
     python -m gdbench.gate.worker
 
 Reads a JSON object a line, `{"do": NAME, ...}`, and answers each with a line: `{"done": answer}` or
-`{"error": sentence}`. It runs in the environment of its side, maybe with another version of gdbench than the
-command that asks: what it is asked and answers is `PROTOCOL`, which rises with every change of it.
+`{"error": sentence, "exit_code": code}`. It runs in the environment of its side, maybe with another version of gdbench
+than the command that asks: what it is asked and answers is `PROTOCOL`, which rises with every change of it.
 """
 
 import gc
@@ -47,19 +47,25 @@ class Desk:
         }
 
     def train(self, suite: str, overrides: Sequence[str], path: str) -> None:
-        """Run the suite, and export what came of it as JSON."""
-        import gdbench
+        """Run the suite on the CPU, and export what came of it as JSON."""
+        from gdbench import suites
         from gdbench.export import export
+        from gdbench.runner import run_suite
+        from gdbench.stats import choose
+        from gdbench.store import Store
+        from gdbench.store.frames import read_frames
 
-        run = gdbench.run(suite, store=f"{path}.db", overrides=overrides, time=False)
-        export(run.frames, Path(path), "json")
+        store = Store(f"{path}.db")
+        run = run_suite(suites.load(suite, overrides=overrides), store, choose=choose, backend="cpu", timing=False)
+        export(read_frames(store, store.find(run)), Path(path), "json")
 
     def prepare(self, suite: str, overrides: Sequence[str]) -> dict[str, Any]:
         """Build the steps of each problem, rule, batch size and dtype, and take each once; `subjects` are their facts.
 
         `variants`: how many compiled functions this has taken.
 
-        A step costs the same whatever the learning rate, the schedule and the seed are, so one setting stands for all.
+        A step costs the same whatever the learning rate, the schedule and the seed are, so the first setting of a suite
+        stands for all.
         """
         from gdbench import suites
         from gdbench.runner.closing import Chosen, closing_plan
@@ -122,11 +128,11 @@ class Desk:
 
 
 def variants() -> int:
-    """How many variants of our functions this process has compiled, or loaded from the cache."""
+    """How many variants of our functions, and of plug-ins', this process has compiled, or loaded from the cache."""
     from numba.core.dispatcher import Dispatcher
 
     functions = [each for each in gc.get_objects() if issubclass(type(each), Dispatcher)]
-    return sum(len(each.overloads) for each in functions if each.py_func.__module__.partition(".")[0] == "gdbench")
+    return sum(len(each.overloads) for each in functions if each.py_func.__module__.startswith("gdbench"))
 
 
 def serve(asked: TextIO, answers: TextIO) -> None:
@@ -137,9 +143,10 @@ def serve(asked: TextIO, answers: TextIO) -> None:
         try:
             answer = {"done": getattr(desk, question.pop("do"))(**question)}
         except GdbenchError as error:
-            answer = {"error": str(error)}
+            answer = {"error": str(error), "exit_code": error.exit_code}
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+            told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            answer = {"error": told, "exit_code": GdbenchError.exit_code}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

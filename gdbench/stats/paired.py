@@ -131,17 +131,25 @@ def mcnemar(base: np.ndarray, head: np.ndarray) -> Test:
     return Test(float(ratio), np.nan, np.nan, worse, better, base.size)
 
 
-def clustered(found: np.ndarray, clusters: np.ndarray, margin: float, level: float = 0.95) -> Test:
+def clustered(
+    found: np.ndarray,
+    clusters: np.ndarray,
+    margin: float,
+    level: float = 0.95,
+    *,
+    size: float = 0.05,
+    power: float = POWER,
+) -> Test:
     """Student's t test of log-ratios that were measured in several pairs of processes, against a margin.
 
     found: log(head / base), one a round; clusters: the pair of processes of each. What a process drew when it began
     (where its code lies in memory) is the same in all its rounds, so the median of each pair counts as one value.
+    size, power: of the test that is to find what is `detectable`.
     """
     values = np.array([np.median(found[clusters == each]) for each in np.unique(clusters)])
+    centre = float(values.mean()) if values.size else np.nan
     spread = float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else np.nan
-    return _student(
-        float(values.mean()) if values.size else np.nan, spread, values.size - 1, margin, level, values.size
-    )
+    return _student(centre, spread, values.size - 1, margin, level, values.size, size, power)
 
 
 def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0.95) -> Test:
@@ -162,15 +170,25 @@ def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0
     return _student(float(logs[1].mean() - logs[0].mean()), spread, freedom, margin, level, pairs)
 
 
-def _student(centre: float, spread: float, freedom: float, margin: float, level: float, pairs: int) -> Test:
+def _student(
+    centre: float,
+    spread: float,
+    freedom: float,
+    margin: float,
+    level: float,
+    pairs: int,
+    size: float = 0.05,
+    power: float = POWER,
+) -> Test:
     """The t test of an estimate with its standard error; less than two values have neither interval nor p."""
     if pairs < 2:
         return Test(float(np.exp(centre)), np.nan, np.nan, 1.0, 1.0, pairs)
     spread = max(spread, 1e-12)
     reach = stats.t.ppf((1 + level) / 2, freedom) * spread
-    # What an estimate must exceed, and by how much a true ratio exceeds that so that four of five estimates do. The
-    # spread of few values is short of the true one, by about a share of 1 / (4 freedom) on average.
-    found = margin + (reach + stats.t.ppf(POWER, freedom) * spread) / (1 - 1 / (4 * freedom))
+    # What an estimate must exceed, and by how much a true ratio exceeds that so that as many estimates do. The spread
+    # of few values is short of the true one, by about a share of 1 / (4 freedom) on average.
+    beyond = stats.t.ppf(1 - size / 2, freedom) + stats.t.ppf(power, freedom)
+    found = margin + beyond * spread / (1 - 1 / (4 * freedom))
     low, high, ratio, detectable = (float(np.exp(v)) for v in (centre - reach, centre + reach, centre, found))
     worse, better = (float(stats.t.sf((sign * centre - margin) / spread, freedom)) for sign in (1, -1))
     return Test(ratio, low, high, worse, better, pairs, detectable)

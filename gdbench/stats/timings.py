@@ -50,15 +50,25 @@ def relative_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFram
     cost: seconds a step, median over rounds. relative: the same over the peak's of the same round, a machine that was
     faster or slower as a whole taken out.
     """
+    relative = over_peak(timings, subjects)
+    found = pd.DataFrame({"cost": _wide(timings)[relative.columns].median(), "relative": relative.median()})
+    return found.rename_axis("subject").reset_index()
+
+
+def over_peak(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """The cost of each visit over that of the peak of the same dtype, with as many jobs, in the same round.
+
+    A row a round, a column a subject that has such a peak.
+    """
     wide = _wide(timings)
     peaks = subjects[subjects["part"] == "peak"].set_index(["dtype", "jobs"])["subject"].to_dict()
     pairs = {row["subject"]: peaks.get((row["dtype"], row["jobs"])) for row in subjects.to_dict("records")}
-    found = [
-        (subject, wide[subject].median(), (wide[subject] / wide[peak]).median())
+    found = {
+        subject: wide[subject] / wide[peak]
         for subject, peak in pairs.items()
         if subject in wide and peak in wide and subject != peak
-    ]
-    return pd.DataFrame(found, columns=["subject", "cost", "relative"])
+    }
+    return pd.DataFrame(found, index=wide.index)
 
 
 def compare(base: pd.DataFrame, head: pd.DataFrame, reference: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from gdbench.gate import Comparison
+from gdbench.gate.verdicts import fails
 from gdbench.reports.verdicts import table
 from gdbench.reports.verdicts.words import GRAVE, NOTHING, headline, listed, metric_name, plural, why
 
@@ -28,15 +29,15 @@ def annotations(comparison: Comparison, *, strict: bool = False) -> list[str]:
     Metrics that share a verdict and its reason for one cause, or for want of data, share an annotation.
     """
     levels: dict[str, list[tuple[str, str]]] = {"error": [], "warning": [], "notice": []}
-    for verdict, title, message in _told(comparison.findings):
-        levels[_level(verdict, strict)].append((f"{verdict}: {title}", message))
+    for verdict, reason, title, message in _told(comparison.findings):
+        levels[_level(verdict, reason, strict)].append((f"{verdict}: {title}", message))
     if not len(comparison.findings):
         levels["error"].append((comparison.verdict, NOTHING))
     return [_command(level, *each) for level, told in levels.items() for each in _fewer(told)]
 
 
-def _told(findings: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
-    """Verdict, title and message of each annotation, the gravest first."""
+def _told(findings: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    """Verdict, reason, title and message of each annotation, the gravest first."""
     one = findings["verdict"].isin([*GRAVE, "improved"]) & (findings["reason"] != "suite-wide")
     kinds = findings["family"] + ":" + findings["verdict"] + ":" + findings["reason"]
     keys = kinds.where(~one, [str(number) for number in range(len(findings))])
@@ -46,14 +47,14 @@ def _told(findings: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
         many = len(rows) > 1
         title = f"{plural(len(rows), 'metric')} ({rows[0]['family']}, {rows[0]['reason']})" if many else names[0]
         message = f"{listed(names, NAMES, '; ')}: {why({**rows[0], **_NO_NUMBERS})}" if many else why(rows[0])
-        yield rows[0]["verdict"], title, message
+        yield rows[0]["verdict"], rows[0]["reason"], title, message
 
 
 _NO_NUMBERS = dict.fromkeys(("ratio", "margin", "q", "detail"), float("nan"))  # those of the first speak for it alone
 
 
-def _level(verdict: str, strict: bool) -> str:
-    if verdict in GRAVE or (strict and verdict == "changed"):
+def _level(verdict: str, reason: str, strict: bool) -> str:
+    if fails(verdict, reason, strict=strict):
         return "error"
     return "warning" if verdict == "inconclusive" else "notice"
 

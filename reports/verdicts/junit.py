@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from gdbench.gate import Comparison
+from gdbench.gate.verdicts import fails
 from gdbench.reports.verdicts.words import NOTHING, headline, metric_name, why
 
 OUTCOMES = {"regressed": "failure", "failed": "error", "missing": "error", "inconclusive": "skipped"}
@@ -40,7 +41,7 @@ def junit(comparison: Comparison, *, strict: bool = False) -> str:
 def _testcase(suite: ElementTree.Element, row: Mapping[Any, Any], strict: bool) -> None:
     case = ElementTree.SubElement(suite, "testcase", name=_fit(metric_name(row)), classname=suite.get("name", ""))
     verdict, words = row["verdict"], f"{row['verdict']} ({row['reason']}): {why(row)}"
-    outcome = "failure" if strict and verdict == "changed" else OUTCOMES.get(verdict)
+    outcome = OUTCOMES.get(verdict, "failure" if fails(verdict, row["reason"], strict=strict) else None)
     if outcome:
         _outcome(case, outcome, words, row["reason"])
     elif verdict != "unchanged":

@@ -1,0 +1,101 @@
+"""How a comparison is told: on the terminal, as JSON, in files, and to GitHub Actions."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gdbench.cli.output import print_json, print_table, say
+from gdbench.errors import GdbenchError
+from gdbench.files import write_text
+
+if TYPE_CHECKING:
+    from gdbench.gate import Comparison
+
+SUMMARY = "GITHUB_STEP_SUMMARY"  # where GitHub Actions wants a job's summary
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where and how a comparison is told; `strict` makes changed bits and counts regressions."""
+
+    strict: bool = False
+    as_json: bool = False
+    quiet: bool = False
+    everything: bool = False
+    github: bool = False
+    html: Path | None = None
+    junit_xml: Path | None = None
+    benchmark_json: Path | None = None
+
+
+def tell(found: "Comparison", outputs: Outputs) -> int:
+    """Print and write what was found; returns the exit code."""
+    from gdbench.reports.verdicts.document import document
+
+    if outputs.as_json:
+        print_json(document(found, strict=outputs.strict))
+    else:
+        _print(found, outputs)
+    for path, text in _files(found, outputs):
+        write_text(path, text)
+        if not (outputs.as_json or outputs.quiet):
+            say(f"written: {path}")
+    if outputs.github:
+        _annotate(found, outputs)
+    return found.exit_code(strict=outputs.strict)
+
+
+def _print(found: "Comparison", outputs: Outputs) -> None:
+    from gdbench.reports.verdicts import table
+    from gdbench.reports.verdicts.words import headline
+
+    say(headline(found))
+    if outputs.quiet:
+        return
+    for name, words in table.sides(found):
+        say(f"{name}: {words}")
+    rows, sentences = table.rows(found, outputs.everything), list(table.sentences(found, outputs.everything))
+    if rows:
+        say()
+        print_table(rows)
+    if sentences:
+        say()
+    for sentence in sentences:
+        say(sentence)
+
+
+def _files(found: "Comparison", outputs: Outputs) -> list[tuple[Path, str]]:
+    """The files that were asked for, with what goes into them."""
+    import json
+
+    from gdbench.reports.verdicts.action import benchmarks
+    from gdbench.reports.verdicts.junit import junit
+    from gdbench.reports.verdicts.page import page
+
+    files = []
+    if outputs.html:
+        files.append((outputs.html, page(found)))
+    if outputs.junit_xml:
+        files.append((outputs.junit_xml, junit(found, strict=outputs.strict)))
+    if outputs.benchmark_json:
+        files.append((outputs.benchmark_json, json.dumps(benchmarks(found), indent=1, allow_nan=False) + "\n"))
+    return files
+
+
+def _annotate(found: "Comparison", outputs: Outputs) -> None:
+    """Annotations where GitHub Actions reads them, and the summary below what the step has already said."""
+    from gdbench.reports.verdicts.github import ROOM, annotations, summary
+
+    target = sys.stderr if outputs.as_json else sys.stdout
+    for line in annotations(found, strict=outputs.strict):
+        target.write(line + "\n")
+    path = os.environ.get(SUMMARY)
+    if not path:
+        return
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(summary(found, everything=outputs.everything, room=ROOM - file.tell()))
+    except OSError as error:
+        raise GdbenchError(f"{path} (${SUMMARY}) cannot be written: {error.strerror}") from None
