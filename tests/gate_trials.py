@@ -14,6 +14,7 @@ many of them make a step 8 or 15 % slower is measured first.
 
 import argparse
 import json
+import math
 import multiprocessing
 import random
 import subprocess
@@ -25,6 +26,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from gdbench.environment import cpu_name, usable_cores
 
@@ -151,9 +154,12 @@ class _Work:
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": _git("rev-parse", "--short", "HEAD"),
         }
+        self._keep(line)
+        print(f"{name} {number}: {found['verdict']} in {seconds:.0f} s {line['flagged'][:4]}", flush=True)  # noqa: T201
+
+    def _keep(self, line: dict) -> None:
         with self.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        print(f"{name} {number}: {found['verdict']} in {seconds:.0f} s {line['flagged'][:4]}", flush=True)  # noqa: T201
 
     def _verdicts(self, head: Path, arguments: tuple[str, ...]) -> dict:
         command = [sys.executable, "-m", "gdbench", "gate", "--ab", str(self.base), str(head), *arguments, "--json"]
@@ -176,14 +182,23 @@ class _Work:
         return folder
 
     def _slower(self, share: float) -> Path:
-        """A copy in which a step of adam on digits takes longer by this share."""
-        done = {row["kind"]: row for row in _read(self.results)}
-        if "probe" not in done:
-            ratio = self._ratio(self._multiplying(PROBE))
-            with self.results.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"kind": "probe", "number": 0, "share": ratio - 1.0}) + "\n")
-            return self._slower(share)
-        return self._multiplying(max(1, round(PROBE * share / done["probe"]["share"])))
+        """A copy in which a step of adam on digits takes longer by this share, or a little more.
+
+        What multiplications cost is measured with many of them and once more near the answer: the first few cost less,
+        since the processor does them beside other things.
+        """
+        shares = {0: 0.0, **{row["number"]: row["share"] for row in _read(self.results) if row["kind"] == "probe"}}
+        for _ in range(2):
+            if len(shares) == 1:
+                times = PROBE
+            else:
+                counts = sorted(shares)
+                times = math.ceil(np.interp(share, [shares[count] for count in counts], counts))
+            if times not in shares:
+                shares[times] = self._ratio(self._multiplying(times)) - 1.0
+                self._keep({"kind": "probe", "number": times, "share": shares[times]})
+        counts = sorted(shares)
+        return self._multiplying(math.ceil(np.interp(share, [shares[count] for count in counts], counts)))
 
     def _ratio(self, head: Path) -> float:
         found = self._verdicts(head, COSTS)
