@@ -47,10 +47,11 @@ def side(*rows, **facts):
 
 def rows(found):
     """The measures of a side, with one kind of nothing, in an order that is theirs."""
-    return sorted(
+    told = (
         tuple("nothing" if value is None or value != value else value for value in row)
         for row in found.measures[list(COLUMNS)].itertuples(index=False, name=None)
     )
+    return sorted(told, key=lambda row: [str(value) for value in row])
 
 
 PLAIN = side(

@@ -85,7 +85,7 @@ def test_counts_are_sums_over_the_trials_of_a_group(frames):
     counts = found[found["family"] == "count"].set_index("metric")["value"]
     # 4 x 4 + 4 + 4 x 3 + 3 parameters; 106 samples to train on are 14 batches of 8 an epoch.
     assert counts["parameters"] == 10 * 35 and counts["gradient_evaluations"] == 10 * 2 * 14
-    step = frames(SUITE).subjects.set_index("part").loc["step"]
+    step = frames(SUITE).subjects.set_index("part").loc[["step"]]  # one with each number of jobs
     assert counts["step flops"] == step[step["jobs"] == 1]["flops"].item()
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from functools import partial
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -409,10 +410,9 @@ def test_wrong_hyperparameters_are_refused(given, words):
 
 
 def declare(function, slots=(), **defaults):
-    try:
-        return gdbench.rule(slots=slots, **defaults)(function)
-    finally:
+    with mock.patch.dict(RULES):  # a plug-in of another test may have left a rule of this name
         RULES.pop(function.__name__.replace("_", "-"), None)
+        return gdbench.rule(slots=slots, **defaults)(function)
 
 
 def test_rules_of_any_number_of_slots_run():
