@@ -75,12 +75,12 @@ def _workload(asked: "Asked", places: "tuple[Place, Place]") -> "Workload":
 
 
 def _tell(found: "SelfCheck", outputs: "Outputs") -> None:
-    from gdbench.export import plain_rows
+    from gdbench.export import plain, plain_rows
 
     rows = found.by_metric()
     if outputs.as_json:
         names = ("gates", "alarmed", "false_alarms", "smallest", "margin", "level")
-        facts = {name: getattr(found, name) for name in names}
+        facts = {name: plain(getattr(found, name)) for name in names}
         print_json({**facts, "verdicts": len(found.metrics), "metrics": plain_rows(rows)})
         return
     if not outputs.quiet:

@@ -61,7 +61,7 @@ def measure(
     *,
     names: Sequence[str] | None = None,
     seed: int = 0,
-    pairs: int = PAIRS,
+    pairs: int | None = None,
     watch: Watch = lambda text: None,
 ) -> Taken:
     """Take samples in so many pairs of processes, of the subjects of these names (of all). Raises SideError.
@@ -71,6 +71,7 @@ def measure(
     order = np.random.Generator(np.random.PCG64(seed))
     steps: dict[str, int] = {}  # of a sample
     rows: list[tuple[Any, ...]] = []
+    pairs = pairs or PAIRS
     for pair in range(pairs):
         with ExitStack() as stack:
             each = [
