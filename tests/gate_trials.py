@@ -14,7 +14,6 @@ many of them make a step 8 or 15 % slower is measured first.
 
 import argparse
 import json
-import math
 import multiprocessing
 import random
 import subprocess
@@ -182,7 +181,7 @@ class _Work:
         return folder
 
     def _slower(self, share: float) -> Path:
-        """A copy in which a step of adam on digits takes longer by this share, or a little more.
+        """A copy in which a step of adam on digits takes longer by this share, as nearly as multiplications can tell.
 
         What multiplications cost is measured with many of them and once more near the answer: the first few cost less,
         since the processor does them beside other things.
@@ -193,12 +192,12 @@ class _Work:
                 times = PROBE
             else:
                 counts = sorted(shares)
-                times = math.ceil(np.interp(share, [shares[count] for count in counts], counts))
+                times = round(np.interp(share, [shares[count] for count in counts], counts))
             if times not in shares:
                 shares[times] = self._ratio(self._multiplying(times)) - 1.0
                 self._keep({"kind": "probe", "number": times, "share": shares[times]})
         counts = sorted(shares)
-        return self._multiplying(math.ceil(np.interp(share, [shares[count] for count in counts], counts)))
+        return self._multiplying(round(np.interp(share, [shares[count] for count in counts], counts)))
 
     def _ratio(self, head: Path) -> float:
         found = self._verdicts(head, COSTS)
