@@ -207,6 +207,7 @@ def gate(*arguments, **options):
 def called(capsys, monkeypatch):
     """The command line in this process, with fewer rounds: its exit code and its JSON."""
     monkeypatch.setattr(costs, "PAIRS", 2)
+    monkeypatch.setattr(costs, "AGAIN", 2)
     monkeypatch.setattr(costs, "ROUNDS", 1)
 
     def call(*arguments):
