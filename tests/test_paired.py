@@ -157,18 +157,36 @@ def test_a_ratio_of_successes_above_one_is_worse(base, head, ratio):
 # Costs
 
 
-def test_clusters_are_students_test_of_their_medians():
+def test_few_clusters_are_students_test_of_their_medians():
     rng = np.random.default_rng(1)
-    clusters = np.repeat(np.arange(6), 5)
-    found = rng.normal(0.05, 0.02, 6)[clusters] + rng.normal(0, 0.01, 30)
-    medians = [np.median(found[clusters == each]) for each in range(6)]
+    clusters = np.repeat(np.arange(4), 5)  # too few for a fifth to be one of them
+    found = rng.normal(0.05, 0.02, 4)[clusters] + rng.normal(0, 0.01, 20)
+    medians = [np.median(found[clusters == each]) for each in range(4)]
     test = clustered(found, clusters, MARGIN)
     worse = stats.ttest_1samp(medians, MARGIN, alternative="greater").pvalue
     better = stats.ttest_1samp(medians, -MARGIN, alternative="less").pvalue
     interval = stats.ttest_1samp(medians, 0.0).confidence_interval(0.95)
     assert (test.worse, test.better) == pytest.approx((worse, better))
     assert (test.low, test.high) == pytest.approx((math.exp(interval.low), math.exp(interval.high)))
-    assert test.pairs == 6 and test.ratio == pytest.approx(math.exp(np.mean(medians)))
+    assert test.pairs == 4 and test.ratio == pytest.approx(math.exp(np.mean(medians)))
+
+
+def test_clusters_are_yuens_test_by_hand():
+    # Of six, the least and the greatest are left out: 4, 5, 6 and 9 have the mean 6. For the standard error these two
+    # are moved to 4 and 9: the sum of squares about the mean is 255 - 37^2 / 6, over 4 x 3.
+    found = np.array([5.0, -50.0, 9.0, 6.0, 70.0, 4.0]) / 100
+    spread = math.sqrt((4**2 * 2 + 5**2 + 6**2 + 9**2 * 2 - 37**2 / 6) / (4 * 3)) / 100
+    test = clustered(found, np.arange(6), MARGIN)
+    assert test.ratio == pytest.approx(math.exp(0.06)) and test.pairs == 6
+    assert test.worse == pytest.approx(stats.t.sf((0.06 - MARGIN) / spread, 3))
+    reach = stats.t.ppf(0.975, 3) * spread
+    assert (test.low, test.high) == pytest.approx((math.exp(0.06 - reach), math.exp(0.06 + reach)))
+
+
+def test_pairs_that_were_disturbed_neither_move_the_estimate_nor_hide_the_others():
+    clean = np.array([0.070, 0.071, 0.072, 0.073, 0.074, 0.075, 0.076, 0.077])
+    calm, disturbed = (clustered(np.append(clean, odd), np.arange(10), MARGIN) for odd in ([0.0735] * 2, [-0.4, 0.9]))
+    assert disturbed.worse < 1e-4 and disturbed.ratio == pytest.approx(calm.ratio, rel=1e-3)
 
 
 def test_rounds_of_one_pair_of_processes_tell_nothing_however_many():
@@ -255,8 +273,8 @@ def test_the_interval_of_a_median_covers_it_as_often_as_counted_whatever_the_dis
 
 def test_the_interval_of_clusters_covers_the_truth_in_95_of_100():
     times, rng = 1500, np.random.default_rng(2)
-    clusters = np.repeat(np.arange(5), 3)
-    found = rng.normal(0.04, 0.02, (times, 5))[:, clusters] + rng.normal(0, 0.01, (times, 15))
+    clusters = np.repeat(np.arange(6), 3)
+    found = rng.normal(0.04, 0.02, (times, 6))[:, clusters] + rng.normal(0, 0.01, (times, 18))
     covered = [test.low <= math.exp(0.04) <= test.high for test in (clustered(f, clusters, MARGIN) for f in found)]
     assert within(np.mean(covered), 0.95, times)
 

@@ -17,6 +17,7 @@ from scipy import stats
 DECIMALS = 12  # of a log-ratio: what rounding left of equal ones must neither order them nor move them off the margin
 EXACT = 60  # pairs up to which the distribution of the signed ranks is counted out
 POWER = 0.8  # "found four times in five"
+TRIMMED = 0.2  # of the pairs of processes at either end: a bad moment of a shared machine, or a bad place in memory
 BETWEEN_PROCESSES = 0.01  # by which the same code differs from process to process, as a share (tests/same_code.py)
 
 
@@ -140,16 +141,22 @@ def clustered(
     size: float = 0.05,
     power: float = POWER,
 ) -> Test:
-    """Student's t test of log-ratios that were measured in several pairs of processes, against a margin.
+    """Yuen's t test (Biometrika 61, 1974) of log-ratios from several pairs of processes, against a margin.
 
     found: log(head / base), one a round; clusters: the pair of processes of each. What a process drew when it began
-    (where its code lies in memory) is the same in all its rounds, so the median of each pair counts as one value.
+    (where its code lies in memory) is the same in all its rounds, so the median of each pair counts as one value. Of
+    these the mean without the lowest and highest fifth is tested: the odd pair that was disturbed neither moves it nor
+    hides what the others say. The standard error is that of the values with those fifths moved to the nearest one kept.
     size, power: of the test that is to find what is `detectable`.
     """
-    values = np.array([np.median(found[clusters == each]) for each in np.unique(clusters)])
-    centre = float(values.mean()) if values.size else np.nan
-    spread = float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else np.nan
-    return _student(centre, spread, values.size - 1, margin, level, values.size, size, power)
+    values = np.sort([np.median(found[clusters == each]) for each in np.unique(clusters)])
+    cut = int(TRIMMED * values.size)
+    kept = values[cut : values.size - cut]
+    centre, spread = float(kept.mean()) if kept.size else np.nan, np.nan
+    if kept.size > 1:
+        moved = np.clip(values, kept[0], kept[-1])
+        spread = float(np.sqrt((values.size - 1) * moved.var(ddof=1) / (kept.size * (kept.size - 1))))
+    return _student(centre, spread, kept.size - 1, margin, level, values.size, size, power)
 
 
 def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0.95) -> Test:
