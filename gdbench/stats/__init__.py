@@ -1,7 +1,7 @@
 """What the numbers say: choices, intervals, targets. Frames and arrays in, frames out."""
 
-from gdbench.stats.choice import GROUP, censored_steps, choose, final_loss, objective, reported
-from gdbench.stats.intervals import FEW, Interval, bootstrap_median, bootstrap_product, summarise
+from gdbench.stats.choice import GROUP, censored_steps, choose, final_loss, final_score, objective, reported, tuning
+from gdbench.stats.intervals import FEW, Interval, bootstrap_median, bootstrap_product, bootstrap_quotient, summarise
 
 __all__ = [
     "FEW",
@@ -9,10 +9,13 @@ __all__ = [
     "Interval",
     "bootstrap_median",
     "bootstrap_product",
+    "bootstrap_quotient",
     "censored_steps",
     "choose",
     "final_loss",
+    "final_score",
     "objective",
     "reported",
     "summarise",
+    "tuning",
 ]

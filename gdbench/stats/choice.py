@@ -15,13 +15,12 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     validates, a function's value), then smaller lr, then what came first. A diverged or failed trial counts as infinite
     in both; one that stalled stays where it is.
 
-    trials: `Run.trials`. The trials of role `tune` choose; without any, those of role `report` do.
+    trials: `Run.trials`, of which those that choose count (`tuning`).
     Adds `at_edge` ("low" or "high" when lr is the least or greatest of at least three tried), `diverged` (share of the
     group's trials), `median_steps` and `median_loss`.
     """
     columns = [*GROUP, "setting", "lr", "median_steps", "median_loss", "at_edge", "diverged", "settings"]
-    role = "tune" if (trials["role"] == "tune").any() else "report"
-    tuned = trials[trials["role"] == role].copy()
+    tuned = tuning(trials)
     if tuned.empty:
         return pd.DataFrame(columns=columns)
     tuned["_loss"] = final_loss(tuned)
@@ -46,6 +45,13 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     return best[columns].reset_index(drop=True)
 
 
+def tuning(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials that choose the setting of their problem, rule and batch size: role `tune`, `report` without any."""
+    tune = trials["role"] == "tune"
+    chosen_by_them = tune.groupby([trials[name] for name in GROUP]).transform("any")
+    return trials[tune | ((trials["role"] == "report") & ~chosen_by_them)].copy()
+
+
 def reported(trials: pd.DataFrame) -> pd.DataFrame:
     """The reporting trials of each chosen setting, with the choice's columns beside theirs."""
     chosen = choose(trials).drop(columns="lr")
@@ -67,6 +73,12 @@ def final_loss(trials: pd.DataFrame) -> pd.Series:
         if name in trials:
             loss = loss.fillna(trials[name])
     return loss.where(~_lost(trials), np.inf).fillna(np.inf)
+
+
+def final_score(trials: pd.DataFrame, name: str) -> pd.Series:
+    """Each trial's last value of a metric; the worst there is if it diverged or failed: no accuracy, infinite else."""
+    worst = 0.0 if name.endswith("accuracy") else np.inf
+    return trials[name].where(~_lost(trials), worst).fillna(worst)
 
 
 def objective(trials: pd.DataFrame) -> str:

@@ -1,11 +1,15 @@
 """Intervals without assumptions about the distribution."""
 
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-RESAMPLES = 2000
+RESAMPLES = 2000  # fewer of more than a thousand values, since they cost as much and vary less
+LEAST, DRAWN = 200, 2_000_000  # resamples however many values there are, and numbers drawn in all
 FEW = 5  # values; an interval of fewer is narrower than it should be
 
 
@@ -30,7 +34,7 @@ def bootstrap_median(values: np.ndarray, level: float = 0.95) -> Interval:
         return Interval(np.nan, np.nan, np.nan)
     if values.size == 1:
         return Interval(float(values[0]), np.nan, np.nan)
-    return _percentiles(float(np.median(values)), _medians(values, 0), level)
+    return _percentiles(float(np.median(values)), _medians((values,), (0,))[0], level)
 
 
 def bootstrap_product(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Interval:
@@ -45,7 +49,46 @@ def bootstrap_product(first: np.ndarray, second: np.ndarray, level: float = 0.95
     estimate = float(np.median(first) * np.median(second))
     if first.size == 1 or second.size == 1:
         return Interval(estimate, np.nan, np.nan)
-    return _percentiles(estimate, _medians(first, 0) * _medians(second, 1), level)
+    return _percentiles(estimate, np.prod(_medians((first, second), (0, 1)), axis=0), level)
+
+
+def bootstrap_quotient(
+    top: Sequence[np.ndarray], bottom: Sequence[np.ndarray], level: float = 0.95, *, paired: bool = False
+) -> Interval:
+    """The product of the medians of the samples of `top` over that of `bottom`, each sample resampled by itself.
+
+    Such as the time to target of one rule over that of another: steps, a number a seed, and seconds a step, a number a
+    round, of each. Positive numbers; infinity takes part. A resample that is infinite above and below says nothing of
+    the quotient and counts as 0 in the lower bound and as infinite in the upper. No interval where a sample has a
+    single value; NaN where one has none, or the estimate would be infinity over infinity. paired: the first samples
+    above and below are of the same seeds, in the same order, and are resampled together.
+    """
+    samples = [np.asarray(sample, np.float64) for sample in (*top, *bottom)]
+    if any(not sample.size or np.isnan(sample).any() for sample in samples):
+        return Interval(np.nan, np.nan, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middles = [float(np.median(sample)) for sample in samples]
+        estimate = float(np.prod(middles[: len(top)]) / np.prod(middles[len(top) :]))
+        if np.isnan(estimate) or any(sample.size == 1 for sample in samples):
+            return Interval(estimate, np.nan, np.nan)
+        seeds = [0 if paired and place == len(top) else place for place in range(len(samples))]
+        drawn = _medians(samples, seeds)
+        ratios = np.prod(drawn[: len(top)], axis=0) / np.prod(drawn[len(top) :], axis=0)
+    low = _percentiles(estimate, np.nan_to_num(ratios, nan=0.0, posinf=np.inf), level).low
+    return Interval(estimate, low, _percentiles(estimate, np.nan_to_num(ratios, nan=np.inf, posinf=np.inf), level).high)
+
+
+def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], n: int, level: float = 0.95) -> Interval:
+    """Any statistic of n rows with its percentile bootstrap interval, the resamples as in `bootstrap_median`.
+
+    statistic: of the numbers of the rows drawn (... x n, whole numbers) one value each (...).
+    """
+    if n == 0:
+        return Interval(np.nan, np.nan, np.nan)
+    estimate = float(statistic(np.arange(n)))
+    if n == 1:
+        return Interval(estimate, np.nan, np.nan)
+    return _percentiles(estimate, statistic(_draws(n, 0, n)), level)
 
 
 def bootstrap_ratio(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Interval:
@@ -60,20 +103,33 @@ def bootstrap_ratio(first: np.ndarray, second: np.ndarray, level: float = 0.95) 
     if first.size == 1 or second.size == 1:
         return Interval(estimate, np.nan, np.nan)
     # Both ways of giving the two draws to the two samples, and as many ratios cut off below as above.
-    ratios = np.sort(np.concatenate([_medians(first, a) / _medians(second, 1 - a) for a in (0, 1)]))
+    drawn = [_medians((first, second), seeds) for seeds in ((0, 1), (1, 0))]
+    ratios = np.sort(np.concatenate([above / below for above, below in drawn]))
     beyond = int((1 - level) / 2 * ratios.size)
     return Interval(estimate, float(ratios[beyond]), float(ratios[-1 - beyond]))
 
 
-def _medians(values: np.ndarray, seed: int) -> np.ndarray:
-    """Of every resample."""
-    draws = np.random.Generator(np.random.PCG64(seed)).integers(values.size, size=(RESAMPLES, values.size))
-    return np.asarray(np.median(values[draws], axis=1))
+def _medians(samples: Sequence[np.ndarray], seeds: Sequence[int]) -> list[np.ndarray]:
+    """Of every resample of each sample, drawn with a seed of its own; as many of each."""
+    most = max(sample.size for sample in samples)
+    return [
+        np.median(sample[_draws(sample.size, seed, most)], axis=1) for sample, seed in zip(samples, seeds, strict=True)
+    ]
+
+
+@lru_cache(maxsize=8)
+def _draws(n: int, seed: int, most: int) -> np.ndarray:
+    """The rows of every resample. most: values of the largest sample beside it."""
+    resamples = min(RESAMPLES, max(LEAST, DRAWN // most))
+    draws = np.random.Generator(np.random.PCG64(seed)).integers(n, size=(resamples, n))
+    draws.flags.writeable = False
+    return draws
 
 
 def _percentiles(estimate: float, medians: np.ndarray, level: float) -> Interval:
     # Order statistics rather than interpolation, which would make inf - inf of two infinite neighbours.
-    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+    places = [math.ceil(round(share * medians.size, 6)) - 1 for share in ((1 - level) / 2, (1 + level) / 2)]
+    low, high = np.partition(medians, places)[places]
     return Interval(estimate, float(low), float(high))
 
 

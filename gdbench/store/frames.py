@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.curves import LOST, curve_from_bytes
+from gdbench.curves import curve_from_bytes
 from gdbench.store.database import Store
 from gdbench.store.records import RunRecord
 from gdbench.store.schema import METRICS
+from gdbench.targets import first_steps
 
 TIMING_COLUMNS = ("subject", "backend", "round", "sample", "seconds", "steps")
 SUBJECT_COLUMNS = (
@@ -165,17 +166,7 @@ def _curves(rows: Any) -> pd.DataFrame:
 
 def _targets(curves: pd.DataFrame, trials: pd.DataFrame, target: Mapping[str, list[float]]) -> pd.DataFrame:
     """For every trial and level the first evaluated step at or past it; infinite for none and for lost trials."""
-    parts = []
-    numbers = trials["trial"].to_numpy()
-    lost = trials.loc[trials["status"].isin(LOST), "trial"]
-    for metric, levels in target.items():
-        if metric not in curves:
-            continue
-        for level in levels:
-            past = curves[metric] >= level if metric.endswith("accuracy") else curves[metric] <= level
-            first = curves[past].groupby("trial")["step"].min().reindex(numbers).astype(float).fillna(np.inf)
-            first[first.index.isin(lost)] = np.inf  # censored, whatever it passed on the way
-            parts.append(pd.DataFrame({"trial": numbers, "metric": metric, "level": level, "step": first.to_numpy()}))
+    parts = [first_steps(curves, trials, metric, levels) for metric, levels in target.items() if metric in curves]
     if not parts:
         return pd.DataFrame({"trial": [], "metric": [], "level": [], "step": []}).astype({"trial": "int64"})
     return pd.concat(parts, ignore_index=True).sort_values(["trial", "metric"], kind="stable", ignore_index=True)
