@@ -13,12 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gdbench.api import Run, load, problem, run
+    from gdbench.api import Run, load, run
     from gdbench.descent import Descent, minimize
     from gdbench.errors import GdbenchError
     from gdbench.kernels.contract import rule
     from gdbench.kernels.direction import direction
     from gdbench.kernels.function import function
+    from gdbench.mathematics import problem
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,11 +39,11 @@ _HOMES = {
     "Descent": "gdbench.descent",
     "direction": "gdbench.kernels.direction",
     "function": "gdbench.kernels.function",
+    "problem": "gdbench.mathematics",
     "minimize": "gdbench.descent",
     "GdbenchError": "gdbench.errors",
     "Run": "gdbench.api",
     "load": "gdbench.api",
-    "problem": "gdbench.api",
     "rule": "gdbench.kernels.contract",
     "run": "gdbench.api",
 }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from gdbench import plugins as plugin_loader
 from gdbench import suites
-from gdbench.data.problems import Problem, build
 from gdbench.errors import UsageError
 from gdbench.files import DATABASE, RESULTS, write_text
 from gdbench.runner import CHUNK, Watcher, run_suite
@@ -82,12 +81,14 @@ class Run:
         """What was run: suite, title, target, when, state, code, commit."""
         return self.frames.about
 
-    def report(self, path: str | Path) -> Path:
-        """Write the page, one self-contained HTML file, and return its path."""
+    def report(self, path: str | Path, *others: "Run") -> Path:
+        """Write the page, one self-contained HTML file, and return its path. others: runs to put beside this one."""
+        from gdbench.lessons import of_run
         from gdbench.reports import render
 
         path = Path(path)
-        write_text(path, render(self.frames))
+        frames = [run.frames for run in (self, *others)]
+        write_text(path, render(*frames, lessons=[] if others else of_run(self.frames)))
         return path
 
     def __repr__(self) -> str:
@@ -125,6 +126,7 @@ def run(
     database = _store(store)
     if not isinstance(suite, suites.Suite):
         suite = suites.load(suite, overrides=[str(text) for text in _texts("overrides", overrides)], seeds=seeds)
+        suite.add_plugins(_texts("plugins", plugins))
     name = run_suite(
         suite,
         database,
@@ -156,29 +158,6 @@ def load(store: str | Path | None = None, run: str = "latest") -> Run:
 def is_export(path: Path) -> bool:
     """Whether a path looks like what `gdbench export` writes."""
     return path.suffix == ".json" or (path / "about.json").is_file()
-
-
-def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> Problem:
-    """The mathematics of a problem by itself: initial parameters, batches, loss, gradient and Hessian.
-
-    given: a data set's name or path (a network with one hidden layer of 32), a test function's name, a suite's file
-    (FILE.toml or FILE.toml:NAME), or a dict as a suite's `[problem.NAME]` has it.
-    """
-    folder = Path.cwd()
-    if isinstance(given, str | Path):
-        _, given, folder = suites.problem_table(str(given))
-    if not isinstance(given, Mapping):
-        raise UsageError(
-            f"problem {given!r} must be the name of a data set or a function, or a dict such as "
-            "{'kind': 'mlp', 'dataset': 'iris'}"
-        )
-    dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
-    table = {"problem": {"problem": dict(given)}, "rule": {"sgd": {}}, "batch_size": 1, "dtype": dtype}
-    definitions = suites.load(table, folder=folder).problems
-    if len(definitions) != 1:
-        raise UsageError(f"a problem must have one value for each key; this one stands for {len(definitions)} problems")
-    built: Problem = build(next(iter(definitions.values())), dtype)
-    return built
 
 
 def _store(store: str | Path | None) -> Store:

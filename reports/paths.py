@@ -8,13 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from gdbench.reports.contours import draw_contours
 from gdbench.reports.style import PATH, style
 
 GRID = 161  # points along each axis
-LEVELS = 30
 TANGENTS = 6
 
 
@@ -60,20 +59,7 @@ def _contours(
     (x_low, x_high), (y_low, y_high) = (_window(points[:, i], minimisers[:, i], domain) for i in range(2))
     xs, ys = np.linspace(x_low, x_high, GRID), np.linspace(y_low, y_high, GRID)
     values = np.array([[function(np.array([x, y])) for x in xs] for y in ys])
-    low = np.nanmin(values[np.isfinite(values)])
-    # Heights above the lowest, by equal factors: a valley floor and its walls both show.
-    heights = np.where(np.isfinite(values), values - low, np.nan)
-    positive = heights[heights > 0]
-    levels = np.geomspace(np.quantile(positive, 0.002), positive.max(), LEVELS) if positive.size else [1.0]
-    ax.contour(
-        xs,
-        ys,
-        np.maximum(heights, 0.5 * levels[0]),
-        levels=levels,
-        cmap="Greys_r",
-        linewidths=0.7,
-        norm=LogNorm(levels[0], 100 * levels[-1]),
-    )
+    draw_contours(ax, xs, ys, values)
     ax.plot(points[:, 0], points[:, 1], color=PATH, linewidth=1.2, marker="o", markersize=2.5, label="path")
     ax.plot(*points[0], color=PATH, marker="s", markersize=7, linestyle="none", label="start")
     ax.plot(*points[-1], color=PATH, marker="X", markersize=9, linestyle="none", label=f"step {path['step'].iloc[-1]}")

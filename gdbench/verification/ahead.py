@@ -17,12 +17,12 @@ _COMMAND = "from gdbench.verification.ahead import compile_all; compile_all()"
 
 def compile_all() -> None:
     """Call once what those families call."""
-    from gdbench import api
+    from gdbench import mathematics
     from gdbench.kernels import FUNCTIONS
     from gdbench.verification.networks import IRIS
     from gdbench.verification.work import walk
 
-    problem = api.problem(IRIS)
+    problem = mathematics.problem(IRIS)
     theta = problem.initial(0)
     problem.loss(theta)
     problem.gradient(theta)

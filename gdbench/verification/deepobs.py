@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gdbench import api
+from gdbench import mathematics
 from gdbench.verification.checks import Rows, check, compare
 from gdbench.verification.work import columns, trials
 
@@ -12,7 +12,7 @@ PROBLEM = {"kind": "quadratic"}
 
 @check("deepobs-problem", SOURCE)
 def _() -> Rows:
-    problem = api.problem(PROBLEM)
+    problem = mathematics.problem(PROBLEM)
     eigenvalues = np.linalg.eigvalsh(problem.hessian(problem.initial(0)))
     yield compare("smallest eigenvalue", expected=0.005522, measured=eigenvalues[0], tolerance=5e-7)
     yield compare("largest eigenvalue", expected=53.1290, measured=eigenvalues[-1], tolerance=5e-5)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import api
+from gdbench import mathematics
 from gdbench.kernels import FUNCTIONS
 from gdbench.kernels.function import Function
 from gdbench.verification.checks import Rows, check, compare, skip
@@ -16,7 +16,7 @@ UNWRITTEN = "its author wrote none; differences stand in"
 
 def _problem(function: Function) -> Any:
     size = {} if function.least is None else {"dimension": max(function.least, 3)}
-    return api.problem({"kind": "function", "function": function.name, **size})
+    return mathematics.problem({"kind": "function", "function": function.name, **size})
 
 
 def _points(function: Function, size: int) -> np.ndarray:

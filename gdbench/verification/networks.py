@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import api
+from gdbench import mathematics
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.losses import LOSSES
 from gdbench.verification.checks import Rows, check, compare, difference
@@ -17,7 +17,7 @@ IRIS = {"kind": "mlp", "dataset": "iris", "hidden": [5], "activation": "tanh", "
 def _networks(activation: str) -> list[Any]:
     """A network of every loss and depth, on 30 flowers."""
     base = {"kind": "mlp", "dataset": "iris", "subset": 30, "activation": activation, "l2": 0.1}
-    return [api.problem({**base, "loss": loss, "hidden": hidden}) for loss in LOSSES for hidden in DEPTHS]
+    return [mathematics.problem({**base, "loss": loss, "hidden": hidden}) for loss in LOSSES for hidden in DEPTHS]
 
 
 def _point(problem: Any) -> np.ndarray:
@@ -57,7 +57,7 @@ def _biases(problem: Any) -> np.ndarray:
 
 @check("l2-weights-only", "theory: 1/2 l2 |W|^2, biases excluded")
 def _() -> Rows:
-    with_l2, without = (api.problem({**IRIS, "l2": l2}) for l2 in (0.5, 0.0))
+    with_l2, without = (mathematics.problem({**IRIS, "l2": l2}) for l2 in (0.5, 0.0))
     theta = _point(with_l2)
     weights = np.where(_biases(with_l2), 0.0, theta)
     added = with_l2.gradient(theta) - without.gradient(theta)
@@ -68,7 +68,7 @@ def _() -> Rows:
 
 @check("short-batch", "theory: the mean over the batch's own samples")
 def _() -> Rows:
-    problem = api.problem({**IRIS, "l2": 0.0})
+    problem = mathematics.problem({**IRIS, "l2": 0.0})
     theta, size = _point(problem), 32
     rows = problem.batch(0, problem.steps_per_epoch(size), size)
     yield compare("samples in an epoch's last batch", expected=problem.n % size, measured=rows.size, tolerance=0)
@@ -80,7 +80,7 @@ def _() -> Rows:
 @check("batches", "theory: every sample once an epoch")
 def _() -> Rows:
     for shuffle, repeated in (("epoch", 0), ("once", 2)):
-        problem = api.problem({**IRIS, "shuffle": shuffle})
+        problem = mathematics.problem({**IRIS, "shuffle": shuffle})
         per_epoch = problem.steps_per_epoch(32)
         epochs = [
             np.concatenate([problem.batch(0, epoch * per_epoch + step, 32) for step in range(1, per_epoch + 1)])
@@ -99,7 +99,7 @@ def _() -> Rows:
     size, lr = 32, 0.1
     for shuffle in ("epoch", "once"):
         given = {**IRIS, "shuffle": shuffle}
-        problem, training = api.problem(given), walk(given, "sgd", batch_size=size, lr=lr)
+        problem, training = mathematics.problem(given), walk(given, "sgd", batch_size=size, lr=lr)
         theta = problem.initial(0)
         count = 3 * problem.steps_per_epoch(size)
         for step in range(1, count + 1):
@@ -113,7 +113,7 @@ def _() -> Rows:
 @check("full-batch", "theory: batch size n is gradient descent")
 def _() -> Rows:
     given, lr, count = {**IRIS, "l2": 0.0}, 0.5, 20
-    problem = api.problem(given)
+    problem = mathematics.problem(given)
     theta, losses = problem.initial(0), []
     for _ in range(count + 1):
         losses.append(problem.loss(theta))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import api, suites
+from gdbench import mathematics, suites
 from gdbench.kernels import steps
 from gdbench.kernels.registry import find
 from gdbench.runner.trial import train
@@ -61,7 +61,7 @@ def walk(
     """A rule at the start of a problem in float64, at a constant lr: `walk.advance(count)`, `walk.training.theta`."""
     chosen = find(rule)
     settings = chosen.settings(hyperparameters)
-    training = api.problem(problem).begin(seed=seed, batch_size=batch_size)
+    training = mathematics.problem(problem).begin(seed=seed, batch_size=batch_size)
     return steps.begin(chosen, settings, training, lambda first, count: np.full(count, settings["lr"]))
 
 

@@ -1,0 +1,139 @@
+"""The lessons: what textbooks draw, computed by this program. Above reports, which draw what is computed here.
+
+run = gdbench.run("lessons")
+for lesson in lessons(run):
+    lesson.figure(), lesson.caption(), lesson.table(), lesson.code
+"""
+
+from collections.abc import Callable
+from pprint import pformat
+from textwrap import indent
+from typing import Any, NamedTuple
+
+from gdbench.lessons import first_steps, learning, minima, one_dimension, two_dimensions
+from gdbench.lessons.descents import Frames
+from gdbench.reports.lessons import (
+    Lesson,
+    adagrad,
+    axes,
+    basins,
+    batches,
+    bias_correction,
+    contour,
+    derivatives,
+    dimensions,
+    generalisation,
+    momentum,
+    newton,
+    saddles,
+    step_sizes,
+)
+from gdbench.reports.results import Results
+
+SUITE = "lessons"
+
+
+class Recipe(NamedTuple):
+    """How a lesson is made: what computes its frames, what draws them, and a line of Python that repeats it."""
+
+    frames: Callable[[], Frames] | Callable[[Results], Frames | None]
+    picture: Any
+    code: str
+
+
+# In the order in which a textbook has them. Those in FROM_RUN need the trials of the suite.
+RECIPES = (
+    Recipe(
+        one_dimension.derivatives,
+        derivatives,
+        """
+f = gdbench.problem("double-well")
+f.loss([0.8]), f.gradient([0.8]), f.hessian([0.8])
+""",
+    ),
+    Recipe(
+        one_dimension.step_sizes, step_sizes, 'gdbench.minimize("quadratic", [1.0], "sgd", lr=2.05, steps=10).plot()'
+    ),
+    Recipe(two_dimensions.contour, contour, 'gdbench.problem("himmelblau").gradient([2.0, -1.0])'),
+    Recipe(
+        learning.batches,
+        batches,
+        f"""
+line = gdbench.problem(
+{indent(pformat(learning.LINE, width=100, sort_dicts=False), "    ")}
+)
+x = np.array({list(learning.START)})
+for step in range({learning.STEPS}):
+    x -= {learning.LR} * line.gradient(x, line.batch(seed=0, step=step + 1, size=8))
+x
+""",
+    ),
+    Recipe(
+        two_dimensions.momentum,
+        momentum,
+        """
+valley = ("quadratic", {"condition": 50.0})
+gdbench.minimize(valley, [10.0, 1.0], "momentum", lr=0.036, momentum=0.7, steps=40).plot()
+""",
+    ),
+    Recipe(
+        learning.adagrad,
+        adagrad,
+        """
+gdbench.minimize("quadratic", [1e6], "adagrad", lr=0.1, steps=1000).path["x0"].diff()
+gdbench.load().trials.query("problem == 'sparse'").groupby(["rule", "lr"])["train_loss"].median()
+""",
+    ),
+    Recipe(
+        first_steps.bias_correction,
+        bias_correction,
+        'gdbench.minimize("quadratic", [1e6], "adam", lr=0.1, bias_correction=False, steps=5000).path["x0"].diff()',
+    ),
+    Recipe(
+        two_dimensions.axes,
+        axes,
+        """
+uneven = ("quadratic", {"condition": 100.0})
+gdbench.minimize(uneven, [1.0, 0.6], "rmsprop", lr=10**-1.25, steps=100).plot()
+""",
+    ),
+    Recipe(
+        minima.basins, basins, 'gdbench.minimize("himmelblau", [-5.0, -5.0], "momentum", lr=0.005, steps=400).plot()'
+    ),
+    Recipe(
+        minima.dimensions,
+        dimensions,
+        """
+gdbench.minimize("styblinski-tang", [1.0, -1.0, 0.0, 0.5], "sgd", lr=0.01, steps=200).x
+gdbench.load().trials.query("problem.str.startswith('width')").groupby(["problem", "rule", "lr"])["train_loss"].max()
+""",
+    ),
+    Recipe(two_dimensions.saddles, saddles, 'gdbench.minimize("saddle", [1.0, 1e-3], "sgd", lr=0.1, steps=150).plot()'),
+    Recipe(two_dimensions.newton, newton, 'gdbench.minimize("rosenbrock", [-1.2, 1.0], "newton", steps=10).plot()'),
+    Recipe(
+        learning.generalisation,
+        generalisation,
+        """
+run = gdbench.load()
+trials = run.trials.query("problem == 'noisy' and rule == 'adam' and lr == 0.003")["trial"]
+run.curves[run.curves["trial"].isin(trials)].groupby("epoch")[["train_loss", "val_loss"]].median()
+""",
+    ),
+)
+FROM_RUN = (learning.adagrad, minima.dimensions, learning.generalisation)
+
+
+def lessons(results: Results | None = None) -> list[Lesson]:
+    """All lessons, computed now; those that need trials are left out without a run of the suite."""
+    made = []
+    for compute, picture, code in RECIPES:
+        frames = compute() if compute not in FROM_RUN else None if results is None else compute(results)  # type: ignore[call-arg]
+        if frames is not None:
+            made.append(Lesson(picture, frames, code.strip()))
+    return made
+
+
+def of_run(results: Results) -> list[Lesson]:
+    """The lessons where the run is one of their suite, none where it is another's."""
+    ours = results.about["suite"] == SUITE and {learning.SPARSE, learning.NOISY} <= set(results.trials["problem"])
+    return lessons(results) if ours else []

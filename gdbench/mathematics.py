@@ -1,0 +1,32 @@
+"""The mathematics of a problem by itself, for checks and notebooks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gdbench import suites
+from gdbench.data.problems import Problem, build
+from gdbench.errors import UsageError
+
+
+def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> Problem:
+    """The mathematics of a problem by itself: initial parameters, batches, loss, gradient and Hessian.
+
+    given: a data set's name or path (a network with one hidden layer of 32), a test function's name, a suite's file
+    (FILE.toml or FILE.toml:NAME), or a dict as a suite's `[problem.NAME]` has it.
+    """
+    folder = Path.cwd()
+    if isinstance(given, str | Path):
+        _, given, folder = suites.problem_table(str(given))
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"problem {given!r} must be the name of a data set or a function, or a dict such as "
+            "{'kind': 'mlp', 'dataset': 'iris'}"
+        )
+    dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
+    table = {"problem": {"problem": dict(given)}, "rule": {"sgd": {}}, "batch_size": 1, "dtype": dtype}
+    definitions = suites.load(table, folder=folder).problems
+    if len(definitions) != 1:
+        raise UsageError(f"a problem must have one value for each key; this one stands for {len(definitions)} problems")
+    built: Problem = build(next(iter(definitions.values())), dtype)
+    return built
