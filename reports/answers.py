@@ -1,32 +1,43 @@
-"""What a run answers, in a sentence a problem: which rule got there first, in steps and in time.
+"""What a run answers, a paragraph a problem: which rule got there first, in steps and in time, and how sure that is.
 
 from gdbench.reports import ranking
 list(answers(ranking(run), run))
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from gdbench.reports import text
 from gdbench.reports.results import Results, target
-from gdbench.stats import FEW
+from gdbench.stats import FEW, GROUP, Interval, bootstrap_quotient, censored_steps, reported
+from gdbench.stats.timings import step_costs
+from gdbench.stats.tolerance import FACTOR, tolerance
+
+NAMED = 5  # rules in a row; of more, their number
+BASE = "sgd"  # the rule that the others are compared with
 
 
 def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     """frame: the ranking of `results`."""
     goal = target(results)
+    samples, widths = _Samples(results), tolerance(results.trials)
     for problem, rows in frame.groupby("problem", sort=False) if len(frame) else []:
         best = rows.iloc[0]
         judged = text.metric_title(best["objective"])
-        if goal and np.isfinite(best["steps_to_target"]):
+        if not best["trials"]:
+            yield f"{problem}: no reporting trial has finished yet."
+        elif goal and np.isfinite(best["steps_to_target"]):
             equal = rows[rows["best_batch"] & (rows["steps_to_target"] == best["steps_to_target"])]["rule"].tolist()[1:]
             tie = f" ({', '.join(equal)} as many; the order is by {judged})" if equal else ""
             steps = text.interval(text.steps, best, "steps_to_target")
+            timed = "time_to_target" in rows and not np.isnan(best["time_to_target"])
+            sooner = "" if timed else _sooner(best, rows[rows["best_batch"]], samples)
             yield (
                 f"{problem}: {_setting(best)}, needs the fewest steps to {text.metric_title(goal[0])} "
-                f"{text.metric(*goal)}: {steps}{tie}.{_in_time(best, rows)}"
+                f"{text.metric(*goal)}: {steps}{tie}{sooner}.{_in_time(best, rows, samples) if timed else ''}"
+                f"{_least_sensitive(rows, widths)}"
             )
         elif goal:
             yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."
@@ -34,17 +45,85 @@ def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
             yield f"{problem}: {_setting(best)}, ends at the lowest {judged}, {text.number(best['loss'])}."
 
 
-def _in_time(best: pd.Series, rows: pd.DataFrame) -> str:
-    """How long the fewest steps take, and which setting takes the least time; nothing where no step was timed."""
-    if "time_to_target" not in rows or np.isnan(best["time_to_target"]):
-        return ""
+class _Samples:
+    """Steps to target, a number a seed, and seconds a step, a number a round, of the rows of a ranking."""
+
+    def __init__(self, results: Results) -> None:
+        final = reported(results.trials)
+        groups = final.assign(_steps=censored_steps(final)).groupby(GROUP)["_steps"]
+        self._steps = {key: steps.to_numpy() for key, steps in groups}
+        self._costs = step_costs(results.timings, results.subjects)
+
+    def over(self, row: pd.Series, base: pd.Series, timed: bool) -> Interval:
+        """How many times as long, or as many steps, `row` takes as `base` does, with its interval."""
+        return bootstrap_quotient(self._of(row, timed), self._of(base, timed))
+
+    def _of(self, row: pd.Series, timed: bool) -> list[np.ndarray]:
+        key = tuple(row[GROUP])
+        none = np.zeros(0)
+        return [self._steps.get(key, none), *([self._costs.get(key, none)] if timed else [])]
+
+
+def _in_time(best: pd.Series, rows: pd.DataFrame, samples: _Samples) -> str:
+    """How long the fewest steps take, which setting takes the least time, and which others may do as well."""
     soonest = rows.loc[rows["time_to_target"].idxmin()]
+    quickest = rows.sort_values("time_to_target", kind="stable").drop_duplicates("rule")
+    others = [row for _, row in quickest.iterrows() if row["rule"] != soonest["rule"]]
+    level = [row["rule"] for row in others if _may_be_one(samples.over(row, soonest, timed=True))]
+    tie = f" ({_listed(level)} cannot be told from it)" if level else ""
     words = f" They take {text.interval(text.seconds, best, 'time_to_target')}"
+    sooner = _sooner(soonest, quickest, samples, timed=True)
     if soonest.name == best.name:
-        return f"{words}, the least time too."
+        return f"{words}, the least time too{tie}{sooner}."
+    least = text.interval(text.seconds, soonest, "time_to_target")
+    return f"{words}; {_setting(soonest)}, takes the least time: {least}{tie}{sooner}."
+
+
+def _may_be_one(ratio: Interval) -> bool:
+    return not (ratio.low > 1.0 or ratio.high < 1.0)  # without an interval nothing is ruled out
+
+
+def _sooner(best: pd.Series, rows: pd.DataFrame, samples: _Samples, timed: bool = False) -> str:
+    """By what factor it beats the tuned base rule, with the interval; nothing where that is itself, or was not run."""
+    base = rows[rows["rule"] == BASE]
+    if base.empty or best["rule"] == BASE:
+        return ""
+    ratio = samples.over(base.iloc[0], best, timed)
+    if np.isinf(ratio.estimate):
+        return f"; tuned {BASE} does not get there"
+    if np.isnan(ratio.estimate):
+        return ""
+    words = text.bounded(_times, *ratio)
+    return f", as soon as tuned {BASE}" if words == _times(1.0) else f", {words} sooner than tuned {BASE}"
+
+
+def _times(ratio: float) -> str:
+    return f"{text.number(ratio, 2)}x"
+
+
+def _least_sensitive(rows: pd.DataFrame, widths: pd.DataFrame) -> str:
+    """Which rules do nearly as well over the most decades of learning rates (`tolerance`), each at its best batch."""
+    widths = rows[rows["best_batch"]][GROUP].merge(widths, on=GROUP)
+    if len(widths) < 2:
+        return ""
+    widest = widths[np.isclose(widths["decades"], widths["decades"].max())]
+    names = _listed(widest["rule"].tolist())
+    if len(widest) == len(widths):
+        return f" Over all learning rates tried, {names} are equally sensitive to them."
+    width = widest["decades"].iloc[0]
+    cut = widths[widths["at_edge"] & (widths["decades"] < width * 0.999)]["rule"].tolist()
+    wider = f" ({_listed(cut)} may do so over more, beyond the edge of the grid)" if cut else ""
+    told = text.number(width, 2)
+    decades = f"{'at least ' if widest['at_edge'].any() else ''}{told} decade{'' if told == '1' else 's'}"
     return (
-        f"{words}; {_setting(soonest)}, takes the least time: {text.interval(text.seconds, soonest, 'time_to_target')}."
+        f" Over all learning rates tried, {names} {'is' if len(widest) == 1 else 'are'} the least sensitive: the "
+        f"median trial takes at most {text.number(FACTOR)} times the best one’s steps over {decades} of them{wider}."
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"]
+    return f"{', '.join(first)} and {last}" if first else str(last)
 
 
 def _setting(row: pd.Series) -> str:

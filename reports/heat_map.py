@@ -11,18 +11,22 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from gdbench.reports import text
 from gdbench.reports.heights import Heights
+from gdbench.reports.lines import line_name
+from gdbench.reports.marks import mark
 from gdbench.reports.results import Results, has_batches, target
 from gdbench.reports.style import order, style
-from gdbench.stats import final_loss
+from gdbench.stats import final_loss, tuning
 
 TITLE = "Rule and learning rate at a glance"
 ALT = "Heat maps: rows are rules, columns learning rates, dark cells are good; D marks divergence."
+
+LABELLED = 30  # learning rates; more have no room for numbers, which the page tells under the pointer
 
 
 def caption(results: Results) -> str:
@@ -44,8 +48,7 @@ def caption(results: Results) -> str:
 
 def figure(results: Results) -> Figure | None:
     """Median steps to target (final loss without a target) for each rule and lr; None when nothing varies."""
-    trials = results.trials
-    tuned = trials[trials["role"] == ("tune" if (trials["role"] == "tune").any() else "report")]
+    tuned = tuning(results.trials)
     if tuned.empty or tuned["lr"].nunique() * tuned["rule"].nunique() < 2:
         return None
     steps = target(results) is not None
@@ -58,7 +61,7 @@ def figure(results: Results) -> Figure | None:
     rates = sorted(cells["lr"].unique())
     finite = cells["height"][np.isfinite(cells["height"]) & (cells["height"] > 0)]
     norm = LogNorm(finite.min(), max(finite.max(), finite.min() * 1.01)) if len(finite) else LogNorm(1, 10)
-    size = (max(1.5 + 0.62 * len(rates), 6.0), (0.9 + 0.34 * len(rules)) * len(batches) + 0.6)
+    size = (1.5 + 0.62 * max(min(len(rates), LABELLED), 7), (1.3 + 0.34 * len(rules)) * len(batches))
     with style():
         # seaborn draws it as pixels to see whether labels overlap: at 100 to the inch that takes a gigabyte.
         figure = Figure(figsize=size, layout="constrained", dpi=20)
@@ -68,9 +71,36 @@ def figure(results: Results) -> Figure | None:
             table = here.reindex(index=rules)
             values, heights, diverged = (table[name].reindex(columns=rates) for name in ("value", "height", "diverged"))
             _draw(ax, values, heights, diverged, norm, text.steps if steps else partial(text.number, digits=2))
-            ax.set(xlabel="learning rate" if batch == batches[-1] else "", ylabel="")
+            shown = batch if has_batches(tuned) else None
+            mark(ax, batch=shown)
+            _mark_rows(ax, values, diverged, shown, "steps" if steps else "")
+            ax.set(xlabel="learning rate", ylabel="")
+            ax.tick_params(axis="x", labelbottom=True)  # the page may hide the panels below
             ax.set_title(f"batch size {batch}" if has_batches(tuned) else "")
     return figure
+
+
+def data(results: Results) -> pd.DataFrame:
+    """The cells: `batch_size, rule, lr, setting, value, diverged`."""
+    return _cells(tuning(results.trials), target(results) is not None).sort_values(["batch_size", "rule", "lr"])
+
+
+def _mark_rows(ax: Axes, values: pd.DataFrame, diverged: pd.DataFrame, batch: int | None, unit: str) -> None:
+    """A cover for each rule's row, which knows what it covers."""
+    for place, (rule, row) in enumerate(values.iterrows()):
+        cover = ax.add_patch(Rectangle((0, place), len(row), 1, facecolor="none", edgecolor="none", zorder=9))
+        points = [
+            (column + 0.5, place + 0.5, f"lr {text.number(rate)}: {_said(value, lost, unit)}")
+            for column, (rate, value, lost) in enumerate(zip(row.index, row, diverged.loc[rule], strict=True))
+            if not np.isnan(value)
+        ]
+        mark(cover, rule=str(rule), batch=batch, name=line_name(str(rule), batch), points=points, cover=True)
+
+
+def _said(value: float, lost: float, unit: str) -> str:
+    """A cell in words."""
+    words = f"{text.steps(value)} {unit}" if unit else text.number(value)
+    return f"{words}, {text.percent(lost, 0)} diverged" if lost else words
 
 
 def _draw(
@@ -86,17 +116,23 @@ def _draw(
     labels = np.empty(values.shape, object)
     for place, value in np.ndenumerate(values.to_numpy()):
         share = diverged.to_numpy()[place]
-        mark = " d" if share > 0 else ""
-        labels[place] = "" if np.isnan(value) else "D" if share >= 0.5 else write(value) + mark
+        some = " d" if share > 0 else ""
+        labels[place] = "" if np.isnan(value) else "D" if share >= 0.5 else write(value) + some
+    wide = values.shape[1] > LABELLED
+    every = -(-values.shape[1] // LABELLED)
     sns.heatmap(
-        heights.where(~empty), annot=labels, fmt="", norm=norm, vmin=1, vmax=10, cmap="viridis", cbar=False, ax=ax,
-        linewidths=0.5, linecolor="white", annot_kws={"size": 8}, mask=empty,
-        xticklabels=[text.number(rate, 2) for rate in values.columns], yticklabels=list(values.index),
+        heights.where(~empty), annot=None if wide else labels, fmt="", norm=norm, vmin=1, vmax=10, cmap="viridis",
+        cbar=False, ax=ax, linewidths=0.0 if wide else 0.5, linecolor="white", annot_kws={"size": 8}, mask=empty,
+        xticklabels=False, yticklabels=list(values.index), rasterized=wide,
     )  # fmt: skip
-    for row, column in np.argwhere(empty):  # seaborn leaves these out, their labels too
-        if labels[row, column]:
-            ax.add_patch(Rectangle((column, row), 1, 1, facecolor="0.88", edgecolor="white", linewidth=0.5))
-            ax.text(column + 0.5, row + 0.5, labels[row, column], ha="center", va="center", size=8, color="0.15")
+    # seaborn leaves out the cells of the mask, their labels too.
+    grey = np.where(empty & values.notna().to_numpy(), 1.0, np.nan)
+    edges = {"rasterized": True} if wide else {"edgecolor": "white", "linewidth": 0.5}
+    ax.pcolormesh(grey, cmap=ListedColormap(["0.88"]), **edges)
+    for row, column in np.argwhere(empty) if not wide else ():
+        ax.text(column + 0.5, row + 0.5, labels[row, column], ha="center", va="center", size=8, color="0.15")
+    shown = range(0, values.shape[1], every)
+    ax.set_xticks([place + 0.5 for place in shown], [text.number(values.columns[place], 2) for place in shown])
     ax.tick_params(axis="x", rotation=0, labelsize=8)
     ax.tick_params(axis="y", rotation=0)
     ax.grid(False)

@@ -1,46 +1,116 @@
 """Lines with bands, one a rule, on a row of axes that share a legend."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from gdbench.reports.style import looks
+from gdbench.reports import text
+from gdbench.reports.marks import mark
+from gdbench.reports.style import looks, order
 from gdbench.stats import summarise
 
+LINE_HEIGHT = 0.22  # inches of a line of a legend
 
-def draw_lines(ax: Axes, points: pd.DataFrame, x: str, y: str, rules: list[str], *, markers: bool = False) -> None:
+
+def draw_lines(ax: Axes, points: pd.DataFrame, x: str, y: str, rules: list[str], **options: Any) -> None:
     """Median of y over the seeds at each x for each rule, with the 95 % bootstrap interval as a band.
 
-    points: columns rule, x and y, a row a seed. Logarithmic axes; where the median is infinite there is a gap, where
-    the interval's upper end is, the band goes to the upper edge.
+    points: columns rule, x and y, a row a seed. options: as of `draw_medians`.
     """
-    look = looks(rules)
-    lines = summarise(points, ["rule", x], y)
-    drawn = lines.assign(median=lines["median"].where(np.isfinite(lines["median"]) & (lines["median"] > 0)))
-    sns.lineplot(
-        drawn, x=x, y="median", hue="rule", style="rule", hue_order=rules, style_order=rules, errorbar=None, ax=ax,
-        palette=look["palette"], dashes=look["dashes"], markers=look["markers"] if markers else False, markersize=5,
-    )  # fmt: skip
+    draw_medians(ax, summarise(points, ["rule", x], y), x, rules, **options)
+
+
+def draw_medians(
+    ax: Axes,
+    lines: pd.DataFrame,
+    x: str,
+    rules: list[str],
+    *,
+    markers: bool = False,
+    linear: str = "",
+    batch: Any = None,
+    write_x: Callable[[float], str] = text.number,
+    write_y: Callable[[float], str] = text.number,
+) -> None:
+    """A line with its band for each rule, on logarithmic axes but those in `linear`, such as "y" or "xy".
+
+    lines: columns rule, x, `median` (or another estimate), `low` and `high`; where the estimate is infinite there is a
+    gap, where the interval's upper end is, the band goes to the upper edge. batch: the batch size that they are of.
+    write_x, write_y: how the values that the page tells are written.
+    """
+    shown = np.isfinite(lines["median"]) & ((lines["median"] > 0) | ("y" in linear))
+    drawn = lines.assign(median=lines["median"].where(shown)).sort_values(x, kind="stable")
     highest = 10 * drawn["median"].max()
-    for rule, line in drawn.groupby("rule"):
-        band = line.dropna()
-        ax.fill_between(
-            band[x], band["low"], band["high"].clip(upper=highest), color=look["palette"][rule], alpha=0.15, lw=0
+    for rule in (rule for rule in rules if (drawn["rule"] == rule).any()):
+        line = drawn[drawn["rule"] == rule]
+        options = line_options(rule, rules, markers)
+        (path,) = ax.plot(line[x].to_numpy(), line["median"].to_numpy(), **options)
+        labels = [_label(x, row, write_x, write_y) for row in line.to_dict("records")]
+        points = zip(line[x], line["median"], labels, strict=True)
+        mark(path, rule=rule, batch=batch, name=line_name(rule, batch), points=points)
+        edges = (line["low"].clip(lower=0), line["high"].clip(upper=highest))
+        area = ax.fill_between(
+            line[x], *(edge.where(line["median"].notna()) for edge in edges), color=options["color"], alpha=0.15, lw=0
         )
-    ax.set_xscale("log")
-    if drawn["median"].notna().any():
-        ax.set_yscale("log")
-    low, high = points[x].min(), points[x].max()
-    margin = (high / low) ** 0.05 if high > low else 2.0
-    ax.set_xlim(low / margin, high * margin)
-    for axis in (ax.xaxis, ax.yaxis):
-        plain_ticks(axis)
+        mark(area, rule=rule, batch=batch)
+    low, high = lines[x].min(), lines[x].max()
+    if "x" in linear:
+        ax.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low) or 1.0)
+    else:
+        ax.set_xscale("log")
+        margin = (high / low) ** 0.05 if high > low else 2.0
+        ax.set_xlim(low / margin, high * margin)
+        plain_ticks(ax.xaxis)
+    if "y" not in linear:
+        if drawn["median"].notna().any():
+            ax.set_yscale("log")
+        plain_ticks(ax.yaxis)
+
+
+def batch_panel(ax: Axes, batch: Any) -> None:
+    """Let the page hide this panel by its batch size: the others then need numbers of their own along the y axis."""
+    mark(ax, batch=batch)
+    ax.tick_params(axis="y", labelleft=True)
+
+
+def line_options(rule: str, rules: list[str], markers: bool = False) -> dict[str, Any]:
+    """How `Axes.plot` draws the line of one of these rules: seaborn does not say which of its lines is whose."""
+    look = looks(rules)
+    marked = {"marker": look["markers"][rule], "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.75}
+    dashes = (0, look["dashes"][rule]) if look["dashes"][rule] else "-"
+    return {"color": look["palette"][rule], "linestyle": dashes, "label": rule, **(marked if markers else {})}
+
+
+def line_name(rule: str, batch: Any) -> str:
+    """What a line is, where its batch size is told."""
+    return rule if batch is None else f"{rule}, batch size {batch}"
+
+
+def _label(x: str, row: Mapping[Any, Any], write_x: Callable[[float], str], write_y: Callable[[float], str]) -> str:
+    """`step 40: 0.31 [0.28, 0.36]`."""
+    return f"{x.replace('_', ' ')} {write_x(row[x])}: {text.bounded(write_y, row['median'], row['low'], row['high'])}"
+
+
+def mark_lost(ax: Axes, lost: pd.DataFrame, x: str, rules: list[str], fate: str, batch: Any = None) -> None:
+    """A cross near the upper edge for each row (rule, x); rules at the same place stand one below the other.
+
+    fate: what became of the median trial there; batch: as in `draw_medians`.
+    """
+    palette, edge = looks(rules)["palette"], ax.get_xaxis_transform()
+    for _, crosses in lost.groupby(x):
+        apart = min(0.05, 0.3 / len(crosses))
+        for place, cross in enumerate(sorted(crosses.to_dict("records"), key=lambda row: rules.index(row["rule"]))):
+            rule, at = cross["rule"], (cross[x], 0.97 - apart * place)
+            drawn = ax.scatter(*at, marker="x", color=palette[rule], transform=edge, zorder=5)
+            words = f"{x.replace('_', ' ')} {text.number(cross[x])}: the median trial {fate}"
+            mark(drawn, rule=rule, batch=batch, name=line_name(rule, batch), points=[(*at, words)], transform=edge)
 
 
 def plain_ticks(axis: Axis) -> None:
@@ -51,15 +121,17 @@ def plain_ticks(axis: Axis) -> None:
     if 0 < high / low < 100:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())  # the style shows no ticks, and a hundred of them take time
 
 
-def share_legend(figure: Figure, axes: list[Axes], texts: Mapping[str, str] | None = None) -> None:
-    """One legend beside the figure in place of one in each of its axes; texts: what to write for a label."""
-    handles, labels = axes[0].get_legend_handles_labels()
+def share_legend(figure: Figure, axes: list[Axes]) -> None:
+    """One legend beside the figure in place of one in each of its axes."""
+    handles: dict[str, Artist] = {}
     for ax in axes:
+        handles = {**dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True)), **handles}
         legend = ax.get_legend()
         if legend is not None:
             legend.remove()
-    labels = [(texts or {}).get(label, label) for label in labels]
-    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    rules = order(handles)
+    columns = -(-len(rules) // max(int(figure.get_figheight() / LINE_HEIGHT), 1))
+    figure.legend([handles[rule] for rule in rules], rules, loc="outside right upper", frameon=False, ncols=columns)

@@ -1,29 +1,36 @@
-"""Loss, or a function's value, against step: each rule at the setting that the tuning seeds chose for it.
+"""Loss, or a function's value, by step, epoch or time: each rule at the setting that the tuning seeds chose for it.
 
 from gdbench.reports import loss_curves
-loss_curves.figure(run)
+loss_curves.figure(run), dict(loss_curves.variants(run))
 """
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from gdbench.reports import text
+from gdbench.reports.common_steps import complete
 from gdbench.reports.heights import Heights
-from gdbench.reports.lines import draw_lines, share_legend
-from gdbench.reports.results import Results, has_batches
+from gdbench.reports.lines import batch_panel, draw_medians, share_legend
+from gdbench.reports.results import Results, has_batches, once
 from gdbench.reports.style import order, panels, style
-from gdbench.reports.text import metric_title
-from gdbench.stats import reported
+from gdbench.stats import reported, summarise
+from gdbench.stats.timings import step_costs
 
-ALT = "Line plots of loss, or of a function's value, against the step, one line a rule."
+ALT = "Line plots of loss, or of a function's value, against the step, the epoch or the time, one line a rule."
 METRICS = ("train_loss", "val_loss", "value")
+VARIES = ("against", "axes")  # what the variants differ in
+AGAINST = {"step": "step", "epoch": "epoch", "time": "seconds of training"}
+LOGARITHMIC, LINEAR = "logarithmic", "linear"
 
 
 def title(results: Results) -> str:
     """What the figure is called."""
-    return "Loss by step" if has_batches(results.trials) else "Value by step"
+    return "Loss curves" if has_batches(results.trials) else "Curves of the value"
 
 
 def caption(results: Results) -> str:
@@ -31,56 +38,104 @@ def caption(results: Results) -> str:
     words = (
         "Each rule at its chosen setting. Lines are medians over the reporting seeds, bands their 95 % bootstrap "
         "intervals. A diverged trial counts as infinite from there on, one that stalled stays where it is; a line ends "
-        "where the first of its other trials stopped. Both axes are logarithmic; step 0 stands at 1."
+        "where the first of its other trials stopped. On logarithmic axes, step 0 stands at 1 unless step 1 is "
+        "known; linear ones end a little above the start. Time is steps times what one costs, measured alone."
     )
     return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 
 
 def figure(results: Results) -> Figure | None:
     """Training and validation loss, or the value, by step, a panel for each batch size; None without chosen trials."""
-    final = reported(results.trials)
-    if final.empty:
-        return None
-    seen = results.curves.merge(final[["trial", "rule", "batch_size", "status"]], on="trial")
-    if seen.empty:  # every one has failed
-        return None
-    points = _complete(seen)
-    points = points.assign(step=points["step"].clip(lower=1))
-    metrics = [name for name in METRICS if name in points and points[name].notna().any()]
-    titles = {name: metric_title(name) for name in metrics}
-    if "value" in metrics:
+    return next((drawing for _, drawing in variants(results)), None)
+
+
+def variants(results: Results) -> Iterator[tuple[tuple[str, str], Figure]]:
+    """The figure by what it is drawn against and the kind of its axes, the usual one first; nothing without data."""
+    medians = data(results)
+    if medians.empty:
+        return
+    batches = has_batches(results.trials)
+    titles = {str(name): text.metric_title(name) for name in dict.fromkeys(medians["metric"])}
+    if not batches:
         heights = Heights.of(results)
-        points, titles["value"] = points.assign(value=heights.above(points["value"])), heights.label
-    batches = sorted(points["batch_size"].unique())
-    rules = order(points["rule"])
+        medians[["median", "low", "high"]] = medians[["median", "low", "high"]].apply(heights.above)
+        titles["value"] = heights.label
+    known = [name for name in AGAINST if name in medians and medians[name].notna().all()]
+    for against, axes in itertools.product(known, (LOGARITHMIC, LINEAR)):
+        yield (against, axes), _draw(medians, titles, against, axes == LINEAR, batches)
+
+
+def data(results: Results) -> pd.DataFrame:
+    """The points: `metric, batch_size, rule, step, median, low, high`, and of each also its `epoch` and `time`.
+
+    epoch: of networks alone. time: seconds, step times the median cost of one (`step_costs`), where it was timed.
+    """
+    return _medians(results).copy()
+
+
+@once
+def _medians(results: Results) -> pd.DataFrame:
+    final = reported(results.trials)
+    facts = ["trial", "problem", "rule", "batch_size", "status"]
+    seen = results.curves.merge(final[facts], on="trial") if len(final) else results.curves.iloc[:0]
+    if seen.empty:  # every one has failed
+        return pd.DataFrame()
+    names = [name for name in METRICS if name in seen and seen[name].notna().any()]
+    points = complete(seen, names)
+    keys = ["batch_size", "rule", "step"]
+    frame = pd.concat([summarise(points, keys, name).assign(metric=name) for name in names], ignore_index=True)
+    if has_batches(results.trials):
+        frame = frame.merge(seen.groupby(keys, as_index=False)["epoch"].first(), on=keys)
+    costs = {
+        (rule, batch): float(np.median(seconds))
+        for (_, rule, batch), seconds in step_costs(results.timings, results.subjects).items()
+    }
+    pairs = zip(frame["rule"], frame["batch_size"], strict=True)
+    frame["time"] = frame["step"] * np.array([costs.get(pair, np.nan) for pair in pairs])
+    return frame[
+        ["metric", *keys, *(name for name in AGAINST if name in frame and name != "step"), "median", "low", "high"]
+    ]
+
+
+def _draw(medians: pd.DataFrame, titles: dict[str, str], against: str, linear: bool, batches: bool) -> Figure:
+    sizes, rules = sorted(medians["batch_size"].unique()), order(medians["rule"])
+    if not linear:
+        medians = _without_zero(medians, against)
     with style():
-        drawing, axes = panels(len(batches), len(metrics))
-        for ax, (metric, batch) in zip(axes, itertools.product(metrics, batches), strict=True):
-            draw_lines(ax, points[points["batch_size"] == batch], "step", metric, rules)
-            ax.set(xlabel="step", ylabel=titles[metric])
-            ax.set_title(f"batch size {batch}" if has_batches(results.trials) else "")
+        drawing, axes = panels(len(sizes), len(titles))
+        for ax, (metric, batch) in zip(axes, itertools.product(titles, sizes), strict=True):
+            here = medians[medians["metric"] == metric]
+            shown = batch if batches else None
+            batch_panel(ax, shown)
+            draw_medians(
+                ax, here[here["batch_size"] == batch], against, rules, linear="xy" if linear else "", batch=shown,
+                write_x=text.seconds if against == "time" else text.number,
+            )  # fmt: skip
+            if linear:
+                ax.set_ylim(0, _top(here))
+                ax.xaxis.set_major_locator(MaxNLocator(4))
+                if against == "time":
+                    ax.xaxis.set_major_formatter(
+                        FuncFormatter(lambda seconds, _: text.seconds(seconds) if seconds else "0")
+                    )
+            ax.set(xlabel=AGAINST[against], ylabel=titles[metric])
+            ax.set_title(f"batch size {batch}" if batches else "")
         share_legend(drawing, axes)
     return drawing
 
 
-def _complete(points: pd.DataFrame) -> pd.DataFrame:
-    """The steps at which every seed of a rule and batch size has a loss, a diverged one an infinite one.
+def _without_zero(medians: pd.DataFrame, against: str) -> pd.DataFrame:
+    """Step 0, for which a logarithmic axis has no place, where step 1 would be, or left out where that is known."""
+    lines = [medians[name] for name in ("metric", "rule", "batch_size")]
+    zero = medians["step"] == 0
+    one = (medians["step"] == 1).groupby(lines).transform("any")
+    each = (medians[against] / medians["step"].where(~zero)).groupby(lines).transform("first")
+    each = each.fillna(each.min()).fillna(1.0)  # a trial may have ended where it began
+    return medians.assign(**{against: medians[against].where(~zero, each)})[~(zero & one)]
 
-    A median over those that are still there would praise a rule for losing its bad trials.
-    """
-    metrics = [name for name in METRICS if name in points]
-    parts = []
-    for (rule, batch), group in points.groupby(["rule", "batch_size"]):
-        steps = sorted(group["step"].unique())
-        whole = []
-        for _, trial in group.groupby("trial"):
-            losses = trial.set_index("step")[metrics]
-            if trial["status"].iloc[0] == "diverged":
-                losses = losses.iloc[:-1].reindex(steps, fill_value=np.inf)
-            elif trial["status"].iloc[0] == "stalled":
-                losses = losses.reindex(steps, method="ffill")
-            whole.append(losses)
-        common = set.intersection(*(set(losses.index) for losses in whole))
-        together = pd.concat(losses.loc[sorted(common)] for losses in whole)
-        parts.append(together.rename_axis("step").reset_index().assign(rule=rule, batch_size=batch))
-    return pd.concat(parts, ignore_index=True)
+
+def _top(lines: pd.DataFrame) -> float:
+    """Where a linear axis ends: a loss that grows would leave no room for those that fall."""
+    starts = lines.loc[lines["step"] == lines["step"].min(), "median"]
+    highest = starts[np.isfinite(starts)].max()
+    return 1.1 * float(highest) if highest > 0 else 1.0

@@ -1,98 +1,168 @@
 """The page: one self-contained HTML file with the ranking, the figures, and what was run and where."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from gdbench.reports import heat_map, loss_curves, roofline, scaling, sensitivity, text
+import pandas as pd
+
+from gdbench.reports import (
+    batches,
+    best_of,
+    ert,
+    heat_map,
+    loss_curves,
+    origins,
+    profile,
+    roofline,
+    scaling,
+    sensitivity,
+    side_by_side,
+    text,
+    train_and_test,
+)
 from gdbench.reports.answers import answers, timing_notes
+from gdbench.reports.cells import grid, numbers
+from gdbench.reports.failures import failures
+from gdbench.reports.lessons import Lesson
 from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import Results, has_batches, only_problem, target
 from gdbench.reports.style import svg
 from gdbench.reports.templates import template
+from gdbench.reports.together import cautions, together
 from gdbench.stats import FEW
 
-FIGURES = (loss_curves, sensitivity, heat_map)  # of each problem
-RUN_FIGURES = (scaling, roofline)  # of all problems together
+# Of each problem: how far and how soon, how sensitive and how hard to tune, what was learned.
+FIGURES = (loss_curves, ert, batches, sensitivity, heat_map, best_of, train_and_test)
+RUN_FIGURES = (profile, scaling, roofline)  # of all problems together
+SETTINGS = 60  # chosen ones on a page, up to which its figures have variants: more would make a file too large to send
+ROWS = 8000  # of all figures' data on the page, for the same reason
 
 
-def render(results: Results) -> str:
-    """The page as HTML; it needs no other file and makes no request."""
-    frame = ranking(results)
+def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
+    """The page of a run, or of several side by side, as HTML; it needs no other file and makes no request.
+
+    Where there are lessons, it shows these alone.
+    """
+    results = runs[0] if len(runs) == 1 else together(runs)
+    frame = ranking(results).iloc[: 0 if lessons else None]
     goal = target(results)
+    rich = len(frame) <= SETTINGS
+    with _collecting_seldom():
+        comparison = _figures(results, (side_by_side,), "run", rich)
+        figures = _figures(results, lessons or RUN_FIGURES, "run", rich)
+        problems = [] if lessons else list(_problems(results, rich))
+    _fit([*comparison, *figures, *(figure for problem in problems for figure in problem["figures"])])
     return template("page.html").render(
         about=results.about,
-        created=_when(results.about["created"]),
-        facts=list(_facts(results)),
-        machine=_machine(results.environment),
-        ranking=readable(frame[frame["best_batch"]], results) if len(frame) else [],
-        others=readable(frame[~frame["best_batch"]], results) if len(frame) else [],
+        origins=[(origins.sentence(run), origins.command(run)) for run in runs],
+        cautions=list(cautions(runs)),
+        facts=list(origins.facts(results)) if len(runs) == 1 else [],
+        overview=grid(origins.overview(runs)) if len(runs) > 1 else None,
+        machine=list(origins.machine(results.environment)),
+        filters=[] if lessons else _filters(results.trials),
+        ranking=grid(readable(frame[frame["best_batch"]], results)) if len(frame) else None,
+        others=grid(readable(frame[~frame["best_batch"]], results)) if len(frame) else None,
+        all_numbers=numbers(_without_batches(frame, results)),
         few=bool(len(frame) and frame["trials"].max() < FEW),
-        answers=list(answers(frame, results)),
-        timing=list(timing_notes(frame, results)),
+        differences=list(side_by_side.answers(results)),
+        answers=list(zip(dict.fromkeys(frame["problem"]) if len(frame) else (), answers(frame, results), strict=True)),
+        timing=list(dict.fromkeys(note for run in runs for note in timing_notes(frame, run))),
         timed="step" in frame,
         goal=f"{text.metric_title(goal[0])} of {text.metric(*goal)}" if goal else None,
         tuned=bool((results.trials["role"] == "tune").any()),
         batches=has_batches(results.trials),
-        figures=_figures(results, RUN_FIGURES, "run"),
-        problems=list(_problems(results)),
+        comparison=comparison,
+        figures=figures,
+        problems=problems,
+        failures=grid(failures(results.trials)),
+        lessons=bool(lessons),
     )
 
 
-def _problems(results: Results) -> Iterator[dict[str, Any]]:
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Figures are made of many objects that refer to each other: to look for dead ones takes a sixth of the time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+def _problems(results: Results, rich: bool) -> Iterator[dict[str, Any]]:
     """Each problem with the figures that have data."""
     for number, problem in enumerate(dict.fromkeys(results.trials["problem"])):
-        yield {"name": problem, "figures": _figures(only_problem(results, problem), FIGURES, f"p{number}")}
+        yield {"name": problem, "figures": _figures(only_problem(results, problem), FIGURES, f"p{number}", rich)}
 
 
-def _figures(results: Results, modules: tuple[Any, ...], prefix: str) -> list[dict[str, Any]]:
-    """What the page needs of each figure that has data, the table under it too if there is one."""
+def _figures(results: Results, modules: Sequence[Any], prefix: str, rich: bool) -> list[dict[str, Any]]:
+    """What the page needs of each figure that has data, the table under it too if there is one.
+
+    rich: with all variants of those that have some. The data are the numbers drawn, or the table where there are none.
+    """
     figures = []
     for module in modules:
-        drawing = module.figure(results)
-        if drawing is None:
-            continue
         name = f"{prefix}-{module.__name__.rpartition('.')[2].replace('_', '-')}"
+        drawings = _drawings(module, results, name, rich)
+        if not drawings:
+            continue
         figures.append(
             {
                 "name": name,
                 "title": module.title(results) if hasattr(module, "title") else module.TITLE,
                 "caption": module.caption(results) if hasattr(module, "caption") else module.CAPTION,
                 "alt": module.ALT,
-                "svg": svg(drawing, name),
-                "table": module.table(results) if hasattr(module, "table") else [],
+                "drawings": drawings,
+                "choices": _choices(module, drawings),
+                "table": grid(module.table(results)) if hasattr(module, "table") else None,
+                "data": _without_batches(module.data(results), results) if hasattr(module, "data") else pd.DataFrame(),
+                "code": getattr(module, "code", ""),
             }
         )
     return figures
 
 
-def _facts(results: Results) -> Iterator[tuple[str, str]]:
-    """What was run."""
-    about, trials = results.about, results.trials
-    yield "run", f"{about['run']} ({about['state']})"
-    yield "suite", str(about["suite"])
-    yield "when", _when(about["created"])
-    roles = trials["role"].value_counts()
-    yield "trials", f"{len(trials):,}: " + ", ".join(f"{count:,} {role}" for role, count in roles.items())
-    ends = trials["status"].value_counts()
-    yield "how they ended", ", ".join(f"{count:,} {status}" for status, count in ends.items())
-    yield "steps", f"{int(trials['steps'].sum()):,}"
-    yield "code", str(about["code"])[:12]
-    if about["git_commit"]:
-        yield "commit", about["git_commit"][:12] + (" with uncommitted changes" if about["git_dirty"] else "")
+def _drawings(module: Any, results: Results, name: str, rich: bool) -> dict[tuple[str, ...], str]:
+    """SVG by what the variant is called; a figure without variants is called nothing."""
+    if rich and hasattr(module, "variants"):
+        return {
+            words: svg(drawing, f"{name}-{number}") for number, (words, drawing) in enumerate(module.variants(results))
+        }
+    drawing = module.figure(results)
+    return {} if drawing is None else {(): svg(drawing, name)}
 
 
-def _machine(environment: Any) -> list[tuple[str, str]]:
-    """Where it was run, one fact a row."""
-    return [
-        (
-            str(name).replace("_", " "),
-            ", ".join(value) if isinstance(value, list) else f"{value:.3g}" if isinstance(value, float) else str(value),
-        )
-        for name, value in environment.items()
-        if value is not None
+def _choices(module: Any, drawings: dict[tuple[str, ...], str]) -> list[tuple[str, list[str]]]:
+    """What the variants of a figure differ in, and the values that there are."""
+    names = module.VARIES if len(drawings) > 1 else ()
+    values = [list(dict.fromkeys(words[place] for words in drawings)) for place in range(len(names))]
+    return [(name, each) for name, each in zip(names, values, strict=True)]
+
+
+def _fit(figures: Sequence[dict[str, Any]]) -> None:
+    """Make tables of the frames of data, the longest of them left out where all together are too long for a page."""
+    room = ROWS
+    for figure in sorted(figures, key=lambda figure: len(figure["data"])):
+        room -= len(figure["data"])
+        figure["left_out"] = len(figure["data"]) if room < 0 else 0
+        figure["data"] = None if room < 0 else numbers(figure["data"])
+
+
+def _without_batches(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """A frame without what functions do not have."""
+    batches = [] if has_batches(results.trials) else ["batch", "batch_size", "best_batch"]
+    return frame.drop(columns=batches, errors="ignore")
+
+
+def _filters(trials: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """What the whole page is filtered by, where there is a choice."""
+    batches = sorted(trials["batch_size"].unique()) if len(trials) and has_batches(trials) else []
+    found = [
+        ("problem", list(dict.fromkeys(trials["problem"]))),
+        ("rule", list(dict.fromkeys(trials["rule"]))),
+        ("batch", [str(batch) for batch in batches]),
     ]
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return [(name, values) for name, values in found if len(values) > 1]

@@ -6,11 +6,20 @@ import numpy as np
 import pandas as pd
 
 from gdbench.reports import text
-from gdbench.reports.results import Results, has_batches, score_name, target
-from gdbench.stats import GROUP, Interval, bootstrap_median, bootstrap_product, choose, final_loss, objective, reported
+from gdbench.reports.results import Results, has_batches, once, score_name, target
+from gdbench.stats import (
+    GROUP,
+    Interval,
+    bootstrap_median,
+    bootstrap_product,
+    choose,
+    final_loss,
+    final_score,
+    objective,
+    reported,
+)
 from gdbench.stats.timings import step_costs
 
-NONE = "–"
 NO_COSTS = np.zeros(0)  # a setting whose trials failed is not timed
 
 
@@ -26,39 +35,47 @@ def ranking(results: Results) -> pd.DataFrame:
     Where the run's steps were timed, `step` is the seconds of one, measured alone (median over rounds), and
     `time_to_target` the product of the median steps to target and it (`bootstrap_product`); both with intervals.
     """
+    return _ranking(results).copy()
+
+
+@once
+def _ranking(results: Results) -> pd.DataFrame:
     trials = results.trials
     chosen = choose(trials)
     chosen["best_batch"] = ~chosen.duplicated(["problem", "rule"])  # the best comes first
     final = reported(trials)
+    finals = dict(iter(final.groupby(GROUP)))
+    defaults = dict(iter(trials[trials["role"] == "default"].groupby(GROUP)))
     names = {problem: (objective(own), score_name(own)) for problem, own in trials.groupby("problem")}
+    varied = _varied(results)
     wanted = target(results) is not None
     timed = step_costs(results.timings, results.subjects)
     rows = []
     for choice in chosen.itertuples(index=False):
         group = {name: getattr(choice, name) for name in GROUP}
-        mine = final[(final["setting"] == choice.setting) & _is(final, group)]
-        default = trials[(trials["role"] == "default") & _is(trials, group)]
+        key = tuple(group.values())
+        mine, default = finals.get(key, final.iloc[:0]), defaults.get(key, trials.iloc[:0])
         judged, score = names[choice.problem]
         row = {
             **group,
             "lr": choice.lr,
-            "other": _other(mine, results),
+            "other": _other(mine, varied[choice.rule]),
             "trials": len(mine),
             "reached": float(np.isfinite(mine["steps_to_target"]).mean()) if wanted and len(mine) else np.nan,
             **_median("steps_to_target", mine["steps_to_target"] if wanted else []),
-            **(_times(mine, timed.get(tuple(group.values()), NO_COSTS), wanted) if timed else {}),
+            **(_times(mine, timed.get(key, NO_COSTS), wanted) if timed else {}),
             "epochs_to_target": float((mine["steps_to_target"] * mine["epochs"] / mine["steps"]).median())
             if wanted
             else np.nan,
             "objective": judged,
             **_median("loss", final_loss(mine)),
             "score": score,
-            **_median("test", mine[score] if score else []),
+            **_median("test", final_score(mine, score) if score else []),
             "default_steps_to_target": float(default["steps_to_target"].median())
             if wanted and len(default)
             else np.nan,
             "default_loss": float(final_loss(default).median()) if len(default) else np.nan,
-            "default_test": float(default[score].median()) if score and len(default) else np.nan,
+            "default_test": float(final_score(default, score).median()) if score and len(default) else np.nan,
             "at_edge": choice.at_edge,
             "diverged": choice.diverged,
             "settings": choice.settings,
@@ -92,11 +109,11 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
             cells["other settings"] = row["other"]
         function = row["objective"] == "value"  # which has neither batches nor epochs
         if batches:
-            cells["batch"] = NONE if function else str(row["batch_size"])
+            cells["batch"] = text.NONE if function else str(row["batch_size"])
         if goal:
             cells["steps to target"] = text.interval(text.steps, row, "steps_to_target")
             if batches:
-                cells["epochs"] = NONE if function else text.number(row["epochs_to_target"], 2)
+                cells["epochs"] = text.NONE if function else text.number(row["epochs_to_target"], 2)
             if "step" in row:
                 cells["time to target"] = text.interval(text.seconds, row, "time_to_target")
             cells["reached"] = text.percent(row["reached"], 0)
@@ -104,10 +121,11 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
             cells["step"] = text.seconds(row["step"])
         for name in dict.fromkeys(frame["objective"]):
             mine = name == row["objective"]
-            cells[text.metric_title(name)] = text.interval(text.number, row, "loss") if mine else NONE
+            cells[text.metric_title(name)] = text.interval(text.number, row, "loss") if mine else text.NONE
         for name in dict.fromkeys(filter(None, frame["score"])):
             mine = name == row["score"]
-            cells[text.metric_title(name)] = text.interval(partial(text.metric, name), row, "test") if mine else NONE
+            write = partial(text.metric, name)
+            cells[text.metric_title(name)] = text.interval(write, row, "test") if mine else text.NONE
         if frame["default_loss"].notna().any():
             default = f"{text.steps(row['default_steps_to_target'])} steps, " if goal else ""
             score = text.metric(row["score"], row["default_test"]) if row["score"] else text.number(row["default_loss"])
@@ -115,13 +133,6 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
         cells["diverged"] = text.percent(row["diverged"], 0)
         rows.append(cells)
     return rows
-
-
-def _is(frame: pd.DataFrame, group: dict[str, object]) -> "pd.Series[bool]":
-    match = pd.Series(True, index=frame.index)
-    for name, value in group.items():
-        match &= frame[name] == value
-    return match
 
 
 def _times(mine: pd.DataFrame, rounds: np.ndarray, wanted: bool) -> dict[str, float]:
@@ -138,18 +149,16 @@ def _named(name: str, interval: Interval) -> dict[str, float]:
     return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-def _other(mine: pd.DataFrame, results: Results) -> str:
-    """The chosen values of what the run varied besides lr."""
+def _varied(results: Results) -> dict[str, list[str]]:
+    """What the run varied of each rule besides lr."""
+    names = [name for name in results.about["hyperparameters"] if name != "lr"]
+    names += ["schedule", "dtype", "clip_norm", "clip_value"]
+    counts = results.trials[results.trials["role"] != "default"].groupby("rule")[names].nunique()
+    return {str(rule): [name for name in names if own[name] > 1] for rule, own in counts.iterrows()}
+
+
+def _other(mine: pd.DataFrame, varied: list[str]) -> str:
+    """The chosen values of what was varied."""
     if mine.empty:
         return ""
-    trials = results.trials
-    rule = trials[(trials["rule"] == mine["rule"].iloc[0]) & (trials["role"] != "default")]
-    names = [
-        *(n for n in results.about["hyperparameters"] if n != "lr"),
-        "schedule",
-        "dtype",
-        "clip_norm",
-        "clip_value",
-    ]
-    varied = [n for n in names if rule[n].nunique(dropna=True) > 1]
     return ", ".join(f"{n} {text.number(v) if isinstance(v := mine[n].iloc[0], float) else v}" for n in varied)

@@ -1,8 +1,10 @@
 """What a report reads: the frames of one run, wherever they come from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import wraps
+from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -47,6 +49,28 @@ class Part:
     curves: pd.DataFrame
     timings: pd.DataFrame
     subjects: pd.DataFrame
+
+
+T = TypeVar("T")
+
+
+def once(compute: Callable[[Results], T]) -> Callable[[Results], T]:
+    """A function of results, computed once for each: a figure, its table, its data and its caption need the same.
+
+    What it returns is shared and must not be changed.
+    """
+    known: WeakKeyDictionary[Results, T] = WeakKeyDictionary()
+
+    @wraps(compute)
+    def remembered(results: Results) -> T:
+        try:
+            return known[results]
+        except KeyError:
+            return known.setdefault(results, compute(results))
+        except TypeError:  # what cannot be held weakly is not remembered
+            return compute(results)
+
+    return remembered
 
 
 def only_problem(results: Results, problem: str) -> Part:

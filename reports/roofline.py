@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 
 from gdbench.reports import text, timing_table
 from gdbench.reports.lines import plain_ticks
-from gdbench.reports.results import Results
+from gdbench.reports.marks import mark
+from gdbench.reports.results import Results, once
 from gdbench.reports.style import looks, order, style
 from gdbench.stats.timings import MOVED, REFERENCES, roofline, spreads
 
@@ -51,7 +52,7 @@ def figure(results: Results) -> Figure | None:
     """GFLOP/s against FLOPs a byte, and GB/s of updates against bytes; None where nothing timed counts its FLOPs."""
     frame = _of_one_job(results)
     points, updates = _points(frame), frame[frame["part"] == "update"]
-    if points.empty:
+    if points.empty or not set(REFERENCES) <= set(frame["part"]):
         return None
     rules = order(frame["rule"].dropna())
     palette = looks(rules)["palette"]
@@ -74,7 +75,8 @@ def table(results: Results) -> list[dict[str, str]]:
     points = pd.concat([_points(frame), frame[frame["part"] == "update"]])
     return [
         {
-            "what": _called(row),
+            "what": _called(row.drop("rule")),
+            "rule": row["rule"] if isinstance(row["rule"], str) else "–",
             "problem": row["problem"],
             "batch": text.whole(row["batch_size"]),
             "dtype": row["dtype"],
@@ -87,6 +89,15 @@ def table(results: Results) -> list[dict[str, str]]:
     ]
 
 
+def data(results: Results) -> pd.DataFrame:
+    """The points in full: seconds a step or kernel (`median, low, high`), what it does, and its floor."""
+    frame = _of_one_job(results)
+    points = pd.concat([_points(frame), frame[frame["part"] == "update"]])
+    names = ["part", "problem", "rule", "batch_size", "dtype", "layer", "median", "low", "high", "flops", "bytes"]
+    return points[[*names, "intensity", "speed", "floor", "ratio"]]
+
+
+@once
 def _of_one_job(results: Results) -> pd.DataFrame:
     """What was timed, at the smallest number of jobs."""
     if results.timings.empty:
@@ -143,7 +154,12 @@ def _draw_updates(ax: Axes, updates: pd.DataFrame, frame: pd.DataFrame, palette:
 def _scatter(ax: Axes, points: pd.DataFrame, x: str, y: str, palette: dict[str, object]) -> None:
     for _, point in points.iterrows():
         colour = palette.get(point["rule"], PLAIN)
-        ax.plot(point[x], point[y], MARKERS[point["part"]], color=colour, ms=6, mec="white", mew=0.5, zorder=3)
+        (dot,) = ax.plot(point[x], point[y], MARKERS[point["part"]], color=colour, ms=6, mec="white", mew=0.5, zorder=3)
+        batch = text.whole(point["batch_size"])
+        rule = point["rule"] if isinstance(point["rule"], str) else None
+        words = f"{timing_table.cost(point)}, {timing_table.speed(point)}"
+        name = f"{_called(point)}, {point['problem']}, batch size {batch}"
+        mark(dot, rule=rule, batch=batch, problem=point["problem"], name=name, points=[(point[x], point[y], words)])
 
 
 def _name_steps(ax: Axes, points: pd.DataFrame) -> None:
@@ -188,5 +204,5 @@ def _words(part: str) -> str:
 def _called(row: pd.Series) -> str:
     """What a point is."""
     layer = f", layer {row['layer']:.0f}" if pd.notna(row["layer"]) else ""
-    rule = f", {row['rule']}" if isinstance(row["rule"], str) else ""
+    rule = f", {row['rule']}" if isinstance(row.get("rule"), str) else ""
     return f"{_words(row['part'])}{layer}{rule}"

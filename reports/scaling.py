@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter
 
 from gdbench.reports import text
 from gdbench.reports.lines import plain_ticks
+from gdbench.reports.marks import mark
 from gdbench.reports.results import Results
 from gdbench.reports.scaling_panels import FULL, SECONDS, SPEED, STEPS, Panel, panels, words
 from gdbench.reports.style import looks, order, style
@@ -95,6 +96,15 @@ def table(results: Results) -> list[dict[str, str]]:
     ]
 
 
+def data(results: Results) -> pd.DataFrame:
+    """The points: `panel, quantity, rule, batch, x, median, low, high`."""
+    frames = [
+        summarise(panel.points, [*LINE, "x"], "y").assign(panel=panel.title, quantity=panel.y)
+        for panel in panels(results)
+    ]
+    return pd.concat(frames, ignore_index=True)[["panel", "quantity", *LINE, "x", "median", "low", "high"]]
+
+
 def _draw(ax: Axes, panel: Panel) -> None:
     points = panel.points
     rules, batches = order(points["rule"]), list(dict.fromkeys(points["batch"]))
@@ -105,18 +115,24 @@ def _draw(ax: Axes, panel: Panel) -> None:
         drawn = line[np.isfinite(line["median"])]
         arms = np.nan_to_num([drawn["median"] - drawn["low"], drawn["high"] - drawn["median"]], posinf=0.0)
         colour = look["palette"][rule]
-        (path, *_) = ax.errorbar(
+        container = ax.errorbar(
             drawn["x"], drawn["median"], yerr=arms, color=colour, marker=look["markers"][rule], markersize=4.5,
             linestyle=(0, look["dashes"][rule] or None) if batch == FULL or len(batches) == 1 else "--",
             linewidth=1.4, capsize=2,
         )  # fmt: skip
+        path, caps, bars = container.lines
         name = f"{rule}, {words(batch)}" if len(batches) > 1 else rule
+        for part in (*caps, *bars):
+            mark(part, rule=rule, batch=batch)
+        labels = [_point(row, panel) for _, row in drawn.iterrows()]
+        mark(path, rule=rule, batch=batch, name=name, points=zip(drawn["x"], drawn["median"], labels, strict=True))
         power = _power(powers, rule, batch, interval=False)
         path.set_label(f"{name}: {power}" if power != "–" else name)
         handles.append(path)
         floor = points[(points["rule"] == rule) & (points["batch"] == batch)].groupby("x")["floor"].median()
         if floor.notna().all():
-            ax.plot(floor.index, floor, color=colour, linestyle=":", linewidth=1.0)
+            (dots,) = ax.plot(floor.index, floor, color=colour, linestyle=":", linewidth=1.0)
+            mark(dots, rule=rule, batch=batch)
     if points["floor"].notna().any():
         handles.append(Line2D([], [], color="grey", linestyle=":", linewidth=1.0, label="floor"))
     ax.set(xscale="log", yscale="log", xlabel=panel.x, ylabel=panel.y)
@@ -140,7 +156,7 @@ def _ends(ax: Axes, panel: Panel, palette: dict[Any, Any]) -> None:
     """Where each rule's update outgrows each cache, with the cache's name above."""
     for name, ends in panel.ends.items():
         for rule, x in ends.items():
-            ax.axvline(x, color=palette[rule], linewidth=0.9, linestyle=(0, (4, 2)))
+            mark(ax.axvline(x, color=palette[rule], linewidth=0.9, linestyle=(0, (4, 2))), rule=rule)
         middle = float(np.exp(np.mean(np.log(list(ends.values())))))
         ax.text(
             middle, 1.01, f"end of {name}", transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=8

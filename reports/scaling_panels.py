@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.reports import text
-from gdbench.reports.results import Results
+from gdbench.reports.results import Results, once
 from gdbench.stats import reported
 from gdbench.stats.families import Family, families, tell_a_power
 from gdbench.stats.timings import held_bytes, roofline, visits
@@ -34,6 +34,7 @@ class Panel:
     note: str = ""
 
 
+@once
 def panels(results: Results) -> list[Panel]:
     """All panels for which the run has three sizes, far enough apart; of several families along one axis the largest.
 

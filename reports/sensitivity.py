@@ -6,15 +6,14 @@ sensitivity.figure(run)
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gdbench.reports.heights import Heights
-from gdbench.reports.lines import draw_lines, share_legend
+from gdbench.reports.lines import batch_panel, draw_lines, mark_lost, share_legend
 from gdbench.reports.results import Results, has_batches
-from gdbench.reports.style import looks, order, panels, style
+from gdbench.reports.style import order, panels, style
 from gdbench.reports.text import metric_title
-from gdbench.stats import final_loss, objective
+from gdbench.stats import final_loss, objective, summarise, tuning
 
 TITLE = "Sensitivity to the learning rate"
 ALT = "Line plots of final loss or value against learning rate, one line a rule; crosses mark divergence."
@@ -26,20 +25,18 @@ def caption(results: Results) -> str:
         f"Median final {'loss' if has_batches(results.trials) else 'value'} over the tuning seeds at each learning "
         "rate, with its 95 % bootstrap interval; where a rule has other hyperparameters in the grid, the best of them "
         "at that learning rate. Rules with one learning rate are left out. A cross near the upper edge: the median "
-        "trial diverged."
+        "trial diverged or failed."
     )
     return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 
 
 def figure(results: Results) -> Figure | None:
     """Final loss or value against lr, one column a batch size; None when no rule has at least two learning rates."""
-    role = "tune" if (results.trials["role"] == "tune").any() else "report"
-    tuned = results.trials[results.trials["role"] == role]
-    tuned = tuned[tuned.groupby("rule")["lr"].transform("nunique") > 1]
+    tuned = _tuned(results)
     if tuned.empty:
         return None
     title = metric_title(objective(tuned))
-    points = _best_of_others(tuned.assign(loss=final_loss(tuned)))
+    points = _best_of_others(tuned)
     if not has_batches(tuned):
         heights = Heights.of(results)
         points, title = points.assign(loss=heights.above(points["loss"])), heights.label
@@ -49,24 +46,27 @@ def figure(results: Results) -> Figure | None:
         drawing, axes = panels(len(batches), height=3.6)
         for ax, batch in zip(axes, batches, strict=True):
             here = points[points["batch_size"] == batch]
-            draw_lines(ax, here, "lr", "loss", rules, markers=True)
+            shown = batch if has_batches(tuned) else None
+            batch_panel(ax, shown)
+            draw_lines(ax, here, "lr", "loss", rules, markers=True, batch=shown)
             ax.set(xlabel="learning rate", ylabel=f"final {title}")
             ax.set_title(f"batch size {batch}" if has_batches(tuned) else "")
-            _mark_diverged(ax, here, rules)
+            medians = here.groupby(["rule", "lr"], as_index=False)["loss"].median()
+            mark_lost(ax, medians[np.isinf(medians["loss"])], "lr", rules, "was lost", shown)
         share_legend(drawing, axes)
     return drawing
 
 
-def _mark_diverged(ax: Axes, points: pd.DataFrame, rules: list[str]) -> None:
-    """A cross on the upper edge where the median is infinite; rules at the same place stand one below the other."""
-    medians = points.groupby(["rule", "lr"], as_index=False)["loss"].median()
-    lost = medians[np.isinf(medians["loss"])]
-    for _, crosses in lost.groupby("lr"):
-        for place, cross in enumerate(sorted(crosses.itertuples(), key=lambda c: rules.index(c.rule))):
-            ax.scatter(
-                cross.lr, 0.97 - 0.05 * place, marker="x", color=looks(rules)["palette"][cross.rule],
-                transform=ax.get_xaxis_transform(), zorder=5,
-            )  # fmt: skip
+def data(results: Results) -> pd.DataFrame:
+    """The points: medians and intervals, a row for each batch size, rule and learning rate."""
+    return summarise(_best_of_others(_tuned(results)), ["batch_size", "rule", "lr"], "loss")
+
+
+def _tuned(results: Results) -> pd.DataFrame:
+    """The trials that choose, of rules with several learning rates, each with its final `loss`."""
+    tuned = tuning(results.trials)
+    tuned = tuned[tuned.groupby("rule")["lr"].transform("nunique") > 1]
+    return tuned.assign(loss=final_loss(tuned))
 
 
 def _best_of_others(tuned: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gdbench.reports.compact import compact
+from gdbench.reports.labels import parts
+from gdbench.reports.marks import annotated, name_marks
+
 # The order fixes each rule's colour; a label that is not here comes after them, by name.
 RULES = (
     "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adadelta", "adamax", "nadam", "amsgrad",
@@ -18,7 +22,11 @@ RULES = (
     "gd-armijo", "gd-exact", "newton", "newton-damped", "newton-cg", "lbfgs",
 )  # fmt: skip
 PATH = "#d55e00"  # the vermilion of Okabe and Ito: stands out on grey contours
-DASHES = ("", (4, 1.5), (1, 1))
+DASHES = (
+    *("", (4, 1.5), (1, 1)),  # of one run
+    *((6, 1.5, 1, 1.5), (3, 1, 1, 1, 1, 1), (8, 2)),  # of the second beside it
+    *((2, 2), (5, 1, 1, 1, 1, 1, 1, 1), (10, 2, 2, 2)),  # of the third
+)
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
 
 
@@ -41,19 +49,28 @@ def style() -> Iterator[None]:
 def order(labels: Iterable[str]) -> list[str]:
     """Rule labels in their fixed order; others after them, as they come."""
     known = {name: place for place, name in enumerate(RULES)}
-    return sorted(dict.fromkeys(labels), key=lambda label: known.get(label, len(known)))
+    places = {label: parts(label) for label in dict.fromkeys(labels)}
+    rules = list(dict.fromkeys(rule for rule, _ in places.values()))
+    return sorted(
+        places,
+        key=lambda label: (known.get(places[label][0], len(known)), rules.index(places[label][0]), places[label][1]),
+    )
 
 
 def looks(labels: Iterable[str]) -> dict[str, dict[Any, Any]]:
-    """`palette`, `dashes` and `markers` for seaborn: by rule, ten colours, then the same with other dashes."""
+    """`palette`, `dashes` and `markers` for seaborn: by rule, ten colours, then the same with other dashes.
+
+    A rule has its colour in every run that stands beside others, and other dashes and markers in each.
+    """
     colours = sns.color_palette("colorblind", 10)
-    places = {label: RULES.index(label) if label in RULES else None for label in order(labels)}
-    free = iter(range(len(RULES), len(RULES) + len(places)))
-    numbers = {label: next(free) if place is None else place for label, place in places.items()}
+    known = {label: parts(label) for label in order(labels)}
+    others = dict.fromkeys(rule for rule, _ in known.values() if rule not in RULES)
+    numbers = {rule: place for place, rule in enumerate([*RULES, *others])}
+    places = {label: (numbers[rule], 3 * (run - 1)) for label, (rule, run) in known.items()}
     return {
-        "palette": {label: colours[n % 10] for label, n in numbers.items()},
-        "dashes": {label: DASHES[n // 10 % len(DASHES)] for label, n in numbers.items()},
-        "markers": {label: MARKERS[n % 10] for label, n in numbers.items()},
+        "palette": {label: colours[n % 10] for label, (n, _) in places.items()},
+        "dashes": {label: DASHES[(n // 10 + shift) % len(DASHES)] for label, (n, shift) in places.items()},
+        "markers": {label: MARKERS[(n + shift) % 10] for label, (n, shift) in places.items()},
     }
 
 
@@ -76,12 +93,16 @@ def panels(
 
 
 def svg(figure: Figure, name: str) -> str:
-    """The figure as an SVG element whose ids all begin with `name`, so that several fit in one page."""
+    """The figure as an SVG element whose ids all begin with `name`, so that several fit in one page.
+
+    What `marks.mark` was told of its artists is written to their elements.
+    """
     buffer = io.StringIO()
+    named = name_marks(figure)
     with style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :]
+    text = annotated(compact(text[text.index("<svg") :], name), figure, named)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{name}-\2"', text)
     return re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)

@@ -1,8 +1,11 @@
 """How numbers are written, in the terminal and on the page alike."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+NONE = "–"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -12,7 +15,7 @@ def number(value: float, digits: int = 3) -> str:
     ('0.0316', '2.50e-7')
     """
     if value is None or math.isnan(value):
-        return "–"
+        return NONE
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
@@ -27,12 +30,12 @@ def whole(value: float) -> str:
     >>> whole(999999.0)
     '999999'
     """
-    return "–" if value is None or math.isnan(value) else f"{value:.0f}"
+    return NONE if value is None or math.isnan(value) else f"{value:.0f}"
 
 
 def steps(value: float) -> str:
     """A number of steps."""
-    return "–" if value is None or math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.0f}"
+    return NONE if value is None or math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.0f}"
 
 
 def seconds(value: float) -> str:
@@ -42,7 +45,7 @@ def seconds(value: float) -> str:
     ('2.5 µs', '31 ms', '∞', '–')
     """
     if value is None or math.isnan(value):
-        return "–"
+        return NONE
     if math.isinf(value):
         return "∞"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
@@ -57,14 +60,41 @@ def interval(write: Callable[[float], str], row: Mapping[str, Any], name: str) -
     >>> interval(seconds, {"t": 2e-3, "t_low": 1.9e-3, "t_high": 2.2e-3}, "t")
     '2 ms [1.9 ms, 2.2 ms]'
     """
-    estimate = write(row[name])
-    low, high = write(row[f"{name}_low"]), write(row[f"{name}_high"])
-    return estimate if low == high == estimate or math.isnan(row[f"{name}_low"]) else f"{estimate} [{low}, {high}]"
+    return bounded(write, row[name], row[f"{name}_low"], row[f"{name}_high"])
+
+
+def bounded(write: Callable[[float], str], estimate: float, low: float, high: float) -> str:
+    """An estimate with its bounds, where it has any that differ from it as written.
+
+    >>> bounded(percent, 0.5, 0.25, 1.0), bounded(percent, 0.5, math.nan, math.nan)
+    ('50.0 % [25.0 %, 100.0 %]', '50.0 %')
+    """
+    words, ends = write(estimate), (write(low), write(high))
+    return words if math.isnan(low) or ends == (words, words) else f"{words} [{ends[0]}, {ends[1]}]"
 
 
 def percent(value: float, digits: int = 1) -> str:
     """A share as a percentage."""
-    return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+    return NONE if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+
+
+_UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
+_LEADING = re.compile(r"(-?)(∞|[0-9][0-9,]*\.?[0-9]*(?:e[-+]?[0-9]+)?)(?: (s|ms|µs|ns)\b)?")
+
+
+def sort_key(words: str) -> float | None:
+    """The number that a cell of a table begins with, in its unit, for sorting; NaN for an en dash, None for words.
+
+    >>> sort_key("0.18 s [0.17 s, 0.2 s]"), sort_key("395 µs"), sort_key("1,024"), sort_key("∞"), sort_key("adam")
+    (0.18, 0.000395, 1024.0, inf, None)
+    """
+    if words in (NONE, ""):
+        return math.nan
+    found = _LEADING.match(words)
+    if not found:
+        return None
+    size = math.inf if found[2] == "∞" else float(found[2].replace(",", ""))
+    return (-size if found[1] else size) * _UNITS.get(found[3], 1.0)
 
 
 def metric(name: str, value: float) -> str:

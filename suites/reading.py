@@ -1,5 +1,6 @@
 """From a suite's name, file or dict to a checked Suite, or to one sentence that says what is wrong."""
 
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,7 +52,16 @@ def load(
         model = SuiteModel.model_validate(table)
     except ValidationError as error:
         raise UsageError(f"{where}: {sentence(error)}") from None
-    return Suite(name, where, folder, table, model)
+    suite = Suite(name, where, folder, table, model)
+    if not isinstance(source, Mapping):
+        suite.command = shlex.join(
+            [
+                *("python", "-m", "gdbench", "run", str(source)),
+                *(word for override in overrides for word in ("--set", override)),
+                *(() if seeds is None else ("--seeds", str(seeds))),
+            ]
+        )
+    return suite
 
 
 def find(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +24,13 @@ MAX_TRIALS = 1_000_000
 class Suite:
     """A named set of trials: problems x rules x hyperparameters x batch sizes x seeds.
 
-    `table` is what the user wrote (overrides laid over it), `where` what errors call it.
+    `table` is what the user wrote (overrides laid over it), `where` what errors call it, `command` what runs it again
+    (empty for one that has no file).
     """
 
     def __init__(self, name: str, where: str, folder: Path, table: dict[str, Any], model: SuiteModel) -> None:
         self.name, self.where, self.table, self.model = name, where, table, model
+        self.command = ""
         self.title = model.title or name
         self.rules = {label: self._rule(label, given) for label, given in model.rule.items()}
         self._check_count()
@@ -37,6 +40,11 @@ class Suite:
             for name, definition in definitions(label, problem, folder, f"{where}: problem.{label}"):
                 self.problems[name], self.batch_sizes[name] = definition, self._batch_sizes(problem)
         self._check_against_data()
+
+    def add_plugins(self, files: Iterable[str | Path]) -> None:
+        """Name the files of plug-ins in `command` too."""
+        if self.command:
+            self.command += "".join(f" --plugin {shlex.quote(str(file))}" for file in files)
 
     @property
     def tune_seeds(self) -> list[int]:

@@ -413,7 +413,7 @@ def test_a_plugin_function_is_listed_shown_swept_tuned_and_drawn_like_ours(tmp_p
     assert trials.loc[trials["rule"] == "newton", "value"].max() < -0.999
     (page,) = out.glob("*/report.html")
     html = page.read_text()
-    assert "bowl (steep=2)" in html and "Value by step" in html
+    assert "bowl (steep=2)" in html and "Curves of the value" in html
 
 
 def test_functions_and_direction_rules_are_listed_and_shown(capsys):

@@ -8,13 +8,20 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 import gdbench
-from gdbench.reports import heat_map, loss_curves, ranking, render, sensitivity, text
+from gdbench.reports import cells, common_steps, heat_map, loss_curves, ranking, render, sensitivity, text
+from gdbench.reports import page as page_module
+from gdbench.reports.lines import draw_lines
+from gdbench.reports.marks import mark
 from gdbench.reports.ranking_table import readable
-from gdbench.reports.style import looks, panels
+from gdbench.reports.results import only_problem
+from gdbench.reports.style import looks, panels, svg
+from gdbench.stats import reported
 
 FIGURES = (loss_curves, sensitivity, heat_map)
 
@@ -106,10 +113,10 @@ def test_a_line_counts_the_trials_that_were_lost(run):
     rows = pd.DataFrame({"step": [0, 1, 2, 0, 1, 0, 1, 2], "trial": [0, 0, 0, 1, 1, 2, 2, 2]})
     rows = rows.assign(train_loss=1.0, val_loss=1.0, rule="r", batch_size=8, status="exhausted")
     rows.loc[rows["trial"] == 1, "status"] = "diverged"
-    whole = loss_curves._complete(rows)
+    whole = common_steps.complete(rows, ["train_loss", "val_loss"])
     assert sorted(whole.loc[whole["step"] == 2, "train_loss"]) == [1.0, 1.0, np.inf]
     rows["status"] = "reached"  # stopped at its target: nobody knows its later losses
-    assert loss_curves._complete(rows)["step"].max() == 1
+    assert common_steps.complete(rows, ["train_loss", "val_loss"])["step"].max() == 1
 
 
 def test_a_run_in_which_everything_diverged_is_shown(tmp_path, recwarn):
@@ -179,7 +186,9 @@ def test_the_page_is_one_file_with_unique_ids_and_escaped_text(run, tmp_path):
     page.feed(html)
     assert page.fetched == [] and "@import" not in html and not re.search(r"url\((?!#)", html)
     assert len(page.ids) == len(set(page.ids))
-    assert page.tags.count("svg") == 7 and page.tags.count("figure") == 7
+    figures = 2 * len(page_module.FIGURES) + 2
+    loss_curves_more = 2 * 5  # their variants, besides the first, of two problems
+    assert page.tags.count("figure") == figures and page.tags.count("svg") == figures + loss_curves_more
     assert "Two flowers &lt;b&gt;&amp;" in html and "Two flowers <b>" not in html
     for words in ("wine", run.id, "tuning seeds", run.environment["cpu"], "code"):
         assert words in html
@@ -222,3 +231,90 @@ def test_a_run_of_which_every_trial_failed_has_a_page(small, tmp_path, monkeypat
     run = gdbench.run(small, store=tmp_path / "runs.db")
     assert set(run.trials["status"]) == {"failed"}
     assert "Iris, small" in run.report(tmp_path / "page.html").read_text()
+
+
+def test_the_points_of_the_loss_curves_are_medians_of_exported_curves(run):
+    data = loss_curves.data(only_problem(run.frames, "iris"))
+    chosen = ranking(run.frames).query("problem == 'iris'")
+    assert set(zip(data["rule"], data["batch_size"], strict=True)) == set(
+        zip(chosen["rule"], chosen["batch_size"], strict=True)
+    )
+    seen = run.curves.merge(reported(run.trials), on="trial", suffixes=("", "_end")).query("problem == 'iris'")
+    for row in data.itertuples():
+        mine = seen.query("rule == @row.rule and batch_size == @row.batch_size and step == @row.step")
+        assert row.median == mine[row.metric].median() and row.epoch == mine["epoch"].iloc[0]
+    timed = chosen.set_index(["rule", "batch_size"])["step"]
+    assert all(row.time == row.step * timed[row.rule, row.batch_size] for row in data.itertuples())
+
+
+def test_lines_know_their_rules_even_where_they_are_the_same(run):
+    points = pd.DataFrame({"rule": ["a", "b", "a", "b"], "step": [1, 1, 2, 2], "loss": [3.0, 3.0, 2.0, 2.0]})
+    figure, (ax,) = panels(1)
+    draw_lines(ax, points, "step", "loss", ["b", "a"], batch=8)
+    html = svg(figure, "f")
+    named = re.findall(r'class="mark" data-rule="(.)" data-batch="8" data-name="\1, batch size 8"', html)
+    assert sorted(named) == ["a", "b"] and html.count("step 2: 2|") == 0 and html.count("step 1: 3|step 2: 2") == 2
+
+
+def test_a_mark_lies_where_matplotlib_drew_it():
+    figure, (ax,) = panels(1)
+    (line,) = ax.plot([1, 2, 4], [1.0, 5.0, 2.0])
+    mark(line, rule='<&"|', name="a|b", points=[(1, 1.0, "one|"), (2, 5.0, "two"), (4, float("inf"), "gone")])
+    element = svg(figure, "f")
+    found = re.search(r'<g id="f-mark0"([^>]*)>\s*<path d="M ([\d.]+) ([\d.]+)', element)
+    at = re.search(r'data-at="([\d.]+),([\d.]+) ', found[1])
+    assert [float(n) for n in at.groups()] == pytest.approx([float(found[2]), float(found[3])], abs=0.06)
+    assert 'data-tips="one/|two"' in found[1] and 'data-rule="&lt;&amp;&quot;|"' in found[1]
+
+
+def test_many_points_are_thinned_and_the_ends_stay():
+    steps = common_steps._thinned(list(range(0, 5000, 7)), 20)
+    assert len(steps) <= 40 and steps[0] == 0 and steps[-1] == 4998 and steps == sorted(set(steps))
+    assert common_steps._thinned([0, 1, 5], 20) == [0, 1, 5]
+
+
+def test_a_column_is_a_number_where_every_cell_begins_with_one():
+    table = cells.grid(
+        [{"batch": "8", "cost": "2 ms [1 ms, 3 ms]", "rule": "adam"}, {"batch": "16", "cost": "–", "rule": "sgd"}]
+    )
+    assert table.columns == [("batch", True), ("cost", True), ("rule", False)]
+    assert table.rows[0][0] == {"batch": "8", "rule": "adam"}
+    assert [row[1][1].value for row in table.rows] == ["0.002", "NaN"]
+    assert cells.grid([]) is None and cells.numbers(pd.DataFrame()) is None
+
+
+@given(st.floats(allow_nan=False, width=32))
+def test_what_is_written_sorts_as_what_it_was(value):
+    assert text.sort_key(text.number(value)) == pytest.approx(value, rel=6e-3)
+    if value > 1e-9:
+        assert text.sort_key(text.seconds(value)) == pytest.approx(value, rel=6e-3)
+
+
+@pytest.mark.parametrize("module", [loss_curves, sensitivity])
+def test_every_line_and_panel_of_every_variant_is_marked(module, run):
+    part = only_problem(run.frames, "wine")
+    drawings = dict(module.variants(part)) if module is loss_curves else {(): module.figure(part)}
+    for drawing in drawings.values():
+        lines = sum(len(line.get_xydata()) > 0 for ax in drawing.axes for line in ax.lines)
+        assert all(label.get_visible() and label.get_text() for ax in drawing.axes for label in [ax.yaxis.label])
+        html = svg(drawing, "f")
+        named = re.findall(r'class="mark" data-rule="\w+" data-batch="\d+" data-name="[^"]+"', html)
+        assert len(named) >= lines >= 4
+        assert len(re.findall(r'class="mark" data-batch="\d+">', html)) == len(drawing.axes)
+
+
+def test_a_logarithmic_axis_has_step_0_once(run):
+    for (against, axes), drawing in loss_curves.variants(only_problem(run.frames, "wine")):
+        for ax in drawing.axes:
+            for line in ax.lines:
+                xs = np.asarray(line.get_xdata(), float)
+                assert (np.diff(xs) > 0).all() and (axes == "linear" or (xs > 0).all()), against
+
+
+def test_a_line_that_ended_at_step_0_has_a_place():
+    line = {"metric": "value", "batch_size": 1, "median": 1.0}
+    ended = pd.DataFrame([{**line, "rule": "a", "step": 0}])
+    assert loss_curves._without_zero(ended, "step")["step"].tolist() == [1.0]
+    others = pd.DataFrame([{**line, "rule": "b", "step": step} for step in (0, 1, 4)])
+    both = loss_curves._without_zero(pd.concat([ended, others], ignore_index=True), "step")
+    assert list(zip(both["rule"], both["step"], strict=True)) == [("a", 1.0), ("b", 1.0), ("b", 4.0)]

@@ -11,6 +11,7 @@ from gdbench.reports import render
 SUITES = {
     "functions": (2730, 14, 7, ["budget.gradient_evaluations=20", 'problem.functions.function=["booth", "ackley"]']),
     "deepobs-quadratic": (530, 2, 6, ["budget.epochs=1", "problem.quadratic.dimensions=10"]),
+    "lessons": (630, 7, 3, ["budget.steps=20", "problem.width.hidden=[3]", "problem.sparse.dataset.samples=500"]),
     "second-order": (96, 4, 6, ["budget.gradient_evaluations=200", "problem.iris.hidden=[[1], [4], [8]]"]),
     "scaling": (148, 18, 2, ["budget.steps=2", "problem.width.hidden=[[1], [4], [8]]"]),
     "sparse": (265, 1, 5, ["budget.epochs=1", "rule.sgd.lr=1.0"]),
@@ -34,8 +35,8 @@ def test_a_shipped_suite_counts_its_trials_and_a_piece_of_it_runs(name, tmp_path
     small = [*small, "tune_seeds=0"]
     run = gdbench.run(name, store=tmp_path / "s.db", overrides=small, seeds=1)
     assert run.state == "complete" and len(run.trials) == suites.load(name, overrides=small, seeds=1).count()
-    page = render(run.frames)
-    assert ("batch" in page.partition("<main>")[2].replace("batch_size", "")) == (name != "functions")
+    page = render(run.frames).partition("<main>")[2].partition("<script>")[0]
+    assert ("batch" in page.replace("batch_size", "")) == (name != "functions")
     assert ("fitted exponent" in page) == (name in ("second-order", "scaling"))
 
 

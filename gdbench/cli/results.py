@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from gdbench.api import Run
 
 
+MOST = 6  # runs side by side: more lines of one colour cannot be told apart
+
+
 def report_path(out: Path, run: str) -> Path:
     """Where a run's page goes."""
     return out / run / "report.html"
@@ -50,13 +53,18 @@ def report(
     out: OutOption = RESULTS,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the HTML page of stored or exported runs again."""
+    """Write the HTML page of a stored or exported run again, or one that puts several runs side by side."""
     found = [open_run(name, store, out) for name in runs or ["latest"]]
-    pages = [str(run.report(report_path(out, run.id))) for run in found]
+    ids = [run.id for run in found]
+    twice = next((name for name in ids if ids.count(name) > 1), None)
+    if twice:
+        raise UsageError(f"run {twice} is named twice; a page puts different runs side by side")
+    if len(ids) > MOST:
+        raise UsageError(f"{len(ids)} runs are too many for a page; name at most {MOST}")
+    page = str(found[0].report(report_path(out, "+".join(ids)), *found[1:]))
     if as_json:
-        print_json([{"run": run.id, "report": page} for run, page in zip(found, pages, strict=True)])
-        return
-    for page in pages:
+        print_json([{"run": "+".join(ids), "report": page}])
+    else:
         say(f"report: {page}")
 
 

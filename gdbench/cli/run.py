@@ -67,6 +67,8 @@ def run(
     load_plugins(plugin)
     checked = [suites.load(name, overrides=overrides or (), seeds=seeds) for name in names or ["quick"]]
     check_saving(baseline, out, families, len(checked), dry_run)
+    for suite in checked:
+        suite.add_plugins(plugin or ())
     used = choose_backend(backend)
     if dry_run:
         return _dry_run(checked, jobs, used, as_json)

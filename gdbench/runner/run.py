@@ -113,6 +113,7 @@ def run_suite(
     code = code_hash()
     identity = hashlib.sha256(json.dumps([suite.definition, code, backend], sort_keys=True).encode()).hexdigest()
     facts = {**environment(), "jobs": jobs, **({} if fleets is None else fleets.facts())}
+    facts |= {"command": suite.command} if suite.command else {}
     watcher.compiling()
     compile_seconds = compile_suite(suite, fleets)
     record = None if fresh else store.resume(identity)

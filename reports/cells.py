@@ -1,0 +1,89 @@
+"""Tables as the page has them: cells that know the number that they are sorted by, rows what they are filtered by.
+
+grid([{"rule": "adam", "step": "2.5 µs"}]), numbers(frame)
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from gdbench.reports import text
+
+# What the whole page is filtered by, and the columns that hold it.
+FACTS = {"problem": "problem", "rule": "rule", "batch": "batch", "batch_size": "batch"}
+
+
+class Cell(NamedTuple):
+    """words: what is shown. value: what it is sorted by, if something else. parts: words, each kept in one line."""
+
+    words: str
+    value: str | None
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """columns: names, and whether they are sorted as numbers. rows: facts and cells."""
+
+    columns: list[tuple[str, bool]]
+    rows: list[tuple[dict[str, str], list[Cell]]]
+
+
+def grid(rows: Sequence[Mapping[str, str]]) -> Table | None:
+    """Rows of text; a column is numeric where every cell begins with a number. None without rows."""
+    if not rows:
+        return None
+    keys = {name: [text.sort_key(row[name]) for row in rows] for name in rows[0]}
+    numeric = {name: None not in column and not all(map(_missing, column)) for name, column in keys.items()}
+    cells = [
+        [_spoken(words, keys[name][place]) if numeric[name] else Cell(words, None) for name, words in row.items()]
+        for place, row in enumerate(rows)
+    ]
+    return Table(list(numeric.items()), list(zip(map(facts, rows), cells, strict=True)))
+
+
+def numbers(frame: pd.DataFrame) -> Table | None:
+    """A frame in full: numbers are shown shortened, and sorted and downloaded with all their digits."""
+    if frame.empty:
+        return None
+    rows = frame.astype(object).to_dict("records")
+    numeric = {str(name): all(isinstance(row[name], Real) or _missing(row[name]) for row in rows) for name in frame}
+    return Table(
+        list(numeric.items()),
+        [(facts(row), [_cell(value, numeric[str(name)]) for name, value in row.items()]) for row in rows],
+    )
+
+
+def facts(row: Mapping[Any, Any]) -> dict[str, str]:
+    """What a row is filtered by."""
+    return {fact: str(row[name]) for name, fact in FACTS.items() if name in row and not _missing(row[name])}
+
+
+def _spoken(words: str, key: float | None) -> Cell:
+    """A number as text; where there is no room, its interval or remark goes below it."""
+    return Cell(words, _plain(key), tuple(re.split(r" (?=[\[(])|(?<=steps,) ", words)))
+
+
+def _cell(value: Any, numeric: bool) -> Cell:
+    if _missing(value):
+        return Cell(text.NONE, "NaN" if numeric else "")
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return Cell(str(value), None)
+    words, plain = text.number(float(value), 5), _plain(value)
+    return Cell(words, None if plain == words else plain)
+
+
+def _plain(value: Any) -> str:
+    """A number as scripts read it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return repr(float(value)).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))

@@ -1,0 +1,48 @@
+"""Curves of several seeds at steps that all of them have, so that a median over them is fair.
+
+complete(points, ["train_loss", "test_accuracy"])
+"""
+
+import numpy as np
+import pandas as pd
+
+# Points of a line at equal factors, and as many at equal distances: it is drawn thinner than it was evaluated, and yet
+# thinner where there are many, so that the page can be sent.
+FEWEST, POINTS, TOGETHER = 6, 20, 1200
+
+
+def complete(points: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    """Steps at which every seed of a rule and batch size has a loss, a diverged one an infinite one; not all if many.
+
+    A median over those that are still there would praise a rule for losing its bad trials. One that stalled stays where
+    it is; an accuracy of a diverged one is 0. points: a row a trial and step, with `rule, batch_size,
+    trial, status, step` and the metrics.
+    """
+    worst = {name: 0.0 if name.endswith("accuracy") else np.inf for name in metrics}
+    parts = []
+    groups = points.groupby(["rule", "batch_size"])
+    most = max(FEWEST, min(POINTS, TOGETHER // len(groups)))
+    for (rule, batch), group in groups:
+        steps = sorted(group["step"].unique())
+        whole = []
+        for _, trial in group.groupby("trial"):
+            losses = trial.set_index("step")[metrics]
+            if trial["status"].iloc[0] == "diverged":
+                losses = losses.iloc[:-1]
+                losses = pd.DataFrame({name: losses[name].reindex(steps, fill_value=worst[name]) for name in metrics})
+            elif trial["status"].iloc[0] == "stalled":
+                losses = losses.reindex(steps, method="ffill")
+            whole.append(losses)
+        common = _thinned(sorted(set.intersection(*(set(losses.index) for losses in whole))), most)
+        together = pd.concat(losses.loc[common] for losses in whole)
+        parts.append(together.rename_axis("step").reset_index().assign(rule=rule, batch_size=batch))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _thinned(steps: list[int], most: int) -> list[int]:
+    """At most twice as many of the steps, the first and the last among them."""
+    if len(steps) <= 2 * most:
+        return steps
+    wanted = np.r_[np.geomspace(max(steps[0], 1), steps[-1], most), np.linspace(steps[0], steps[-1], most)]
+    places = np.unique(np.searchsorted(steps, wanted.round()))
+    return [steps[place] for place in places]

@@ -1,0 +1,109 @@
+"""What the page's script needs to know of a drawing: which rule and batch size an artist shows, and its values.
+
+mark(line, rule="adam", batch=16, name="adam", points=zip(steps, losses, labels))
+named = name_marks(figure)
+annotated(saved(figure), figure, named)
+"""
+
+import html
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+from matplotlib.transforms import Transform
+
+Point = tuple[float, float, str]
+POINTS_AN_INCH = 72  # SVG's unit as matplotlib writes it
+
+
+@dataclass(frozen=True)
+class Mark:
+    """facts: what the page filters by. points: x, y (in `transform`, the axes' data unless given) and what is there."""
+
+    facts: dict[str, str]
+    name: str
+    points: list[Point]
+    transform: Transform | None
+    cover: bool
+
+
+_marks: "WeakKeyDictionary[Artist, Mark]" = WeakKeyDictionary()
+
+
+def mark(
+    artist: Artist,
+    *,
+    rule: str | None = None,
+    batch: Any = None,
+    problem: str | None = None,
+    name: str = "",
+    points: Iterable[Point] = (),
+    transform: Transform | None = None,
+    cover: bool = False,
+) -> None:
+    """Say what an artist shows: the page hides it by rule, batch size and problem, and tells its values on hover.
+
+    A cover is drawn over what it stands for, without a colour, and gets one when the page hides that.
+    """
+    known = {"rule": rule, "batch": batch, "problem": problem}
+    facts = {key: str(value) for key, value in known.items() if value not in (None, "")}
+    _marks[artist] = Mark(facts, name, list(points), transform, cover)
+
+
+def name_marks(figure: Figure) -> dict[str, Artist]:
+    """Give each marked artist, and what stands for its rule in a legend, an id of its own; ids and artists."""
+    _mark_legends(figure)
+    named = {f"mark{number}": artist for number, artist in enumerate(_of(figure))}
+    for identity, artist in named.items():
+        artist.set_gid(identity)
+    return named
+
+
+def _of(figure: Figure) -> list[Artist]:
+    """In the order in which they were marked; to walk the figure would take longer than to draw it."""
+    return [artist for artist in _marks if artist.figure is figure]
+
+
+def annotated(svg: str, figure: Figure, named: dict[str, Artist]) -> str:
+    """The SVG that `figure` has been saved as, with what is known of each mark written to its element."""
+
+    def attributes(found: re.Match[str]) -> str:
+        return f"<g {_attributes(found[1], named[found[1]], figure)}>"
+
+    return re.sub(r'<g id="(mark\d+)">', attributes, svg)
+
+
+def _attributes(identity: str, artist: Artist, figure: Figure) -> str:
+    """As `page.js` reads them; places are in the SVG's own unit, from its upper left corner."""
+    known = _marks[artist]
+    words = {"id": identity, "class": "mark cover" if known.cover else "mark"}
+    words |= {f"data-{key}": value for key, value in known.facts.items()}
+    shown = [point for point in known.points if math.isfinite(point[0]) and math.isfinite(point[1])]
+    if shown:
+        transform = known.transform or artist.axes.transData  # type: ignore[union-attr]
+        width, height = figure.get_size_inches() * POINTS_AN_INCH
+        places = transform.transform([point[:2] for point in shown])
+        places = figure.transFigure.inverted().transform(places)
+        words["data-name"] = known.name
+        words["data-at"] = " ".join(f"{x * width:.1f},{(1 - y) * height:.1f}" for x, y in places)
+        words["data-tips"] = "|".join(label.replace("|", "/") for _, _, label in shown)
+    return " ".join(f'{key}="{html.escape(value)}"' for key, value in words.items())
+
+
+def _mark_legends(figure: Figure) -> None:
+    """A legend's entry stands for the rule that its words begin with."""
+    rules = {_marks[artist].facts["rule"] for artist in _of(figure) if "rule" in _marks[artist].facts}
+    legends = [*figure.legends, *filter(None, (ax.get_legend() for ax in figure.axes))]
+    for legend in legends:
+        for handle, words in zip(legend.legend_handles, legend.get_texts(), strict=True):
+            label = words.get_text()
+            fits = [rule for rule in rules if re.match(rf"{re.escape(rule)}($|[,:])", label)]
+            if fits and handle is not None:
+                rule = max(fits, key=len)
+                mark(handle, rule=rule)
+                mark(words, rule=rule)

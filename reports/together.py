@@ -1,0 +1,88 @@
+"""Several runs as one: each rule of each run is a rule of its own, `adam (run 1)`, so that all figures show them.
+
+results = together([run.frames, other.frames])
+list(cautions([run.frames, other.frames]))
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gdbench.reports import labels
+from gdbench.reports.results import Part, Results
+
+SAME = ("title", "suite", "backend", "code", "git_commit")  # said once where all runs agree
+PLAN = ("budget", "seeds", "tune_seeds", "dtype", "evaluate")  # of a suite; what makes results unlike besides problems
+
+
+def together(runs: Sequence[Results]) -> Part:
+    """The trials, curves and costs of a step of all runs; `environment` holds what they agree on.
+
+    Trials get numbers of their own, and a column `side`, the number of their run from 1. Where the runs had different
+    targets they have none together. Reference kernels are left out: they tell of one machine each.
+    """
+    first = runs[0].about
+    trials: list[pd.DataFrame] = []
+    curves, timings, subjects = [], [], []
+    for side, run in enumerate(runs, 1):
+        before = sum(len(frame) for frame in trials)
+        numbers = dict(zip(run.trials["trial"], range(before, before + len(run.trials)), strict=True))
+        own = run.subjects[run.subjects["part"] == "step"]
+        trials.append(_relabelled(run.trials, side).assign(trial=list(numbers.values()), side=side))
+        curves.append(run.curves.assign(trial=run.curves["trial"].map(numbers)))
+        subjects.append(_relabelled(own, side).assign(subject=_named(own["subject"], side)))
+        seen = run.timings[run.timings["subject"].isin(own["subject"])]
+        timings.append(seen.assign(subject=_named(seen["subject"], side)))
+    about: dict[str, Any] = {name: first[name] for name in SAME if len({run.about[name] for run in runs}) == 1}
+    about |= {
+        "title": f"{about.get('title', 'Runs')}: {len(runs)} runs side by side",
+        "description": first["description"] if len({run.about["description"] for run in runs}) == 1 else "",
+        "run": "+".join(run.about["run"] for run in runs),
+        "state": next((run.about["state"] for run in runs if run.about["state"] != "complete"), "complete"),
+        "target": first["target"] if all(run.about["target"] == first["target"] for run in runs) else {},
+        "table": {"stop_at_target": any(run.about["table"].get("stop_at_target") for run in runs)},
+        "problems": {name: own for run in reversed(runs) for name, own in _problems(run).items()},
+        "hyperparameters": list(dict.fromkeys(name for run in runs for name in run.about["hyperparameters"])),
+    }
+    environment = {
+        name: value
+        for name, value in runs[0].environment.items()
+        if all(name in run.environment and run.environment[name] == value for run in runs)
+    }
+    return Part(about, environment, _joined(trials), _joined(curves), _joined(timings), _joined(subjects))
+
+
+def cautions(runs: Sequence[Results]) -> Iterator[str]:
+    """What makes runs hard to compare."""
+    if len({str(run.about["target"]) for run in runs}) > 1:
+        yield "The runs had different targets, so they are compared by their last loss."
+    for name in dict.fromkeys(name for run in runs for name in _problems(run)):
+        own = [_without_places(_problems(run)[name]) for run in runs if name in _problems(run)]
+        if any(each != own[0] for each in own):
+            yield f"{name} is not defined alike in all runs: its losses and steps are of different problems."
+    for name in PLAN:
+        if any(run.about["table"].get(name) != runs[0].about["table"].get(name) for run in runs):
+            yield f"The runs’ suites differ in `{name}`."
+
+
+def _problems(run: Results) -> dict[str, Any]:
+    return dict(run.about.get("problems", {}))
+
+
+def _without_places(problem: dict[str, Any]) -> dict[str, Any]:
+    """Its definition but for the places of its files: their contents are part of it."""
+    return {k: _without_places(v) if isinstance(v, dict) else v for k, v in problem.items() if k != "file"}
+
+
+def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One below the other; an empty frame's columns have no dtypes worth keeping."""
+    return pd.concat([frame for frame in frames if len(frame)] or list(frames[:1]), ignore_index=True)
+
+
+def _relabelled(frame: pd.DataFrame, side: int) -> pd.DataFrame:
+    return frame.assign(rule=frame["rule"].map(lambda rule: labels.of_run(rule, side), na_action="ignore"))
+
+
+def _named(subjects: pd.Series, side: int) -> pd.Series:
+    return f"{side}: " + subjects.astype(str)
