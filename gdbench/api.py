@@ -87,6 +87,13 @@ class Run:
         from gdbench.reports import render
 
         path = Path(path)
+        wrong = next((other for other in others if not isinstance(other, Run)), None)
+        if wrong is not None:
+            raise UsageError(f"{wrong!r} is no run; gdbench.load({str(wrong)!r}) may give it")
+        ids = [run.id for run in (self, *others)]
+        twice = next((name for name in ids if ids.count(name) > 1), None)
+        if twice:
+            raise UsageError(f"run {twice} is named twice; a page puts different runs side by side")
         frames = [run.frames for run in (self, *others)]
         write_text(path, render(*frames, lessons=[] if others else of_run(self.frames)))
         return path

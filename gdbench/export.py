@@ -44,7 +44,8 @@ def export(frames: Frames, path: Path, form: str) -> Path:
     for name in TABLES:
         with replacing(path / f"{name}.{form}") as temporary:
             _write(getattr(frames, name), temporary, form)
-    write_text(path / "about.json", json.dumps({**head, "format": form}, indent=1, allow_nan=False) + "\n")
+    head |= {"format": form, "rows": {name: len(getattr(frames, name)) for name in TABLES}}  # a file may be cut short
+    write_text(path / "about.json", json.dumps(head, indent=1, allow_nan=False) + "\n")
     return path
 
 
@@ -68,6 +69,9 @@ def read_export(path: Path) -> Frames:
             tables = {name: _read(path) for name, path in files.items() if name != ADDED or path.exists()}
         else:
             tables = {name: _frame(document[name]) for name in TABLES if name != ADDED or name in document}
+        for name, rows in document.get("rows", {}).items():
+            if name not in tables or len(tables[name]) != rows:
+                raise ValueError(f"{name} has {len(tables.get(name, ()))} rows in place of {rows}")
         tables.setdefault(ADDED, pd.DataFrame(columns=list(SUBJECT_COLUMNS)))
         about = document["about"]
         if not re.fullmatch(r"\w+", about["run"]):  # it names a folder

@@ -42,7 +42,8 @@ def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
         elif goal:
             yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."
         else:
-            yield f"{problem}: {_setting(best)}, ends at the lowest {judged}, {text.number(best['loss'])}."
+            loss = text.interval(text.number, best, "loss")
+            yield f"{problem}: {_setting(best)}, ends at the lowest median {judged}, {loss}."
 
 
 class _Samples:
@@ -94,7 +95,9 @@ def _sooner(best: pd.Series, rows: pd.DataFrame, samples: _Samples, timed: bool 
     if np.isnan(ratio.estimate):
         return ""
     words = text.bounded(_times, *ratio)
-    return f", as soon as tuned {BASE}" if words == _times(1.0) else f", {words} sooner than tuned {BASE}"
+    if words == _times(1.0):
+        return f", as soon as tuned {BASE}"
+    return f", {words} sooner than tuned {BASE}{', which may be chance' if _may_be_one(ratio) else ''}"
 
 
 def _times(ratio: float) -> str:
@@ -106,6 +109,10 @@ def _least_sensitive(rows: pd.DataFrame, widths: pd.DataFrame) -> str:
     widths = rows[rows["best_batch"]][GROUP].merge(widths, on=GROUP)
     if len(widths) < 2:
         return ""
+    if widths["decades"].max() == 0:
+        return (
+            " No learning rate next to a best one does nearly as well: a finer grid would tell who is sensitive to it."
+        )
     widest = widths[np.isclose(widths["decades"], widths["decades"].max())]
     names = _listed(widest["rule"].tolist())
     if len(widest) == len(widths):

@@ -115,7 +115,7 @@ def mark_lost(ax: Axes, lost: pd.DataFrame, x: str, rules: list[str], fate: str,
 
 def plain_ticks(axis: Axis) -> None:
     """On a logarithmic axis of less than two decades, label 1, 2 and 5 of each; on a longer one, the decades alone."""
-    low, high = axis.get_view_interval()
+    low, high = sorted(axis.get_view_interval())
     if axis.get_scale() != "log":
         return
     if 0 < high / low < 100:

@@ -110,10 +110,11 @@ def answers(results: Results) -> Iterator[str]:
         alone = len(_groups(results, side) ^ _groups(results, 1))
         others = f" ({alone} only one of them has)" if alone else ""
         equal, shared = int(rows["equal"].sum()), int(rows["shared"].sum())
+        bits = f"{equal:,} of the {shared:,} trials that both have are the same bit for bit"
         yield (
             f"run {side} beside run 1, over the {len(rows)} combinations of problem, rule and batch size that both "
-            f"have{others}: {', '.join(told) or 'nothing to compare'} (median, least and greatest); {equal:,} of "
-            f"the {shared:,} trials that both have are the same bit for bit."
+            f"have{others}: {', '.join(told) or 'nothing to compare'} (median, least and greatest); "
+            f"{bits if shared else 'they have no trial in common'}."
         )
 
 

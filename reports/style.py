@@ -63,6 +63,7 @@ def looks(labels: Iterable[str]) -> dict[str, dict[Any, Any]]:
     A rule has its colour in every run that stands beside others, and other dashes and markers in each.
     """
     colours = sns.color_palette("colorblind", 10)
+    colours[5], colours[9] = colours[9], colours[5]  # adam's would be near momentum's
     known = {label: parts(label) for label in order(labels)}
     others = dict.fromkeys(rule for rule, _ in known.values() if rule not in RULES)
     numbers = {rule: place for place, rule in enumerate([*RULES, *others])}

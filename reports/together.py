@@ -13,7 +13,8 @@ from gdbench.reports import labels
 from gdbench.reports.results import Part, Results
 
 SAME = ("title", "suite", "backend", "code", "git_commit")  # said once where all runs agree
-PLAN = ("budget", "seeds", "tune_seeds", "dtype", "evaluate")  # of a suite; what makes results unlike besides problems
+WORDS = ("title", "description", "problem", "target")  # of a suite: they make no trial, or are told by themselves
+NAMED = 8  # keys of a suite; of more, their number
 
 
 def together(runs: Sequence[Results]) -> Part:
@@ -61,13 +62,31 @@ def cautions(runs: Sequence[Results]) -> Iterator[str]:
         own = [_without_places(_problems(run)[name]) for run in runs if name in _problems(run)]
         if any(each != own[0] for each in own):
             yield f"{name} is not defined alike in all runs: its losses and steps are of different problems."
-    for name in PLAN:
-        if any(run.about["table"].get(name) != runs[0].about["table"].get(name) for run in runs):
-            yield f"The runs’ suites differ in `{name}`."
+    keys = [_keys(run.about["table"]) for run in runs]
+    differ = [
+        key for key in dict.fromkeys(key for own in keys for key in own) if len({own.get(key) for own in keys}) > 1
+    ]
+    if differ:
+        more = f" and {len(differ) - NAMED} more keys" if len(differ) > NAMED else ""
+        yield (
+            f"The runs’ suites differ in {', '.join(differ[:NAMED])}{more}. Steps to target are known at the evaluated "
+            "points alone, which follow the budget."
+        )
 
 
 def _problems(run: Results) -> dict[str, Any]:
     return dict(run.about.get("problems", {}))
+
+
+def _keys(table: Any, before: str = "") -> dict[str, str]:
+    """What a suite says, by the path of each key: `rule.adam.lr`."""
+    found: dict[str, str] = {}
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            found |= _keys(value, f"{before}{name}.")
+        elif before or name not in WORDS:
+            found[f"{before}{name}"] = str(value)
+    return {key: value for key, value in found.items() if key.partition(".")[0] not in WORDS}
 
 
 def _without_places(problem: dict[str, Any]) -> dict[str, Any]:

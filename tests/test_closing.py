@@ -115,6 +115,16 @@ def test_an_export_has_the_same_times(form, mixed, tmp_path):
     assert render(again.frames).count("<figure") == render(mixed.frames).count("<figure")
 
 
+@pytest.mark.parametrize("name", ["trials", "curves"])
+def test_an_export_whose_file_was_cut_short_is_noticed(name, mixed, tmp_path):
+    path = export(mixed.frames, tmp_path / "out", "csv")
+    lines = (path / f"{name}.csv").read_text().splitlines(keepends=True)
+    for kept in ("".join(lines[:-2]), "".join(lines)[:-30]):
+        (path / f"{name}.csv").write_text(kept)
+        with pytest.raises(gdbench.GdbenchError, match="incomplete export"):
+            gdbench.load(path)
+
+
 class Press(Watcher):
     """Presses Ctrl-C when the pass begins."""
 

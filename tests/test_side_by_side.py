@@ -110,6 +110,13 @@ def test_what_no_longer_arrives_counts_as_infinite(run):
     assert "steps to target ×0 [0, 0]" in next(side_by_side.answers(together([lost, run.frames])))
 
 
+def test_only_other_runs_stand_beside_a_run(run, tmp_path):
+    for other, words in ((run, "is named twice"), (run.id, "is no run")):
+        with pytest.raises(gdbench.GdbenchError, match=words):
+            run.report(tmp_path / "r.html", other)
+    assert not (tmp_path / "r.html").exists()
+
+
 def test_one_run_is_beside_nothing(run):
     assert side_by_side.figure(run.frames) is None and list(side_by_side.answers(run.frames)) == []
 
@@ -134,7 +141,10 @@ def test_what_makes_runs_hard_to_compare_is_told(run, tmp_path_factory):
     both = together([run.frames, other.frames])
     assert both.about["target"] == {} and set(side_by_side.data(both)["quantity"]) == {"cost of a step", "final loss"}
     budget = run_of(tmp_path_factory, budget={"epochs": 2})
-    assert list(cautions([run.frames, budget.frames])) == ["The runs’ suites differ in `budget`."]
+    (words,) = cautions([run.frames, budget.frames])
+    assert words.startswith("The runs’ suites differ in budget.epochs. Steps to target are known at the evaluated")
+    slower = run_of(tmp_path_factory, rule={**SUITE["rule"], "adam": {"lr": [0.01, 0.1], "beta1": 0.5}})
+    assert "differ in rule.adam.beta1." in " ".join(cautions([run.frames, slower.frames]))
 
 
 def test_the_place_of_a_file_is_no_other_problem(run):
@@ -178,7 +188,7 @@ def test_the_command_puts_runs_on_one_page(tmp_path, capsys):
     for words, code, told in (
         ([first, second], 0, f"{first}+{second}"),
         ([first, "latest~1"], 2, f"run {first} is named twice"),
-        ([second] * 7, 2, "is named twice"),
+        ([second] * 7, 2, "too many for a page"),
     ):
         with pytest.raises(SystemExit) as ended:
             main(["report", *words, "--out", str(out)])

@@ -56,9 +56,6 @@ def report(
     """Write the HTML page of a stored or exported run again, or one that puts several runs side by side."""
     found = [open_run(name, store, out) for name in runs or ["latest"]]
     ids = [run.id for run in found]
-    twice = next((name for name in ids if ids.count(name) > 1), None)
-    if twice:
-        raise UsageError(f"run {twice} is named twice; a page puts different runs side by side")
     if len(ids) > MOST:
         raise UsageError(f"{len(ids)} runs are too many for a page; name at most {MOST}")
     page = str(found[0].report(report_path(out, "+".join(ids)), *found[1:]))

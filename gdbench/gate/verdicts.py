@@ -20,7 +20,7 @@ REASONS = {
     "count-differs": "a number that is the same in every run of the same code differs",
     "suite-wide": "everything of this kind moved together, so look for one cause",
     "suspicious": "so much better that it may be doing less work than before",
-    "bits-differ": "digests differ, and the statistics of what they give do not tell base and head apart",
+    "bits-differ": "digests differ; whether what they give is worse, the rows of the other families say",
     "follows-bits": "a count that differs where digests do, and follows from them",
     "setting-differs": "another setting was chosen on the tuning seeds",
     "noisy": "the interval reaches beyond the margin: take more rounds, or a quieter machine",

@@ -129,7 +129,8 @@ def lessons(results: Results | None = None) -> list[Lesson]:
     for compute, picture, code in RECIPES:
         frames = compute() if compute not in FROM_RUN else None if results is None else compute(results)  # type: ignore[call-arg]
         if frames is not None:
-            made.append(Lesson(picture, frames, code.strip()))
+            run = "" if results is None else f"run={results.about['run']!r}"
+            made.append(Lesson(picture, frames, code.strip().replace("gdbench.load()", f"gdbench.load({run})")))
     return made
 
 

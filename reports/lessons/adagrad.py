@@ -23,11 +23,12 @@ def figure(frames: Frames) -> Figure:
         draw_lines(left, points, "step", "train_loss", order(points["rule"]))
         left.set(xlabel="step (batches)", ylabel="training loss")
         left.set_title("sparse features, best learning rates")
+        left.legend()
         for rule, path in frames["steps"].groupby("label", sort=False):
             right.plot(path["step"], path["moved"], color=colour(str(rule)), linewidth=2.2)
             last = path.iloc[-1]
             right.annotate(
-                str(rule), (last["step"], last["moved"]), xytext=(-22, 6 if rule == "adam" else -4),
+                str(rule), (last["step"], last["moved"]), xytext=(-22, -14 if rule == "adam" else -4),
                 textcoords="offset points", ha="right",
             )  # fmt: skip
         right.set(xscale="log", yscale="log", xlabel="step", ylabel="length of the step / lr")
