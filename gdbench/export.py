@@ -114,6 +114,9 @@ def _write(frame: pd.DataFrame, path: Path, form: str) -> None:
 
 def _read(path: Path) -> pd.DataFrame:
     if path.suffix == ".csv":
+        with path.open("rb") as file:
+            if file.seek(0, 2) and file.seek(-1, 2) >= 0 and file.read() != b"\n":
+                raise ValueError(f"{path.name} ends within a row")
         # Numbers are parsed here, since what pandas rounds differs from version to version.
         cells = pd.read_csv(path, dtype=str, keep_default_na=False)
         return pd.DataFrame({name: [_parsed(v, name in TEXT) for v in cells[name]] for name in cells})

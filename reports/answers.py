@@ -43,7 +43,7 @@ def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
             yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."
         else:
             loss = text.interval(text.number, best, "loss")
-            yield f"{problem}: {_setting(best)}, ends at the lowest median {judged}, {loss}."
+            yield f"{problem}: {_setting(best)}, ends at the lowest {judged}, {loss}."
 
 
 class _Samples:

@@ -38,7 +38,7 @@ def caption(results: Results) -> str:
         f"Over {_cases(times, batches)}, each rule at its chosen setting: the share of cases in which it reaches the "
         "target within the factor times the best rule’s steps there (Dolan and Moré). At 1 stands how often it is the "
         "best, ties included; at the right how often it arrives at all. Cases that no rule solves count too: they keep "
-        "all lines below 100 %. To hide rules, problems or batch sizes on the page changes no share."
+        f"all lines below 100 %. Rules{', batch sizes' if batches else ''} and problems that are hidden count still."
     )
     reference = _reference(times)
     return (

@@ -171,7 +171,7 @@ def test_every_lesson_has_a_picture_a_sentence_numbers_and_a_line_of_code(name, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_line_of_code_repeats_what_is_drawn(name, taught, run, monkeypatch):
-    monkeypatch.setattr(gdbench, "load", lambda: run, raising=False)
+    monkeypatch.setattr(gdbench, "load", lambda **known: run if known in ({}, {"run": run.id}) else None, raising=False)
     *first, final = ast.parse(taught[name].code).body
     space = {"gdbench": gdbench, "np": np}
     exec(compile(ast.Module(first, []), name, "exec"), space)
