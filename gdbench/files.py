@@ -2,9 +2,10 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gdbench.errors import GdbenchError, UsageError
 
@@ -43,3 +44,10 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def without_places(value: Any) -> Any:
+    """A definition but for the places of its files: their contents are part of it."""
+    if isinstance(value, Mapping):
+        return {key: without_places(each) for key, each in value.items() if key != "file"}
+    return [without_places(each) for each in value] if isinstance(value, list) else value

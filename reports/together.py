@@ -4,11 +4,12 @@ results = together([run.frames, other.frames])
 list(cautions([run.frames, other.frames]))
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from gdbench.files import without_places
 from gdbench.reports import labels
 from gdbench.reports.results import Part, Results
 
@@ -59,10 +60,10 @@ def cautions(runs: Sequence[Results]) -> Iterator[str]:
     if len({str(run.about["target"]) for run in runs}) > 1:
         yield "The runs had different targets, so they are compared by their last loss."
     for name in dict.fromkeys(name for run in runs for name in _problems(run)):
-        own = [_without_places(_problems(run)[name]) for run in runs if name in _problems(run)]
+        own = [without_places(_problems(run)[name]) for run in runs if name in _problems(run)]
         if any(each != own[0] for each in own):
             yield f"{name} is not defined alike in all runs: its losses and steps are of different problems."
-    keys = [_keys(run.about["table"]) for run in runs]
+    keys = [_keys({k: v for k, v in run.about["table"].items() if k not in WORDS}) for run in runs]
     differ = [
         key for key in dict.fromkeys(key for own in keys for key in own) if len({own.get(key) for own in keys}) > 1
     ]
@@ -78,20 +79,12 @@ def _problems(run: Results) -> dict[str, Any]:
     return dict(run.about.get("problems", {}))
 
 
-def _keys(table: Any, before: str = "") -> dict[str, str]:
+def _keys(table: Mapping[str, Any], before: str = "") -> dict[str, str]:
     """What a suite says, by the path of each key: `rule.adam.lr`."""
     found: dict[str, str] = {}
     for name, value in table.items():
-        if isinstance(value, dict) and value:
-            found |= _keys(value, f"{before}{name}.")
-        elif before or name not in WORDS:
-            found[f"{before}{name}"] = str(value)
-    return {key: value for key, value in found.items() if key.partition(".")[0] not in WORDS}
-
-
-def _without_places(problem: dict[str, Any]) -> dict[str, Any]:
-    """Its definition but for the places of its files: their contents are part of it."""
-    return {k: _without_places(v) if isinstance(v, dict) else v for k, v in problem.items() if k != "file"}
+        found |= _keys(value, f"{before}{name}.") if isinstance(value, dict) and value else {before + name: str(value)}
+    return found
 
 
 def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

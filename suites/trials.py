@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from gdbench.files import without_places
+
 TUNE_SEED = 10_000  # tuning seeds start here, reporting seeds at 0, so that no trial is both chosen by and reported
 
 
 def _hash(definition: dict[str, Any]) -> str:
     text = json.dumps(definition, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _without_places(problem: dict[str, Any]) -> dict[str, Any]:
-    return {k: _without_places(v) if isinstance(v, dict) else v for k, v in problem.items() if k != "file"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Setting:
     @property
     def identity(self) -> dict[str, Any]:
         """The definition without what only says where data files lie: the hashes of their contents count."""
-        return {**self.definition, "problem": _without_places(self.definition["problem"])}
+        return {**self.definition, "problem": without_places(self.definition["problem"])}
 
 
 @dataclass(frozen=True)

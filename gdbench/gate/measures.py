@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.curves import LOST
+from gdbench.files import without_places
 from gdbench.stats import censored_steps, final_loss
 from gdbench.stats.timings import REFERENCES, over_peak
 from gdbench.store.frames import Frames
@@ -72,14 +73,7 @@ def _paired_trials(frames: Frames) -> pd.DataFrame:
 
 
 def _hash(definition: Any) -> str:
-    return hashlib.sha256(json.dumps(_without_places(definition), sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
-
-
-def _without_places(value: Any) -> Any:
-    """A definition without where its files lie: the hashes of their contents count."""
-    if isinstance(value, Mapping):
-        return {key: _without_places(each) for key, each in value.items() if key != "file"}
-    return [_without_places(each) for each in value] if isinstance(value, list) else value
+    return hashlib.sha256(json.dumps(without_places(definition), sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
 
 
 def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
