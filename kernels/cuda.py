@@ -166,6 +166,10 @@ class Image:
     ptx: str = ""  # empty where it came from the cache
 
 
+class Tape(list[str]):
+    """In place of a stream: what is launched on it is written down, by its name, and not made; no GPU is needed."""
+
+
 class Kernel:
     """A function that a grid of thread blocks runs, compiled with our flags and kept on disk.
 
@@ -221,6 +225,9 @@ class Kernel:
 
         Arguments are arrays on the device (`to_device`), numbers, and named tuples of them. Returns at once.
         """
+        if isinstance(stream, Tape):
+            stream.append(self.name)
+            return
         if SIMULATED:
             cuda.jit(self.function)[blocks, self.threads, 0, shared](*arguments)
             return

@@ -15,7 +15,7 @@ from numba.core import types
 
 from gdbench.kernels import MLP, RULES, Samples, cuda, steps
 from gdbench.kernels.gpu import large_multiply
-from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.large import Large, launches
 from gdbench.kernels.gpu.large_multiply import Matrix, Tiled
 from gdbench.kernels.gpu.large_products import Tile
 from gdbench.kernels.gpu.members import Member
@@ -93,6 +93,25 @@ def trained(given, *, products="ordered"):
     large._pace = options.get("pace", 0.0)  # seconds a step, after which a launch is as long as it is
     found = [(each.step, *each.values, each.lr) for _ in iter(lambda: large.running, False) for each in large.advance()]
     return [number for values in found for number in values], large.theta().tolist()
+
+
+def counted(given):
+    """How many kernels each step launches."""
+    made, replay, launch = [], cuda.Replay.__call__, cuda.Kernel.launch
+
+    def counting(self):
+        made.append(0)
+        replay(self)
+
+    def launching(self, *arguments, stream=None):
+        made[-1] += 1
+
+    large = Large(given[0], member_of(given), tiles=given[4], threads=THREADS)
+    cuda.Replay.__call__, cuda.Kernel.launch = counting, launching
+    for _ in range(given[3][-1]):
+        large._step()
+    cuda.Replay.__call__, cuda.Kernel.launch = replay, launch
+    return made
 
 
 def member_of(given):
@@ -179,10 +198,12 @@ class Column(large_multiply.Cublas):
 
 def main():
     warnings.simplefilter("ignore")
+    told = {name: len(launches(given[0], member_of(given), cuda.card())) for name, given in TRIALS.items()}
     cuda.Kernel.launch = checked(cuda.Kernel.launch)
     found = {"trials": {}, "products": {}}
     for name, given in TRIALS.items():
-        found["trials"][name] = {"got": trained(given), "want": expected(given)}
+        found["trials"][name] = {"got": trained(given), "want": expected(given), "made": counted(given)}
+        found["trials"][name]["told"] = told[name]
     for kind in ("forward", "inputs", "weights"):
         for tile in (BIG, SMALL):
             found["products"][f"{kind} {tile.rows}"] = [product(kind, tile, seed) for seed in range(3)]

@@ -243,6 +243,19 @@ def test_registers_are_counted_for_every_scalar_rule(suite):
     assert [(row["rule"], row["registers"] > 0) for row in rows] == [("sgd", True)]
 
 
+def test_launches_of_a_step_are_counted_for_every_network_and_scalar_rule(suite):
+    with Process(HERE, []) as process:
+        process.greeted()
+        overrides = ["rule.newton={}", "problem.booth.kind=function", "problem.booth.function=booth"]
+        rows = process.ask("launches", suite=str(suite), overrides=overrides)
+    assert rows == [{"problem": "iris", "rule": "sgd", "batch_size": 16, "dtype": "float32", "launches": 11}]
+    found = compare_places((HERE, HERE), Workload(str(suite)), families=("count",)).findings
+    told = found[found["metric"] == "launches of a step on a GPU"]
+    assert told[["problem", "rule", "base", "head", "verdict"]].values.tolist() == [
+        ["iris", "sgd", 11, 11, "unchanged"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

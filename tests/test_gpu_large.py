@@ -1,5 +1,6 @@
 """The engine for one large network: its numbers in the simulator, its graph, and when it is chosen."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from gdbench.kernels import MLP, RULES, Samples, cuda
 from gdbench.kernels.cuda import Card
 from gdbench.kernels.gpu import engines
 from gdbench.kernels.gpu.costs import best_tile, choose, peak
-from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.large import Large, launches
 from gdbench.kernels.gpu.large_multiply import Cublas
 from gdbench.kernels.gpu.large_products import TILES
 from gdbench.kernels.gpu.members import Member, coefficient_tables, epoch_orders
@@ -58,6 +59,7 @@ def test_a_trial_has_the_numbers_of_the_cpu_to_the_bit(simulated, name):
     found = simulated["trials"][name]
     for got, want in zip(found["got"], found["want"], strict=True):
         assert np.array_equal(got, want, equal_nan=True)
+    assert found["made"] and set(found["made"]) == {found["told"]}  # launches of a step
 
 
 @needs_wheels
@@ -153,6 +155,27 @@ def test_more_trials_favour_the_sweep_and_larger_batches_the_whole_card():
 
     assert ratio(64, 1) > ratio(64, 16) > ratio(64, 132)
     assert ratio(32, 8) < ratio(256, 8) < ratio(2048, 8)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch_size", "options", "count"),
+    [
+        ([64, 10], 32, {}, 6),  # gather, product, loss, product for the gradient; update; cursor
+        ([64, 8, 10], 32, {}, 11),  # two more products, one back, an activation and its derivative
+        ([64, 8, 8, 10], 32, {}, 16),
+        ([64, 8, 8, 10], 32, {"l2": 0.1}, 19),  # a layer each
+        ([64, 8, 8, 10], 32, {"clip_norm": 1.0}, 19),  # squares, their sum, what is clipped
+        ([64, 8, 8, 10], 32, {"clip_value": 1.0}, 17),
+        ([64, 8, 8, 10], 20_000, {}, 3 * 14 + 2),  # all but update and cursor for every 8192 samples
+        ([64, 8, 8, 10], 90_000, {}, 3 * 14 + 2),  # of the 20,000 that there are
+    ],
+)
+def test_the_launches_of_a_step_are_counted_where_there_is_no_gpu(sizes, batch_size, options, count):
+    clipping = {name: value for name, value in options.items() if name.startswith("clip")}
+    problem = network(sizes, n=20_000, l2=options.get("l2", 0.0))
+    launched = launches(problem, dataclasses.replace(member(batch_size), **clipping), H200)
+    assert len(launched) == count
+    assert launched[0] == "large_kernels.gather-float32" and launched[-2].startswith("large_kernels.update-adam")
 
 
 def test_a_large_output_is_cut_into_large_tiles_and_a_small_one_into_small_ones():

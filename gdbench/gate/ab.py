@@ -22,6 +22,7 @@ from gdbench.gate.process import Process
 from gdbench.gate.sides import Side, side_of
 
 TRAINED = ("digest", "convergence", "count")  # families for which a suite's trials are run
+OF_GPUS = {"launches": "launches of a step on a GPU", "registers": "registers of an update"}  # metrics by the question
 
 
 def compare_places(
@@ -64,13 +65,14 @@ def _side(place: Place, workload: Workload, number: int, families: Collection[st
         path = Path(folder) / "run.json"
         process.work("train", suite=workload.suite, overrides=list(workload.overrides), path=str(path))
         side = side_of(read_export(path))
-        measures = side.measures
-        if workload.registers and "count" in families:
-            watch(f"{place.name}: registers")
-            found = process.ask("registers", suite=workload.suite, overrides=list(workload.overrides))
-            named = pd.DataFrame(found, columns=["rule", "dtype", "registers"]).rename(columns={"registers": "value"})
-            measures = pd.concat([measures, named.assign(family="count", metric="registers of an update", pair="all")])
-    return Side({**side.facts, **facts, "commit": place.commit, "dirty": None}, measures)
+        measures = [side.measures]
+        for name in [name for name in OF_GPUS if "count" in families and (name != "registers" or workload.registers)]:
+            watch(f"{place.name}: {name}")
+            found = process.ask(name, suite=workload.suite, overrides=list(workload.overrides))
+            named = pd.DataFrame(found, columns=[*GROUP, name]).rename(columns={name: "value"})
+            measures.append(named.assign(family="count", metric=OF_GPUS[name], pair="all"))
+    together = pd.concat([part for part in measures if len(part)] or measures[:1])
+    return Side({**side.facts, **facts, "commit": place.commit, "dirty": None}, together)
 
 
 def _with_counts(side: Side, taken: Taken, number: int) -> Side:

@@ -19,8 +19,7 @@ from typing import Any, TextIO
 
 from gdbench.errors import GdbenchError
 
-PROTOCOL = 1
-CAPABILITY = (9, 0)  # of the GPUs that registers are counted for
+PROTOCOL = 2
 
 
 class Desk:
@@ -67,24 +66,17 @@ class Desk:
         A step costs the same whatever the learning rate, the schedule and the seed are, so the first setting of a suite
         stands for all.
         """
-        from gdbench import suites
         from gdbench.runner.closing import Chosen, closing_plan
         from gdbench.stats.timings import REFERENCES
 
-        loaded = suites.load(suite, overrides=overrides)
-        settings: dict[Any, Any] = {}
-        for setting in loaded.settings:
-            definition = setting.definition
-            names = (setting.problem, setting.rule, definition["batch_size"], definition["dtype"])
-            settings.setdefault(names, setting)
-        self.plan = closing_plan([Chosen(setting, math.inf) for setting in settings.values()], 1)
+        self.plan = closing_plan([Chosen(setting, math.inf) for setting in _settings(suite, overrides)], 1)
         self.subjects = {each.name: each for each in self.plan.subjects if each.part not in REFERENCES}
         for subject in self.subjects.values():
             subject.run(1)
         return {"subjects": [subject.facts() for subject in self.subjects.values()], "variants": variants()}
 
     def registers(self, suite: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
-        """What a thread of each rule's update needs on a GPU of capability 9.0: `rule`, `dtype`, `registers`.
+        """What a thread of each rule's update needs on an H100: `rule`, `dtype`, `registers`.
 
         Raises GdbenchError where CUDA's compiler is missing; a GPU is not needed.
         """
@@ -102,8 +94,38 @@ class Desk:
         for label, name, dtype in kinds:
             rule = find(name)
             if isinstance(rule, Rule):
-                subject = offline.Subject(large_kernels.update(rule, dtype), CAPABILITY, dtype, len(rule.slots))
+                update, capability = large_kernels.update(rule, dtype), offline.H100.capability
+                subject = offline.Subject(update, capability, dtype, len(rule.slots))
                 found.append({"rule": label, "dtype": dtype, "registers": offline.examine(subject).needs.registers})
+        return found
+
+    def launches(self, suite: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
+        """How many kernels a step launches on an H100 that takes one trial at a time; neither it nor CUDA is needed.
+
+        Of each network and scalar rule: `problem`, `rule`, `batch_size`, `dtype`, `launches`.
+        """
+        from gdbench.data.problems import build
+        from gdbench.kernels import MLP, Rule
+        from gdbench.kernels.gpu.large import launches
+        from gdbench.kernels.gpu.members import Member
+        from gdbench.kernels.gpu.offline import H100
+        from gdbench.kernels.registry import find
+        from gdbench.runner.course import batch_size, clipping
+        from gdbench.timing.rates import Constant
+
+        found = []
+        for setting in _settings(suite, overrides):
+            definition = setting.definition
+            problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
+            if isinstance(problem, MLP) and isinstance(rule, Rule):
+                size = batch_size(definition)
+                member = Member(
+                    rule, rule.defaults, Constant(0.0), "", 0, size, steps=1, points=(0,), stop=None,
+                    **clipping(definition),
+                )  # fmt: skip
+                facts = {"problem": setting.problem, "rule": setting.rule, "batch_size": size}
+                count = len(launches(problem, member, H100))
+                found.append({**facts, "dtype": definition["dtype"], "launches": count})
         return found
 
     def renew(self) -> None:
@@ -125,6 +147,18 @@ class Desk:
         started = time.perf_counter()
         run(steps)
         return time.perf_counter() - started
+
+
+def _settings(suite: str, overrides: Sequence[str]) -> list[Any]:
+    """The first setting of each problem, rule, batch size and dtype."""
+    from gdbench import suites
+
+    first: dict[Any, Any] = {}
+    for setting in suites.load(suite, overrides=overrides).settings:
+        definition = setting.definition
+        names = (setting.problem, setting.rule, definition["batch_size"], definition["dtype"])
+        first.setdefault(names, setting)
+    return list(first.values())
 
 
 def variants() -> int:

@@ -11,12 +11,14 @@ of k, sums in chunks of fixed size. By cuBLAS (`products="cublas"`) it is sooner
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gdbench.errors import UsageError
 from gdbench.kernels import cuda
+from gdbench.kernels.cuda import Card
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.large_kernels import THREADS, Cursor
 from gdbench.kernels.gpu.large_multiply import Cublas, Tiled
@@ -53,6 +55,23 @@ class _Launch(NamedTuple):
     order: int  # row of the first step's, or -1
 
 
+def rows_at_a_time(problem: MLP, batch_size: int, card: Card) -> int:
+    """Samples that pass through together: a batch, and no fewer than make good use of a card, where so many fit."""
+    most = max(batch_size, *(split.x.shape[0] for split in problem.splits))
+    fitting = card.memory // _SHARE // Passes.row_bytes(problem)
+    return max(1, min(most, _ROWS, fitting))
+
+
+def launches(problem: MLP, member: Member, card: Card) -> list[str]:
+    """The kernels that a step launches, by name and in order; the card need not be there."""
+    tape, rows = cuda.Tape(), rows_at_a_time(problem, member.batch_size, card)
+    passes = Passes(problem, len(member.rule.slots), rows, Tiled(card, problem.dtype), tape, empty=np.empty)
+    held = dict.fromkeys(("orders", "cursor", "table"))
+    update = large_kernels.update(member.rule, problem.dtype)
+    passes.step(member, update, problem.splits[0], held, min(member.batch_size, problem.n))
+    return tape
+
+
 class Large:
     """One trial in training on the GPU. Raises what numba-cuda raises when the card has no room for it.
 
@@ -82,7 +101,7 @@ class Large:
         self._next: _Launch | None = None
         self._stream = cuda.new_stream()
         by = Tiled(self.card, self.dtype, tiles) if self.comparable else Cublas(self.dtype)
-        rows = rows or self._rows(member.batch_size)
+        rows = rows or rows_at_a_time(problem, member.batch_size, self.card)
         self.passes = Passes(problem, len(member.rule.slots), rows, by, self._stream, threads)
         self.kernel = large_kernels.update(member.rule, self.dtype, threads)
         self._replays: dict[int, cuda.Replay] = {}
@@ -140,12 +159,6 @@ class Large:
 
     # -------------------------------------------------------------------------------- before the steps
 
-    def _rows(self, batch_size: int) -> int:
-        """Samples at a time: a batch, and no fewer than make good use of the card, where so many fit."""
-        most = max(batch_size, *(split.x.shape[0] for split in self.problem.splits))
-        fitting = self.card.memory // _SHARE // Passes.row_bytes(self.problem)
-        return max(1, min(most, _ROWS, fitting))
-
     def _upload(self, member: Member) -> None:
         """What stays on the device, at places that the recorded steps know."""
         problem, home = self.problem, self.passes.home
@@ -195,24 +208,10 @@ class Large:
         begin = self.steps % self.problem.steps_per_epoch(member.batch_size) * member.batch_size
         size = min(member.batch_size, n - begin)
         if size not in self._replays:  # the last batch of an epoch may be short
-            self._replays[size] = cuda.Replay(lambda _: self._launch_step(size), self._stream)
+            step = partial(self.passes.step, member, self.kernel, self._samples, self._held, size)
+            self._replays[size] = cuda.Replay(lambda _: step(), self._stream)
         self._replays[size]()
         self.steps += 1
-
-    def _launch_step(self, size: int) -> None:
-        """The launches of one step on a batch of that size."""
-        member, held, passes, problem = self.members[0], self._held, self.passes, self.problem
-        passes.visit(self._samples, held["orders"], held["cursor"], 0, size, False, True)
-        passes.clip(member.clip_norm, member.clip_value)
-        quads = passes.stride // 4
-        self.kernel.launch(
-            -(-quads // passes.threads), 0, passes.home, 0, passes.stride, held["table"], held["cursor"],
-            stream=self._stream,
-        )  # fmt: skip
-        per_epoch = problem.steps_per_epoch(member.batch_size)
-        large_kernels.moved().launch(
-            1, 0, held["cursor"], member.batch_size, per_epoch, problem.reshuffle, stream=self._stream
-        )  # fmt: skip
 
     def _due(self) -> bool:
         points = self.members[0].points

@@ -1,5 +1,6 @@
 """The launches by which the whole card takes a block of samples through one network, forward and back."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,12 @@ import numpy as np
 
 from gdbench.kernels import cuda
 from gdbench.kernels.activations import GELU, IDENTITY
+from gdbench.kernels.cuda import Kernel
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.large_kernels import MEAN, ROOT, THREADS, TOTAL
 from gdbench.kernels.gpu.large_multiply import Matrix
 from gdbench.kernels.gpu.layout import RECORD, SPLITS
+from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.kernels.mlp import MLP
 from gdbench.kernels.network import parameter_count
@@ -41,15 +44,26 @@ class Layer:
 class Passes:
     """A network's arrays on the device and the launches over them, in the order of a stream.
 
-    home: parameters, gradient and slots, `stride` numbers apart. rows: samples at a time.
+    home: parameters, gradient and slots, `stride` numbers apart. rows: samples at a time. empty: makes the arrays; on a
+    tape (`cuda.Tape`) nothing is read or written, so any will do.
     """
 
-    def __init__(self, problem: MLP, slots: int, rows: int, products: Any, stream: Any, threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        problem: MLP,
+        slots: int,
+        rows: int,
+        products: Any,
+        stream: Any,
+        threads: int = THREADS,
+        empty: Callable[[int, Any], Any] = cuda.empty,
+    ) -> None:
         self.problem, self.rows, self.products, self.stream, self.threads = problem, rows, products, stream, threads
+        self._empty = empty
         self.dtype, self.number = problem.dtype, np.dtype(problem.dtype).type
         self.network, sizes = problem.network, [int(size) for size in problem.sizes]
         self.stride = -(-parameter_count(problem.sizes) // QUAD) * QUAD
-        self.home = cuda.to_device(np.zeros(self.stride * (2 + slots), self.dtype))
+        self.home = empty(self.stride * (2 + slots), self.dtype)
         self.first, self.apart = self._room(sizes[0])
         self.layers: list[Layer] = []
         weight = 0
@@ -60,10 +74,10 @@ class Passes:
             self.layers.append(Layer(inputs, outputs, weight, values, sums, self._room(outputs)[0], apart))
             weight += (inputs + 1) * outputs
         most = max(rows, *(split.x.shape[0] for split in problem.splits))
-        self.numbers = cuda.empty(most, np.int32)
-        self.losses, self.scores = cuda.empty(most, self.dtype), cuda.empty(most, self.dtype)
-        self.parts = cuda.empty(-(-max(most, problem.size) // CHUNK), self.dtype)
-        self.norms = cuda.empty(1, self.dtype)
+        self.numbers = empty(most, np.int32)
+        self.losses, self.scores = empty(most, self.dtype), empty(most, self.dtype)
+        self.parts = empty(-(-max(most, problem.size) // CHUNK), self.dtype)
+        self.norms = empty(1, self.dtype)
 
     @staticmethod
     def row_bytes(problem: MLP) -> int:
@@ -74,7 +88,7 @@ class Passes:
     def _room(self, width: int) -> tuple[Any, int]:
         """An array for a layer of that width, and how far apart its rows are."""
         apart = -(-(width + 1) // QUAD) * QUAD
-        return cuda.empty(self.rows * apart, self.dtype), apart
+        return self._empty(self.rows * apart, self.dtype), apart
 
     def _launch(self, kernel: Any, pieces: int, *arguments: Any) -> None:
         """As many blocks as there are pieces of work, within reason."""
@@ -183,6 +197,17 @@ class Passes:
                 self.add_up(here, low > 0)
         if slope:
             self.penalise()
+
+    def step(self, member: Member, update: Kernel, samples: Samples, held: Mapping[str, Any], size: int) -> None:
+        """A step on a batch of `size` samples. update: the rule's. held: orders, cursor and table, on the device."""
+        self.visit(samples, held["orders"], held["cursor"], 0, size, False, True)
+        self.clip(member.clip_norm, member.clip_value)
+        blocks = -(-self.stride // QUAD // self.threads)
+        update.launch(blocks, 0, self.home, 0, self.stride, held["table"], held["cursor"], stream=self.stream)
+        per_epoch = self.problem.steps_per_epoch(member.batch_size)
+        large_kernels.moved().launch(
+            1, 0, held["cursor"], member.batch_size, per_epoch, self.problem.reshuffle, stream=self.stream
+        )
 
     def look(self, samples: Samples, bounds: np.ndarray, orders: Any, still: Any, records: Any, record: int) -> None:
         """An evaluation: the numbers of a record (kernels/gpu/layout.py). still: a cursor at the first sample."""

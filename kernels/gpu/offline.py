@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Kernel, keep
+from gdbench.kernels.cuda import Card, Kernel, keep
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.cubin import Needs, instructions, needs
 from gdbench.kernels.gpu.large_products import FORWARD, INPUTS, TILES, WEIGHTS, product
@@ -29,6 +29,7 @@ from gdbench.kernels.gpu.sweep import sweep
 from gdbench.kernels.registry import RULES
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0))
+H100 = Card("H100", (9, 0), 132, 232_448, 233_472, 80 * 10**9, 1.98e9)
 REGISTERS = 65_536  # of a multiprocessor, of every capability
 MOST_REGISTERS = 255  # of a thread
 _UNIT = 8  # registers of a thread are given in steps of so many
