@@ -58,8 +58,15 @@
       mark.classList.toggle("off", gone);
     }
     const count = boxes.filter((box) => !box.checked).length;
-    if (form) form.querySelector("output").textContent = count ? `${count} of ${boxes.length} hidden.` : "Everything is shown.";
+    if (form) form.querySelector("output").textContent = count ? hiding(count) : "Everything is shown.";
   }
+
+  function hiding(count) {
+    const bare = all("fieldset", form).find((choices) => !choices.querySelector("input:checked"));
+    const words = `${count} of ${boxes.length} hidden`;
+    return bare ? `${words}: without a ${bare.querySelector("legend").textContent} nothing is left to show.` : `${words}.`;
+  }
+
   if (form) {
     form.addEventListener("change", show);
     form.addEventListener("reset", () => setTimeout(show));

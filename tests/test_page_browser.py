@@ -150,6 +150,8 @@ def test_the_filter_applies_to_the_whole_page(opened):
     form.get_by_label("wine").uncheck()
     assert page.locator("h2", has_text="wine").is_hidden() and page.locator("h2", has_text="iris").is_visible()
     assert form.locator("output").text_content() == "3 of 6 hidden."
+    form.get_by_label("iris").uncheck()
+    assert form.locator("output").text_content() == "4 of 6 hidden: without a problem nothing is left to show."
     form.get_by_role("button", name="Show all").click()
     page.locator("h2", has_text="wine").wait_for()
     assert marks.first.evaluate("mark => mark.style.display") == ""
