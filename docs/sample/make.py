@@ -6,6 +6,8 @@ The page is that of the suite `quick`, two of the pictures are its figures and o
 import tempfile
 from pathlib import Path
 
+from matplotlib import rc_context
+
 import gdbench
 from gdbench.lessons import lessons
 from gdbench.reports import profile, sensitivity
@@ -26,7 +28,8 @@ def main() -> None:
             LESSON: next(lesson for lesson in lessons() if lesson.name == LESSON).figure(),
         }
     for name, figure in pictures.items():
-        figure.savefig(HERE / f"{name}.svg", metadata={"Date": None}, facecolor="white")
+        with rc_context({"svg.hashsalt": name}):  # the same picture is the same file
+            figure.savefig(HERE / f"{name}.svg", metadata={"Date": None}, facecolor="white")
 
 
 if __name__ == "__main__":
