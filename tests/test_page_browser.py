@@ -255,10 +255,11 @@ def test_axe_finds_no_serious_fault(scheme, opened):
 
 
 def faults_of(page):
-    """What axe-core finds, everything unfolded."""
+    """What axe-core finds, everything unfolded; of a table's rows, which are alike, in the first ten."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    found = axe.Axe().run(page).response["violations"]
+    page.evaluate("document.querySelectorAll('tbody tr:nth-child(n + 11)').forEach(row => row.remove())")
+    found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return {fault["id"]: [node["html"][:200] for node in fault["nodes"]] for fault in found}
 
 

@@ -238,23 +238,13 @@ def test_avx2_code_gives_the_same_bits(small, tmp_path):
     path.write_text(toml(suite))
     features = "+avx2,+fma,+avx,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+popcnt,+bmi,+bmi2"
     haswell = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": features}
-    command = [
-        sys.executable,
-        "-c",
-        SCRIPT,
-        "run",
-        str(path),
-        "--store",
-        str(tmp_path / "h.db"),
-        "--out",
-        str(tmp_path),
-        "--quiet",
-    ]
+    code = "import sys, gdbench; gdbench.run(sys.argv[1], store=sys.argv[2], time=False)"
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "h.db")]
     subprocess.run(command, cwd=tmp_path, check=True, env={**os.environ, **haswell})
     other = gdbench.load(tmp_path / "h.db")
     assert other.environment["compiled_for"] == "haswell"
     assert len(other.trials) == other.record.trials and other.trials["digest"].notna().all()
-    assert digests(other) == digests(gdbench.run(str(path), store=tmp_path / "native.db"))
+    assert digests(other) == digests(gdbench.run(str(path), store=tmp_path / "native.db", time=False))
 
 
 PLAIN_PYTHON = """
@@ -414,7 +404,7 @@ def test_a_loss_of_any_split_that_is_not_finite_is_divergence():
 CACHE = """
 import os, sys, gdbench
 from gdbench.kernels import RULES, training
-run = gdbench.run({suite!r}, store=sys.argv[1])
+run = gdbench.run({suite!r}, store=sys.argv[1], time=False)
 kernels = [training.evaluate, training.train("float32"), RULES["adam"].update("float32"), RULES["adam"].table_kernel]
 print(sum(sum(k.stats.cache_misses.values()) for k in kernels), sum(sum(k.stats.cache_hits.values()) for k in kernels))
 """
