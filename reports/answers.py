@@ -35,7 +35,7 @@ def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
             timed = "time_to_target" in rows and not np.isnan(best["time_to_target"])
             sooner = "" if timed else _sooner(best, rows[rows["best_batch"]], samples)
             yield (
-                f"{problem}: {_setting(best)}, needs the fewest steps to {text.metric_title(goal[0])} "
+                f"{problem}: {_setting(best)} needs the fewest steps to {text.metric_title(goal[0])} "
                 f"{text.metric(*goal)}: {steps}{tie}{sooner}.{_in_time(best, rows, samples) if timed else ''}"
                 f"{_least_sensitive(rows, widths)}"
             )
@@ -43,7 +43,7 @@ def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
             yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."
         else:
             loss = text.interval(text.number, best, "loss")
-            yield f"{problem}: {_setting(best)}, ends at the lowest {judged}, {loss}."
+            yield f"{problem}: {_setting(best)} ends at the lowest {judged}, {loss}."
 
 
 class _Samples:
@@ -77,7 +77,7 @@ def _in_time(best: pd.Series, rows: pd.DataFrame, samples: _Samples) -> str:
     if soonest.name == best.name:
         return f"{words}, the least time too{tie}{sooner}."
     least = text.interval(text.seconds, soonest, "time_to_target")
-    return f"{words}; {_setting(soonest)}, takes the least time: {least}{tie}{sooner}."
+    return f"{words}; {_setting(soonest)} takes the least time: {least}{tie}{sooner}."
 
 
 def _may_be_one(ratio: Interval) -> bool:
@@ -134,9 +134,10 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _setting(row: pd.Series) -> str:
-    other = f", {row['other']}" if row["other"] else ""
-    batch = "" if row["objective"] == "value" else f", batch size {row['batch_size']}"
-    return f"{row['rule']} at lr {text.number(row['lr'])}{other}{batch}"
+    """What a sentence begins with: `adam at lr 0.1`, or `adam at lr 0.1, batch size 16,`."""
+    batch = "" if row["objective"] == "value" else f"batch size {row['batch_size']}"
+    more = ", ".join(words for words in (row["other"], batch) if words)
+    return f"{row['rule']} at lr {text.number(row['lr'])}" + (f", {more}," if more else "")
 
 
 def timing_notes(frame: pd.DataFrame, results: Results) -> Iterator[str]:

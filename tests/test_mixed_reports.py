@@ -1,5 +1,6 @@
 """Functions and quadratics beside networks: rankings, figures and the page; what a step costs by size."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -94,7 +95,8 @@ def test_a_trial_that_stalled_stays_where_it_is():
 
 def test_the_page_shows_all_kinds_and_no_growth_for_few_sizes(run, recwarn):
     html = render(run.frames)
-    assert "ends at the lowest value" in html and "ends at the lowest training loss" in html
+    assert re.search(r" at lr [\d.]+ ends at the lowest value", html)
+    assert re.search(r" at lr [\d.]+, batch size \d+, ends at the lowest training loss", html)
     assert scaling.figure(run.frames) is None and "fitted exponent" not in html
     assert not list(recwarn)
 
