@@ -80,7 +80,6 @@ class Desk:
 
         Raises GdbenchError where CUDA's compiler is missing; a GPU is not needed.
         """
-        from gdbench import suites
         from gdbench.kernels import Rule, cuda
         from gdbench.kernels.gpu import large_kernels, offline
         from gdbench.kernels.registry import find
@@ -88,7 +87,7 @@ class Desk:
         missing = cuda.missing_compiler()
         if missing:
             raise GdbenchError(f"registers cannot be counted: {missing}")
-        settings = suites.load(suite, overrides=overrides).settings
+        settings = _settings(suite, overrides)
         kinds = {(s.rule, s.definition["rule"], s.definition["dtype"]): None for s in settings}
         found = []
         for label, name, dtype in kinds:
