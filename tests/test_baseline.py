@@ -3,6 +3,7 @@
 import json
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +170,12 @@ def put(number, line):
         (put(LOSS, [LINES[LOSS].replace("0.25", "")]), 12, "'' must be a number"),
         (put(LOSS, [LINES[LOSS].replace("iris", "%zz")]), 12, "problem '%zz'"),
         (put(LOSS, [LINES[LOSS].replace("16", "016")]), 12, "batch_size '016'"),
+        (put(LOSS, [LINES[LOSS].replace("0.25", "nan")]), 12, "'nan' must be a number"),
         (put(COUNT, [LINES[COUNT].replace("70", FAILED)]), 13, "must be a number"),
+        (put(COUNT, [LINES[COUNT].replace("70", "nan")]), 13, "must be a number"),
+        (put(COUNT, [LINES[COUNT].replace("70", "inf")]), 13, "gradient_evaluations cannot be inf"),
+        (put(COUNT, [LINES[COUNT].replace("70", "-5")]), 13, "gradient_evaluations cannot be -5"),
+        (put(LOSS, [LINES[LOSS].replace("final_loss", "steps_to_target").replace("0.25", "-1")]), 12, "cannot be -1"),
     ],
 )
 def test_a_file_that_is_not_as_it_was_written_is_refused_with_its_line(lines, number, words, tmp_path):
@@ -329,7 +335,7 @@ def test_run_saves_what_ended_and_tells_what_changed(tiny, capsys):
     code, out, _ = call(capsys, *command, "--set", "rule.sgd.lr=0.2", "--json")
     (document,) = json.loads(out)
     assert document["baseline"]["path"] == str(path) and document["baseline"]["metrics"] == 6
-    assert document["baseline"]["changes"][0] == "iris, sgd, 16, float32: digest of 0 of 0 trials, 2 new, 2 gone"
+    assert document["baseline"]["changes"][0] == "iris, sgd, 16, float32: digest of 2 new, 2 gone"
     assert load_baseline("main", Path("gdbench-results")).facts["run"] == document["run"]
 
 
@@ -370,7 +376,7 @@ def test_a_run_with_failed_trials_saves_nothing_and_keeps_its_exit_code(tiny, ca
     monkeypatch.setattr(module, "train", broken)
     code, _, err = call(capsys, "run", tiny, "--no-time", "--quiet", "--save-baseline", "main")
     assert code == 3 and "no baseline was written" in err and not Path("gdbench-results/baselines").exists()
-    with pytest.raises(NoBaselineError, match="is failed and no baseline"):
+    with pytest.raises(NoBaselineError, match="is failed, so it can be no baseline"):
         save_baseline("main", gdbench.load("gdbench-results/gdbench.db").frames, Path())
 
 
@@ -382,10 +388,50 @@ def test_head_is_compared_in_the_families_that_the_baseline_keeps():
     assert found.base["name"] == "baseline b.txt" and found.head["name"] == f"run {run.id}"
 
 
+@pytest.mark.parametrize("family", ["convergence", "count"])
+def test_trials_that_failed_or_are_missing_are_told_whichever_family_of_trials_is_kept(family):
+    run = trained()
+    save_baseline("./b.txt", run.frames, Path(), [family])
+    assert read_baseline(Path("b.txt")).facts["families"] == (family,)
+    same = compare_with_baseline("./b.txt", side_of(run.frames), Path())
+    assert same.verdict == "unchanged" and same.exit_code() == 0
+    trials = run.frames.trials
+    failed = trials.assign(status=[FAILED, *trials["status"][1:]], digest=[None, *trials["digest"][1:]])
+    for changed, verdict in ((failed, "failed"), (trials[1:], "missing")):
+        head = side_of(replace(run.frames, trials=changed))
+        assert compare_with_baseline("./b.txt", head, Path()).verdict == verdict
+
+
+def test_a_baseline_that_is_still_to_come_is_told_in_every_form(tiny, capsys, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    assert call(capsys, "run", tiny, "--no-time", "--quiet")[0] == 0
+    outputs = ["--github", "--junit-xml", "junit.xml", "--html", "page.html", "--benchmark-json", "bench.json"]
+    code, out, _ = call(capsys, "gate", "--baseline", "none", "--baseline-lenient", *outputs)
+    assert code == 0 and "there is no baseline" in out and "::warning title=gdbench inconclusive" in out
+    assert "there is no baseline" in Path("summary.md").read_text() and "skipped=" in Path("junit.xml").read_text()
+    assert Path("page.html").exists() and Path("bench.json").exists()
+    code, out, _ = call(capsys, "gate", "--baseline", "none", "--baseline-lenient", "--json")
+    document = json.loads(out)
+    assert code == document["exit_code"] == 0 and document["gdbench_verdicts"] == 1
+    assert document["verdict"] == "inconclusive"
+
+
+def test_an_update_takes_no_option_that_it_would_ignore(tiny, capsys):
+    assert call(capsys, "run", tiny, "--no-time", "--quiet", "--save-baseline", "./b.txt")[0] == 0
+    for option in (["--html", "x"], ["--baseline-lenient"], ["--strict"], ["--github"]):
+        code, _, err = call(capsys, "gate", "--baseline", "./b.txt", "--update", *option)
+        assert code == 2 and "means nothing with --update" in err
+    code, out, _ = call(capsys, "gate", "--baseline", "./b.txt", "--update", "--quiet", "--family", "digest")
+    assert code == 0 and out.startswith("baseline: b.txt, 5 metrics differ, 1 are in it now")
+    assert len(out.splitlines()) == 1
+
+
 def test_lenient_lets_pass_what_has_no_baseline_yet_and_nothing_else():
     run, more = trained(), trained(rule={"sgd": {"lr": 0.1}, "adam": {"lr": 0.01}})
     head = side_of(more.frames)
-    assert compare_with_baseline("./b.txt", head, Path(), lenient=True) is None
+    found = compare_with_baseline("./b.txt", head, Path(), lenient=True)
+    assert found.exit_code() == 0 and found.verdict == "inconclusive" and found.base["name"].startswith("there is no")
+    assert set(found.findings["reason"]) == {"no-baseline"}
     with pytest.raises(NoBaselineError):
         compare_with_baseline("./b.txt", head, Path())
     save_baseline("./b.txt", run.frames, Path())

@@ -6,6 +6,7 @@ that chance exceeds once in a thousand.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sides import group, metric, named, rows, side
 
 from gdbench.gate import LEVEL, MARGIN, compare
 from gdbench.gate.comparison import judge
+from gdbench.gate.families import only
 from gdbench.gate.measures import NAMES
 from gdbench.stats.paired import clustered, mcnemar, signed_rank
 
@@ -253,6 +255,7 @@ def verdict_of(comparison, name):
 
 TEN = [f"a{number}" for number in range(10)]
 OTHER = [f"b{number}" for number in range(10)]
+NONE = ["none"] * 10  # trials without digests
 UP = np.arange(10.0, 20.0)
 COST = np.array([1.0, 1.01, 0.99, 1.0, 1.02])
 
@@ -293,7 +296,11 @@ VERDICT = {
     ),
     "all of three arrive for the first time": (
         *([group(TEN[:3], np.full(3, np.inf))], [group(OTHER[:3], UP[:3])]),
-        *("steps_to_target", "changed", "bits-differ", 0),
+        *("steps_to_target", "changed", "suspicious", 0),
+    ),
+    "a third of the loss of three": (
+        *([group(TEN[:3], UP[:3], UP[:3])], [group(OTHER[:3], UP[:3], UP[:3] / 3)]),
+        *("final_loss", "changed", "suspicious", 0),
     ),
     "none arrives in either": (
         *([group(TEN, np.full(10, np.inf))], [group(OTHER, np.full(10, np.inf))]),
@@ -309,6 +316,10 @@ VERDICT = {
     ),
     "a trial too few": ([group(TEN)], [group(TEN[:9])], "digest", "missing", "not-in-head", 3),
     "a trial more": ([group(TEN[:9])], [group(TEN)], "digest", "inconclusive", "no-baseline", 4),
+    "a trial more, and another bit": (
+        *([group(TEN[:9])], [group(["b", *TEN[1:]])]),
+        *("digest", "inconclusive", "no-baseline", 4),
+    ),
     "a metric too few": (
         [count("flops", 1), count("bytes", 1)],
         [count("flops", 1)],
@@ -335,9 +346,19 @@ VERDICT = {
         [group(TEN), count("gradient_evaluations", 11)],
         *("gradient_evaluations", "regressed", "count-differs", 1),
     ),
-    "more evaluations of other bits": (
-        [group(TEN), count("gradient_evaluations", 10)],
-        [group(OTHER), count("gradient_evaluations", 11)],
+    "a few more evaluations of other bits": (
+        [group(TEN), count("gradient_evaluations", 100)],
+        [group(OTHER), count("gradient_evaluations", 103)],
+        *("gradient_evaluations", "changed", "follows-bits", 0),
+    ),
+    "many more evaluations of other bits": (
+        [group(TEN), count("gradient_evaluations", 100)],
+        [group(OTHER), count("gradient_evaluations", 104)],
+        *("gradient_evaluations", "inconclusive", "follows-bits", 4),
+    ),
+    "many fewer evaluations of other bits": (
+        [group(TEN), count("gradient_evaluations", 100)],
+        [group(OTHER), count("gradient_evaluations", 50)],
         *("gradient_evaluations", "changed", "follows-bits", 0),
     ),
     "more parameters with other bits": (
@@ -356,8 +377,35 @@ VERDICT = {
         *("steps_to_target", "inconclusive", "no-baseline", 4),
     ),
     "no digests, the same numbers": (
-        *([metric("final_loss", UP)], [metric("final_loss", UP)]),
+        *([group(NONE, UP, UP)], [group(NONE, UP, UP)]),
         *("final_loss", "unchanged", "equal", 0),
+    ),
+    "no digests, other numbers": (
+        *([group(NONE, UP, UP)], [group(NONE, UP, UP + 1e-4)]),
+        *("final_loss", "changed", "bits-differ", 0),
+    ),
+    "no digests, twice the loss": (
+        *([group(NONE, UP, UP)], [group(NONE, UP, 2 * UP)]),
+        *("final_loss", "regressed", "beyond-margin", 1),
+    ),
+    "no digests, a trial too few": (
+        *([group(NONE, UP, UP)], [group(NONE[:9], UP[:9], UP[:9])]),
+        *("digest", "missing", "not-in-head", 3),
+    ),
+    "no digests, a failed trial": (
+        *([group(NONE, UP, UP)], [group([*NONE[:9], "failed"], UP, UP)]),
+        *("digest", "failed", "failed-trial", 3),
+    ),
+    "the default settings take twice the steps": (
+        *(
+            [group(TEN), metric("default steps_to_target", UP)],
+            [group(OTHER), metric("default steps_to_target", 2 * UP)],
+        ),
+        *("default steps_to_target", "regressed", "beyond-margin", 1),
+    ),
+    "the default settings arrive no more": (
+        *([group(TEN), metric("default success", UP > 0)], [group(OTHER), metric("default success", UP < 0)]),
+        *("default success", "regressed", "beyond-margin", 1),
     ),
 }
 
@@ -429,6 +477,19 @@ def test_counts_of_other_trials_are_not_compared():
     for base, head in ((TEN, TEN[:9]), (TEN, [*TEN[:9], "failed"]), ([*TEN[:9], "failed"], TEN)):
         findings = compare(side(group(base), *one), side(group(head), count("parameters", 9), one[1])).findings
         assert "parameters" not in set(findings["metric"]) and "step flops" in set(findings["metric"])
+
+
+def test_whichever_families_are_asked_for_trials_that_cannot_be_compared_are_told():
+    one, more = count("parameters", 10), count("parameters", 12)
+    for head, verdict in ((TEN[:9], "missing"), ([*TEN[:9], "failed"], "failed"), ([*TEN, "new"], "inconclusive")):
+        found = compare(side(group(TEN), one), side(group(head), more))
+        assert only(found, ["count"]).verdict == only(found, ["convergence"]).verdict == verdict
+        assert only(found, ["cost"]).verdict == "missing"  # nothing was compared
+
+
+def test_what_has_no_baseline_yet_may_be_excused_and_nothing_else():
+    found = [replace(compare(side(), side(*head)), excused=True) for head in ([group(TEN)], [group(["failed"])], [])]
+    assert [(each.verdict, each.exit_code()) for each in found] == [("inconclusive", 0), ("failed", 3), ("missing", 3)]
 
 
 def test_strict_makes_changed_bits_a_regression_whatever_else_was_found():

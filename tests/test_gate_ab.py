@@ -121,6 +121,19 @@ def test_an_environment_gets_nothing_of_ours_and_a_checkout_its_own_first(tmp_pa
     assert paths[0] == str(ROOT.resolve()) and paths[-1] == "/elsewhere"
 
 
+def test_places_run_the_same_unless_a_package_with_plug_ins_lies_in_one(tmp_path):
+    one, two = (tmp_path / name for name in ("one", "two"))
+    for folder in (one, two):
+        (folder / "src" / "other").mkdir(parents=True)
+    places = [find_place(str(folder), tmp_path, tmp_path) for folder in (one, two)]
+    assert places[0].code == places[1].code
+    for folder in (one, two):
+        (folder / "src" / "mine-1.dist-info").mkdir()
+        (folder / "src" / "mine-1.dist-info" / "entry_points.txt").write_text("[gdbench.plugins]\nmine = mine.rules\n")
+        (folder / "src" / "mine").mkdir()
+    assert places[0].code != places[1].code
+
+
 @pytest.mark.parametrize("name", ["nothing", "--help", "HEAD", ""])
 def test_what_is_no_place_is_told(name, tmp_path):
     with pytest.raises(UsageError, match="no environment, no folder and no revision"):
@@ -254,6 +267,33 @@ def test_launches_of_a_step_are_counted_for_every_network_and_scalar_rule(suite)
     assert told[["problem", "rule", "base", "head", "verdict"]].values.tolist() == [
         ["iris", "sgd", 11, 11, "unchanged"]
     ]
+
+
+def test_of_settings_that_differ_in_clipping_the_one_with_most_to_do_is_measured(suite):
+    with Process(HERE, []) as process:
+        process.greeted()
+        found = [
+            process.ask("launches", suite=str(suite), overrides=[f"clip_norm={norms}", f"clip_value={values}"])
+            for norms, values in (("[0.0, 1.0]", "[0.0]"), ("[1.0, 0.0]", "[0.0]"), ("[0.0, 1.0]", "[0.0, 1.0]"))
+        ]
+    counts = [[row["launches"] for row in rows] for rows in found]
+    assert counts == [[14]] * 3  # 11 without clipping
+
+
+def test_a_rule_that_raises_in_a_step_failed_whichever_family_is_asked_for(suite, tmp_path):
+    (tmp_path / "raising.py").write_text(
+        textwrap.dedent("""
+            from gdbench import direction
+
+            @direction(lr=0.1)
+            def mine(objective, x, c, memory):
+                raise ValueError("planted")
+        """)
+    )
+    with Process(HERE, [tmp_path / "raising.py"]) as process, pytest.raises(SideError, match="planted") as caught:
+        process.greeted()
+        process.ask("prepare", suite=str(suite), overrides=["rule={mine={}}", "batch_size='full'"])
+    assert caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize(

@@ -278,7 +278,7 @@ def test_the_command_tells_the_change_and_never_fails_for_it(planted, capsys):
     store, runs = planted
     code, out, _ = call(capsys, "history", "--store", store.file)
     assert code == 0 and f"× 1.201 at run {runs[8]}" in out and "commit 01234567" in out and "not accepted" in out
-    assert "12 runs, 3 metrics, 1 change point, 0 accepted" in out and "--machine" in out
+    assert "12 runs, 3 metrics, 1 change point, 0 of them accepted" in out and "--machine" in out
     code, out, _ = call(capsys, "history", "final_loss", "--store", store.file)
     assert code == 0 and "1 metric, 0 change points" in out and "step:" not in out
 
@@ -290,7 +290,7 @@ def test_an_accepted_change_is_shown_with_its_reason(planted, capsys):
         code == 0
         and f"noted on run {runs[8]}: safer sums" in out
         and "accepted: safer sums" in out
-        and "1 change point, 1 accepted" in out
+        and "1 change point, 1 of them accepted" in out
     )
 
 

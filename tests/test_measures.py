@@ -70,14 +70,39 @@ def test_trials_are_found_by_their_keys_and_the_chosen_ones_by_their_seeds(frame
 def test_steps_successes_and_losses_are_those_of_the_trials(frames):
     run = frames(SUITE)
     found, trials = measures(run), run.trials
-    steps = trials["steps_to_target"].to_numpy()
-    assert np.isinf(steps).any() and np.isfinite(steps).any()
-    assert values(found, "steps_to_target").tolist() == steps.tolist()
-    assert values(found, "success").tolist() == np.isfinite(steps).tolist()
-    # 100 roundings of the loss at step 0 are added: about 1e-5 of it, in float32.
-    first = run.curves[run.curves["step"] == 0]["val_loss"].to_numpy()
-    expected = trials["val_loss"].to_numpy() + 100 * 2.0**-23 * first
-    assert values(found, "final_loss").to_numpy() == pytest.approx(expected, rel=1e-12)
+    first = run.curves[run.curves["step"] == 0].set_index("trial")["val_loss"]
+    for role, prefix in (("report", ""), ("default", "default ")):
+        own = trials[trials["role"] == role]
+        steps = own["steps_to_target"].to_numpy()
+        assert len(steps) == 3 and values(found, f"{prefix}steps_to_target").tolist() == steps.tolist()
+        assert values(found, f"{prefix}success").tolist() == np.isfinite(steps).tolist()
+        # 100 roundings of the loss at step 0 are added: about 1e-5 of it, in float32.
+        expected = own["val_loss"].to_numpy() + 100 * 2.0**-23 * first[own["trial"]].to_numpy()
+        assert values(found, f"{prefix}final_loss").to_numpy() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_settings_that_were_tried_do_not_hide_what_became_of_the_chosen_one(frames):
+    run = frames(SUITE | {"seeds": 8, "budget": {"epochs": 8}})
+    chosen = run.trials["role"] == "report"
+    later = run.trials.assign(
+        steps_to_target=run.trials["steps_to_target"] * np.where(chosen, 10.0, 1.0),
+        digest=run.trials["digest"].where(~chosen, "0" + run.trials["digest"].str.slice(1)),
+    )
+    found = compare(side_of(run), side_of(dataclasses.replace(run, trials=later)))
+    row = found.findings.set_index("metric").loc["steps_to_target"]
+    assert (row["verdict"], row["pairs"], row["ratio"]) == ("regressed", 8, pytest.approx(10.0))
+    assert found.exit_code() == 1 and not found.findings["metric"].str.startswith("default").any()
+
+
+def test_a_dtype_that_is_chosen_otherwise_leaves_no_trial_behind(frames):
+    run = frames(SUITE | {"dtype": ["float32", "float64"]})
+    chosen = run.trials["role"] == "report"
+    other = run.trials.assign(dtype=run.trials["dtype"].where(~chosen, "float64"))
+    first = run.trials.assign(dtype=run.trials["dtype"].where(~chosen, "float32"))
+    found = compare(*(side_of(dataclasses.replace(run, trials=trials)) for trials in (first, other)))
+    assert "missing" not in set(found.findings["verdict"])
+    dtypes = found.findings.query("metric == 'setting'")["dtype"]
+    assert dtypes.tolist() == ["float32/float64"]
 
 
 def test_counts_are_sums_over_the_trials_of_a_group(frames):
@@ -103,11 +128,13 @@ def test_costs_are_over_the_peak_of_their_round(frames):
 def test_a_failed_trial_is_told_and_counts_for_nothing(frames):
     run = frames(SUITE)
     trials = run.trials.copy()
-    trials.loc[1, ["status", "digest"]] = ["failed", None]
+    place = trials.index[trials["role"] == "report"][1]
+    trials.loc[place, ["status", "digest"]] = ["failed", None]
     found = measures(dataclasses.replace(run, trials=trials))
-    key = trials["key"][1][:8]
-    assert values(found, "digest", "text")[key] == "failed" and values(found, "final_loss", "text")[key] == "failed"
-    assert values(found, "final_loss")[key] == math.inf and values(found, "parameters").item() == 9 * 35
+    pair = f"seed-{trials['seed'][place]}-"
+    told, losses = (values(found, "final_loss", column).filter(like=pair) for column in ("text", "value"))
+    assert values(found, "digest", "text").filter(like=pair).tolist() == ["failed"] == told.tolist()
+    assert losses.tolist() == [math.inf] and values(found, "parameters").item() == 9 * 35
     both = side_of(dataclasses.replace(run, trials=trials))
     assert compare(both, both).verdict == "failed"
 

@@ -206,6 +206,12 @@ def test_unpaired_is_welchs_test_with_a_percent_for_either_process():
     assert test.high == pytest.approx(math.exp(0.31 + stats.t.ppf(0.975, freedom) * spread))
 
 
+def test_a_stricter_level_finds_only_greater_slow_downs():
+    base, head = np.exp([0.00, 0.02, 0.04]), np.exp([0.30, 0.32, 0.34])
+    tests = [unpaired(base, head, 0.25, size=size) for size in (0.05, 0.001)]
+    assert tests[0][:6] == tests[1][:6] and 1.25 < tests[0].detectable < tests[1].detectable
+
+
 def test_unpaired_timings_of_one_round_tell_nothing():
     assert unpaired(np.ones(1), np.full(20, 9.0), 0.25).p == 1.0
 

@@ -1,7 +1,7 @@
 """Baselines by name or file: what `gdbench run --save-baseline` and `gdbench gate --baseline` do with them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,20 +63,22 @@ def no_baseline(name: str, out: Path) -> "NoBaselineError":
     )
 
 
-def compare_with_baseline(
-    name: str, head: "Side", out: Path, *, lenient: bool = False, **options: Any
-) -> "Comparison | None":
+def compare_with_baseline(name: str, head: "Side", out: Path, *, lenient: bool = False, **options: Any) -> "Comparison":
     """Compare head with the baseline of that name, in the families that it keeps.
 
-    lenient: None where there is no file yet, whose sentence is that of `no_baseline`, and metrics that it lacks are
-    left out. options: of `gdbench.gate.compare`. Raises as `load_baseline` does.
+    lenient: metrics that it lacks are left out; where there is no file yet all are, and excused. options: of
+    `gdbench.gate.compare`. Raises as `load_baseline` does.
     """
-    from gdbench.gate import compare, kept
+    from gdbench.gate import Side, compare, kept
+    from gdbench.gate.families import only
+    from gdbench.gate.measures import nothing
 
     if lenient and not find_baseline(name, out).exists():
-        return None
+        none = Side({"name": str(no_baseline(name, out)), "machine": None}, nothing())
+        return replace(compare(none, head, **options), excused=True)
     base = load_baseline(name, out)
-    return compare(base, kept(head, base.facts["families"]), lenient=lenient, **options)
+    families = base.facts["families"]
+    return only(compare(base, kept(head, families), lenient=lenient, **options), families)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class Saved:
             return [f"baseline: {self.path}, new, {self.metrics} metrics"]
         if not self.changes:
             return [f"baseline: {self.path}, nothing changed in {self.metrics} metrics"]
-        return [f"baseline: {self.path}, {len(self.changes)} of {self.metrics} metrics changed", *self.changes]
+        many = "1 metric differs" if len(self.changes) == 1 else f"{len(self.changes)} metrics differ"
+        return [f"baseline: {self.path}, {many}, {self.metrics} are in it now", *self.changes]
 
     def document(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -32,6 +32,7 @@ GATES = 5  # of --selfcheck
 WAYS = {
     "": (1, ["", "latest"]),
     "--baseline": (0, ["latest"]),
+    "--update": (0, ["latest"]),
     "--ab": (1, ["", "."]),
     "--selfcheck": (0, ["."]),
 }
@@ -156,14 +157,17 @@ def gate(
     4: inconclusive, or no baseline. With --json, annotations go to standard error.
     """
     way = _way(ab, selfcheck, baseline)
+    _check_options(way, ("--baseline",), {"--update": update})
+    way = "--update" if update else way
     runs, places = ("", "--baseline"), ("--ab", "--selfcheck")
-    _check_options(way, ("--baseline",), {"--update": update, "--baseline-lenient": lenient})
+    _check_options(way, ("--baseline",), {"--baseline-lenient": lenient})
     _check_options(way, ("--ab",), {"--registers": registers})
     _check_options(way, places, {"--suite": suite, "--set": overrides, "--plugin": plugin})
     _check_options(way, ("--selfcheck",), {"--gates": gates})
-    _check_options(way, runs, {"--store": store})
+    _check_options(way, (*runs, "--update"), {"--store": store})
     told = {"--strict": strict, "--github": github, "--junit-xml": junit_xml, "--html": html, "--all": everything}
-    _check_options(way, (*runs, "--ab"), {**told, "--family": family, "--benchmark-json": benchmark_json})
+    _check_options(way, (*runs, "--ab"), {**told, "--benchmark-json": benchmark_json})
+    _check_options(way, (*runs, "--ab", "--update"), {"--family": family})
     given, asked = _given(way, names or []), _asked(margin, level, family)
     outputs = Outputs(strict, as_json, quiet, everything, github, html, junit_xml, benchmark_json)
     if way in places:
@@ -232,26 +236,19 @@ def _update(baseline: str, head: Named, asked: Asked, out: Path, outputs: Output
     if outputs.as_json:
         print_json(saved.document())
     else:
-        for sentence in saved.sentences():
+        for sentence in saved.sentences()[: 1 if outputs.quiet else None]:
             say(sentence)
     return 0
 
 
 def _with_baseline(baseline: str, head: Named, asked: Asked, out: Path, outputs: Outputs, lenient: bool) -> int:
     """Compare a run with a baseline; returns the exit code."""
-    from gdbench.cli.baselines import compare_with_baseline, no_baseline
+    from gdbench.cli.baselines import compare_with_baseline
     from gdbench.gate import side_of
 
     side = _readable(head, lambda run: side_of(run.frames))
     found = compare_with_baseline(baseline, side, out, lenient=lenient, margin=asked.margin, level=asked.level)
-    if found is not None:
-        return tell(_only(found, asked), outputs)
-    sentence = str(no_baseline(baseline, out))
-    if outputs.as_json:
-        print_json({"verdict": None, "exit_code": 0, "why": sentence})
-    else:
-        say(sentence)
-    return 0
+    return tell(_only(found, asked), outputs)
 
 
 def _of_runs(runs: Sequence[Named], asked: Asked) -> "Comparison":

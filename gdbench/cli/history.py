@@ -152,7 +152,7 @@ def _print(frame: "pd.DataFrame", records: "list[RunRecord]", minimum: int, magn
         say("Costs are multiples of the peak's, the reference that was timed in the same rounds.")
     say(
         f"{len(records)} runs, {_count(frame['metric'].nunique(), 'metric')}, {_count(len(changed), 'change point')}, "
-        f"{accepted} accepted: "
+        f"{accepted} of them accepted: "
         f"changes of {magnitude:g} % or more with at least {minimum} runs on either side, p at most {LEVEL:g}."
     )
 

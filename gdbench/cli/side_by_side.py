@@ -25,7 +25,7 @@ def of_places(names: Sequence[str], asked: "Asked", quiet: bool) -> "Comparison"
 
     with _places(names) as (base, head), _watching(quiet) as watch:
         workload = _workload(asked, (base, head))
-        if (base.python, base.shadow) == (head.python, head.shadow) and workload.plugins[0] == workload.plugins[1]:
+        if base.code == head.code and workload.plugins[0] == workload.plugins[1]:
             raise UsageError(
                 f"{base.name} and {head.name} run the same, so there is nothing to compare; give --plugin FILE.py if "
                 "they differ in one, or measure one place with itself by --selfcheck"

@@ -49,7 +49,7 @@ def compare_places(
         first = costs.measure(places, workload, names=(), pairs=1)
     if "count" in families:
         base, head = (_with_counts(side, first, number) for number, side in enumerate((base, head)))
-    rows += compared(base, head, margin)
+    rows += compared(base, head, margin, level)
     findings = judge(rows, level)
     found = Comparison(base.facts, head.facts, findings, margin, level, list(notes(findings)), samples)
     return only(found, families)

@@ -24,22 +24,27 @@ import pandas as pd
 
 from gdbench.errors import UsageError
 from gdbench.files import write_text
-from gdbench.gate.measures import COLUMNS, DIGEST_DIGITS, FAILED, FAMILIES, NAMES
+from gdbench.gate.measures import COLUMNS, DIGEST_DIGITS, FAILED, FAMILIES, NAMES, OF_TRIALS, UNTOLD, kind
 from gdbench.gate.sides import Side
 
 VERSION = 1
 FIRST = "# gdbench baseline "
 FACTS = ("suite", "run", "commit", "dirty", "code", "created", "cpu", "machine", "families")  # of the header, in order
 NONE = "-"
-NUMBER = re.compile(r"-?(inf|[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)|nan")
-DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_DIGITS}}}|{FAILED}")
+NUMBER = re.compile(r"-?(inf|[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)")
+DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_DIGITS}}}|{FAILED}|{UNTOLD}")
 WHOLE = 2.0**53  # floats below it hold every whole number
 
 
 def kept(side: Side, families: Iterable[str]) -> Side:
-    """A side with the metrics of these families alone."""
-    names = set(families)
+    """A side with the metrics of these families, and the digests that those of trials bring along."""
+    names = _with_digests(families)
     return Side(side.facts, side.measures[side.measures["family"].isin(names)].reset_index(drop=True))
+
+
+def _with_digests(families: Iterable[str]) -> set[str]:
+    """Without digests nobody could tell which trials failed or are missing."""
+    return {*families, *(["digest"] if OF_TRIALS & set(families) else [])}
 
 
 def write_baseline(side: Side, path: Path, families: Iterable[str] = FAMILIES) -> None:
@@ -154,7 +159,7 @@ class _Reader:
             names, found = self.metric(number, line)
             if seen.setdefault(names, number) != number:
                 self.broken(number, f"the metric of line {seen[names]} stands here again")
-            if names[0] not in facts["families"]:
+            if names[0] not in _with_digests(facts["families"]):
                 self.broken(number, f"family {names[0]!r} is not one of those that the header names")
             rows.extend(found)
         if int(end[1]) != len(seen):
@@ -220,6 +225,8 @@ class _Reader:
             return _of_failed(metric), FAILED
         if not NUMBER.fullmatch(cell):
             self.broken(number, f"{cell!r} must be a number")
+        if not _fits(family, metric, float(cell)):
+            self.broken(number, f"{metric} cannot be {cell}")
         return float(cell), np.nan
 
     def broken(self, number: int, why: str) -> NoReturn:
@@ -227,6 +234,13 @@ class _Reader:
             f"{self.path}, line {number}: {why}; restore the file, or delete it and write it anew by "
             f"`gdbench run SUITE --save-baseline {self.path}`"
         )
+
+
+def _fits(family: str, metric: str, value: float) -> bool:
+    """A loss may be any number, trials may never arrive, and what is counted or timed is finite."""
+    if family == "convergence":
+        return value >= 0 or kind(metric) == "final_loss"
+    return 0 <= value < np.inf and (value > 0 or family == "count")
 
 
 def changes(old: Side, new: Side) -> list[str]:
@@ -265,14 +279,14 @@ def _changed(names: tuple[str, ...], before: list[str] | None, after: list[str] 
 def _counted(old: dict[str, str], new: dict[str, str]) -> str:
     """In how many trials it differs, and how many are new and gone."""
     common = old.keys() & new.keys()
-    differ = f"{sum(old[pair] != new[pair] for pair in common)} of {len(common)} trials"
+    differ = [f"{sum(old[pair] != new[pair] for pair in common)} of {len(common)} trials"] if common else []
     others = {"new": len(new) - len(common), "gone": len(old) - len(common)}
-    return ", ".join([differ, *(f"{count} {word}" for word, count in others.items() if count)])
+    return ", ".join([*differ, *(f"{count} {word}" for word, count in others.items() if count)])
 
 
 def _middles(metric: str, old: dict[str, str], new: dict[str, str]) -> str:
     """The medians before and after, or the shares of successes."""
-    word, middle = ("mean", np.mean) if metric == "success" else ("median", np.median)
+    word, middle = ("mean", np.mean) if kind(metric) == "success" else ("median", np.median)
     values = [
         [_of_failed(metric) if each == FAILED else float(each) for each in cells.values()] for cells in (old, new)
     ]
@@ -281,4 +295,4 @@ def _middles(metric: str, old: dict[str, str], new: dict[str, str]) -> str:
 
 def _of_failed(metric: str) -> float:
     """What a failed trial has, as gdbench/gate/measures.py has it."""
-    return 0.0 if metric == "success" else np.inf
+    return 0.0 if kind(metric) == "success" else np.inf

@@ -1,42 +1,49 @@
 """Which trials of two sides have the same bits, which do not, and which only one side has."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pandas as pd
-
-from gdbench.gate.measures import AT, FAILED
+from gdbench.gate.measures import AT, FAILED, UNTOLD
 
 
 class Bits:
-    """How the digests of a group of trials compare, by pair."""
+    """How the digests of a group of trials compare. base, head: the digest of each trial, by pair."""
 
-    def __init__(self, base: pd.DataFrame, head: pd.DataFrame) -> None:
-        mine, theirs = (side.set_index("pair")["text"] for side in (base, head))
-        self.common = mine.index.intersection(theirs.index)
-        self.lost, self.new = mine.index.difference(theirs.index), theirs.index.difference(mine.index)
+    def __init__(self, base: Mapping[str, str], head: Mapping[str, str]) -> None:
+        self.common = {pair: (digest, head[pair]) for pair, digest in base.items() if pair in head}
+        self.lost = [pair for pair in base if pair not in head]
+        self.new = [pair for pair in head if pair not in base]
         # A trial that failed measured nothing, whatever it does in base.
-        self.failed, self.mended = theirs.index[theirs == FAILED], mine.index[mine == FAILED]
-        self.total = len(theirs)
-        mine, theirs = mine[self.common], theirs[self.common]
-        self.differ = self.common[(mine != theirs).to_numpy()]
-        self.curves = mine + " " + theirs
+        self.failed = [pair for pair, digest in head.items() if digest == FAILED]
+        self.mended = [pair for pair, digest in base.items() if digest == FAILED]
+        self.total = len(head)
+        self.differ = [pair for pair, (mine, theirs) in self.common.items() if mine != theirs]
+        self.untold = [pair for pair, digests in self.common.items() if digests == (UNTOLD, UNTOLD)]
 
-    def distinct(self, pairs: pd.Index) -> pd.Index:
+    def distinct(self, pairs: Iterable[str]) -> list[str]:
         """Those of the pairs that are no copies: where no seed matters, all trials of a setting are one."""
-        curves = self.curves.reindex(pairs.str.split(AT).str[0])
-        return pairs[(curves.isna() | ~curves.duplicated()).to_numpy()]
+        found: dict[Any, str] = {}
+        for pair in pairs:
+            digests = self.common.get(pair.split(AT)[0], (UNTOLD, UNTOLD))
+            found.setdefault(pair if digests == (UNTOLD, UNTOLD) else digests, pair)
+        return list(found.values())
 
-    @property
-    def finding(self) -> dict[str, Any]:
-        """The verdict on the digests."""
+    def finding(self, *, lenient: bool = False) -> dict[str, Any] | None:
+        """The verdict on the digests; None where nothing is wrong, but some trials have no digests to tell.
+
+        lenient: trials that base lacks are no matter.
+        """
         facts = {"pairs": len(self.common)}
-        if len(self.failed):
+        if self.failed:
             detail = f"{len(self.failed)} of {self.total} trials failed"
             return {**facts, "verdict": "failed", "reason": "failed-trial", "detail": detail}
-        if len(self.lost):
+        if self.lost:
             detail = f"{len(self.lost)} of {len(self.lost) + len(self.common)} trials are not in head"
             return {**facts, "verdict": "missing", "reason": "not-in-head", "detail": detail}
-        if len(self.differ):
-            detail = f"the bits of {len(self.differ)} of {len(self.common)} trials differ"
-            return {**facts, "verdict": "changed", "reason": "bits-differ", "detail": detail}
-        return {**facts, "verdict": "unchanged", "reason": "equal"}
+        differ = f"the bits of {len(self.differ)} of {len(self.common)} trials differ" if self.differ else ""
+        if self.new and not lenient:
+            detail = "; ".join(filter(None, [f"{len(self.new)} of {self.total} trials are new", differ]))
+            return {**facts, "verdict": "inconclusive", "reason": "no-baseline", "detail": detail}
+        if self.differ:
+            return {**facts, "verdict": "changed", "reason": "bits-differ", "detail": differ}
+        return None if self.untold else {**facts, "verdict": "unchanged", "reason": "equal"}

@@ -11,14 +11,15 @@ that is called `regressed` or `improved` is bounded (Benjamini and Hochberg, J. 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
 from gdbench.gate.bits import Bits
-from gdbench.gate.measures import COUNTS, FAILED, NAMES, nothing
+from gdbench.gate.measures import AT, COUNTS, FAILED, NAMES, kind
+from gdbench.gate.measures import COLUMNS as MEASURED
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import REGRESSION, SUSPICIOUS, VERDICTS, exit_code, fails, gravest
 from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
@@ -49,7 +50,8 @@ class Comparison:
     `ratio, low, high` (head as a multiple of base with its 95 % interval; more than 1 is worse), `margin` (a share),
     `p, q` (of being worse or better by more than the margin; q after adjusting for the family), `pairs`, `detectable`
     (the smallest ratio that such data would have found four times in five) and `detail`, a sentence. notes: sentences
-    about the whole. samples: the raw ones, where costs were measured for it (gdbench/gate/costs.py).
+    about the whole. samples: the raw ones, where costs were measured for it (gdbench/gate/costs.py). excused: what has
+    no baseline is no cause to fail.
     """
 
     base: dict[str, Any]
@@ -59,6 +61,7 @@ class Comparison:
     level: float = LEVEL
     notes: list[str] = field(default_factory=list)
     samples: pd.DataFrame = field(default_factory=pd.DataFrame)
+    excused: bool = False
 
     @property
     def verdict(self) -> str:
@@ -71,8 +74,11 @@ class Comparison:
         strict: 1 also where bits or counts changed.
         """
         pairs = list(zip(self.findings["verdict"], self.findings["reason"], strict=True))
-        differs = strict and any(fails(*pair, strict=True) and not fails(*pair) for pair in pairs)
-        return REGRESSION if differs else exit_code(self.verdict)
+        if strict and any(fails(*pair, strict=True) and not fails(*pair) for pair in pairs):
+            return REGRESSION
+        if self.excused and pairs:
+            return exit_code(gravest(["unchanged", *(verdict for verdict, reason in pairs if reason != "no-baseline")]))
+        return exit_code(self.verdict)
 
 
 def compare(
@@ -83,105 +89,117 @@ def compare(
     margin: the share by which head may be worse without being called so; symmetric, as a ratio. level: the false
     discovery rate. lenient: what base lacks is left out, where it otherwise is `inconclusive`.
     """
-    findings = judge(compared(base, head, margin, lenient=lenient), level)
+    findings = judge(compared(base, head, margin, level, lenient=lenient), level)
     return Comparison(base.facts, head.facts, findings, margin, level, list(notes(findings)))
 
 
-def compared(base: Side, head: Side, margin: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
+class Value(NamedTuple):
+    """What a metric has of one pair."""
+
+    number: float
+    text: Any
+
+
+Values = Mapping[str, Value]  # of a metric, by pair
+
+
+def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row a metric: its names, and either a verdict with its reason or a test, for `judge`."""
-    sides = [dict(iter(_named(side.measures).groupby(list(NAMES), sort=False))) for side in (base, head)]
-    bits = {
-        name[2:]: Bits(*(side[name] for side in sides)) for name in sides[0] if name[:2] == DIGEST and name in sides[1]
-    }
+    mine, theirs = (_metrics(side.measures) for side in (base, head))
     same_machine = base.facts["machine"] == head.facts["machine"]
-    for name in dict.fromkeys([*sides[0], *sides[1]]):
-        names = dict(zip(NAMES, name, strict=True))
-        found: dict[str, Any] | None
-        if name not in sides[0]:
-            found = _new(name, sides[1][name], lenient)
-        elif name not in sides[1]:
+    bits: dict[Any, Bits] = {}
+    for name in dict.fromkeys([*mine, *theirs]):
+        group = name[2:]
+        if group not in bits:
+            bits[group] = Bits(*(_texts(side.get((*DIGEST, *group), {})) for side in (mine, theirs)))
+        if name not in mine:
+            found = _new(name, bits[group], lenient)
+        elif name not in theirs:
             found = {"verdict": "missing", "reason": "not-in-head"}
+        elif name[0] == "digest":
+            found = bits[group].finding(lenient=lenient) if name[:2] == DIGEST else _setting(mine[name], theirs[name])
+        elif name[0] == "cost":
+            found = _cost(mine[name], theirs[name], margin, level, same_machine)
+        elif name[0] == "count":
+            found = _count(name[1], _first(mine[name]).number, _first(theirs[name]).number, bits[group], margin)
         else:
-            values = sides[0][name].set_index("pair"), sides[1][name].set_index("pair")
-            found = _compared(names, *values, bits.get(name[2:]), margin, same_machine, lenient)
+            found = _convergence(kind(name[1]), mine[name], theirs[name], bits[group], margin)
         if found is not None:
-            yield {**names, **found}
+            yield {**dict(zip(NAMES, name, strict=True)), **found}
 
 
-def _named(measures: pd.DataFrame) -> pd.DataFrame:
-    """Measures whose names can be looked up, also where a metric has no rule or no problem."""
-    texts = dict.fromkeys(("problem", "rule", "dtype"), "")
-    return measures.astype(dict.fromkeys(texts, object)).fillna({**texts, "batch_size": 0})
+def _metrics(measures: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Value]]:
+    """The values of every metric by its names, of which those that it lacks are empty, or 0."""
+    names = dict.fromkeys(("problem", "rule", "dtype"), "")
+    plain = measures.astype(dict.fromkeys(names, object)).fillna({**names, "batch_size": 0})
+    found: dict[tuple[Any, ...], dict[str, Value]] = {}
+    for *name, pair, number, text in plain[list(MEASURED)].itertuples(index=False, name=None):
+        found.setdefault(tuple(name), {})[pair] = Value(number, text)
+    return found
 
 
-def _new(name: tuple[Any, ...], head: pd.DataFrame, lenient: bool) -> dict[str, Any] | None:
+def _first(values: Values) -> Value:
+    return next(iter(values.values()))
+
+
+def _texts(values: Values) -> dict[str, str]:
+    return {pair: value.text for pair, value in values.items()}
+
+
+def _new(name: tuple[Any, ...], bits: Bits, lenient: bool) -> dict[str, Any] | None:
     """What is found of a metric that base lacks; what failed is told even where the rest is not."""
-    if name[:2] == DIGEST and (head["text"] == FAILED).any():
-        return Bits(nothing(), head).finding
+    if name[:2] == DIGEST and bits.failed:
+        return bits.finding()
     return None if lenient else {"verdict": "inconclusive", "reason": "no-baseline"}
 
 
-def _compared(
-    names: Mapping[str, Any],
-    base: pd.DataFrame,
-    head: pd.DataFrame,
-    bits: Bits | None,
-    margin: float,
-    same_machine: bool,
-    lenient: bool,
-) -> dict[str, Any] | None:
-    """What is found of one metric that both sides have; None where another metric says it all."""
-    family, metric = names["family"], names["metric"]
-    if family == "digest" and metric == "digest":
-        assert bits is not None
-        if bits.finding["verdict"] == "unchanged" and len(bits.new) and not lenient:
-            return {"verdict": "inconclusive", "reason": "no-baseline", "detail": f"{len(bits.new)} trials are new"}
-        return bits.finding
-    if family == "digest":
-        same = base["text"].equals(head["text"])
-        return (
-            {"verdict": "unchanged", "reason": "equal"} if same else {"verdict": "changed", "reason": "setting-differs"}
-        )
-    if family == "cost":
-        middle = {"base": base["value"].median(), "head": head["value"].median()}
-        if not same_machine:
-            return {**middle, "verdict": "inconclusive", "reason": "other-machine"}
-        margin = max(margin, APART)
-        test = unpaired(base["value"].to_numpy(), head["value"].to_numpy(), np.log1p(margin))
-        return {**middle, "test": test, "differs": False, "margin": margin, "detail": TAKEN_APART}
-    if family == "count":
-        return _count(metric, float(base["value"].iloc[0]), float(head["value"].iloc[0]), bits)
-    return _convergence(metric, base, head, bits, margin)
+def _setting(base: Values, head: Values) -> dict[str, Any]:
+    if _texts(base) == _texts(head):
+        return {"verdict": "unchanged", "reason": "equal"}
+    return {"verdict": "changed", "reason": "setting-differs"}
 
 
-def _count(metric: str, base: float, head: float, bits: Bits | None) -> dict[str, Any] | None:
-    """Exactly as many, more or fewer; None where the trials that are counted are not the same."""
-    if bits is not None and metric in COUNTS and any(map(len, (bits.lost, bits.new, bits.failed, bits.mended))):
+def _cost(base: Values, head: Values, margin: float, level: float, same_machine: bool) -> dict[str, Any]:
+    """The test of two timings that were not taken together. Their middles are geometric means, as in its ratio."""
+    mine, theirs = (np.array([value.number for value in side.values()]) for side in (base, head))
+    middle = dict(zip(("base", "head"), (float(np.exp(np.log(each).mean())) for each in (mine, theirs)), strict=True))
+    if not same_machine:
+        return {**middle, "verdict": "inconclusive", "reason": "other-machine"}
+    margin = max(margin, APART)
+    test = unpaired(mine, theirs, np.log1p(margin), size=level)
+    return {**middle, "test": test, "differs": False, "margin": margin, "detail": TAKEN_APART}
+
+
+def _count(metric: str, base: float, head: float, bits: Bits, margin: float) -> dict[str, Any] | None:
+    """Exactly as many, more or fewer; None where the trials that are counted are not the same, as the digests tell.
+
+    How often a rule evaluates may follow from where its path leads. Then a few more say nothing, and many more may be
+    what this change costs or what it gains by.
+    """
+    if metric in COUNTS and any((bits.lost, bits.new, bits.failed, bits.mended)):
         return None
     facts = {"base": base, "head": head, "ratio": head / base if base else np.nan}
     if head == base:
         return {**facts, "verdict": "unchanged", "reason": "equal"}
-    if metric in FOLLOWING and bits is not None and len(bits.differ):
-        return {**facts, "verdict": "changed", "reason": "follows-bits"}
+    if metric in FOLLOWING and bits.differ:
+        few = head <= base * (1 + margin)
+        return {**facts, "margin": margin, "verdict": "changed" if few else "inconclusive", "reason": "follows-bits"}
     return {**facts, "verdict": "regressed" if head > base else "improved", "reason": "count-differs"}
 
 
-def _convergence(
-    metric: str, base: pd.DataFrame, head: pd.DataFrame, bits: Bits | None, margin: float
-) -> dict[str, Any] | None:
+def _convergence(metric: str, base: Values, head: Values, bits: Bits, margin: float) -> dict[str, Any] | None:
     """The test of one metric over the trials that both sides have; None where all their bits are equal."""
-    if bits is not None and not len(bits.differ):
+    trials = {pair.split(AT)[0] for pair in base}
+    if trials.isdisjoint([*bits.differ, *bits.untold]):
         return None
-    common = base.index.intersection(head.index)
-    if not len(common) and metric in OF_TARGET:
+    common = [pair for pair in base if pair in head]
+    if not common and metric in OF_TARGET:
         return {"verdict": "inconclusive", "reason": "no-baseline", "detail": "the two have different targets"}
-    common = common if bits is None else bits.distinct(common)
-    base, head = base.loc[common], head.loc[common]
-    trained = ((base["text"] != FAILED) & (head["text"] != FAILED)).to_numpy()
-    mine, theirs = base["value"].to_numpy()[trained], head["value"].to_numpy()[trained]
-    if not len(mine):
+    trained = [pair for pair in bits.distinct(common) if FAILED not in (base[pair].text, head[pair].text)]
+    mine, theirs = (np.array([side[pair].number for pair in trained]) for side in (base, head))
+    if not trained:
         return None
-    if bits is None and np.array_equal(mine, theirs):  # no digests tell
+    if trials.isdisjoint(bits.differ) and np.array_equal(mine, theirs):
         facts = {"base": np.median(mine), "head": np.median(theirs), "pairs": len(mine)}
         return {**facts, "verdict": "unchanged", "reason": "equal"}
     if metric == "success":
@@ -245,9 +263,11 @@ def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
     if row["differs"]:
         few = 2.0 ** (1 - test.pairs) > level / row["among"]
         # Success has no margin; what it does to the steps is judged there.
-        beyond = row["metric"] != "success" and _log(test.ratio) > margin
+        graded = kind(row["metric"]) != "success"
         told = test.p <= level and test.worse < test.better
-        return ("inconclusive", "few-pairs") if told or (few and beyond) else ("changed", "bits-differ")
+        if told or (few and graded and _log(test.ratio) > margin):
+            return "inconclusive", "few-pairs"
+        return "changed", "suspicious" if few and graded and test.ratio * SUSPICIOUS <= 1 else "bits-differ"
     if -margin <= _log(test.low) and _log(test.high) <= margin:
         return "unchanged", "within-margin"
     return "inconclusive", "few-pairs" if test.pairs < 2 else "noisy"

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from gdbench.errors import UsageError, nearest
 from gdbench.gate.comparison import Comparison, notes
-from gdbench.gate.measures import FAMILIES
+from gdbench.gate.measures import FAMILIES, OF_TRIALS
 
-OF_TRIALS = {"convergence", "count"}
-LOST = ("failed", "missing")
+UNCOUNTED = ("failed-trial", "not-in-head", "no-baseline")  # what a digest says of trials that no other row tells of
 
 
 def check(families: Iterable[str]) -> None:
@@ -22,12 +21,12 @@ def only(comparison: Comparison, families: Collection[str]) -> Comparison:
     """The comparison without the other families; raises UsageError as `check` does.
 
     Each family has its own rate of false discoveries, so what stays is judged as before. Convergence brings the digests
-    along, whose equality is its verdict; counts, too, bring the digests of trials that failed or are missing.
+    along, whose equality is its verdict; counts, too, bring the digests of trials that failed, are missing or are new.
     """
     check(families)
     found = comparison.findings
     kept = found["family"].isin([*families, *(["digest"] if "convergence" in families else [])])
     if OF_TRIALS & set(families):
-        kept |= (found["family"] == "digest") & found["verdict"].isin(LOST)
+        kept |= (found["family"] == "digest") & found["reason"].isin(UNCOUNTED)
     found = found[kept].reset_index(drop=True)
     return replace(comparison, findings=found, notes=list(notes(found)))

@@ -6,9 +6,9 @@ by `pair`: the trial's key, the reporting seed, or the round; of a trial and its
 | family      | metrics                                               | value                                          |
 | ----------- | ----------------------------------------------------- | ---------------------------------------------- |
 | digest      | digest, setting                                       | `text`: of a curve; the one the tuning chose   |
-| convergence | steps_to_target, final_loss, success                  | steps, infinite if censored; a loss; 1 or 0:   |
-|             |                                                       | reached the target, or, without, did not       |
-|             |                                                       | diverge                                        |
+| convergence | steps_to_target, final_loss, success; in a suite that | steps, infinite if censored; a loss; 1 or 0:   |
+|             | tunes, of the reporting trials, and, with `default `  | reached the target, or, without, did not       |
+|             | before the name, of each rule's own defaults          | diverge                                        |
 | count       | gradient_evaluations, ...; flops and bytes of a step  | whole numbers                                  |
 | cost        | step and its parts, by what `gdbench time` calls them | seconds, over the reference of the same round  |
 """
@@ -23,6 +23,7 @@ import pandas as pd
 
 from gdbench.curves import LOST
 from gdbench.files import without_places
+from gdbench.stats import GROUP as CHOICE
 from gdbench.stats import censored_steps, final_loss
 from gdbench.stats.timings import REFERENCES, over_peak
 from gdbench.store.frames import Frames
@@ -32,7 +33,9 @@ NAMES = ("family", "metric", "problem", "rule", "batch_size", "dtype")  # of a m
 COLUMNS = (*NAMES, "pair", "value", "text")
 GROUP = ["problem", "rule", "batch_size", "dtype"]
 COUNTS = ("parameters", "gradient_evaluations", "function_evaluations")
-FAILED = "failed"
+OF_TRIALS = {"convergence", "count"}  # families whose digests tell which trials failed or are missing
+FAILED, UNTOLD = "failed", "none"  # in place of a digest; the latter of a trial that has none, as with cuBLAS
+DEFAULT = "default "  # before the name of a metric of trials with the rule's own defaults
 AT = "@"  # in a pair, between the trial and the target that is counted to
 KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
 ROUNDINGS = 100  # so many of a dtype's roundings of the loss at step 0 are added, so that one moves it by a percent
@@ -55,13 +58,16 @@ def nothing() -> pd.DataFrame:
 def _paired_trials(frames: Frames) -> pd.DataFrame:
     """The trials with the name by which another run's trial is found.
 
-    A trial is found by its key. Of a tuned suite's reporting trials, whose setting (with its schedule) the tuning seeds
-    chose, the one with the same seed is found, on a problem of the same definition, so that what is compared is the
-    rule as it is used.
+    A trial is found by its key. Of a tuned suite's reporting trials, whose setting (with its schedule and dtype) the
+    tuning seeds chose, the one with the same seed is found, on a problem of the same definition, so that what is
+    compared is the rule as it is used.
     """
     trials = frames.trials.copy()
     trials["dtype"], trials["pair"] = trials["dtype"].astype(str), trials["key"].str.slice(0, KEY_DIGITS)
+    trials["loss"] = _above_resolution(final_loss(trials), frames, trials)
     tuned = (trials["role"] == "report") & (trials["role"] == "tune").any()
+    among = trials.groupby(CHOICE)["dtype"].transform(lambda dtypes: "/".join(sorted(set(dtypes))))
+    trials["dtype"] = trials["dtype"].where(~tuned, among)
     context = {
         name: _hash([definition, frames.about["table"].get("budget")])
         for name, definition in frames.about.get("problems", {}).items()
@@ -72,6 +78,15 @@ def _paired_trials(frames: Frames) -> pd.DataFrame:
     return trials.drop_duplicates([*GROUP, "pair", "role"])
 
 
+def kind(metric: str) -> str:
+    """A metric without what says whose settings it is of.
+
+    >>> kind("default success"), kind("success")
+    ('success', 'success')
+    """
+    return metric.removeprefix(DEFAULT)
+
+
 def _hash(definition: Any) -> str:
     return hashlib.sha256(json.dumps(without_places(definition), sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
 
@@ -79,21 +94,13 @@ def _hash(definition: Any) -> str:
 def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     base = trials[[*GROUP, "pair"]]
     failed = trials["status"] == FAILED
-    digests = trials["digest"].astype(object).where(~failed, FAILED).str.slice(0, DIGEST_DIGITS)
-    yield base.assign(family="digest", metric="digest", text=digests)[digests.notna()]
+    digests = trials["digest"].astype(object).fillna(UNTOLD).where(~failed, FAILED).str.slice(0, DIGEST_DIGITS)
+    yield base.assign(family="digest", metric="digest", text=digests)
     chosen = trials["tuned"] & (trials["seed"] == trials["seed"].where(trials["tuned"]).min())
     yield base.assign(family="digest", metric="setting", text=trials["setting"])[chosen].assign(pair="chosen")
-    text = failed.map({True: FAILED, False: np.nan}).astype(object)
-    losses = _above_resolution(final_loss(trials), frames, trials)
-    yield base.assign(family="convergence", metric="final_loss", value=losses, text=text)
-    reached = ~trials["status"].isin(LOST)
-    if frames.about["target"]:
-        # A target is no part of a trial's key, and steps to another one say nothing.
-        base = base.assign(pair=base["pair"] + AT + _hash(frames.about["target"])[:TARGET_DIGITS])
-        steps = censored_steps(trials)
-        reached = np.isfinite(steps)
-        yield base.assign(family="convergence", metric="steps_to_target", value=steps, text=text)
-    yield base.assign(family="convergence", metric="success", value=reached.astype(float), text=text)
+    # What the tuning seeds tried is no use of the rule, and the many settings of a grid would drown the chosen one.
+    for role, prefix in (("report", ""), ("default", DEFAULT)):
+        yield from _of_convergence(trials[trials["role"] == role], frames.about["target"], prefix)
     # Seeds and settings do not matter to what a count is for, so a group has one: the sum over its trials.
     sums = trials[~failed].groupby(GROUP)[[name for name in COUNTS if name in trials]].sum(min_count=1)
     for name in sums:
@@ -104,6 +111,21 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
             .assign(family="count", metric=name, pair="all")
             .dropna(subset="value")
         )
+
+
+def _of_convergence(trials: pd.DataFrame, target: Any, prefix: str) -> Iterator[pd.DataFrame]:
+    """Losses, steps to the target and successes of these trials."""
+    text = trials["status"].map({FAILED: FAILED}).astype(object)
+    base = trials[[*GROUP, "pair"]].assign(family="convergence", text=text)
+    yield base.assign(metric=f"{prefix}final_loss", value=trials["loss"])
+    reached = ~trials["status"].isin(LOST)
+    if target:
+        # A target is no part of a trial's key, and steps to another one say nothing.
+        base = base.assign(pair=base["pair"] + AT + _hash(target)[:TARGET_DIGITS])
+        steps = censored_steps(trials)
+        reached = np.isfinite(steps)
+        yield base.assign(metric=f"{prefix}steps_to_target", value=steps)
+    yield base.assign(metric=f"{prefix}success", value=reached.astype(float))
 
 
 def _above_resolution(losses: pd.Series, frames: Frames, trials: pd.DataFrame) -> pd.Series:

@@ -12,10 +12,13 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import distributions, entry_points
 from pathlib import Path
+from typing import Any
 
 import gdbench
 from gdbench.errors import UsageError
+from gdbench.plugins import GROUP
 
 INTERPRETERS = ("bin/python", "Scripts/python.exe", "python.exe")  # of an environment
 PATIENCE = 300.0  # seconds, of git
@@ -41,10 +44,23 @@ class Place:
         """The environment variables of its processes."""
         if self.shadow is None:  # nothing of ours may get in the way of what is installed there
             return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        packages = [self.root, self.root / "src"] if self.root else []
         inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        paths = dict.fromkeys([str(self.shadow), *map(str, packages), *filter(None, inherited)])
+        paths = dict.fromkeys([str(self.shadow), *map(str, self._packages), *filter(None, inherited)])
         return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+    @property
+    def code(self) -> tuple[Any, ...]:
+        """What its processes import, but for plug-ins' files: places of which it is equal run the same."""
+        folders = [str(folder) for folder in self._packages]
+        entries = [entry for found in distributions(path=folders) for entry in found.entry_points.select(group=GROUP)]
+        names = {entry.module.partition(".")[0] for entry in [*entries, *entry_points(group=GROUP)]}
+        found = {path for folder in self._packages for name in names for path in (folder / name, folder / f"{name}.py")}
+        return self.python, self.shadow, sorted(path for path in found if path.exists())
+
+    @property
+    def _packages(self) -> list[Path]:
+        """Where packages of the place lie, if it has any."""
+        return [self.root, self.root / "src"] if self.root and self.shadow else []
 
     def plugin(self, file: Path, start: Path) -> Path:
         """The plug-in's file here. A relative path begins where the user was: at `start`, in any place's copy of it."""

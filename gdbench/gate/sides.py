@@ -54,7 +54,7 @@ def baseline_of(frames: Frames) -> Side:
     about = frames.about
     if about["state"] != "complete":
         raise NoBaselineError(
-            f"run {about['run']} is {about['state']} and no baseline; "
+            f"run {about['run']} is {about['state']}, so it can be no baseline; "
             f"`gdbench run {about['suite']}` goes on with it, or choose a complete one (`gdbench list runs`)"
         )
     return side_of(frames)

@@ -159,11 +159,12 @@ def clustered(
     return _student(centre, spread, kept.size - 1, margin, level, values.size, size, power)
 
 
-def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0.95) -> Test:
+def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0.95, *, size: float = 0.05) -> Test:
     """Welch's t test (Biometrika 34, 1947) of the logarithms of two timings that were not measured together.
 
     base, head: positive numbers, one a round, over the reference of their round. Each timing may have drawn another
-    layout of memory, of which its own rounds know nothing: a percent for either is added to the spread.
+    layout of memory, of which its own rounds know nothing: a percent for either is added to the spread. size: of the
+    test that is to find what is `detectable`.
     """
     logs = [np.log(np.asarray(values, np.float64)) for values in (base, head)]
     pairs = min(values.size for values in logs)
@@ -174,7 +175,7 @@ def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0
     # Welch and Satterthwaite's degrees of freedom; what is known of processes has no uncertainty of its own.
     shares = sum(square**2 / (values.size - 1) for square, values in zip(squares, logs, strict=True))
     freedom = spread**4 / shares if shares > 0 else np.inf
-    return _student(float(logs[1].mean() - logs[0].mean()), spread, freedom, margin, level, pairs)
+    return _student(float(logs[1].mean() - logs[0].mean()), spread, freedom, margin, level, pairs, size)
 
 
 def _student(

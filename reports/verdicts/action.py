@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.gate import Comparison
+from gdbench.gate.measures import kind
 from gdbench.reports import text
 from gdbench.reports.verdicts.words import metric_name
 
@@ -26,7 +27,7 @@ def benchmarks(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _benchmark(row: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
-    family, metric = row["family"], row["metric"]
+    family, metric = row["family"], kind(row["metric"])
     if family == "cost":
         value, unit = row["ratio"], "of base"
     elif metric == "success":

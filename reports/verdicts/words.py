@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from gdbench.gate import REASONS, VERDICTS, Comparison
+from gdbench.gate.measures import kind
 from gdbench.reports import text
 
 GRAVE = ("regressed", "failed", "missing")  # what a check fails for
@@ -53,9 +54,10 @@ def ratio(row: Mapping[Any, Any], digits: int = 4) -> str:
 
 def value(row: Mapping[Any, Any], side: str) -> str:
     """What a metric is in `base` or `head`, in its unit; costs are in multiples of the reference of their round."""
-    if row["metric"] == "success":
+    metric = kind(str(row["metric"]))
+    if metric == "success":
         return text.percent(row[side], 0)
-    whole = row["metric"] == "steps_to_target" or row["family"] == "count"
+    whole = metric == "steps_to_target" or row["family"] == "count"
     return text.steps(row[side]) if whole else text.number(row[side], 4)
 
 
