@@ -69,16 +69,20 @@ def test_trials_are_found_by_their_keys_and_the_chosen_ones_by_their_seeds(frame
 
 def test_steps_successes_and_losses_are_those_of_the_trials(frames):
     run = frames(SUITE)
-    found, trials = measures(run), run.trials
+    steps = run.trials["steps_to_target"].to_numpy()
+    assert np.isinf(steps).any() and np.isfinite(steps).any()
+    check_convergence(run, run.trials)
+
+
+def check_convergence(run, trials, prefix=""):
+    """The measures with this before their names are those of these trials."""
+    found, steps = measures(run), trials["steps_to_target"].to_numpy()
+    assert values(found, f"{prefix}steps_to_target").tolist() == steps.tolist()
+    assert values(found, f"{prefix}success").tolist() == np.isfinite(steps).tolist()
+    # 100 roundings of the loss at step 0 are added: about 1e-5 of it, in float32.
     first = run.curves[run.curves["step"] == 0].set_index("trial")["val_loss"]
-    for role, prefix in (("report", ""), ("default", "default ")):
-        own = trials[trials["role"] == role]
-        steps = own["steps_to_target"].to_numpy()
-        assert len(steps) == 3 and values(found, f"{prefix}steps_to_target").tolist() == steps.tolist()
-        assert values(found, f"{prefix}success").tolist() == np.isfinite(steps).tolist()
-        # 100 roundings of the loss at step 0 are added: about 1e-5 of it, in float32.
-        expected = own["val_loss"].to_numpy() + 100 * 2.0**-23 * first[own["trial"]].to_numpy()
-        assert values(found, f"{prefix}final_loss").to_numpy() == pytest.approx(expected, rel=1e-12)
+    expected = trials["val_loss"].to_numpy() + 100 * 2.0**-23 * first[trials["trial"]].to_numpy()
+    assert values(found, f"{prefix}final_loss").to_numpy() == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_settings_that_were_tried_do_not_hide_what_became_of_the_chosen_one(frames):
@@ -92,6 +96,8 @@ def test_the_settings_that_were_tried_do_not_hide_what_became_of_the_chosen_one(
     row = found.findings.set_index("metric").loc["steps_to_target"]
     assert (row["verdict"], row["pairs"], row["ratio"]) == ("regressed", 8, pytest.approx(10.0))
     assert found.exit_code() == 1 and not found.findings["metric"].str.startswith("default").any()
+    for role, prefix in (("report", ""), ("default", "default ")):
+        check_convergence(run, run.trials[run.trials["role"] == role], prefix)
 
 
 def test_a_dtype_that_is_chosen_otherwise_leaves_no_trial_behind(frames):

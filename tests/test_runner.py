@@ -170,7 +170,7 @@ SCRIPT = "import sys; from gdbench.cli import main; main(sys.argv[1:])"
 
 def test_a_killed_run_goes_on_where_it_was(small, plain, tmp_path):
     path, store = tmp_path / "small.toml", tmp_path / "killed.db"
-    path.write_text(toml({**small, "budget": {"epochs": 400}, "evaluate": {"points": 2}}))
+    path.write_text(toml({**small, "budget": {"epochs": 2000}, "evaluate": {"points": 2}}))
     command = [sys.executable, "-c", SCRIPT, "run", str(path), "--store", str(store), "--out", str(tmp_path), "--quiet"]
     process = subprocess.Popen([*command, "--chunk", "5"], cwd=tmp_path)
     deadline = time.monotonic() + 120
