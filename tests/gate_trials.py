@@ -5,7 +5,7 @@
 Each gate is a command of its own (`gdbench gate --ab BASE HEAD`). Its outcome is a line of FILE (gate_trials.jsonl in
 the current folder), and what stands there is not done again: the script can be ended at any time and goes on when it
 is called again. Prints a Markdown table of what there is, and what is not as it must be (exit code 1); --table does
-nothing else. All kinds take an hour and a quarter on two cores, and nothing else should run meanwhile: half of the
+nothing else. All kinds take an hour and a half on two cores, and nothing else should run meanwhile: half of the
 gates of one commit have a hog beside them that takes a core for some seconds, again and again.
 
 Every slow-down is planted into the update of adam alone, as multiplications by 1 that the compiler cannot know of. How
