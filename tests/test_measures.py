@@ -71,10 +71,11 @@ def test_steps_successes_and_losses_are_those_of_the_trials(frames):
     run = frames(SUITE)
     steps = run.trials["steps_to_target"].to_numpy()
     assert np.isinf(steps).any() and np.isfinite(steps).any()
-    check_convergence(run, run.trials)
+    for role, prefix in (("report", ""), ("default", "default "), ("tune", "tuning ")):
+        check_convergence(run, run.trials[run.trials["role"] == role], prefix)
 
 
-def check_convergence(run, trials, prefix=""):
+def check_convergence(run, trials, prefix):
     """The measures with this before their names are those of these trials."""
     found, steps = measures(run), trials["steps_to_target"].to_numpy()
     assert values(found, f"{prefix}steps_to_target").tolist() == steps.tolist()
@@ -95,9 +96,25 @@ def test_the_settings_that_were_tried_do_not_hide_what_became_of_the_chosen_one(
     found = compare(side_of(run), side_of(dataclasses.replace(run, trials=later)))
     row = found.findings.set_index("metric").loc["steps_to_target"]
     assert (row["verdict"], row["pairs"], row["ratio"]) == ("regressed", 8, pytest.approx(10.0))
-    assert found.exit_code() == 1 and not found.findings["metric"].str.startswith("default").any()
-    for role, prefix in (("report", ""), ("default", "default ")):
-        check_convergence(run, run.trials[run.trials["role"] == role], prefix)
+    assert found.exit_code() == 1 and not found.findings["metric"].str.contains("default|tuning").any()
+
+
+def test_fewer_reporting_seeds_than_can_tell_are_taken_together_with_the_other_trials(frames):
+    run = frames(SUITE)
+    later = run.trials.assign(digest="0" + run.trials["digest"].str.slice(1))
+    found = compare(side_of(run), side_of(dataclasses.replace(run, trials=later))).findings
+    tested = found[found["family"] == "convergence"].set_index("metric")
+    assert set(tested.index) == {"steps_to_target", "final_loss", "success"}
+    assert tested.loc["final_loss", "pairs"] == len(run.trials) == 10
+
+
+def test_a_rule_that_head_adds_leaves_the_metrics_of_the_others_as_they_are(frames):
+    # Eight seeds tell among the six metrics of one rule, and not among the twelve of two.
+    one = SUITE | {"seeds": 8, "budget": {"epochs": 8}}
+    run, more = frames(one), frames(one | {"rule": one["rule"] | {"adam": {"lr": [0.01, 0.1]}}})
+    found = compare(side_of(run), side_of(more), lenient=True)
+    assert set(found.findings.query("family != 'cost'")["verdict"]) == {"unchanged"}
+    assert set(found.findings["rule"]) - {""} == {"sgd"}
 
 
 def test_a_dtype_that_is_chosen_otherwise_leaves_no_trial_behind(frames):

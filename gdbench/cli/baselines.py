@@ -66,7 +66,7 @@ def no_baseline(name: str, out: Path) -> "NoBaselineError":
 def compare_with_baseline(name: str, head: "Side", out: Path, *, lenient: bool = False, **options: Any) -> "Comparison":
     """Compare head with the baseline of that name, in the families that it keeps.
 
-    lenient: metrics that it lacks are left out; where there is no file yet all are, and excused. options: of
+    lenient: metrics that it lacks are left out; where there is no file yet, none is, but all are excused. options: of
     `gdbench.gate.compare`. Raises as `load_baseline` does.
     """
     from gdbench.gate import Side, compare, kept

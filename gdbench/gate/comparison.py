@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from gdbench.gate.bits import Bits
-from gdbench.gate.measures import AT, COUNTS, FAILED, NAMES, kind
+from gdbench.gate.measures import AT, COUNTS, FAILED, NAMES, TUNING, kind
 from gdbench.gate.measures import COLUMNS as MEASURED
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import REGRESSION, SUSPICIOUS, VERDICTS, exit_code, fails, gravest
@@ -100,12 +100,15 @@ class Value(NamedTuple):
     text: Any
 
 
-Values = Mapping[str, Value]  # of a metric, by pair
+Values = dict[str, Value]  # of a metric, by pair
+Metrics = dict[tuple[Any, ...], Values]  # by their names
 
 
 def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row a metric: its names, and either a verdict with its reason or a test, for `judge`."""
     mine, theirs = (_metrics(side.measures) for side in (base, head))
+    alone = _telling(mine, level)
+    mine, theirs = (_of_reporting(metrics) if alone else _together_again(metrics) for metrics in (mine, theirs))
     same_machine = base.facts["machine"] == head.facts["machine"]
     bits: dict[Any, Bits] = {}
     for name in dict.fromkeys([*mine, *theirs]):
@@ -128,13 +131,38 @@ def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bo
             yield {**dict(zip(NAMES, name, strict=True)), **found}
 
 
-def _metrics(measures: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Value]]:
+def _metrics(measures: pd.DataFrame) -> Metrics:
     """The values of every metric by its names, of which those that it lacks are empty, or 0."""
     names = dict.fromkeys(("problem", "rule", "dtype"), "")
     plain = measures.astype(dict.fromkeys(names, object)).fillna({**names, "batch_size": 0})
-    found: dict[tuple[Any, ...], dict[str, Value]] = {}
+    found: Metrics = {}
     for *name, pair, number, text in plain[list(MEASURED)].itertuples(index=False, name=None):
         found.setdefault(tuple(name), {})[pair] = Value(number, text)
+    return found
+
+
+def _telling(base: Metrics, level: float) -> bool:
+    """Whether reporting trials can tell anything by themselves.
+
+    What a tuned rule does is what its reporting trials do, and the many settings that were tried would drown it. But
+    where all that they could show is a p of 2^(1 - n), and that is too great among so many metrics, all trials of a
+    rule are taken together, which still tells what became of most of them. Base decides, whatever head adds.
+    """
+    names = [name for name in base if name[0] == "convergence" and not name[1].startswith(TUNING)]
+    fewest = min((len(base[name]) for name in names), default=0)
+    return 2.0 ** (1 - fewest) * len(names) <= level
+
+
+def _of_reporting(metrics: Metrics) -> Metrics:
+    """Without what the tuning seeds tried, which counts by its digests alone."""
+    return {name: values for name, values in metrics.items() if not name[1].startswith(TUNING)}
+
+
+def _together_again(metrics: Metrics) -> Metrics:
+    """With the trials of all roles as one."""
+    found: Metrics = {}
+    for (family, metric, *group), values in metrics.items():
+        found.setdefault((family, kind(metric), *group), {}).update(values)
     return found
 
 

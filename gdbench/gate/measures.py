@@ -6,9 +6,9 @@ by `pair`: the trial's key, the reporting seed, or the round; of a trial and its
 | family      | metrics                                               | value                                          |
 | ----------- | ----------------------------------------------------- | ---------------------------------------------- |
 | digest      | digest, setting                                       | `text`: of a curve; the one the tuning chose   |
-| convergence | steps_to_target, final_loss, success; with `default ` | steps, infinite if censored; a loss; 1 or 0:   |
-|             | before the name, those of each rule's own defaults,   | reached the target, or, without, did not       |
-|             | where they are told apart (`_roles`)                  | diverge                                        |
+| convergence | steps_to_target, final_loss, success; in a suite that | steps, infinite if censored; a loss; 1 or 0:   |
+|             | tunes, with `default ` or `tuning ` before the name,  | reached the target, or, without, did not       |
+|             | of trials that are no reporting ones                  | diverge                                        |
 | count       | gradient_evaluations, ...; flops and bytes of a step  | whole numbers                                  |
 | cost        | step and its parts, by what `gdbench time` calls them | seconds, over the reference of the same round  |
 """
@@ -35,10 +35,8 @@ GROUP = ["problem", "rule", "batch_size", "dtype"]
 COUNTS = ("parameters", "gradient_evaluations", "function_evaluations")
 OF_TRIALS = {"convergence", "count"}  # families whose digests tell which trials failed or are missing
 FAILED, UNTOLD = "failed", "none"  # in place of a digest; the latter of a trial that has none, as with cuBLAS
-DEFAULT = "default "  # before the name of a metric of trials with the rule's own defaults
+DEFAULT, TUNING = "default ", "tuning "  # before the name of a metric of trials of these roles
 AT = "@"  # in a pair, between the trial and the target that is counted to
-OF_CONVERGENCE = ("final_loss", "steps_to_target", "success")
-TELLING = 0.05  # the level at which reporting trials must be able to tell, to be compared alone
 KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
 ROUNDINGS = 100  # so many of a dtype's roundings of the loss at step 0 are added, so that one moves it by a percent
 
@@ -81,12 +79,12 @@ def _paired_trials(frames: Frames) -> pd.DataFrame:
 
 
 def kind(metric: str) -> str:
-    """A metric without what says whose settings it is of.
+    """A metric without what says of which trials it is.
 
     >>> kind("default success"), kind("success")
     ('success', 'success')
     """
-    return metric.removeprefix(DEFAULT)
+    return metric.removeprefix(DEFAULT).removeprefix(TUNING)
 
 
 def _hash(definition: Any) -> str:
@@ -100,8 +98,9 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     yield base.assign(family="digest", metric="digest", text=digests)
     chosen = trials["tuned"] & (trials["seed"] == trials["seed"].where(trials["tuned"]).min())
     yield base.assign(family="digest", metric="setting", text=trials["setting"])[chosen].assign(pair="chosen")
-    for prefix, part in _roles(trials):
-        yield from _of_convergence(part, frames.about["target"], prefix)
+    prefixes = {"default": DEFAULT, "tune": TUNING} if trials["tuned"].any() else {}
+    for prefix, part in trials.groupby(trials["role"].map(lambda role: prefixes.get(role, "")), sort=False):
+        yield from _of_convergence(part, frames.about["target"], str(prefix))
     # Seeds and settings do not matter to what a count is for, so a group has one: the sum over its trials.
     sums = trials[~failed].groupby(GROUP)[[name for name in COUNTS if name in trials]].sum(min_count=1)
     for name in sums:
@@ -112,22 +111,6 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
             .assign(family="count", metric=name, pair="all")
             .dropna(subset="value")
         )
-
-
-def _roles(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The trials whose convergence is compared together, with what stands before the names of their metrics.
-
-    What a tuned rule does is what its reporting trials do, and the many settings that were tried would drown it. But
-    where the reporting seeds are so few that a test of all metrics could not tell even the worst (so many pairs have a
-    p of 2^(1 - n) at least), all trials of a rule are taken together, which still tells what became of most of them.
-    """
-    tuned = trials[trials["tuned"]]
-    metrics = 2 * len(OF_CONVERGENCE) * len(tuned[GROUP].drop_duplicates())  # those of the defaults too
-    if len(tuned) and 2.0 ** (1 - tuned["seed"].nunique()) * metrics <= TELLING:
-        yield "", tuned
-        yield DEFAULT, trials[trials["role"] == "default"]
-    else:
-        yield "", trials
 
 
 def _of_convergence(trials: pd.DataFrame, target: Any, prefix: str) -> Iterator[pd.DataFrame]:
