@@ -68,6 +68,6 @@ def write_row(table: Path, name: str, tried: int, held: int) -> None:
     ).stdout.strip()
     row = f"| {name} | {tried} | {held} | {datetime.now(UTC):%Y-%m-%d} | {commit} |\n"
     text = table.read_text(encoding="utf-8") if table.exists() else ""
-    above, header, below = text.partition(HEADER)
+    above, _header, below = text.partition(HEADER)
     rows = [line for line in below.splitlines(keepends=True) if not line.startswith(f"| {name} |")]
     table.write_text(above + HEADER + "".join(sorted([*rows, row])), encoding="utf-8")
