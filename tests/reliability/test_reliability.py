@@ -17,6 +17,27 @@ def test_what_is_broken_on_purpose_is_noticed_or_does_no_harm(script):
     assert failures == []
 
 
+@pytest.mark.parametrize(
+    ("outcome", "complaint"),
+    [
+        ({}, None),
+        ({"code": 2, "err": "error: a.toml: seeds = 0 must be 1 or more\n"}, None),
+        ({"code": 1}, "exit code 1"),
+        ({"code": 2, "err": "no\n"}, "without a sentence"),
+        ({"code": 2, "err": f"error: {'x' * 5000}\n"}, "5007 characters"),
+        ({"code": 3, "err": "Traceback (most recent call last):\n  x\nValueError: y\n"}, "traceback: ValueError: y"),
+        ({"code": "SIGKILL", "seconds": 10.1}, "more than 10 s"),
+        ({"resident": 3 * 2**29}, "1.5 GB"),
+        ({"out": "\x1b[2J"}, "control character"),
+    ],
+)
+def test_what_a_command_should_not_do_is_told(outcome, complaint):
+    from child import Outcome
+
+    told = Outcome(**{"code": 0, "out": "", "err": "", "seconds": 0.1, "resident": 0, **outcome}).complaint()
+    assert told is None if complaint is None else complaint in told
+
+
 def test_a_row_replaces_the_one_of_its_name_and_leaves_the_text_above(tmp_path):
     from tally import write_row
 
