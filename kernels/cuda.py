@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
@@ -32,15 +32,33 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels.driver import SIMULATED, driver_found
+from gdbench.kernels.driver import SIMULATED, driver_found, numba_cuda_found
 from gdbench.kernels.jit import CUDA_FLAGS, cache_folder, inlined
 
 WHEELS = '"numba-cuda==0.30.*" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-nvjitlink==13.0.*"'
 INSTALL = f"pip install {WHEELS}"
 OLDEST = (7, 5)  # compute capability of the oldest cards that CUDA 13 compiles for
 
-# Numba's own module of that name, which numba-cuda takes the place of, is not what we compile with.
-cuda: Any = import_module("numba.cuda") if SIMULATED or find_spec("numba_cuda") else SimpleNamespace()
+
+def _sentence(error: Exception) -> str:
+    """The first line of what an error says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".:") if lines else type(error).__name__
+
+
+def _load() -> tuple[Any, str]:
+    """numba.cuda as numba-cuda has it; where it cannot be had, an empty namespace, and why."""
+    if not numba_cuda_found():
+        if find_spec("numba_cuda"):
+            return SimpleNamespace(), "numba-cuda is not installed in this Python's own site-packages"
+        return SimpleNamespace(), "numba-cuda is not installed"
+    try:
+        return import_module("numba.cuda"), ""
+    except Exception as error:  # it asks for other packages when it is loaded
+        return SimpleNamespace(), f"numba-cuda cannot be loaded ({_sentence(error)[:120]})"
+
+
+cuda, ABSENT = _load()
 
 # Of shared memory that is read 16 bytes at a time; the simulator knows no alignment.
 ALIGNED = None if SIMULATED else 16
@@ -50,10 +68,8 @@ _lock = RLock()  # on what is changed in numba-cuda while it compiles
 
 def missing_compiler() -> str | None:
     """Why nothing can be compiled for a GPU, with the remedy; None when it can."""
-    try:
-        version("numba-cuda")
-    except PackageNotFoundError:
-        return f"numba-cuda is not installed; `{INSTALL}` installs it with CUDA's compiler"
+    if ABSENT:
+        return f"{ABSENT}; `{INSTALL}` installs it with CUDA's compiler"
     if SIMULATED:
         return "nothing is compiled in the simulator; unset NUMBA_ENABLE_CUDASIM"
     try:
@@ -94,12 +110,6 @@ def missing() -> str | None:
     if capability < OLDEST:
         return f"the GPU has compute capability {_dotted(capability)}; {_dotted(OLDEST)} is the least"
     return None
-
-
-def _sentence(error: Exception) -> str:
-    """The first line of what an error says."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".:") if lines else type(error).__name__
 
 
 def _dotted(capability: Sequence[int]) -> str:

@@ -277,7 +277,7 @@ print(json.dumps([[[one.rule, one.ulps, one.equal, one.ok, one.where] for one in
 """
 
 
-@pytest.mark.skipif(not cuda.cuda.__dict__, reason="numba-cuda is not installed")
+@pytest.mark.skipif(cuda.ABSENT != "", reason=cuda.ABSENT)
 def test_the_simulator_agrees_to_the_bit_and_a_planted_fault_is_found_at_its_step():
     said = program(PARITY, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
     clean, broken = json.loads(said.splitlines()[-1])

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -22,9 +21,7 @@ from gdbench.kernels.gpu.large_multiply import Cublas
 from gdbench.kernels.gpu.large_products import TILES
 from gdbench.kernels.gpu.members import Member, coefficient_tables, epoch_orders
 
-needs_wheels = pytest.mark.skipif(
-    find_spec("numba_cuda") is None, reason=f"numba-cuda is not installed: `{cuda.INSTALL}`"
-)
+needs_wheels = pytest.mark.skipif(cuda.ABSENT != "", reason=f"{cuda.ABSENT}: `{cuda.INSTALL}`")
 H200 = Card("H200", (9, 0), 132, 232_448, 233_472, 150 * 10**9, 1.98e9)
 T4 = Card("T4", (7, 5), 40, 65_536, 65_536, 16 * 10**9, 1.59e9)
 
