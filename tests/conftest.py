@@ -1,6 +1,9 @@
-"""What all tests share: an empty current folder, and a small suite that trains in a moment."""
+"""What all tests share: an empty current folder, a small suite that trains in a moment, and what is skipped."""
+
+from collections import Counter
 
 import pytest
+from extras import missing
 from hypothesis import settings
 
 # Scripts for processes of their own, which turn the compiler off when they are imported.
@@ -9,6 +12,21 @@ collect_ignore = ["mutants.py", "simulated.py", "large_simulated.py"]
 # The first example may compile a kernel, and machines differ: no deadline. The same examples every time.
 settings.register_profile("gdbench", deadline=None, derandomize=True)
 settings.load_profile("gdbench")
+
+
+def pytest_collection_modifyitems(items):
+    """Skip what needs something that is not here (extras.py)."""
+    for item in items:
+        for reason in (missing(name) for mark in item.iter_markers("needs") for name in mark.args):
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """A line for each reason that tests were skipped for, however many tests they are."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, count in Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped).most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason}")
 
 
 @pytest.fixture(autouse=True)

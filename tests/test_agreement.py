@@ -17,7 +17,8 @@ GRADIENTS, START = RNG.normal(size=(STEPS, 37)), RNG.normal(size=37)
 @pytest.fixture
 def torch():
     """PyTorch with float64 as its default, without which NAdam's own constants cost eleven digits."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    import torch
+
     before, threads = torch.get_default_dtype(), torch.get_num_threads()
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)  # threads cost more than these small products
@@ -29,8 +30,8 @@ def torch():
 @pytest.fixture
 def jax():
     """JAX in float64."""
-    pytest.importorskip("optax", reason="Optax is not installed (pip install jax optax)")
-    jax = pytest.importorskip("jax", reason="JAX is not installed (pip install jax optax)")
+    import jax
+
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield jax
@@ -69,6 +70,7 @@ TORCH = [
 ]
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("decay", [{}, {"weight_decay": 0.1}], ids=["", "weight_decay"])
 @pytest.mark.parametrize(("name", "options"), TORCH)
 def test_a_thousand_steps_agree_with_pytorch(name, options, decay, torch):
@@ -102,6 +104,7 @@ def optax_rules(optax):
     }
 
 
+@pytest.mark.needs("jax", "optax")
 @pytest.mark.parametrize(
     "case",
     [*("lion", "lion, weight_decay", "lion, betas"), *("lookahead(sgd)", "lookahead", "lookahead, k", "ranger")],
@@ -125,6 +128,7 @@ def test_a_thousand_steps_agree_with_optax(case, jax):
 
 
 # One of each, with PyTorch's own defaults otherwise, fed back through a loss.
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("lr", [1e-3, 1e-2])
 @pytest.mark.parametrize("name", dict(TORCH))
 def test_training_digits_agrees_with_pytorch(name, lr, torch):

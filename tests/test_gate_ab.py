@@ -20,7 +20,6 @@ from gdbench.gate.costs import Taken, Workload
 from gdbench.gate.places import Place, find_place
 from gdbench.gate.process import Process, SideError
 from gdbench.gate.selfcheck import SelfCheck, _needed
-from gdbench.kernels import cuda
 
 ROOT = Path(__file__).parents[1]
 HERE = Place("here", Path(sys.executable), shadow=ROOT)
@@ -248,7 +247,7 @@ def test_a_place_is_measured_with_itself_from_the_command_line(suite, called):
     assert document["smallest"] > 0
 
 
-@pytest.mark.skipif(cuda.missing_compiler() is not None, reason="CUDA's compiler is not installed")
+@pytest.mark.needs("cuda-compiler")
 def test_registers_are_counted_for_every_scalar_rule(suite):
     with Process(HERE, []) as process:
         process.greeted()

@@ -277,7 +277,7 @@ print(json.dumps([[[one.rule, one.ulps, one.equal, one.ok, one.where] for one in
 """
 
 
-@pytest.mark.skipif(cuda.ABSENT != "", reason=cuda.ABSENT)
+@pytest.mark.needs("numba-cuda")
 def test_the_simulator_agrees_to_the_bit_and_a_planted_fault_is_found_at_its_step():
     said = program(PARITY, NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
     clean, broken = json.loads(said.splitlines()[-1])
@@ -324,10 +324,10 @@ class Uncaptured:
             self.step(self.torch.from_numpy(np.ascontiguousarray(batch)))
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "adam"])
 @pytest.mark.parametrize("kind", ["Graphs", "Stacked"])
 def test_pytorch_on_a_card_takes_the_steps_that_we_take(kind, rule, monkeypatch):
-    pytest.importorskip("torch")
     monkeypatch.setattr(pytorch_graphs, "DEVICE", "cpu")
     monkeypatch.setattr(pytorch_graphs, "CAPTURABLE", {})
     monkeypatch.setattr(pytorch_graphs, "_Captured", Uncaptured)

@@ -21,7 +21,6 @@ from gdbench.kernels.gpu.large_multiply import Cublas
 from gdbench.kernels.gpu.large_products import TILES
 from gdbench.kernels.gpu.members import Member, coefficient_tables, epoch_orders
 
-needs_wheels = pytest.mark.skipif(cuda.ABSENT != "", reason=f"{cuda.ABSENT}: `{cuda.INSTALL}`")
 H200 = Card("H200", (9, 0), 132, 232_448, 233_472, 150 * 10**9, 1.98e9)
 T4 = Card("T4", (7, 5), 40, 65_536, 65_536, 16 * 10**9, 1.59e9)
 
@@ -39,7 +38,7 @@ def simulated():
     return json.loads(done.stdout)
 
 
-@needs_wheels
+@pytest.mark.needs("numba-cuda")
 @pytest.mark.parametrize(
     "name",
     [
@@ -59,13 +58,13 @@ def test_a_trial_has_the_numbers_of_the_cpu_to_the_bit(simulated, name):
     assert found["made"] and set(found["made"]) == {found["told"]}  # launches of a step
 
 
-@needs_wheels
+@pytest.mark.needs("numba-cuda")
 def test_products_add_in_order_of_k_and_nothing_that_is_not_there(simulated):
     assert len(simulated["products"]) == 6
     assert all(all(equal) for equal in simulated["products"].values()), simulated["products"]
 
 
-@needs_wheels
+@pytest.mark.needs("numba-cuda")
 def test_by_cublas_a_trial_has_numbers_near_those_of_the_cpu(simulated):
     for got, want in zip(simulated["cublas"]["got"], simulated["cublas"]["want"], strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
@@ -113,7 +112,7 @@ def test_launches_are_made_once_as_they_stand_then_recorded_then_replayed(monkey
         replay()
 
 
-@needs_wheels
+@pytest.mark.needs("numba-cuda")
 def test_the_driver_has_what_a_graph_takes():
     from cuda.bindings import driver
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gdbench.cli import main
-from gdbench.kernels import RULES, cuda
+from gdbench.kernels import RULES
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Image, Kernel
 from gdbench.kernels.gpu import cubin, large_kernels, offline
@@ -18,11 +18,8 @@ from gdbench.kernels.gpu.offline import Subject, complaints, examine, large, upd
 from gdbench.kernels.gpu.update import _max, _min
 from gdbench.kernels.jit import CUDA_FLAGS
 
-problem = cuda.missing_compiler()
-compiles = pytest.mark.skipif(problem is not None or cuda.SIMULATED, reason=problem or "nothing is compiled here")
 
-
-@compiles
+@pytest.mark.needs("cuda-compiler")
 @pytest.mark.parametrize("name", sorted(rule.name for rule in offline._rules()))
 def test_every_rules_update_compiles_to_what_we_wrote(name):
     mine = [subject for subject in updates() if subject.kernel.variant in (f"{name}-float32", f"{name}-float64")]
@@ -30,7 +27,7 @@ def test_every_rules_update_compiles_to_what_we_wrote(name):
     assert [(row.kernel, row.capability, row.wrong) for row in map(examine, mine) if row.wrong] == []
 
 
-@compiles
+@pytest.mark.needs("cuda-compiler")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_the_whole_card_does_compiles_to_what_we_wrote(dtype):
     rows = [examine(subject) for subject in large() if subject.dtype == dtype]
@@ -50,7 +47,7 @@ def _fresh(rule, dtype="float32", **changes):
     return examine(Subject(again, (9, 0), dtype, len(rule.slots))).wrong
 
 
-@compiles
+@pytest.mark.needs("cuda-compiler")
 def test_contraction_is_noticed(monkeypatch):
     assert _fresh(RULES["momentum"]) == ()
     monkeypatch.setitem(CUDA_FLAGS, "fma", True)
@@ -60,7 +57,7 @@ def test_contraction_is_noticed(monkeypatch):
     )
 
 
-@compiles
+@pytest.mark.needs("cuda-compiler")
 def test_a_number_of_the_rules_own_is_noticed():
     def halved(p, g, v, c):
         v = 0.9 * v + g
@@ -70,7 +67,7 @@ def test_a_number_of_the_rules_own_is_noticed():
     assert "instructions on float64" in wrong
 
 
-@compiles
+@pytest.mark.needs("cuda-compiler")
 def test_spilled_registers_are_noticed():
     (wrong,) = _fresh(RULES["ranger"], "float64", blocks=8)  # 8 blocks of 256 threads: 32 registers a thread
     assert "in local memory" in wrong
@@ -209,8 +206,10 @@ def test_without_a_gpu_only_the_report_can_be_had(monkeypatch, capsys):
     assert code == 3 and "no NVIDIA driver was found" in error
 
 
+@pytest.mark.needs("numba-cuda")
 def test_the_driver_is_given_the_code_as_numba_cuda_takes_it(monkeypatch):
-    core = pytest.importorskip("cuda.core")
+    from cuda import core
+
     taken = []
 
     def create(code, begin, end):
@@ -227,7 +226,7 @@ def test_the_driver_is_given_the_code_as_numba_cuda_takes_it(monkeypatch):
     assert isinstance(code, core.ObjectCode) and code.code_type == "cubin"
 
 
-@compiles
+@pytest.mark.needs("cuda-compiler")
 def test_max_and_min_of_a_plug_in_are_pythons():
     def clamped(p, g, c):
         return p - max(c.lr, min(g, p))

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from gdbench.kernels import cuda
 from gdbench.kernels.activations import GELU, RELU
 from gdbench.kernels.cuda import Card
 from gdbench.kernels.gpu.offline import SWEEPS, examine, sweeps
 from gdbench.kernels.gpu.planning import RESERVED, declared, sweep_plan
 
-problem = cuda.missing_compiler()
 # Shared memory of a block and of a multiprocessor: CUDA C++ Programming Guide, table of technical specifications.
 CARDS = {
     name: Card(name, capability, 1, block * 1024, together * 1024, 2**30, 1e9)
@@ -23,7 +21,7 @@ CARDS = {
 NETS = ([1, 1], [64, 32, 10], [64, 10], [784, 128, 10], [30, 500, 500, 1], [5000, 3], [8, 4096])
 
 
-@pytest.mark.skipif(problem is not None or cuda.SIMULATED, reason=problem or "nothing is compiled here")
+@pytest.mark.needs("cuda-compiler")
 @pytest.mark.parametrize("number", range(len(SWEEPS)), ids=["-".join(map(str, line[:4])) for line in SWEEPS])
 def test_the_training_kernel_compiles_to_what_we_wrote(number):
     subject = list(sweeps())[number]

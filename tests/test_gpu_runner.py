@@ -379,7 +379,7 @@ print(json.dumps([json.loads(run.trials.to_json()) for run in runs]))
 """
 
 
-@pytest.mark.skipif(cuda.ABSENT != "", reason=cuda.ABSENT)
+@pytest.mark.needs("numba-cuda")
 def test_the_simulated_gpu_gives_the_digests_of_the_cpu(tmp_path):
     suite = {
         "seeds": 1,

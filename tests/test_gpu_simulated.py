@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from simulated import APART, CASES, FAR, MIXED, NEAR
 
-from gdbench.kernels import RULES, cuda
+from gdbench.kernels import RULES
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.arrays import zeros
 from gdbench.kernels.gpu import products as ours
@@ -25,8 +25,6 @@ compiled = pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane
 @pytest.fixture(scope="module")
 def found():
     """What every case gave, in a process of its own."""
-    if cuda.ABSENT:
-        pytest.skip(cuda.ABSENT)
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
     script = os.path.join(os.path.dirname(__file__), "simulated.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
@@ -34,6 +32,7 @@ def found():
     return json.loads(done.stdout)
 
 
+@pytest.mark.needs("numba-cuda")
 @pytest.mark.parametrize("name", CASES)
 def test_a_block_of_threads_trains_to_the_bits_of_the_cpu(name, found):
     assert found[name]["wrong"] == []
@@ -48,6 +47,7 @@ def test_the_cases_have_every_rule_activation_loss_and_depth():
     assert set(MIXED) == {rule.name for rule in RULES.values() if rule.source == "" and hasattr(rule, "slots")}
 
 
+@pytest.mark.needs("numba-cuda")
 def test_the_cases_have_arrays_near_and_far_as_their_cards_are_large(found):
     for name, case in CASES.items():
         if case.shared in (NEAR, APART):
@@ -57,6 +57,7 @@ def test_the_cases_have_arrays_near_and_far_as_their_cards_are_large(found):
     assert found["pieces of a batch"]["rows"] < max(CASES["pieces of a batch"].batches)
 
 
+@pytest.mark.needs("numba-cuda")
 def test_members_of_one_recipe_share_a_table(found):
     for launch in found["several sizes and seeds"]["launches"]:
         assert launch["tables"] == launch["count"]
@@ -64,6 +65,7 @@ def test_members_of_one_recipe_share_a_table(found):
         assert launch["tables"] == launch["count"] * len(MIXED)
 
 
+@pytest.mark.needs("numba-cuda")
 def test_launches_are_shorter_where_permutations_take_too_much_room(found):
     case, launches = CASES["few permutations a launch"], found["few permutations a launch"]["launches"]
     n, number = 13, 4
@@ -71,12 +73,14 @@ def test_launches_are_shorter_where_permutations_take_too_much_room(found):
     assert len(launches) > 1 and sum(launch["count"] for launch in launches) == case.steps
 
 
+@pytest.mark.needs("numba-cuda")
 def test_full_batches_need_no_permutation_and_ended_members_no_block(found):
     launches = found["ended"]["launches"]
     assert [launch["orders"] for launch in launches] == [1] * len(launches)
     assert [launch["blocks"] for launch in launches] == [2] + [1] * (len(launches) - 1)
 
 
+@pytest.mark.needs("numba-cuda")
 def test_what_has_stopped_is_not_looked_at_again(found):
     for name in ("stopped at a level", "stopped at an accuracy", "diverged", "not finite"):
         assert 1 < found[name]["evaluations"] < len(CASES[name].points), name

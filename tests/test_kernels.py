@@ -264,8 +264,10 @@ def test_a_workspace_that_is_kept_gives_the_same_bits_and_its_own_arrays():
         np.testing.assert_array_equal(work.gradient, problem.gradient(theta, some))  # a loss leaves it alone
 
 
+@pytest.mark.needs("torch")
 def test_activations_and_losses_are_pytorchs():
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    import torch
+
     functional = torch.nn.functional
     z, y = (np.random.default_rng(3).normal(scale=2, size=(50, 3)) for _ in range(2))
     x, zero = torch.tensor(z), (y > 0).astype(float)

@@ -9,21 +9,20 @@ import dataclasses
 import io
 import math
 import os
-import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
+from extras import CHROMIUM
 
 import gdbench
 from gdbench.reports import heat_map, loss_curves, ranking, render, sensitivity
 from gdbench.reports.results import only_problem
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+pytestmark = pytest.mark.needs("chromium")
 
 SCREENSHOTS = Path(os.environ.get("GDBENCH_SCREENSHOTS", Path(__file__).parent / "screenshots"))
 ODD = '<b>"momentum"</b> | & co'  # what a user may call a rule

@@ -15,7 +15,7 @@ from gdbench.cli import main
 from gdbench.environment import spread, usable_set
 from gdbench.errors import GdbenchError, UsageError
 from gdbench.kernels import RULES, Rule
-from gdbench.peers import OURS, PEERS, Peer, UnsupportedError, absent, comparison, optimizers
+from gdbench.peers import OURS, PEERS, Peer, UnsupportedError, comparison, optimizers
 from gdbench.peers.agreement import STEPS, difference, losses
 from gdbench.peers.contract import Task, flat, layers
 from gdbench.peers.group import Group
@@ -36,12 +36,10 @@ def task_of(rule="adam", trials=3, chunk=STEPS, batch_size=8, **network) -> Task
 
 @pytest.fixture(scope="module")
 def worker():
-    """`worker(name)`: the process of a peer, started once for all tests; skips where its library is missing."""
+    """`worker(name)`: the process of a peer, started once for all tests."""
     running = {}
 
     def of(name):
-        if absent(PEERS[name]):
-            pytest.skip(absent(PEERS[name]))
         if name not in running:
             running[name] = Worker(PEERS[name], CORE)
         return running[name]
@@ -86,10 +84,14 @@ SUPPORTED = {  # how many of these rows each peer can express
     "jax-vmap": 3,
     "scikit-learn": 4,
 }
+HERE = [  # each needs its libraries; scikit-learn is always here
+    pytest.param(name, marks=[pytest.mark.needs(*PEERS[name].needs)] if name != "scikit-learn" else [])
+    for name in SUPPORTED
+]
 FEW_RULES = ("nesterov", "radam", "lookahead(sgd)")  # jax-vmap maps over the program of jax, which takes a while
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", HERE)
 def test_losses_agree_with_ours_in_float64(name, worker):
     able = 0
     for rule, activation, loss, hidden, l2 in NETWORKS:
@@ -109,7 +111,7 @@ def test_losses_agree_with_ours_in_float64(name, worker):
     assert able == SUPPORTED[name]
 
 
-@pytest.mark.parametrize("name", [OURS, *SUPPORTED])
+@pytest.mark.parametrize("name", [OURS, *HERE])
 def test_training_goes_on_from_call_to_call(name, worker):
     """Two calls of 10 steps end where one call of 20 does, where every epoch has the same order; in float32 too."""
     network = {"dtype": "float32", "activation": "tanh", "shuffle": "once"}

@@ -66,10 +66,12 @@ def torch_schedulers(torch):
     ]
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("total", [1, 2, 3, 4, 40, 733])
 @pytest.mark.parametrize("case", range(9))
 def test_learning_rates_are_pytorchs(case, total):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    import torch
+
     given, make = torch_schedulers(torch)[case]
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=LR)
     scheduler, expected = make(optimizer, total), []

@@ -229,8 +229,10 @@ def test_without_a_peer_its_rows_are_skipped_with_a_reason(capsys, monkeypatch):
     assert {row["reason"] for row in rows} == {"not installed: torch", "not installed: jax, optax"}
 
 
+@pytest.mark.needs("torch")
 def test_pytorchs_default_dtype_is_what_it_was(monkeypatch):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install torch)")
+    import torch
+
     monkeypatch.setattr(peers, "TORCH", [("sgd", {}), ("lion", {})])
     ok, broken = verify(["pytorch"])
     assert ok.verdict == "ok" and "has no lion" in broken.reason
