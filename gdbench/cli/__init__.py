@@ -1,5 +1,5 @@
 """The command line: the only place that prints, parses arguments and exits."""
 
-from gdbench.cli.app import main
+from gdbench.cli.start import main
 
 __all__ = ["main"]

@@ -1,8 +1,5 @@
-"""The commands put together, and what happens when one of them fails."""
+"""The commands put together."""
 
-import signal
-import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,8 +20,7 @@ from gdbench.cli import (
     tune,
     verify,
 )
-from gdbench.cli.output import fail
-from gdbench.errors import GdbenchError
+from gdbench.errors import UsageError
 
 # click's ClickException, which older typers import and newer ones carry inside.
 CommandError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -69,31 +65,22 @@ def _root(
     pass
 
 
-INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells have them
+def command(arguments: Sequence[str]) -> int:
+    """Run one command line; returns its exit code, and raises GdbenchError for what is wrong with it.
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with the code that section `Exit codes` of the README promises."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    Typer's own way of running it is not taken: that ends in exit code 1 where the output is a closed pipe, and calls an
+    end of a file an interruption.
+    """
+    group = typer.main.get_command(app)
     try:
-        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-        if code == INTERRUPTED:  # Typer's answer to Ctrl-C, without a word
-            fail("interrupted", code)
-    except GdbenchError as error:
-        code = fail(str(error), error.exit_code)
+        with group.make_context("gdbench", list(arguments)) as context:
+            code = group.invoke(context)
+    except typer.Exit as done:
+        code = done.exit_code
+    except typer.Abort:  # nobody answered a question
+        raise KeyboardInterrupt from None
     except CommandError as error:
-        message = error.format_message()
-        code = fail(message, 2) if message else 2  # nothing to say after the help  # type: ignore[attr-defined]
-    except (KeyboardInterrupt, typer.Abort):
-        code = fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = BROKEN_PIPE
-    except Exception:  # a fault of ours; Python's own 1 would mean a regression
-        traceback.print_exc()
-        code = GdbenchError.exit_code
-    sys.exit(code or 0)
-
-
-def _interrupt(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt
+        if not (message := error.format_message()):  # nothing to say after the help
+            return UsageError.exit_code
+        raise UsageError(message) from None
+    return code or 0

@@ -1,0 +1,149 @@
+"""Exit code 1 means a regression: whatever keeps a command from its work has another one, and one sentence."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gdbench.cli import main, start
+from gdbench.errors import GdbenchError, UsageError
+
+# Stands for a broken environment: of these packages, none can be imported.
+BLOCKING = """
+import os, sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["BLOCKED"]:
+            raise ImportError(f"{name} is broken:\\nit needs another NumPy")
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def command(*arguments, module=True, **options):
+    """A command in a process of its own, as module or as a console script has it."""
+    begin = ["-m", "gdbench"] if module else ["-c", "from gdbench.cli import main; main()"]
+    return subprocess.run(
+        [sys.executable, *begin, *arguments], capture_output=True, text=True, timeout=120, check=False, **options
+    )
+
+
+def one_sentence(done, code=3):
+    """Whether a command ended with this exit code and one sentence."""
+    lines = done.stderr.splitlines()
+    return done.returncode == code and len(lines) == 1 and lines[0].startswith("error: ")
+
+
+@pytest.fixture
+def blocking(tmp_path):
+    """The environment variables of a Python that cannot import a package."""
+    (tmp_path / "sitecustomize.py").write_text(BLOCKING)
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    return lambda name: {**os.environ, "PYTHONPATH": path, "BLOCKED": name}
+
+
+COMMANDS = (
+    ("--help",), ("--version",), ("run", "--help"), ("run", "quick"), ("report",), ("list", "rules"), ("show", "adam"),
+    ("tune", "sgd", "iris"), ("time",), ("peers",), ("compare", "a.json", "b.json"), ("gate", "a.json", "b.json"),
+    ("history",), ("export",), ("remove", "latest"), ("verify",), ("gpu-check",), ("doctor",), ("nonsense",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_no_command_reads_as_a_regression_where_numba_cannot_be_imported(arguments, blocking):
+    done = command(*arguments, env=blocking("llvmlite"))
+    assert one_sentence(done) and "llvmlite is broken: it needs another NumPy" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("package", ["typer", "rich", "numba", "numpy", "gdbench.kernels.rules.adam", "pandas"])
+def test_a_package_that_cannot_be_imported_is_named(package, blocking):
+    done = command("history", module=False, env=blocking(package))
+    assert one_sentence(done) and f"{package} is broken" in done.stderr, done.stderr
+
+
+VARIABLES = {
+    "NUMBA_NUM_THREADS": ("0", "-1", "abc"),
+    "NUMBA_OPT": ("abc", "7"),
+    "NUMBA_DISABLE_JIT": ("abc",),
+    "NUMBA_CPU_FEATURES": ("nonsense", "+avx2,fma", "+avx2,", "+"),
+}
+
+
+@pytest.mark.parametrize("variable", [(name, value) for name, values in VARIABLES.items() for value in values])
+def test_an_environment_variable_that_numba_cannot_read_is_named(variable):
+    done = command("gate", "a.json", "b.json", env={**os.environ, variable[0]: variable[1]})
+    assert one_sentence(done) and "=".join(variable) in done.stderr, done.stderr
+
+
+def test_features_that_llvm_can_read_are_left_to_it():
+    for given in ("", "+avx2", "+avx2,-avx512f,+sse4.2", "-some-feature"):
+        start.check_features(given)
+
+
+def ended(capsys, monkeypatch, error):
+    """Exit code and standard error of a command that ends in `error`."""
+
+    def failing(arguments):
+        raise error
+
+    monkeypatch.setattr("gdbench.cli.app.command", failing)
+    with pytest.raises(SystemExit) as done:
+        main(["list"])
+    return done.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (GdbenchError("nothing was measured"), 3, "nothing was measured"),
+        (UsageError("no such rule"), 2, "no such rule"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (EOFError("Ran out of input"), 3, "a fault of gdbench (EOFError: Ran out of input"),
+        (KeyError("x"), 3, "GDBENCH_DEBUG=1 shows the traceback"),
+        (RecursionError("maximum recursion depth exceeded"), 3, "a fault of gdbench"),
+        (MemoryError(), 3, "not enough memory"),
+        (ModuleNotFoundError("No module named 'sqlalchemy'"), 3, "No module named 'sqlalchemy'"),
+        (OSError(errno.ENOSPC, "No space left on device", "page.html"), 3, "No space left on device: page.html"),
+        (UserWarning("turned into an error"), 3, "a fault of gdbench"),
+        (SystemExit(1), 3, "exit code 1"),
+        (SystemExit(0), 3, "exit code 0"),
+        (SystemExit("words"), 3, "words"),
+        (GeneratorExit(), 3, "a fault of gdbench"),
+        (ValueError("two\nlines"), 3, "two lines"),
+    ],
+)
+def test_whatever_ends_a_command_has_its_exit_code_and_one_sentence(error, code, words, capsys, monkeypatch):
+    got, err = ended(capsys, monkeypatch, error)
+    assert got == code and words in err and err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_the_traceback_of_a_fault_is_shown_when_asked_for(capsys, monkeypatch):
+    monkeypatch.setenv("GDBENCH_DEBUG", "1")
+    assert "Traceback" in ended(capsys, monkeypatch, KeyError("x"))[1]
+    assert "Traceback" not in ended(capsys, monkeypatch, UsageError("no such rule"))[1]
+
+
+def test_a_pipe_that_is_closed_ends_a_command_quietly():
+    done = subprocess.run(
+        f"{sys.executable} -m gdbench list rules | true; echo ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert done.stdout == "141\n" and done.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
+def test_what_cannot_be_printed_changes_no_exit_code_to_that_of_a_regression():
+    def into(stdout, stderr, *arguments):
+        with open(stdout, "w") as out, open(stderr, "w") as err:
+            process = [sys.executable, "-m", "gdbench", *arguments]
+            return subprocess.run(process, stdout=out, stderr=err, timeout=120, check=False).returncode
+
+    assert into("/dev/null", "/dev/full", "gate", "a.json", "b.json") == 2
+    assert into("/dev/full", "/dev/full", "list", "rules") == 3
+
+
+def test_outputs_that_are_closed_change_no_exit_code():
+    code = "import sys; sys.stdout = sys.stderr = None; from gdbench.cli.start import tell, flushed; tell('x'); "
+    done = subprocess.run([sys.executable, "-c", f"{code}sys.exit(flushed(4))"], capture_output=True, check=False)
+    assert done.returncode == 4 and not done.stdout and not done.stderr
