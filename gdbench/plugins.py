@@ -1,12 +1,16 @@
-"""Rules and functions from outside: a file given by `--plugin`, or a package's `gdbench.plugins` entry point."""
+"""Rules and functions from outside: a file given by `--plugin`, or a package's `gdbench.plugins` entry point.
+
+The environment variable GDBENCH_PLUGINS=0 switches the packages' off, here and in every process that this one starts.
+"""
 
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from hashlib import sha256
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from gdbench.kernels.registry import Written
 from gdbench.kernels.source import hash_files
 
 GROUP = "gdbench.plugins"
+SWITCH = "GDBENCH_PLUGINS"
 
 _REGISTRIES: tuple[dict[str, Any], ...] = (RULES, FUNCTIONS)
 _loaded: dict[str, tuple[str, list[Written]]] = {}  # by file: hash of its source, and what it registered
@@ -50,15 +55,32 @@ def load_file(path: str | Path) -> None:
     _mark(registered, path.parent, path)
 
 
-@lru_cache(maxsize=1)
 def load_installed() -> None:
-    """Load the plug-ins of installed packages, once a process."""
+    """Load the plug-ins of installed packages, once a process, unless they are switched off."""
+    wanted = os.environ.get(SWITCH, "1")
+    if wanted not in ("0", "1", ""):
+        raise UsageError(f"{SWITCH}={wanted} must be 0, which loads no plug-ins of installed packages, or 1")
+    if wanted != "0":
+        _load_installed()
+
+
+@lru_cache(maxsize=1)
+def _load_installed() -> None:
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
-        registered = _register(f"{entry.name} ({entry.value})", entry.load)
+        registered = _of_package(entry)
         file = getattr(sys.modules.get(entry.module), "__file__", None)
         if file:
             top = Path(getattr(sys.modules[entry.module.partition(".")[0]], "__file__", None) or file)
             _mark(registered, top.parent if top.name == "__init__.py" else Path(file).parent, Path(file))
+
+
+def _of_package(entry: EntryPoint) -> list[Written]:
+    """What an installed package registers."""
+    package = f" of package {entry.dist.name}" if entry.dist else ""
+    try:
+        return _register(f"{entry.name} ({entry.value}){package}", entry.load)
+    except UsageError as error:
+        raise UsageError(f"{error}; {SWITCH}=0 or --no-plugins does without the plug-ins of packages") from None
 
 
 def foreign() -> list[Written]:
@@ -110,10 +132,19 @@ def _register(place: str, run: Callable[[], object]) -> list[Written]:
         if isinstance(error, UsageError):
             raise UsageError(f"plug-in {place}: {error}") from None
         reason = " ".join(str(getattr(error, "msg", error)).split())
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == place]
-        line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else "?")
-        raise UsageError(f"plug-in {place}, line {line}: {type(error).__name__}: {reason}") from None
+        raise UsageError(f"plug-in {place}{_line(error, place)}: {type(error).__name__}: {reason}") from None
     return _new(before)
+
+
+def _line(error: BaseException, place: str) -> str:
+    """Where an error arose: the line of the plug-in's own file, or the file and line of a package's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == place]
+    if own or not frames:
+        line = getattr(error, "lineno", None) or (own[-1].lineno if own else "?")
+        return f", line {line}"
+    file, line = getattr(error, "filename", None), getattr(error, "lineno", None)  # of a SyntaxError
+    return f", {Path(file or frames[-1].filename).name} line {line or frames[-1].lineno}"
 
 
 def _new(before: list[Written]) -> list[Written]:

@@ -20,6 +20,7 @@ from gdbench.cli import (
     tune,
     verify,
 )
+from gdbench.cli.options import NoPluginsOption
 from gdbench.errors import UsageError
 
 # click's ClickException, which older typers import and newer ones carry inside.
@@ -61,6 +62,7 @@ def _root(
     version: bool = typer.Option(
         False, "--version", help="Print the version and exit.", callback=_version, is_eager=True
     ),
+    no_plugins: NoPluginsOption = False,
 ) -> None:
     pass
 

@@ -9,6 +9,7 @@ import typer
 
 from gdbench.cli.options import (
     JsonOption,
+    NoPluginsOption,
     OutOption,
     PluginOption,
     SetOption,
@@ -123,6 +124,7 @@ def gate(
     ] = None,
     overrides: SetOption = None,
     plugin: PluginOption = None,
+    no_plugins: NoPluginsOption = False,
     registers: Annotated[
         bool,
         typer.Option(

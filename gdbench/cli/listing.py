@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, OutOption, PluginOption, StoreOption, load_plugins, open_store
+from gdbench.cli.options import (
+    JsonOption,
+    NoPluginsOption,
+    OutOption,
+    PluginOption,
+    StoreOption,
+    load_plugins,
+    open_store,
+)
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
@@ -27,6 +35,7 @@ def list_(
     store: StoreOption = None,
     out: OutOption = RESULTS,
     plugin: PluginOption = None,
+    no_plugins: NoPluginsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List what there is."""

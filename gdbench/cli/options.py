@@ -1,5 +1,6 @@
 """Options that several commands share, and what they mean."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,14 @@ def rules_by_default(names: str) -> Any:
     return typer.Argument(metavar="[RULE]...", help="Rules, at their defaults.", show_default=names)
 
 
+def _without_plugins(asked: bool) -> None:
+    """Switch installed plug-ins off for this process and all that it starts."""
+    if asked:
+        from gdbench.plugins import SWITCH
+
+        os.environ[SWITCH] = "0"
+
+
 StoreOption = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", help="Database URL or file; by default gdbench.db in the folder of --out."),
@@ -37,6 +46,15 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder fo
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 PluginOption = Annotated[
     list[Path] | None, repeated("--plugin", "FILE.py", "Python file that registers rules or functions")
+]
+NoPluginsOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-plugins",
+        help="Do without the plug-ins of installed packages (GDBENCH_PLUGINS=0).",
+        callback=_without_plugins,
+        is_eager=True,
+    ),
 ]
 SetOption = Annotated[list[str] | None, repeated("--set", "KEY=VALUE", "Override a key of the suite (budget.epochs=5)")]
 JobsOption = Annotated[int | None, _count("--jobs", "Threads; all cores by default.")]

@@ -13,6 +13,7 @@ from gdbench.cli.options import (
     ChunkOption,
     JobsOption,
     JsonOption,
+    NoPluginsOption,
     OutOption,
     PluginOption,
     SeedsOption,
@@ -44,6 +45,7 @@ def run(
     seeds: SeedsOption = None,
     chunk: ChunkOption = None,
     plugin: PluginOption = None,
+    no_plugins: NoPluginsOption = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not go on with an unfinished run.")] = False,
     time: Annotated[
         bool, typer.Option("--time/--no-time", help="Measure what a step costs when all trials are done.")

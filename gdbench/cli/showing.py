@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from gdbench.cli.listing import number_text, settings_text
-from gdbench.cli.options import JsonOption, OutOption, PluginOption, StoreOption, load_plugins, open_run
+from gdbench.cli.options import (
+    JsonOption,
+    NoPluginsOption,
+    OutOption,
+    PluginOption,
+    StoreOption,
+    load_plugins,
+    open_run,
+)
 from gdbench.cli.output import print_facts, print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
@@ -23,6 +31,7 @@ def show(
     store: StoreOption = None,
     out: OutOption = RESULTS,
     plugin: PluginOption = None,
+    no_plugins: NoPluginsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show one rule or function (formula, defaults, source), one suite, or a run's summary."""

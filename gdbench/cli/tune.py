@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JobsOption, JsonOption, PluginOption, load_plugins
+from gdbench.cli.options import JobsOption, JsonOption, NoPluginsOption, PluginOption, load_plugins
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.errors import UsageError
 
@@ -59,6 +59,7 @@ def tune(
     ] = 5,
     jobs: JobsOption = None,
     plugin: PluginOption = None,
+    no_plugins: NoPluginsOption = False,
     extend: Annotated[
         bool, typer.Option("--extend", help="Go on beyond the list while the best stands at its edge.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import BackendOption, JsonOption, PluginOption, load_plugins
+from gdbench.cli.options import BackendOption, JsonOption, NoPluginsOption, PluginOption, load_plugins
 from gdbench.cli.output import errors, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def verify(
     ] = None,
     backend: BackendOption = "auto",
     plugin: PluginOption = None,
+    no_plugins: NoPluginsOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Check this installation against published and exact numbers.
