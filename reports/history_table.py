@@ -15,18 +15,18 @@ DIGITS = 8  # of a commit
 COST = "step"  # what the names of costs begin with, and their unit is the reference's
 
 
-def rows(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """A row a metric, those with changes first."""
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row a metric, those with changes first; `changes` has a line a change."""
     groups = [group for _, group in frame.groupby("metric", sort=False)]
     return [_row(group) for group in sorted(groups, key=lambda group: group["change"].isna().all())]
 
 
-def _row(points: pd.DataFrame) -> dict[str, str]:
+def _row(points: pd.DataFrame) -> dict[str, Any]:
     last = points.iloc[-1]
     changes = points[points["change"].notna()].to_dict("records")
     write = writer(last["metric"])
     latest = f"{text.seconds(last['raw'])}, {write(last['value'])}" if is_cost(last["metric"]) else write(last["value"])
-    told = "\n".join(map(change_text, changes)) or "–"
+    told: str | list[str] = [*map(change_text, changes)] or "–"
     return {
         "metric": last["metric"],
         "runs": str(len(points)),

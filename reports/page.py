@@ -53,7 +53,8 @@ def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
         comparison = _figures(results, (side_by_side,), "run", rich)
         figures = _figures(results, lessons or RUN_FIGURES, "run", rich)
         problems = [] if lessons else list(_problems(results, rich))
-    _fit([*comparison, *figures, *(figure for problem in problems for figure in problem["figures"])])
+    shown = [*comparison, *figures, *(figure for problem in problems for figure in problem["figures"])]
+    _fit(shown)
     return template("page.html").render(
         about=results.about,
         origins=[(origins.sentence(run), origins.command(run)) for run in runs],
@@ -78,6 +79,7 @@ def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
         problems=problems,
         failures=grid(failures(results.trials)),
         lessons=bool(lessons),
+        pictures=[picture for figure in shown for picture in figure["drawings"].values()],
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,7 +33,12 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw inside this; nothing outside is changed."""
+    """Draw inside this: matplotlib's own defaults and our style, whatever a user's matplotlibrc says.
+
+    Nothing outside is changed. A character that matplotlib's font lacks is no matter for a warning: an SVG holds text
+    as text, and whoever shows it has fonts of their own.
+    """
+    defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
     settings: Any = {
         **sns.axes_style("whitegrid"),
         **sns.plotting_context("notebook", font_scale=0.85),
@@ -42,7 +48,11 @@ def style() -> Iterator[None]:
         "axes.titleweight": "bold",
         "figure.constrained_layout.use": True,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a default that this matplotlib would rather not be asked for
+            mpl.rcParams.update(defaults | settings)
         yield
 
 

@@ -1,9 +1,15 @@
-"""The HTML templates of this folder: everything put into one is escaped, and what it lacks is an error."""
+"""The HTML templates of this folder: what is put into one is made visible and escaped; what it lacks is an error."""
 
+import base64
+import hashlib
+import re
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
+
+from gdbench.visible import visible
 
 FOLDER = Path(__file__).parent
 
@@ -16,9 +22,30 @@ def template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
-    environment.globals["asset"] = _asset
+    environment.globals |= {"asset": _asset, "policy": policy}
     return environment.get_template(name)
+
+
+def policy(*elements: str) -> str:
+    """A Content-Security-Policy under which a page runs and wears these `<script>`s and `<style>`s, and nothing else.
+
+    elements: HTML with such elements. Each is allowed by its hash, so that no text of a run can add one; no request is
+    allowed, and no form is sent.
+    """
+    allowed: dict[str, dict[str, None]] = {"style": {}, "script": {}}  # sets that keep their order
+    for element in elements:
+        for kind, text in re.findall(r"(?s)<(style|script)\b[^>]*>(.*?)</\1>", element):
+            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            allowed[kind][f"'sha256-{digest}'"] = None
+    sources = "".join(f"; {kind}-src {' '.join(hashes) or repr('none')}" for kind, hashes in allowed.items())
+    return f"default-src 'none'; img-src data:{sources}; base-uri 'none'; form-action 'none'"
+
+
+def _shown(value: Any) -> Any:
+    """Text as it can be shown; HTML that is made already as it is."""
+    return visible(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _asset(name: str) -> Markup:

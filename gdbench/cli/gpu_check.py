@@ -8,7 +8,7 @@ import typer
 
 from gdbench.cli.on_card import check_card
 from gdbench.cli.options import JsonOption, OutOption
-from gdbench.cli.output import console, errors, fail, print_json, print_table, say
+from gdbench.cli.output import console, errors, fail, note, print_json, print_table, say, status
 
 if TYPE_CHECKING:
     from gdbench.kernels.gpu.offline import Row
@@ -41,13 +41,13 @@ def gpu_check(
     from gdbench.kernels.gpu.offline import examine, subjects
 
     rows, asked = [], list(subjects())
-    with errors.status("") as status:
+    with status("") as tell:
         said = time.monotonic()
         for number, subject in enumerate(asked, 1):
             what = f"{subject.kernel.name} for {subject.capability[0]}.{subject.capability[1]}"
-            status.update(f"{number} of {len(asked)}: {what}")
+            tell(f"{number} of {len(asked)}: {what}")
             if not errors.is_terminal and time.monotonic() - said > EVERY:
-                errors.print(f"{number} of {len(asked)} kernels", markup=False)
+                note(f"{number} of {len(asked)} kernels")
                 said = time.monotonic()
             rows.append(examine(subject))
     wrong = sum(bool(row.wrong) for row in rows)
@@ -57,8 +57,9 @@ def gpu_check(
         whole = not console.is_terminal or console.width >= WIDE
         print_table([_cells(row, whole) for row in rows])
         say(
-            f"\n{len(rows)} kernels, {wrong} with something wrong. for: compute capability; registers of a thread; "
-            "shared: bytes of a block; spilled: bytes of a thread."
+            "",
+            f"{len(rows)} kernels, {wrong} with something wrong. for: compute capability; registers of a thread; "
+            "shared: bytes of a block; spilled: bytes of a thread.",
         )
         if whole:
             say(

@@ -50,7 +50,7 @@ def list_(
         return
     for name in chosen:
         if not what:
-            say(f"\n{name}")
+            say("", name)
         if rows[name]:
             print_table(rows[name])
         else:

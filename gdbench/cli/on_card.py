@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdbench.cli.output import errors, fail, print_json, print_table, say
+from gdbench.cli.output import fail, print_json, print_table, say, status
 
 if TYPE_CHECKING:
     from gdbench.gpu.check import Outcome
@@ -22,14 +22,14 @@ def check_card(out: Path, as_json: bool) -> int:
     from gdbench.gpu.check import run_check
     from gdbench.gpu.record import NAME, document
 
-    with errors.status("") as status:
-        found = run_check(out, watch=status.update)
+    with status("") as watch:
+        found = run_check(out, watch=watch)
     if as_json:
         print_json(document(found))
     else:
         for part in found.parts:
             _print(part)
-        say(f"\nwritten: {out / NAME}.md and {out / NAME}.json")
+        say("", f"written: {out / NAME}.md and {out / NAME}.json")
     return 0 if found.ok else 3
 
 

@@ -1,13 +1,21 @@
-"""Printing: tables for people, JSON for programs, errors on standard error."""
+"""Printing: tables for people, JSON for programs, errors on standard error; whatever the text, as text.
+
+Only this file writes to the streams (gdbench/cli/streams.py). What it is given may come from anybody's file, so it is
+made visible first (gdbench/visible.py), is never taken for markup, and what the encoding lacks is written in words.
+"""
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from gdbench.cli.streams import encodable
+from gdbench.visible import inert, visible
 
 console = Console(highlight=False, soft_wrap=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -15,21 +23,43 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def fail(message: str, code: int) -> int:
     """Print one sentence on standard error; returns the exit code."""
-    errors.print(Text("error: ", style="bold red") + Text(message, style="not bold"))
+    _put(Text("error: ", style="bold red") + Text(shown(message, errors), style="not bold"), errors)
     return code
+
+
+def note(line: str) -> None:
+    """Print a line on standard error, above the progress if there is any."""
+    _put(Text(shown(line, errors)), errors)
+
+
+def say(*lines: str) -> None:
+    """Print lines as they stand; an empty one without any."""
+    for line in lines or ("",):
+        _put(Text(shown(line, console)), console, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
     """Print a JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, indent=1, allow_nan=False, default=str) + "\n")
+    text = json.dumps(value, indent=1, allow_nan=False, default=str)
+    sys.stdout.write(text.replace("##[", r"#\u0023[") + "\n")  # the same to JSON, and no command to GitHub's runner
+
+
+def print_commands(lines: Iterable[str], *, on_errors: bool = False) -> None:
+    """Print workflow commands for GitHub Actions, escaped already, as they stand."""
+    target = sys.stderr if on_errors else sys.stdout
+    for line in lines:
+        target.write(line + "\n")
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> None:
-    """Print rows of the same keys as a table; nothing is cut off when the output is not a terminal."""
+    """Print rows of the same keys as a table; nothing is cut off when the output is not a terminal.
+
+    A cell that is a list has several lines.
+    """
     if not rows:
         return
     table = Table(
-        title=Text(title) if title else None,
+        title=Text(shown(title, console)) if title else None,
         title_justify="left",
         box=None,
         pad_edge=False,
@@ -37,22 +67,48 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
         padding=(0, 2, 0, 0),
     )
     for name in rows[0]:
-        table.add_column(Text(str(name)), overflow="fold")
+        table.add_column(_cell(name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
-    target = console if console.is_terminal else Console(highlight=False, width=240)
-    target.print(table)
+        table.add_row(*map(_cell, row.values()))
+    _put(table, _whole())
 
 
 def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
     """Print names and values, one a line."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name, value in facts:
-        table.add_row(Text(name, style="dim"), Text(str(value)))
-    target = console if console.is_terminal else Console(highlight=False, width=240)
-    target.print(table)
+        table.add_row(_cell(name, style="dim"), _cell(value))
+    _put(table, _whole())
 
 
-def say(text: str = "") -> None:
-    """Print a line as it stands."""
-    console.print(Text(text), soft_wrap=True)
+@contextmanager
+def status(words: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is going on; gives what changes the words. quiet: show nothing."""
+    if quiet:
+        yield lambda words: None
+        return
+    with errors.status(Text(shown(words, errors))) as spinner:
+        yield lambda words: spinner.update(Text(shown(words, errors)))
+
+
+def shown(text: object, target: Console) -> str:
+    """Any text in one line, as that console shows it."""
+    return encodable(visible(text), getattr(target.file, "encoding", None))
+
+
+def _cell(value: Any, style: str = "") -> Text:
+    lines = value if isinstance(value, list) else [value]
+    return Text("\n".join(shown(line, console) for line in lines), style=style)
+
+
+def _whole() -> Console:
+    """Where tables go: the terminal, or what is wide enough for all of them."""
+    return console if console.is_terminal else Console(highlight=False, width=240)
+
+
+def _put(what: Any, target: Console, **options: Any) -> None:
+    """Print, with no line that GitHub's runner would take for a command."""
+    with target.capture() as caught:
+        target.print(what, **options)
+    target.file.write(inert(caught.get()))
+    target.file.flush()

@@ -1,6 +1,5 @@
 """`gdbench peers`."""
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +17,7 @@ from gdbench.cli.options import (
     repeated,
     rules_by_default,
 )
-from gdbench.cli.output import errors, print_json, print_table, say
+from gdbench.cli.output import print_json, print_table, say, status
 from gdbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -84,8 +83,7 @@ def peers(
     asked = cases(net or (), problem or (), batches, dtypes)
     if not (net or problem or batches):
         asked += [case for name in dtypes for case in cases(["784-512-10"], (), [512], [name])]
-    with ExitStack() as stack:
-        status = None if quiet or as_json else stack.enter_context(errors.status("starting"))
+    with status("starting", quiet or as_json) as watch:
         found = compare(
             asked,
             list(dict.fromkeys(rules or RULES)),
@@ -96,7 +94,7 @@ def peers(
             chunk=steps or CHUNK[chosen],
             seeds=SEEDS[chosen],
             peers=known,
-            watch=status.update if status else lambda text: None,
+            watch=watch,
         )
     _print(found, rounds, as_json, chosen)
 

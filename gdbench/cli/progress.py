@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from gdbench.cli.output import errors
+from gdbench.cli.output import errors, note, shown
 from gdbench.curves import LOST
 from gdbench.runner import Watcher
 
@@ -56,15 +56,16 @@ class Bar(Watcher):
 
     def uses(self, what: str) -> None:
         """Say that it is not the CPU, or not alone."""
-        errors.print(what, markup=False)
+        note(what)
 
     def started(self, run: str, suite: "Suite", total: int, done: int) -> None:
         """Begin, or go on, to count."""
         if done:
-            errors.print(f"run {run}: going on, {done} of {total} are done")
+            note(f"run {run}: going on, {done} of {total} are done")
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(f"{suite.name} {run}", total=total, completed=done, speed="", best="")
+        name = shown(f"{suite.name} {run}", errors)
+        self._task = self._progress.add_task(name, total=total, completed=done, speed="", best="")
         self._count, self._already, self._total = done, done, total
         self._several = len(suite.problems) > 1
         self._began = self._said = time.monotonic()
@@ -76,16 +77,16 @@ class Bar(Watcher):
         now = time.monotonic()
         speed = f"{(self._count - self._already) / max(now - self._began, 1e-9):.0f} trials/s"
         if self._task is not None:
-            self._progress.update(self._task, completed=self._count, speed=speed, best=self._text)
+            self._progress.update(self._task, completed=self._count, speed=speed, best=shown(self._text, errors))
         if not errors.is_terminal and now - self._said > self.EVERY:
-            errors.print(f"{self._count} of {self._total} trials, {speed}{', ' if self._text else ''}{self._text}")
+            note(f"{self._count} of {self._total} trials, {speed}{', ' if self._text else ''}{self._text}")
             self._said = now
 
     def timing(self) -> None:
         """Say what the last seconds are spent on."""
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task("timing", total=None, speed="", best=self._text)
+        self._task = self._progress.add_task("timing", total=None, speed="", best=shown(self._text, errors))
 
     def _remember(self, record: "TrialRecord") -> None:
         if record.status in LOST:

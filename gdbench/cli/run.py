@@ -22,7 +22,7 @@ from gdbench.cli.options import (
     load_plugins,
     store_location,
 )
-from gdbench.cli.output import errors, print_json, print_table, say
+from gdbench.cli.output import note, print_json, print_table, say
 from gdbench.cli.results import report_path, summary
 from gdbench.errors import InterruptedRunError
 from gdbench.files import RESULTS
@@ -112,10 +112,7 @@ def _unusable(document: dict[str, Any]) -> bool:
 def _save(name: str, done: "Run", out: Path, families: list[str] | None, *, silent: bool) -> dict[str, Any] | None:
     """Write the run as a baseline and tell what changed; a run that is not complete is none, which is said."""
     if done.state != "complete":
-        errors.print(
-            f"no baseline was written, since run {done.id} is {done.state}; the same command goes on with it",
-            markup=False,
-        )
+        note(f"no baseline was written, since run {done.id} is {done.state}; the same command goes on with it")
         return None
     saved = save_baseline(name, done.frames, out, families)
     for sentence in () if silent else saved.sentences():

@@ -62,7 +62,7 @@ def _show_rule(rule: BaseRule, as_json: bool) -> None:
             }
         )
         return
-    say(f"{rule.name}\n\n{rule.doc}\n")
+    say(rule.name, "", *_lines(rule.doc), "")
     print_table(
         [
             {
@@ -75,7 +75,11 @@ def _show_rule(rule: BaseRule, as_json: bool) -> None:
         ]
     )
     state = "of its own" if isinstance(rule, Direction) else ", ".join(_slots(rule)) or "none"
-    say(f"\nstate: {state}\n\n{rule.text}")
+    say("", f"state: {state}", "", *_lines(rule.text))
+
+
+def _lines(document: str) -> list[str]:
+    return document.expandtabs().splitlines()
 
 
 def _slots(rule: BaseRule) -> tuple[str, ...]:
@@ -110,9 +114,9 @@ def _show_function(function: Function, as_json: bool) -> None:
         shown = {name: getattr(function, name) for name in fields}
         print_json({"function": function.name, "doc": function.doc, **shown, "source": function.text})
         return
-    say(f"{function.name}\n\n{function.doc}\n")
+    say(function.name, "", *_lines(function.doc), "")
     print_facts(facts.items())
-    say(f"\n{function.text}")
+    say("", *_lines(function.text))
 
 
 def _points(points: Iterable[tuple[float, ...]]) -> str:
@@ -126,7 +130,7 @@ def _show_suite(name: str, as_json: bool) -> None:
     if as_json:
         print_json({"suite": suite.name, "trials": suite.count(), **suite.table})
         return
-    say(f"{suite.title}\n{suite.model.description}\n")
+    say(suite.title, *_lines(suite.model.description), "")
     print_facts(
         [
             ("trials", suite.count()),
@@ -137,7 +141,7 @@ def _show_suite(name: str, as_json: bool) -> None:
             ("reporting seeds", len(suite.seeds)),
         ]
     )
-    say("\n" + suites.find(name).read_text(encoding="utf-8"))
+    say("", *_lines(suites.find(name).read_text(encoding="utf-8")))
 
 
 def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:
@@ -159,7 +163,7 @@ def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:
     if as_json:
         print_json({**document, "environment": run.environment})
         return
-    say(f"{run.about['title']}\n")
+    say(run.about["title"], "")
     statuses = ", ".join(f"{count} {status}" for status, count in document["trials"].items())
     print_facts(
         [

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdbench.cli.output import errors, print_json, print_table, say
+from gdbench.cli.output import print_json, print_table, say, status
 from gdbench.errors import UsageError
 
 if TYPE_CHECKING:
     from gdbench.cli.gate import Asked
     from gdbench.cli.verdicts import Outputs
     from gdbench.gate import Comparison
-    from gdbench.gate.costs import Watch, Workload
+    from gdbench.gate.costs import Workload
     from gdbench.gate.places import Place
     from gdbench.gate.selfcheck import SelfCheck
 
@@ -23,7 +23,7 @@ def of_places(names: Sequence[str], asked: "Asked", quiet: bool) -> "Comparison"
     from gdbench.gate.ab import compare_places
     from gdbench.gate.measures import FAMILIES
 
-    with _places(names) as (base, head), _watching(quiet) as watch:
+    with _places(names) as (base, head), status("starting", quiet) as watch:
         workload = _workload(asked, (base, head))
         if base.code == head.code and workload.plugins[0] == workload.plugins[1]:
             raise UsageError(
@@ -40,7 +40,7 @@ def check_itself(name: str, asked: "Asked", gates: int, outputs: "Outputs") -> i
     """Gates of a place with itself, printed; returns the exit code, which is 0 also where there were false alarms."""
     from gdbench.gate.selfcheck import selfcheck
 
-    with _places([name]) as (place,), _watching(outputs.quiet or outputs.as_json) as watch:
+    with _places([name]) as (place,), status("starting", outputs.quiet or outputs.as_json) as watch:
         workload = _workload(asked, (place, place))
         found = selfcheck(place, workload, gates=gates, margin=asked.margin, level=asked.level, watch=watch)
     _tell(found, outputs)
@@ -53,15 +53,6 @@ def _places(names: Sequence[str]) -> "Iterator[list[Place]]":
 
     with tempfile.TemporaryDirectory(prefix="gdbench-") as scratch:
         yield [find_place(name, Path.cwd(), Path(scratch)) for name in names]
-
-
-@contextmanager
-def _watching(quiet: bool) -> "Iterator[Watch]":
-    if quiet:
-        yield lambda text: None
-        return
-    with errors.status("starting") as status:
-        yield status.update
 
 
 def _workload(asked: "Asked", places: "tuple[Place, Place]") -> "Workload":

@@ -12,10 +12,10 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gdbench.cli.streams import unfailing
 from gdbench.errors import GdbenchError
 
 FAILED, INTERRUPTED, BROKEN_PIPE = GdbenchError.exit_code, 130, 141  # the last two as shells have them
@@ -27,18 +27,20 @@ ANEW = "install gdbench anew in an environment of its own, with what it depends 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that section `Exit codes` of the README promises."""
-    try:
-        signal.signal(signal.SIGTERM, _interrupt)
-        with warnings.catch_warnings():
-            # Numba warns of a variable that it cannot read, with a traceback, and goes on without it.
-            warnings.filterwarnings("error", "Environment variable 'NUMBA_", RuntimeWarning)
-            check_features(os.environ.get(FEATURES, ""))
-            from gdbench.cli.app import command
+    with unfailing() as streams:
+        try:
+            signal.signal(signal.SIGTERM, _interrupt)
+            with warnings.catch_warnings():
+                # Numba warns of a variable that it cannot read, with a traceback, and goes on without it.
+                warnings.filterwarnings("error", "Environment variable 'NUMBA_", RuntimeWarning)
+                check_features(os.environ.get(FEATURES, ""))
+                from gdbench.cli.app import command
 
-            code = command(sys.argv[1:] if arguments is None else arguments)
-    except BaseException as error:
-        code = exit_code(error)
-    sys.exit(flushed(code))
+                code = command(sys.argv[1:] if arguments is None else arguments)
+        except BaseException as error:
+            code = exit_code(error)
+        code = ended(code, streams.lost())
+    sys.exit(code)
 
 
 def check_features(given: str) -> None:
@@ -49,12 +51,8 @@ def check_features(given: str) -> None:
 
 def exit_code(error: BaseException) -> int:
     """The exit code of a command that ended in `error`, once it is told."""
-    # Who reads our output has seen enough; of that, rich makes a SystemExit with exit code 1.
-    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
-        return BROKEN_PIPE
     if os.environ.get(DEBUG, "0") not in ("", "0") and not isinstance(error, GdbenchError | KeyboardInterrupt):
-        with suppress(OSError, ValueError):
-            traceback.print_exception(error)
+        traceback.print_exception(error)
     tell(sentence(error))
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
@@ -94,33 +92,17 @@ def tell(message: str) -> None:
 
         fail(message, FAILED)
     except Exception:  # what prints in colour is missing too
-        if sys.stderr is not None:
-            with suppress(OSError, ValueError):
-                sys.stderr.write(f"error: {message}\n")
+        sys.stderr.write(f"error: {message}\n")
 
 
-def flushed(code: int) -> int:
-    """The exit code once both outputs are written out, which Python does at its end, with an exit code of its own."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except BrokenPipeError:
-            code = code or BROKEN_PIPE
-            _discard(stream)
-        except (OSError, ValueError) as error:
-            code = code or FAILED
-            _discard(stream)
-            tell(f"the output could not be written ({getattr(error, 'strerror', None) or error})")
-    return code
-
-
-def _discard(stream: Any) -> None:
-    """Let what a stream still holds, and cannot write, go nowhere."""
-    with suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
+def ended(code: int, lost: OSError | None) -> int:
+    """The exit code once both outputs are written out. lost: why standard output could not take all of it."""
+    if lost is None:
+        return code
+    if isinstance(lost, BrokenPipeError):  # who reads our output has seen enough
+        return code or BROKEN_PIPE
+    tell(f"the output could not be written ({lost.strerror or lost})")
+    return code or FAILED
 
 
 def _interrupt(signum: int, frame: Any) -> None:

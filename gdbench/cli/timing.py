@@ -1,6 +1,5 @@
 """`gdbench time`."""
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +24,7 @@ from gdbench.cli.options import (
     rules_by_default,
     store_location,
 )
-from gdbench.cli.output import errors, print_json, print_table, say
+from gdbench.cli.output import print_json, print_table, say, status
 from gdbench.cli.results import report_path
 from gdbench.files import RESULTS
 
@@ -93,9 +92,7 @@ def time(
     for name in asked.rules:
         find(name)  # an unknown one is told before anything begins
     cases(asked.nets, asked.problems, asked.batches, asked.dtypes)
-    with ExitStack() as stack:
-        status = None if quiet or as_json else stack.enter_context(errors.status("compiling"))
-        watch = status.update if status else lambda text: None
+    with status("compiling", quiet or as_json) as watch:
         if chosen == "cuda":
             from gdbench.gpu.steps import timed as timed_on_card
 
@@ -148,7 +145,7 @@ def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool
     for sentence in [*moved, *filter(None, [words])]:
         say(sentence)
     if saved:
-        say(f"run {saved['run']}\nreport: {saved['report']}")
+        say(f"run {saved['run']}", f"report: {saved['report']}")
 
 
 def _compiled(functions: int) -> str:

@@ -1,12 +1,11 @@
 """How a comparison is told: on the terminal, as JSON, in files, and to GitHub Actions."""
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdbench.cli.output import print_json, print_table, say
+from gdbench.cli.output import print_commands, print_json, print_table, say
 from gdbench.errors import GdbenchError
 from gdbench.files import write_text
 
@@ -88,9 +87,7 @@ def _annotate(found: "Comparison", outputs: Outputs) -> None:
     """Annotations where GitHub Actions reads them, and the summary below what the step has already said."""
     from gdbench.reports.verdicts.github import ROOM, annotations, summary
 
-    target = sys.stderr if outputs.as_json else sys.stdout
-    for line in annotations(found, strict=outputs.strict):
-        target.write(line + "\n")
+    print_commands(annotations(found, strict=outputs.strict), on_errors=outputs.as_json)
     path = os.environ.get(SUMMARY)
     if not path:
         return

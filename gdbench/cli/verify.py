@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import BackendOption, JsonOption, NoPluginsOption, PluginOption, load_plugins
-from gdbench.cli.output import errors, print_json, print_table, say
+from gdbench.cli.output import print_json, print_table, say, status
 
 if TYPE_CHECKING:
     from gdbench.verification import Row
@@ -42,10 +42,8 @@ def verify(
     backends = list(dict.fromkeys(["cpu", usable])) if backend == "auto" else [usable]
     load_plugins(plugin)
     started = time.perf_counter()
-    with errors.status("") as status:
-        rows = list(
-            verification.verify(names or (), lambda check: status.update(f"{check.family}: {check.name}"), backends)
-        )
+    with status("") as tell:
+        rows = list(verification.verify(names or (), lambda check: tell(f"{check.family}: {check.name}"), backends))
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("failed", "skipped")}
     if as_json:
         print_json([{name: _plain(value) for name, value in asdict(row).items()} for row in rows])
@@ -54,8 +52,9 @@ def verify(
         checks = len({row.check for row in rows})
         seconds = time.perf_counter() - started
         say(
-            f"\n{len(rows)} rows of {checks} checks, {counts['failed']} failed, {counts['skipped']} skipped "
-            f"in {seconds:.0f} s"
+            "",
+            f"{len(rows)} rows of {checks} checks, {counts['failed']} failed, {counts['skipped']} skipped "
+            f"in {seconds:.0f} s",
         )
     return 3 if counts["failed"] else 0
 

@@ -16,11 +16,13 @@ from gdbench.gate import Comparison
 from gdbench.gate.verdicts import fails
 from gdbench.reports.verdicts import table
 from gdbench.reports.verdicts.words import GRAVE, NOTHING, headline, listed, metric_name, plural, why
+from gdbench.visible import visible
 
 MOST = 10  # annotations of a level in a step
 ROOM = 2**20  # bytes of a step's summary
 TITLE, MESSAGE = 200, 4000  # characters: GitHub shows 255 of a title, and 64 KiB of a message
 NAMES = 5  # metrics that one annotation names
+_MARKUP = re.compile(r"[^\w\s.,;:()/%+=×–∞'…-]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def annotations(comparison: Comparison, *, strict: bool = False) -> list[str]:
@@ -70,8 +72,8 @@ def _fewer(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _command(level: str, title: str, message: str) -> str:
     """A workflow command, escaped as actions/toolkit does (packages/core/src/command.ts)."""
-    title = _data(_short(f"gdbench {title}", TITLE)).replace(":", "%3A").replace(",", "%2C")
-    return f"::{level} title={title}::{_data(_short(message, MESSAGE))}"
+    title = _data(_short(visible(f"gdbench {title}"), TITLE)).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={title}::{_data(_short(visible(message), MESSAGE))}"
 
 
 def _data(words: str) -> str:
@@ -109,5 +111,5 @@ def _size(lines: list[str]) -> int:
 
 
 def _text(words: object) -> str:
-    """Text that Markdown and HTML leave as it is: whatever could be markup, as a character reference."""
-    return re.sub(r"[^\w\s.,;:()/%+=×–∞'…-]|[\r\n\t]|(?<!\w)_|_(?!\w)", lambda found: f"&#{ord(found[0])};", str(words))
+    """Text that Markdown and HTML leave as it is: what could be markup, or the middle of a link, as a reference."""
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", visible(words))

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from gdbench.gate import Comparison
 from gdbench.gate.verdicts import fails
 from gdbench.reports.verdicts.words import NOTHING, headline, metric_name, why
+from gdbench.visible import visible
 
 OUTCOMES = {"regressed": "failure", "failed": "error", "missing": "error", "inconclusive": "skipped"}
 TALLIES = {"failures": "failure", "errors": "error", "skipped": "skipped"}
@@ -61,4 +62,4 @@ def _tally(suite: ElementTree.Element) -> None:
 
 
 def _fit(words: str) -> str:
-    return UNFIT.sub("\ufffd", words)
+    return UNFIT.sub("\ufffd", visible(words))

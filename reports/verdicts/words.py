@@ -1,6 +1,7 @@
 """What every form of a comparison says in the same words: names, numbers, reasons and the headline."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,11 @@ import pandas as pd
 from gdbench.gate import REASONS, VERDICTS, Comparison
 from gdbench.gate.measures import kind
 from gdbench.reports import text
+from gdbench.visible import visible
 
 GRAVE = ("regressed", "failed", "missing")  # what a check fails for
+# In a name: what parts names in a metric's own name, and spaces that are hardly seen.
+_MISTAKABLE = re.compile(r'[,:"]|(?<!\S)(of|on)(?!\S)|^\s|\s$|\s\s|[^\S ]')
 NOTHING = "nothing was compared: base and head have no metric in common"
 
 
@@ -38,12 +42,12 @@ def has(name: Any) -> bool:
 def label(name: object) -> str:
     r"""A user's own name as it stands, and in quotes where it could be taken for something else.
 
-    >>> print(label("adam"), label("a, b\n"))
-    adam "a, b\n"
+    >>> print(label("größe eins"), label("a, b\n"))
+    größe eins "a, b\n"
     """
     name = str(name)
-    plain = name.isprintable() and not any(each.isspace() or each in ',:"' for each in name)
-    return name if plain and name else json.dumps(name)
+    plain = name and name == visible(name) and not _MISTAKABLE.search(name)
+    return name if plain else visible(json.dumps(name, ensure_ascii=False))
 
 
 def ratio(row: Mapping[Any, Any], digits: int = 4) -> str:
