@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from gdbench import data
+from gdbench.data.limits import check_values
 from gdbench.errors import UsageError
 from gdbench.kernels.function import find as find_function
 from gdbench.kernels.losses import NEEDS_LABELS
 from gdbench.suites.schema import FunctionModel, ProblemModel, QuadraticModel
 
 Definition = dict[str, Any]
-MAX_NUMBERS = 10**8  # of a quadratic's samples: 0.8 GB
 
 
 def definitions(label: str, model: ProblemModel, folder: Path, place: str) -> Iterator[tuple[str, Definition]]:
@@ -36,9 +36,7 @@ def _complete(model: ProblemModel, chosen: Definition, folder: Path, place: str)
     if isinstance(model, FunctionModel):
         return _function(chosen, place)
     if isinstance(model, QuadraticModel):
-        size = max(chosen["samples"], chosen["test_samples"]) * chosen["dimensions"]
-        if size > MAX_NUMBERS:
-            raise UsageError(f"{place}: samples x dimensions = {size:,} is more than {MAX_NUMBERS:,}; take fewer")
+        check_values(f"{place}: the quadratic", max(chosen["samples"], chosen["test_samples"]), chosen["dimensions"])
         return {"kind": "quadratic", **chosen, "noise": float(chosen["noise"]), "start": float(chosen["start"])}
     return _network(chosen, "test_fraction" in model.model_fields_set, folder, place)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from gdbench.data import notices
 from gdbench.data.problems import Problem, build
 from gdbench.errors import UsageError
 from gdbench.kernels import MLP, Direction, linear
@@ -61,6 +62,11 @@ class Suite:
     def target(self) -> tuple[str, list[float]] | None:
         """The metric that trials are to reach and its levels, the hardest last."""
         return next(iter(self.model.target.items())) if self.model.target else None
+
+    @cached_property
+    def notices(self) -> list[str]:
+        """What a reader should know of the problems' data, each sentence once."""
+        return list(dict.fromkeys(text for definition in self.problems.values() for text in notices(definition)))
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def test_sparse_data_never_change():
         ({"samples": "many"}, ["samples = 'many'", "integer"]),
         ({"sample": 3}, ["sparse has no option 'sample'", "did you mean 'samples'"]),
         ({"hidden": [3]}, ["sparse has no option 'hidden'", "known: samples"]),
-        ({"samples": 10**8}, ["samples = 100000000", "1,000,000,000", "fewer"]),
+        ({"samples": 10**8}, ["100,000,000 samples", "200,000,000", "fewer"]),
         ({"samples": 5, "classes": 6}, ["classes = 6", "no sample of class", "more samples"]),
         ({"classes": 1}, ["classes = 1", "0 (a regression), or 2 or more"]),
     ],

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,11 @@ class Bar(Watcher):
     def compiling(self) -> None:
         """Say what the first seconds are spent on."""
         self._task = self._progress.add_task("compiling", total=None, speed="", best="")
+
+    def notices(self, sentences: Sequence[str]) -> None:
+        """Say what the data are."""
+        for sentence in sentences:
+            errors.print(sentence, markup=False)
 
     def uses(self, what: str) -> None:
         """Say that it is not the CPU, or not alone."""

@@ -157,8 +157,10 @@ def _dry_run(checked: Sequence["Suite"], jobs: int | None, backend: str, as_json
             from gdbench.runner.gpu import Fleets
 
             plans[suite.name] = Fleets(suite).plans()
+    data = {suite.name: suite.notices for suite in checked if suite.notices}
     if as_json:
-        print_json([{**row, **({"gpu": plans[row["suite"]]} if plans else {})} for row in rows])
+        told = {"gpu": plans, "data": data}
+        print_json([{**row, **{k: v[row["suite"]] for k, v in told.items() if row["suite"] in v}} for row in rows])
         return 0
     print_table(
         [
@@ -171,6 +173,8 @@ def _dry_run(checked: Sequence["Suite"], jobs: int | None, backend: str, as_json
             for row in rows
         ]
     )
+    for sentence in (sentence for sentences in data.values() for sentence in sentences):
+        say(sentence)
     if plans:
         say("the seconds are the CPU's; on the GPU, by a model of what a step costs:")
         for plan in (plan for each in plans.values() for plan in each):

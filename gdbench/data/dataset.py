@@ -4,18 +4,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gdbench.data.contents import named
+
+NAMES = 6  # of classes in a sentence
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Features x (float64, samples x features) with labels (int64) or targets (float64, samples x outputs).
 
-    test: the samples of a test file, where there is one; x and y are then those of the training file.
+    test: the samples of a test file, where there is one; x and y are then those of the training file. columns: the
+    features' names, where they have any. names: what the labels 0, 1, ... are in the file. guessed: a file does not say
+    what its answers are, and neither did the user, so that it was told by their type.
     """
 
     name: str
     x: np.ndarray
     y: np.ndarray
     test: "Dataset | None" = None
+    columns: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    guessed: bool = False
 
     @property
     def classes(self) -> int:
@@ -26,3 +35,30 @@ class Dataset:
     def outputs(self) -> int:
         """How many outputs a network for this data has."""
         return self.classes or int(self.y.shape[1])
+
+    @property
+    def summary(self) -> str:
+        """What was read, in a sentence: samples, features, and what is learnt from them."""
+        samples = counted(len(self.x), "sample") + (f" and {len(self.test.x):,} to test on" if self.test else "")
+        if self.classes:
+            more = ", ..." if self.classes > NAMES else ""
+            names = f" ({', '.join(map(named, self.names[:NAMES]))}{more})" if self.names else ""
+            task, other = f"classification with {counted(self.classes, 'class')}{names}", "regression"
+        else:
+            task, other = f"regression on {counted(self.outputs, 'target')}", "classification"
+        remedy = f'; where that is not meant, say task = "{other}"' if self.guessed else ""
+        return f"{self.name}: {samples}, {counted(self.x.shape[1], 'feature')}, {task}{remedy}"
+
+    def column(self, j: int) -> str:
+        """What feature j is called."""
+        return f"column {named(self.columns[j])}" if self.columns else f"feature {j + 1}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun.
+
+    >>> counted(1, "feature"), counted(3, "class"), counted(1200, "sample")
+    ('1 feature', '3 classes', '1,200 samples')
+    """
+    many = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else many}"

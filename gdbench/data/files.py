@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from gdbench.data.contents import Contents
+from gdbench.data.csv_files import read_csv
 from gdbench.data.dataset import Dataset
 from gdbench.data.idx import find_idx, read_idx_folder
 from gdbench.data.labels import TASKS, assemble
+from gdbench.data.limits import check_file
 from gdbench.data.npz import read_npz
+from gdbench.data.parquet import read_parquet
 from gdbench.data.paths import user_path
-from gdbench.data.tables import read_csv, read_parquet
 from gdbench.errors import UsageError, nearest
 
 FILES = {
@@ -84,7 +86,8 @@ def _resolve_place(key: str, given: Any, folder: Path) -> dict[str, Any]:
         if key != "file":
             raise UsageError(f"{key} = {given!r} is a folder; give a file, or the folder alone as the dataset")
     elif not os.path.isfile(path):
-        raise UsageError(f"dataset file {path} does not exist")
+        what = "is no file that can be read from its beginning twice" if os.path.exists(path) else "does not exist"
+        raise UsageError(f"dataset file {path} {what}")
     elif path.name.lower().endswith(".gz") and not _is_table(path):
         raise UsageError(f"{key} = {given!r} is gzipped, which only CSV files may be; unpack it")
     elif not _is_table(path) and path.suffix.lower() != ".npz":
@@ -131,6 +134,7 @@ def _content_hash(path: Path) -> str | dict[str, Any]:
     if path.is_dir():
         return {role: _content_hash(file) for role, file in find_idx(path).items()}
     try:
+        check_file(path, path.stat().st_size)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from gdbench.data.contents import LIMIT, shown
 from gdbench.data.dataset import Dataset
+from gdbench.data.limits import CLASSES, FEATURES, SAMPLES, check_products, check_values
 from gdbench.errors import UsageError, nearest
 from gdbench.kernels.random import Stream, normals
-
-MAX_VALUES = 10**9  # 8 GB
 
 
 def _check_classes(classes: int) -> int:
@@ -19,7 +19,7 @@ def _check_classes(classes: int) -> int:
     return classes
 
 
-Classes = Annotated[int, Field(ge=0, le=10**4), AfterValidator(_check_classes)]
+Classes = Annotated[int, Field(ge=0, le=CLASSES), AfterValidator(_check_classes)]
 
 
 class Generator(BaseModel):
@@ -27,11 +27,21 @@ class Generator(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    samples: int = Field(2000, ge=1, le=10**8)
-    features: int = Field(20, ge=1, le=10**6)
+    samples: int = Field(2000, ge=1, le=SAMPLES)
+    features: int = Field(20, ge=1, le=FEATURES)
     classes: Classes = 4
-    noise: float = Field(0.0, ge=0.0)
+    noise: float = Field(0.0, ge=0.0, lt=LIMIT)
     seed: int = Field(0, ge=0, lt=2**62)
+
+    @property
+    def outputs_of_teacher(self) -> int:
+        """How many outputs the teacher has."""
+        return self.classes or 1
+
+    @property
+    def weights(self) -> int:
+        """How many multiply-adds a sample's answer takes."""
+        return self.features * self.outputs_of_teacher
 
 
 def options(model: type[Generator], name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,12 +54,10 @@ def options(model: type[Generator], name: str, given: Mapping[str, Any]) -> dict
         if first["type"] == "extra_forbidden":
             raise UsageError(f"{name} has no option {key!r}{nearest(key, model.model_fields)}") from None
         message = first["msg"].lower().removeprefix("input ").removeprefix("value error, ").replace("should", "must")
-        raise UsageError(f"{key} = {first['input']!r} {message}") from None
-    if checked.samples * checked.features > MAX_VALUES:
-        raise UsageError(
-            f"samples = {checked.samples} by features = {checked.features} is more than {MAX_VALUES:,} values; "
-            "use fewer of either"
-        )
+        raise UsageError(f"{key} = {shown(first['input'])} {message}") from None
+    check_values(name, checked.samples, checked.features)
+    check_values(f"{name}, by its answers,", checked.samples, checked.outputs_of_teacher)
+    check_products(name, checked.samples, checked.weights)
     return checked.model_dump()
 
 

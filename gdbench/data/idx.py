@@ -6,15 +6,16 @@ the dimensions, as 32-bit integers, and the numbers, all big-endian.
     dataset = "mnist/"      # train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k-... for the test split
 """
 
-import gzip
 import math
 import os
-import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from gdbench.data.contents import Contents, first_unusable
+from gdbench.data.limits import check_values, most_unpacked
+from gdbench.data.packed import ERRORS, open_unpacked
 from gdbench.errors import UsageError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -53,43 +54,51 @@ def read_idx_folder(folder: Path) -> tuple[Contents, Contents | None]:
 def read_idx(path: Path) -> np.ndarray:
     """The array in an IDX file, in the file's own type; raises UsageError where header and length disagree."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
+        with open_unpacked(path) as file:
+            shape, dtype = _header(path, file)
+            check_values(str(path), shape[0], math.prod(shape[1:]))
+            size = math.prod(shape) * dtype.itemsize
+            content = file.read(min(size, most_unpacked(os.path.getsize(path))) + 1)
+    except ERRORS as error:
         raise UsageError(f"{path} cannot be read ({error}); fetch it again") from None
-    if len(content) < 4 or content[:2] != b"\0\0":
-        raise UsageError(f"{path} begins with {content[:4].hex() or 'nothing'}; an IDX file begins with two zero bytes")
-    code, dimensions = content[2], content[3]
+    if len(content) != size:
+        more = "" if len(content) < size else " or more"
+        raise UsageError(
+            f"{path} has {len(content)} bytes{more} of numbers where its header says "
+            f"{' x '.join(map(str, shape))} of {dtype.itemsize}; fetch it again"
+        )
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the numbers that follow."""
+    start = file.read(4)
+    if len(start) < 4 or start[:2] != b"\0\0":
+        raise UsageError(f"{path} begins with {start.hex() or 'nothing'}; an IDX file begins with two zero bytes")
+    code, dimensions = start[2], start[3]
     if code not in TYPES:
         known = ", ".join(f"{known:#04x}" for known in TYPES)
         raise UsageError(f"{path} has the type code {code:#04x} in byte 2; an IDX file has one of {known}")
-    start = 4 + 4 * dimensions
-    if dimensions == 0 or len(content) < start:
+    sizes = file.read(4 * dimensions)
+    if dimensions == 0 or len(sizes) < 4 * dimensions:
         raise UsageError(
-            f"{path} ends within its header of {dimensions} dimensions ({len(content)} bytes); fetch it again"
+            f"{path} ends within its header of {dimensions} dimensions ({4 + len(sizes)} bytes); fetch it again"
         )
-    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
-    dtype = np.dtype(TYPES[code])
-    if len(content) - start != math.prod(shape) * dtype.itemsize:
-        raise UsageError(
-            f"{path} has {len(content) - start} bytes of numbers where its header says "
-            f"{' x '.join(map(str, shape))} of {dtype.itemsize}; fetch it again"
-        )
-    return np.frombuffer(content, dtype, offset=start).reshape(shape)
+    return tuple(int(size) for size in np.frombuffer(sizes, ">u4")), np.dtype(TYPES[code])
 
 
 def _part(images: Path, labels: Path) -> Contents:
     x, y = read_idx(images), read_idx(labels)
-    for path, array, dimensions in ((images, x, 3), (labels, y, 1)):
-        if array.ndim != dimensions or array.size == 0:
+    for path, array, dimensions, words in ((images, x, (3,), "3 dimensions"), (labels, y, (1, 2), "1 dimension, or 2")):
+        if array.ndim not in dimensions or array.size == 0:
             raise UsageError(
-                f"{path} has the shape {' x '.join(map(str, array.shape))}; it must have {dimensions} "
-                f"dimension{'s' if dimensions > 1 else ''}, none of them 0"
+                f"{path} has the shape {' x '.join(map(str, array.shape))}; it must have {words}, none of them 0"
             )
     if len(x) != len(y):
         raise UsageError(f"{labels} has {len(y)} labels for the {len(x)} images of {images.name}; fetch both again")
     x = np.ascontiguousarray(x.reshape(len(x), -1), np.float64)
-    y = np.ascontiguousarray(y, np.int64) if y.dtype.kind in "iu" else y.astype(np.float64).reshape(-1, 1)
-    for path, values in ((images, x), (labels, y.reshape(-1, 1))):
+    y = np.ascontiguousarray(y, np.int64 if y.dtype.kind in "iu" else np.float64)
+    for path, values in ((images, x), (labels, y.reshape(len(y), -1))):
         bad = first_unusable(values)
         if bad:
             raise UsageError(

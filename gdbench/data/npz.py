@@ -1,54 +1,124 @@
-"""NPZ files with the arrays X (samples x features) and y: whole numbers are labels, floats targets."""
+"""NPZ files with the arrays X (samples x features) and y.
 
+An NPZ file is a ZIP archive with a .npy file for each array: a header with its dtype and shape, then its numbers. All
+of what the headers say is checked before an array is made.
+"""
+
+import math
 import zipfile
-import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from gdbench.data.contents import Contents, first_unusable
+from gdbench.data.contents import Contents, first_unusable, shown
+from gdbench.data.limits import VALUES, check_unpacked, check_values
+from gdbench.data.packed import first_bytes
+from gdbench.data.tables import parsed
 from gdbench.errors import UsageError
+
+SAVE = "save it with numpy.savez(path, X=..., y=...)"
+_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
 
 
 def read_npz(path: Path) -> Contents:
     """The contents of an NPZ file; raises UsageError that says what is wrong with it, and where."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files if name in ("X", "y")}
-            names = list(arrays.files)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise UsageError(
-            f"{path} cannot be read as an NPZ file ({error}); save it with numpy.savez(path, X=..., y=...)"
-        ) from error
-    except AttributeError as error:  # a bare .npy array has no names
-        raise UsageError(f"{path} holds one array; save X and y with numpy.savez(path, X=..., y=...)") from error
-    for name in ("X", "y"):
-        if name not in found:
-            raise UsageError(f"{path} has no array {name!r} (it has {', '.join(names) or 'none'}); save X and y")
-    x, y = _features(path, found["X"]), _answers(path, found["y"], len(found["X"]))
-    return Contents(path, x, y, lambda i: f"{path}: y[{i}]")
+        if first_bytes(path, 6) == np.lib.format.MAGIC_PREFIX:
+            raise UsageError(f"{path} holds one array without a name, X or y; {SAVE}")
+        with zipfile.ZipFile(path) as archive:
+            known = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            for name in ("X", "y"):
+                if name not in known:
+                    had = ", ".join(map(shown, list(known)[:20])) or "none"
+                    raise UsageError(f"{path} has no array {name!r} (it has {had}); save X and y")
+            x, y = (_array(path, archive, name, known[name]) for name in ("X", "y"))
+        return Contents(path, _features(path, x), _answers(path, y, len(x)), lambda i: f"{path}: y[{i}]")
+    except UsageError:
+        raise
+    except Exception as error:  # a damaged file makes zipfile and NumPy raise whatever it makes them do
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"{path} cannot be read as an NPZ file ({reason}); {SAVE}") from None
+
+
+def _array(path: Path, archive: zipfile.ZipFile, name: str, member: zipfile.ZipInfo) -> np.ndarray:
+    """One array of the archive, whose size is what its header says and what the limits allow."""
+    if member.compress_type not in _METHODS:
+        raise UsageError(f"{path}: {name} is packed by method {member.compress_type} of ZIP archives; {SAVE}")
+    check_unpacked(path, member.compress_size, member.file_size)
+    with archive.open(member) as file:
+        shape, backwards, dtype = _header(file)
+        if dtype.hasobject:
+            raise UsageError(
+                f"{path}: {name} holds Python objects, which are not read, since reading them could run any code; "
+                f"save {name}.astype(str), or numbers"
+            )
+        if math.prod(shape) >= VALUES:
+            raise UsageError(
+                f"{path}: {name} has shape {shown(shape)}, and fewer than {VALUES:,} values are supported; keep fewer"
+            )
+        size = math.prod(shape) * dtype.itemsize
+        if size != member.file_size - file.tell():
+            raise UsageError(
+                f"{path}: {name} has {member.file_size - file.tell():,} bytes where its header says {size:,}; {SAVE}"
+            )
+        array = np.frombuffer(file.read(size), dtype, math.prod(shape)) if size else np.empty(shape, dtype)
+        file.read(1)  # at whose end the checksum is compared
+    return array.reshape(shape, order="F" if backwards else "C")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether the first index runs fastest, and dtype."""
+    version = np.lib.format.read_magic(file)
+    if version not in _READERS:
+        raise ValueError(f"version {version[0]}.{version[1]} of its header")
+    shape, backwards, dtype = _READERS[version](file)
+    if any(size < 0 for size in shape):
+        raise ValueError(f"shape {shown(shape)}")
+    return shape, backwards, dtype
 
 
 def _features(path: Path, x: np.ndarray) -> np.ndarray:
     if x.dtype.kind not in "fiub":
-        raise UsageError(f"{path}: X has dtype {x.dtype}; it must hold numbers")
+        raise UsageError(f"{path}: X has dtype {shown(x.dtype)}; it must hold numbers")
     if x.ndim < 2 or x.size == 0:
         raise UsageError(f"{path}: X has shape {x.shape}; it must be samples x features, with at least one of each")
+    check_values(f"{path}: X", len(x), x.size // len(x))
     x = np.ascontiguousarray(x.reshape(len(x), -1), np.float64)
     _check_finite(path, "X", x)
     return x
 
 
 def _answers(path: Path, y: np.ndarray, samples: int) -> np.ndarray:
-    if y.dtype.kind not in "fiub":
-        raise UsageError(f"{path}: y has dtype {y.dtype}; it must hold whole numbers (labels) or floats (targets)")
+    if y.dtype.kind not in "fiubUS":
+        raise UsageError(
+            f"{path}: y has dtype {shown(y.dtype)}; it must hold whole numbers or text (labels), or floats (targets)"
+        )
     if y.ndim not in (1, 2) or len(y) != samples or y.size == 0:
         raise UsageError(f"{path}: y has shape {y.shape} for {samples} samples in X; it must have a row for each")
-    if y.dtype.kind in "iub" and y.ndim == 1:
-        return np.ascontiguousarray(y, np.int64)
-    targets = np.ascontiguousarray(y.reshape(samples, -1), np.float64)
-    _check_finite(path, "y", targets)
-    return targets
+    if y.dtype.kind in "US":
+        y = _texts(path, y)
+    if y.dtype.kind == "f":
+        y = y.astype(np.float64)
+        _check_finite(path, "y", y.reshape(samples, -1))
+    return y
+
+
+def _texts(path: Path, y: np.ndarray) -> np.ndarray:
+    """Text labels, or the numbers that all of them are, as in a CSV file."""
+    if y.size != len(y):
+        raise UsageError(f"{path}: y has shape {y.shape} of text; labels are one column")
+    cells = y.reshape(-1)
+    if y.dtype.kind == "S":
+        try:
+            cells = np.char.decode(cells, "utf-8")
+        except UnicodeDecodeError:
+            raise UsageError(f"{path}: y has dtype {y.dtype} and is not text in UTF-8; save y.astype(str)") from None
+    texts = [text.strip() for text in cells.tolist()]
+    if "" in texts:
+        raise UsageError(f"{path}: y[{texts.index('')}] is an empty text; fill it in, or leave the sample out")
+    return parsed(texts)
 
 
 def _check_finite(path: Path, name: str, values: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.dataset import Dataset
+from gdbench.data.limits import check_values
 from gdbench.data.loading import load
 from gdbench.data.splitting import Split, split
 from gdbench.errors import UsageError
@@ -89,5 +90,7 @@ def _samples(part: Split, dataset: Dataset, loss: str, outputs: int, dtype: str)
     labels = np.ascontiguousarray(part.y, np.int64)
     if loss == "cross-entropy":
         return Samples(x, labels, np.zeros((0, outputs), dtype))
-    one_hot = np.eye(dataset.classes, dtype=dtype)[labels]
+    check_values(f"{dataset.name} as targets of its {dataset.classes:,} classes", len(labels), dataset.classes)
+    one_hot = np.zeros((len(labels), dataset.classes), dtype)
+    one_hot[np.arange(len(labels)), labels] = 1
     return Samples(x, labels, np.ascontiguousarray(one_hot[:, -outputs:]))

@@ -22,6 +22,7 @@ from pydantic import Field
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Classes, Generator, labelled
+from gdbench.data.limits import FEATURES
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.elementary import exp, log
 from gdbench.kernels.jit import kernel
@@ -33,7 +34,7 @@ from gdbench.kernels.source import hash_files
 class Sparse(Generator):
     """The options of sparse data, with their defaults."""
 
-    features: int = Field(1000, ge=1, le=10**6)
+    features: int = Field(1000, ge=1, le=FEATURES)
     classes: Classes = 2
     density: float = Field(0.01, gt=0.0, le=0.5)
     exponent: float = Field(1.0, ge=0.0, le=10.0)

@@ -7,24 +7,42 @@ teacher's outputs before they become labels or targets. The teacher's weights ar
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Generator, labelled
+from gdbench.data.limits import CLASSES, UNITS
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.initial import initial_weights
 from gdbench.kernels.network import network_outputs
 from gdbench.kernels.random import Stream, normals
 
 
+def _check_units(hidden: list[int]) -> list[int]:
+    if sum(hidden) > UNITS:
+        raise ValueError(f"must have at most {UNITS:,} units in all")
+    return hidden
+
+
 class Teacher(Generator):
     """The options of the teacher, with their defaults."""
 
-    hidden: list[Annotated[int, Field(ge=1, le=10**6)]] = Field([16])
-    outputs: int = Field(1, ge=1, le=10**4)
+    hidden: Annotated[list[Annotated[int, Field(ge=1)]], AfterValidator(_check_units)] = Field([16], max_length=100)
+    outputs: int = Field(1, ge=1, le=CLASSES)
+
+    @property
+    def outputs_of_teacher(self) -> int:
+        """How many outputs the teacher has."""
+        return self.classes or self.outputs
+
+    @property
+    def weights(self) -> int:
+        """How many multiply-adds a sample's answer takes."""
+        return sum(a * b for a, b in pairwise([self.features, *self.hidden, self.outputs_of_teacher]))
 
 
 def load_teacher(options: Mapping[str, Any]) -> Dataset:

@@ -38,6 +38,9 @@ class Watcher:
     def compiling(self) -> None:
         """Kernels are being compiled."""
 
+    def notices(self, sentences: Sequence[str]) -> None:
+        """What was read from data files, and what a reader should know of it, before anything is trained."""
+
     def uses(self, what: str) -> None:
         """A run uses something else than the CPU: what, and for which trials, in a sentence."""
 
@@ -114,6 +117,8 @@ def run_suite(
     identity = hashlib.sha256(json.dumps([suite.definition, code, backend], sort_keys=True).encode()).hexdigest()
     facts = {**environment(), "jobs": jobs, **({} if fleets is None else fleets.facts())}
     facts |= {"command": suite.command} if suite.command else {}
+    facts |= {"data": suite.notices} if suite.notices else {}
+    watcher.notices(suite.notices)
     watcher.compiling()
     compile_seconds = compile_suite(suite, fleets)
     record = None if fresh else store.resume(identity)

@@ -120,10 +120,12 @@ def tune(
         return made
 
     whole = suite(rates)
+    watcher = watcher or Watcher()
+    watcher.notices(whole.notices)
     ((label, definition),) = whole.problems.items()
     search = Search(chosen.name, label, float(chosen.defaults["lr"]), *_subset(definition, subset))
     fewer = {} if search.samples == search.of else {_SAMPLES[definition["kind"]]: search.samples}
-    train = partial(_train, executor or ThreadExecutor(jobs or usable_cores()), watcher or Watcher())
+    train = partial(_train, executor or ThreadExecutor(jobs or usable_cores()), watcher)
     _search(search, rates, lambda lrs: train(suite(lrs, **fewer), "tune"), EXTRA if extend else 0)
     best = search.best
     if best is None:

@@ -1,0 +1,192 @@
+"""CSV files: a header, commas, UTF-8, gzipped or not.
+
+Numbers are parsed by Python, exactly; what pandas rounds differs from version to version.
+"""
+
+import csv
+from array import array
+from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
+from itertools import pairwise
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+import numpy as np
+
+from gdbench.data.contents import Contents, shown
+from gdbench.data.limits import CLASSES, FEATURES, SAMPLES, UNPACKED_BYTES, VALUES, check_values
+from gdbench.data.packed import ERRORS, first_bytes, open_unpacked
+from gdbench.data.tables import Place, answers, check_matrix, divided, is_number, miss, parsed
+from gdbench.errors import UsageError
+
+ROW = 32 * FEATURES  # characters of a record: more than the widest has
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_OTHER_KINDS = {
+    b"PK\x03\x04": "a ZIP archive, as Excel's files are; save it as CSV, or unpack it",
+    b"PAR1": "a Parquet file; let its name end in .parquet",
+    b"BZh": "packed by bzip2; unpack it",
+    b"\xfd7zXZ": "packed by xz; unpack it",
+    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it",
+}
+
+
+def read_csv(path: Path, target: str | list[str]) -> Contents:
+    """The contents of a CSV file."""
+    records = _records(path)
+    _, header = next(records, (0, None))
+    if header is None:
+        raise UsageError(f"{path} is empty; a CSV file needs a header with the columns' names, and rows of numbers")
+    names = [name.strip() for name in header]
+    _check_header(path, names)
+    wanted, features = divided(path, names, target)
+    positions = [names.index(name) for name in wanted]
+    lines, values = array("q"), array("d")
+    texts: list[list[str]] = [[] for _ in wanted]
+    same: dict[str, str] = {}  # one object for each label, however often it stands there
+
+    def place(row: int, column: str) -> str:
+        return f"{path}, line {lines[row]} (row {row + 1}), column {shown(column)}"
+
+    for line, cells in records:
+        if len(cells) != len(names):
+            raise UsageError(
+                f"{path}, line {line}, has {len(cells)} fields and the header {len(names)}; give each row as many"
+            )
+        lines.append(line)
+        for column, j in zip(texts, positions, strict=True):
+            text = cells[j].strip()
+            if not text:
+                miss(place(len(lines) - 1, names[j]))
+            column.append(same.setdefault(text, text) if len(same) < CLASSES else same.get(text, text))
+        for j in sorted(positions, reverse=True):
+            del cells[j]
+        try:
+            values.extend(map(float, cells))
+        except ValueError:
+            _complain(cells, features, len(lines) - 1, place)
+        if "_" in "".join(cells):  # which Python allows in numbers
+            _complain(cells, features, len(lines) - 1, place)
+        if len(values) >= VALUES or len(lines) > SAMPLES:
+            check_values(str(path), len(lines), len(features), "keep fewer samples in it")
+    if not lines:
+        raise UsageError(f"{path} has a header and no rows; add a row a sample")
+    for name, column in zip(wanted, texts, strict=True):
+        if name in same and not is_number(name) and name in column:
+            raise UsageError(_headless(path, names, f", and {shown(name)} stands in its column again"))
+    x = np.frombuffer(values).reshape(len(lines), len(features))
+    check_matrix(x, features, place)
+    y = answers([parsed(column) for column in texts], wanted, place)
+    return Contents(path, x, y, lambda row: place(row, wanted[0]), features)
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    """Refuse a first line that is a sample: it would be lost without a word.
+
+    Columns may be called 0, 1, 2, ..., as tables made of arrays call them, or by years; samples do not count up.
+    """
+    found = [name for name in names if is_number(name)]
+    if len(found) == len(names):
+        raise UsageError(
+            f"{path}, line 1, holds numbers alone ({shown(names[0])}, ...); put a header with names above it"
+        )
+    counting = all(name.isdecimal() for name in found) and all(int(b) - int(a) == 1 for a, b in pairwise(found))
+    if 2 * len(found) >= len(names) and not counting:
+        raise UsageError(_headless(path, names))
+
+
+def _headless(path: Path, names: list[str], more: str = "") -> str:
+    count = sum(map(is_number, names))
+    return f"{path}, line 1 looks like data ({count} of {len(names)} names are numbers{more}); put a header above it"
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The line number and the cells of every record that is not blank."""
+    line, header = 1, True
+    lines = _Lines(path)
+    try:
+        _check_kind(path, first_bytes(path, 8))
+        with TextIOWrapper(open_unpacked(path), encoding="utf-8", newline="") as file:
+            for cells in csv.reader(lines.of(file), skipinitialspace=True, strict=True):
+                if len(cells) > 1 or any(cell.strip() for cell in cells):
+                    if header and len(cells) == 1:
+                        _check_marks(path, lines.first)
+                    header = False
+                    yield line, cells
+                line = lines.count + 1  # where the next record begins
+                lines.taken = 0
+    except csv.Error as error:
+        if header:
+            _check_marks(path, lines.first)
+        raise UsageError(f"{path}, line {line}, is not CSV ({error}); mend its quotes") from None
+    except UnicodeDecodeError:
+        with open_unpacked(path) as raw:
+            line = next(number for number, text in enumerate(raw, 1) if not _is_utf8(text))
+        raise UsageError(f"{path}, line {line}, is not text in UTF-8; save the file in UTF-8") from None
+    except ERRORS as error:
+        raise UsageError(f"{path} cannot be read ({error}); fetch or write it again") from None
+
+
+class _Lines:
+    """Gives the lines of a file, and stops before they are more than anybody means.
+
+    count: lines so far. taken: characters since it was last set to 0. first: the first line that is not blank.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.count, self.taken, self.all, self.first = path, 0, 0, 0, ""
+
+    def of(self, file: TextIO) -> Iterator[str]:
+        while line := file.readline(ROW + 1):
+            if self.count == 0:
+                line = line.lstrip("\ufeff")  # a byte-order mark, or several, which editors put before those there are
+            self.count += 1
+            self.taken += len(line)
+            self.all += len(line)
+            if not self.first.strip():
+                self.first = line
+            if self.taken > ROW:
+                raise UsageError(f"{self.path}, line {self.count}, ends a row of more than {ROW:,} characters; cut it")
+            if self.all > UNPACKED_BYTES:
+                raise UsageError(f"{self.path} holds more than {UNPACKED_BYTES:,} characters; keep fewer samples in it")
+            if "\0" in line:
+                raise UsageError(
+                    f"{self.path}, line {self.count}, holds a zero byte, as text in UTF-16 does; save it in UTF-8"
+                )
+            yield line
+
+
+def _check_kind(path: Path, first: bytes) -> None:
+    """Refuse what is another kind of file by its first bytes, since what CSV makes of it would mislead."""
+    kind = next((kind for magic, kind in _OTHER_KINDS.items() if first.startswith(magic)), None)
+    if kind:
+        raise UsageError(f"{path} is no CSV file but {kind}")
+
+
+def _check_marks(path: Path, header: str) -> None:
+    """Refuse a header whose columns are separated by something else than commas."""
+    for mark, name in _OTHER_MARKS.items():
+        try:
+            names = next(csv.reader([header], delimiter=mark, strict=True), [])
+        except csv.Error:
+            continue
+        if len(names) > 1:
+            raise UsageError(
+                f"{path} has one column, {shown(header.strip())}, since {name} separate its columns; it needs features "
+                "and a target, separated by commas"
+            )
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _complain(cells: Sequence[str], names: Sequence[str], row: int, place: Place) -> NoReturn:
+    """Raise for the first of a row's cells that is no number."""
+    name, cell = next((name, cell) for name, cell in zip(names, cells, strict=True) if not is_number(cell))
+    if not cell.strip():
+        miss(place(row, name))
+    raise UsageError(f"{place(row, name)}, is {shown(cell)}; it must be a number")

@@ -1,0 +1,84 @@
+"""Parquet files, read by pyarrow: columns with types and, as in CSV files, names."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdbench.data.contents import Contents
+from gdbench.data.limits import check_unpacked, check_values
+from gdbench.data.tables import Place, answers, check_matrix, divided, miss, numbers, parsed
+from gdbench.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_parquet(path: Path, target: str | list[str]) -> Contents:
+    """The contents of a Parquet file; needs pyarrow."""
+    frame = _frame(path)
+    frame.columns = [str(name) for name in frame.columns]
+    wanted, features = divided(path, list(frame.columns), target)
+    if not len(frame):
+        raise UsageError(f"{path} has columns and no rows; add a row a sample")
+
+    def place(row: int, column: str) -> str:
+        return f"{path}, row {row + 1}, column {column!r}"
+
+    x = np.empty((len(frame), len(features)))
+    for j, name in enumerate(features):
+        x[:, j] = numbers(_cells(frame[name], place), name, place)
+    check_matrix(x, features, place)
+    y = answers([_cells(frame[name], place) for name in wanted], wanted, place)
+    return Contents(path, x, y, lambda row: place(row, wanted[0]), features)
+
+
+def _frame(path: Path) -> "pd.DataFrame":
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise UsageError(
+            f"{path} is a Parquet file, which needs pyarrow, and that is not installed; run: pip install pyarrow"
+        ) from None
+    try:
+        with ParquetFile(path) as file:
+            told = file.metadata
+            check_values(str(path), told.num_rows, told.num_columns, "keep fewer samples in it")
+            packed = path.stat().st_size
+            # A column of one value takes a few bytes, however many rows there are.
+            check_unpacked(path, packed, 8 * told.num_rows * told.num_columns)
+            check_unpacked(path, packed, sum(told.row_group(i).total_byte_size for i in range(told.num_row_groups)))
+            return file.read().to_pandas()
+    except UsageError:
+        raise
+    except Exception as error:  # a damaged file makes pyarrow and pandas raise whatever it makes them do
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UsageError(f"{path} cannot be read as a Parquet file ({reason}); write it again") from None
+
+
+def _cells(column: "pd.Series[Any]", place: Place) -> np.ndarray:
+    """A column without gaps: numbers in a dtype of their own, or objects."""
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if missing.size:
+        miss(place(int(missing[0]), str(column.name)))
+    if column.dtype.name == "category":
+        column = column.astype(column.cat.categories.dtype)
+    dtype = {"f": np.float64, "i": np.int64, "u": np.uint64, "b": np.bool_}.get(column.dtype.kind)
+    if dtype:
+        return np.asarray(column.to_numpy(dtype))
+    cells = [_plain(cell) for cell in column.tolist()]
+    if all(isinstance(cell, str) for cell in cells):
+        return parsed(cells)
+    out = np.empty(len(cells), object)  # not np.array, which would make a matrix of lists
+    out[:] = cells
+    return out
+
+
+def _plain(cell: Any) -> Any:
+    """A decimal number, as databases write prices, or text as bytes, as some write it, in the text of it."""
+    if isinstance(cell, Decimal):
+        return str(cell)
+    if isinstance(cell, bytes):
+        return cell.decode(errors="replace")
+    return cell
