@@ -1,5 +1,8 @@
 """The hash of the kernels' source does not depend on the system that checked it out."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from gdbench.kernels.source import hash_files
@@ -31,3 +34,13 @@ def test_a_hash_depends_on_names_and_contents_and_not_on_their_order(tmp_path):
     assert hash_files([second, first], tmp_path) == whole != hash_files([first], tmp_path)
     second.write_text(SOURCE + "#")
     assert hash_files([first, second], tmp_path) != whole
+
+
+def test_a_checkout_has_our_line_ends_wherever_it_is_made(tmp_path):
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("this is no checkout")
+    clone = ["git", "clone", "--quiet", "-c", "core.autocrlf=true", "-c", "advice.detachedHead=false"]
+    subprocess.run([*clone, str(root), str(tmp_path / "clone")], check=True)
+    files = [file for file in (tmp_path / "clone").rglob("*") if file.is_file() and ".git" not in file.parts]
+    assert len(files) > 100 and not [file for file in files if b"\r\n" in file.read_bytes()]

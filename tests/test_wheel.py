@@ -1,9 +1,13 @@
-"""The wheel: one top-level name, real files, and a main job that runs away from the checkout."""
+"""What is published: a wheel that runs anywhere, sources whose tests collect, and a README whose links lead on."""
 
+import email
 import json
+import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -14,11 +18,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+def published(tmp_path_factory):
+    """The folder of the sources and of the wheel that is built from them."""
+    folder = tmp_path_factory.mktemp("published")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
-    (path,) = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(published):
+    (path,) = published.glob("*.whl")
     return path
 
 
@@ -53,3 +63,34 @@ def test_the_main_job_runs_away_from_the_checkout(wheel, tmp_path):
     (document,) = json.loads(done.stdout)
     assert document["state"] == "complete" and sum(document["trials"].values()) == 6 * 7 + 12
     assert (away / document["report"]).is_file()
+
+
+def test_the_tests_of_the_published_sources_collect(published, tmp_path):
+    (path,) = published.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (root,) = tmp_path.iterdir()
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    theirs = {line.split("::")[0] for line in done.stdout.splitlines() if line.startswith("tests/")}
+    assert {f"tests/{file.name}" for file in (ROOT / "tests").glob("test_*.py")} <= theirs
+
+
+LINK = re.compile(r"\]\(([^)#]+)")
+
+
+def test_links_of_the_readme_lead_to_files_here_and_to_pages_on_a_package_index(wheel):
+    relative = [link for link in LINK.findall((ROOT / "README.md").read_text("utf-8")) if "://" not in link]
+    assert len(relative) >= 5 and all((ROOT / link).exists() for link in relative)
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        message = email.message_from_bytes(archive.read(metadata))
+    urls = dict(line.split(", ", 1) for line in message.get_all("Project-URL"))
+    shown = LINK.findall(message.get_payload())
+    assert all(link.startswith("https://") for link in shown)
+    for link in relative:
+        ends = [f"{urls['Repository']}/{view}/main/{link}" for view in ("blob", "raw")]
+        assert any(end in shown for end in ends), link
