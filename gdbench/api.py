@@ -6,9 +6,9 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gdbench import limits, suites
 from gdbench import plugins as plugin_loader
-from gdbench import suites
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
 from gdbench.files import DATABASE, RESULTS, write_text
 from gdbench.runner import CHUNK, Watcher, run_suite
 from gdbench.store import RunRecord, Store
@@ -89,7 +89,7 @@ class Run:
         path = Path(path)
         wrong = next((other for other in others if not isinstance(other, Run)), None)
         if wrong is not None:
-            raise UsageError(f"{wrong!r} is no run; gdbench.load({str(wrong)!r}) may give it")
+            raise UsageError(f"{shown(wrong)} is no run; gdbench.load({shown(str(wrong))}) may give it")
         ids = [run.id for run in (self, *others)]
         twice = next((name for name in ids if ids.count(name) > 1), None)
         if twice:
@@ -128,7 +128,8 @@ def run(
     """
     from gdbench.stats import choose  # pandas, which importing gdbench must not load
 
-    jobs, chunk, seeds = _count("jobs", jobs), _count("chunk", chunk) or CHUNK, _count("seeds", seeds)
+    jobs, chunk = _count("jobs", jobs, limits.JOBS), _count("chunk", chunk, limits.CHUNK) or CHUNK
+    seeds = _count("seeds", seeds, limits.STEPS)
     _load_plugins(_texts("plugins", plugins))
     database = _store(store)
     if not isinstance(suite, suites.Suite):
@@ -158,7 +159,7 @@ def load(store: str | Path | None = None, run: str = "latest") -> Run:
         return Run.from_file(store)
     database = _store(store)
     if not isinstance(run, str):
-        raise UsageError(f"run = {run!r} must be text: an id, the beginning of one, or 'latest'")
+        raise UsageError(f"run = {shown(run)} must be text: an id, the beginning of one, or 'latest'")
     return Run(database, database.find(run))
 
 
@@ -169,20 +170,20 @@ def is_export(path: Path) -> bool:
 
 def _store(store: str | Path | None) -> Store:
     if store is not None and not isinstance(store, str | Path):
-        raise UsageError(f"store = {store!r} must be a database URL or a file's path")
+        raise UsageError(f"store = {shown(store)} must be a database URL or a file's path")
     return Store(RESULTS / DATABASE if store is None else store)
 
 
-def _count(name: str, value: Any) -> int | None:
-    """A whole number, 1 or more, NumPy's too; or None."""
+def _count(name: str, value: Any, most: int) -> int | None:
+    """A whole number from 1 to `most`, NumPy's too; or None."""
     if value is None:
         return None
     try:
         number = 0 if isinstance(value, bool) else index(value)
     except TypeError:
         number = 0
-    if number < 1:
-        raise UsageError(f"{name} = {value!r} must be a whole number, 1 or more")
+    if not 1 <= number <= most:
+        raise UsageError(f"{name} = {shown(value)} must be a whole number from 1 to {most:,}")
     return number
 
 
@@ -192,7 +193,7 @@ def _texts(name: str, value: Any) -> list[str | Path]:
         return [value]
     texts = list(value) if isinstance(value, Iterable) else [value]
     if not all(isinstance(text, str | Path) for text in texts):
-        raise UsageError(f"{name} = {value!r} must be a list of texts")
+        raise UsageError(f"{name} = {shown(value)} must be a list of texts")
     return texts
 
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdbench.errors import UsageError
+from gdbench import limits
+from gdbench.errors import UsageError, shown
 from gdbench.kernels import schedules
 from gdbench.kernels.callables import Compiled, compiled
-from gdbench.kernels.function import Function
+from gdbench.kernels.function import MAX_DIMENSION, Function
 from gdbench.kernels.function import find as find_function
 from gdbench.kernels.function_problem import FunctionProblem
 from gdbench.kernels.registry import find as find_rule
@@ -94,13 +95,14 @@ def minimize(
     """
     start = _vector("x0", x0)
     if not np.isfinite(start).all():
-        raise UsageError(f"x0 = {_short(x0)} must be finite")
+        raise UsageError(f"x0 = {shown(x0)} must be finite")
     for name, count in (("steps", steps), ("every", every)):
-        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-            raise UsageError(f"{name} = {count!r} must be a whole number, 1 or more")
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or not 1 <= count <= limits.STEPS:
+            raise UsageError(f"{name} = {shown(count)} must be a whole number from 1 to {limits.STEPS:,}")
+    _check_path(start.size, int(steps), int(every))
     dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
     if dtype not in ("float32", "float64"):
-        raise UsageError(f"dtype = {dtype!r} must be 'float32' or 'float64'")
+        raise UsageError(f"dtype = {shown(dtype)} must be 'float32' or 'float64'")
     known, title, parts, options, noise = _function(function, grad, hess, start)
     problem = FunctionProblem(
         parts,
@@ -112,7 +114,10 @@ def minimize(
         timed=any(_takes_step(part) for part in (grad, hess)),
         dtype=dtype,
     )
-    chosen = find_rule(rule, hyperparameters.pop("inner", None))
+    inner = hyperparameters.pop("inner", None)
+    for name in (rule, inner):
+        limits.check_name("rule", name)
+    chosen = find_rule(rule, inner)
     given = dict(hyperparameters) if lr is None else {"lr": lr, **hyperparameters}
     settings = chosen.settings({name: _plain(value) for name, value in given.items()})
     if isinstance(schedule, Mapping):
@@ -138,6 +143,19 @@ def minimize(
         problem=problem,
         known=known,
     )
+
+
+def _check_path(size: int, steps: int, every: int) -> None:
+    """Raise UsageError for a start that is too long, or a path of too many rows."""
+    if size > MAX_DIMENSION:
+        raise UsageError(f"x0 has {size:,} numbers; at most {MAX_DIMENSION:,} are allowed")
+    rows = -(-steps // every) + 1
+    numbers = rows * (size + 4)
+    if rows > limits.LOOKS + 1 or numbers > limits.PATH_NUMBERS:
+        raise UsageError(
+            f"steps = {steps:,} with every = {every:,} makes a path of {rows:,} rows and {numbers:,} numbers; at most "
+            f"{limits.LOOKS:,} rows and {limits.PATH_NUMBERS:,} numbers are kept, so record fewer of its steps"
+        )
 
 
 def _row(training: Any) -> np.ndarray:
@@ -194,11 +212,15 @@ def _frame(rows: np.ndarray, rates: Callable[[int, int], np.ndarray]) -> "pd.Dat
     import pandas as pd  # which importing gdbench must not load
 
     numbers = rows[:, 0].astype(np.int64)
-    lrs = np.concatenate([[math.nan], rates(1, int(numbers[-1]))]) if numbers[-1] else np.array([math.nan])
+    lrs = np.full(len(numbers), math.nan)
+    for first in range(1, int(numbers[-1]) + 1, CHUNK):
+        here = (numbers >= first) & (numbers < first + CHUNK)
+        if here.any():
+            lrs[here] = rates(first, min(CHUNK, int(numbers[-1]) - first + 1))[numbers[here] - first]
     columns = [*(f"x{i}" for i in range(rows.shape[1] - 3)), "value", "grad_norm"]
     frame = pd.DataFrame(rows[:, 1:], columns=columns)
     frame.insert(0, "step", numbers)
-    return frame.assign(lr=lrs[numbers])
+    return frame.assign(lr=lrs)
 
 
 def _vector(name: str, given: Any) -> np.ndarray:
@@ -207,23 +229,17 @@ def _vector(name: str, given: Any) -> np.ndarray:
     except (TypeError, ValueError):
         vector = np.zeros(0)
     if vector.ndim != 1 or vector.size == 0 or np.isnan(vector).any():
-        raise UsageError(f"{name} = {_short(given)} must be a number or a list of numbers")
+        raise UsageError(f"{name} = {shown(given)} must be a number or a list of numbers")
     return vector
-
-
-def _short(given: Any) -> str:
-    """A value in one line."""
-    text = " ".join(repr(given).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _bounds(given: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(given, Sequence | np.ndarray) or len(given) != 2:
-        raise UsageError(f"bounds = {_short(given)} must be a pair (low, high)")
+        raise UsageError(f"bounds = {shown(given)} must be a pair (low, high)")
     low, high = (_vector("bounds", bound) for bound in given)
     if {low.size, high.size} - {1, size} or not (low <= high).all():
         raise UsageError(
-            f"bounds = {_short(given)} must be numbers, or one for each of the {size} parameters, low <= high"
+            f"bounds = {shown(given)} must be numbers, or one for each of the {size} parameters, low <= high"
         )
     return np.resize(low, size), np.resize(high, size)
 
@@ -238,12 +254,12 @@ def _function(
     """What to minimise: the shipped function if it is one, what to call it, its parts, options and noise."""
     for name, part in (("grad", grad), ("hess", hess)):
         if part is not None and not _plain_function(part):
-            raise UsageError(f"{name} = {_short(part)} must be a function, {name}(x, t, out)")
+            raise UsageError(f"{name} = {shown(part)} must be a function, {name}(x, t, out)")
         _check_that_it_writes(name, part, start)
     if callable(function) and not isinstance(function, Function):
         if not _plain_function(function):
             raise UsageError(
-                f"function {_short(function)} must be a plain Python function f(x), which Numba can compile"
+                f"function {shown(function)} must be a plain Python function f(x), which Numba can compile"
             )
         title = getattr(function, "__name__", "f").replace("<lambda>", "f")
         return None, title, _compile(function, grad, hess), (), 0.0
@@ -251,12 +267,12 @@ def _function(
     options: dict[str, Any] = {}
     if isinstance(function, tuple | list):
         if len(function) != 2 or not isinstance(function[1], Mapping):
-            raise UsageError(f"function {function!r} must be a name, (name, {{option: value}}) or a function")
+            raise UsageError(f"function {shown(function)} must be a name, (name, {{option: value}}) or a function")
         function, options = function[0], {name: _plain(value) for name, value in function[1].items()}
     known = function if isinstance(function, Function) else find_function(function)
     noise = options.pop("noise", 0.0)
     if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < math.inf:
-        raise UsageError(f"noise = {noise!r} must be a number, 0 or more")
+        raise UsageError(f"noise = {shown(noise)} must be a number, 0 or more")
     settings = known.settings({"dimension": size, **options} if known.least is not None else options)
     if settings["dimension"] != size:
         raise UsageError(f"x0 has {size} numbers; function {known.name!r} has {settings['dimension']} parameters")

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -106,20 +105,3 @@ def missing(*modules: str) -> str | None:
     """Which of these modules cannot be imported, in words; None when all can."""
     absent = [module for module in modules if find_spec(module) is None]
     return f"not installed: {', '.join(absent)}" if absent else None
-
-
-def git_state(folder: Path) -> tuple[str | None, bool | None]:
-    """Commit and dirty flag of the repository that `folder` lies in, or two None."""
-    try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-    return commit, dirty
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
-    )
-    return done.stdout.strip()

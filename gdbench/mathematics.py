@@ -6,7 +6,7 @@ from typing import Any
 
 from gdbench import suites
 from gdbench.data.problems import Problem, build
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
 
 
 def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> Problem:
@@ -20,7 +20,7 @@ def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> Proble
         _, given, folder = suites.problem_table(str(given))
     if not isinstance(given, Mapping):
         raise UsageError(
-            f"problem {given!r} must be the name of a data set or a function, or a dict such as "
+            f"problem {shown(given)} must be the name of a data set or a function, or a dict such as "
             "{'kind': 'mlp', 'dataset': 'iris'}"
         )
     dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do

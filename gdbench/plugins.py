@@ -19,6 +19,7 @@ from gdbench.errors import UsageError
 from gdbench.kernels import FUNCTIONS, RULES
 from gdbench.kernels.registry import Written
 from gdbench.kernels.source import hash_files
+from gdbench.limits import check_name
 
 GROUP = "gdbench.plugins"
 SWITCH = "GDBENCH_PLUGINS"
@@ -127,6 +128,8 @@ def _register(place: str, run: Callable[[], object]) -> list[Written]:
     before = _registered()
     try:
         run()
+        for item in _new(before):
+            check_name(type(item).__name__.lower(), item.name)
     except (Exception, SystemExit) as error:
         _forget(_new(before))
         if isinstance(error, UsageError):

@@ -1,8 +1,8 @@
 """Which sweeps: suites as TOML files, the schema that checks them, and the trials they stand for."""
 
-from gdbench.suites.named import problem_table
+from gdbench.suites.named import distinct_labels, problem_table
 from gdbench.suites.reading import find, load, read, shipped
 from gdbench.suites.suite import Suite
 from gdbench.suites.trials import Setting, Trial
 
-__all__ = ["Setting", "Suite", "Trial", "find", "load", "problem_table", "read", "shipped"]
+__all__ = ["Setting", "Suite", "Trial", "distinct_labels", "find", "load", "problem_table", "read", "shipped"]

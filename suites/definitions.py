@@ -5,40 +5,111 @@ A definition is what `gdbench.data.problems.build` takes and what a trial's key 
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gdbench import data
-from gdbench.data.limits import check_values
-from gdbench.errors import UsageError
+import numpy as np
+
+from gdbench import data, limits
+from gdbench.errors import UsageError, shown
 from gdbench.kernels.function import find as find_function
-from gdbench.kernels.losses import NEEDS_LABELS
-from gdbench.suites.schema import FunctionModel, ProblemModel, QuadraticModel
+from gdbench.kernels.losses import NEEDS_LABELS, output_count
+from gdbench.suites.schema import FunctionModel, MLPModel, ProblemModel, QuadraticModel
 
 Definition = dict[str, Any]
+# A quadratic's products are narrow, and its rotation grows a dimension at a time: so many times as long a product.
+NARROW, ROTATION = 10, 40
+_SIZES = ("dataset", "dimension", "dimensions", "samples", "test_samples")
 
 
-def definitions(label: str, model: ProblemModel, folder: Path, place: str) -> Iterator[tuple[str, Definition]]:
+@dataclass(frozen=True)
+class Draft:
+    """One problem of a table's grid before anything is made or read for it: its name and the value of every axis.
+
+    place: what errors call the table.
+    """
+
+    name: str
+    model: ProblemModel
+    values: Definition
+    place: str
+
+    def work(self) -> tuple[str, int, int]:
+        """What is made for it, in words that are equal where it is made once; numbers that it has; multiplications."""
+        values = self.values
+        if isinstance(self.model, FunctionModel):
+            dimension = values.get("dimension", 1)
+            return self.name, dimension if type(dimension) is int else 1, 0
+        if isinstance(self.model, QuadraticModel):
+            samples, dimensions = values["samples"] + values["test_samples"], values["dimensions"]
+            operations = NARROW * samples * dimensions**2 + ROTATION * dimensions**3
+            return self.name, (samples + dimensions) * dimensions, operations
+        kept = {name: values[name] for name in ("dataset", "validation_fraction", "test_fraction", "subset", "scale")}
+        return (json.dumps(kept, sort_keys=True), *data.work(values["dataset"]))
+
+    def complete(self, dtypes: Iterable[str]) -> Definition:
+        """The definition, every default filled in; dtypes: in which it is to be trained."""
+        if isinstance(self.model, FunctionModel):
+            return _function(self.values, self.place)
+        if isinstance(self.model, QuadraticModel):
+            noise, start = float(self.values["noise"]), float(self.values["start"])
+            return {"kind": "quadratic", **self.values, "noise": noise, "start": start}
+        asks_for_test = "test_fraction" in self.model.model_fields_set
+        return _network(dict(self.values), asks_for_test, dtypes, self.place)
+
+
+def drafts(label: str, model: ProblemModel, folder: Path, place: str) -> list[Draft]:
     """Every problem of one table's grid, named by its label and the axes along which it varies.
 
     folder: where relative paths begin. place: what errors call the table.
     """
     axes = model.axes()
     varied = [name for name, values in axes.items() if len(values) > 1]
-    for values in itertools.product(*axes.values()):
-        chosen = dict(zip(axes, values, strict=True))
-        options = ", ".join(f"{name}={_text(chosen[name])}" for name in varied)
-        yield (f"{label} ({options})" if options else label), _complete(model, chosen, folder, place)
+    written = {name: [_text(value) for value in axes[name]] for name in varied}
+    if isinstance(model, MLPModel):
+        axes["dataset"] = [_resolved(dataset, folder, place) for dataset in axes["dataset"]]
+    found = []
+    for numbers in itertools.product(*(range(len(values)) for values in axes.values())):
+        chosen = dict(zip(axes, numbers, strict=True))
+        options = ", ".join(f"{name}={written[name][chosen[name]]}" for name in varied)
+        name = f"{label} ({options})" if options else label
+        if len(name.encode()) > limits.NAME_BYTES and options:
+            raise UsageError(
+                f"{place}: a problem's name would be {shown(name)}, more than {limits.NAME_BYTES} bytes; give such "
+                "problems tables of their own"
+            )
+        found.append(Draft(name, model, {name: axes[name][number] for name, number in chosen.items()}, place))
+    return found
 
 
-def _complete(model: ProblemModel, chosen: Definition, folder: Path, place: str) -> Definition:
-    if isinstance(model, FunctionModel):
-        return _function(chosen, place)
-    if isinstance(model, QuadraticModel):
-        check_values(f"{place}: the quadratic", max(chosen["samples"], chosen["test_samples"]), chosen["dimensions"])
-        return {"kind": "quadratic", **chosen, "noise": float(chosen["noise"]), "start": float(chosen["start"])}
-    return _network(chosen, "test_fraction" in model.model_fields_set, folder, place)
+def check_work(found: Iterable[Draft]) -> None:
+    """Raise UsageError where a suite's data would be too many, or take too long to make."""
+    made: set[str] = set()
+    totals = {"numbers": 0, "multiplications to make": 0}
+    most = {"numbers": limits.NUMBERS, "multiplications to make": limits.OPERATIONS}
+    for draft in found:
+        what, *work = draft.work()
+        if what in made:
+            continue
+        made.add(what)
+        for unit, count in zip(totals, work, strict=True):
+            totals[unit] += count
+            if totals[unit] > most[unit]:
+                sizes = {name: value for name, value in draft.values.items() if name in _SIZES}
+                told = ", ".join(f"{name} = {shown(value)}" for name, value in sizes.items())
+                raise UsageError(
+                    f"{draft.place}: {told} brings the suite's data to {totals[unit]:,} {unit}; at most "
+                    f"{most[unit]:,} are allowed, so take less"
+                )
+
+
+def _resolved(dataset: Any, folder: Path, place: str) -> Definition:
+    try:
+        return data.resolve(dataset, folder)
+    except UsageError as error:
+        raise UsageError(f"{place}.dataset: {error}") from None
 
 
 def _function(chosen: Definition, place: str) -> Definition:
@@ -57,16 +128,16 @@ def _function(chosen: Definition, place: str) -> Definition:
         start = function.start(dimension).tolist()
     if isinstance(start, list) and len(start) != dimension:
         raise UsageError(
-            f"{place}.start = {start} has {len(start)} numbers; function {function.name!r} has {dimension} parameters"
+            f"{place}.start = {shown(start)} has {len(start)} numbers; function {function.name!r} has {dimension} "
+            "parameters"
         )
     start = start if isinstance(start, str) else [float(x) for x in start]
     noise = float(chosen["noise"])
     return {"kind": "function", "function": function.name, "options": options, "start": start, "noise": noise}
 
 
-def _network(definition: Definition, asks_for_test: bool, folder: Path, place: str) -> Definition:
+def _network(definition: Definition, asks_for_test: bool, dtypes: Iterable[str], place: str) -> Definition:
     try:
-        definition["dataset"] = data.resolve(definition["dataset"], folder)
         dataset = data.load(definition["dataset"])
     except UsageError as error:
         raise UsageError(f"{place}.dataset: {error}") from None
@@ -85,6 +156,11 @@ def _network(definition: Definition, asks_for_test: bool, folder: Path, place: s
         )
     definition["init"] = definition["init"] or ("he-normal" if definition["activation"] == "relu" else "glorot-uniform")
     definition["l2"] = float(definition["l2"])
+    sizes = [dataset.x.shape[1], *definition["hidden"], output_count(definition["loss"], dataset.outputs)]
+    try:
+        limits.check_network(sizes, len(dataset.x), max(np.dtype(dtype).itemsize for dtype in dtypes))
+    except ValueError as error:
+        raise UsageError(f"{place}.hidden = {shown(definition['hidden'])} {error}") from None
     return {"kind": "mlp", **definition}
 
 

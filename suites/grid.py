@@ -10,11 +10,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gdbench.errors import nearest
+from gdbench import limits
+from gdbench.errors import nearest, shown
 from gdbench.kernels.random import Stream, uniforms
 
 KINDS = ("log", "linear", "values", "random")
-MAX_VALUES = 10_000
 MAX_BOUND = 1e300
 
 
@@ -36,10 +36,13 @@ def check_axis(values: list[Any]) -> list[Any]:
     """`values` if there are some and none comes twice; raises ValueError otherwise."""
     if not values:
         raise ValueError("is an empty grid; give at least one value")
-    for place, value in enumerate(values):
-        # 1 and 1.0 are one value, true is another.
-        if any(value == other and isinstance(value, bool) == isinstance(other, bool) for other in values[:place]):
-            raise ValueError(f"has {value!r} twice; give each value once")
+    seen = set()
+    for value in values:
+        # 1 and 1.0 are one value, true is another; lists and tables are compared as they are written.
+        each = (isinstance(value, bool), value if isinstance(value, str | int | float) else repr(value))
+        if each in seen:
+            raise ValueError(f"has {shown(value)} twice; give each value once")
+        seen.add(each)
     return values
 
 
@@ -53,13 +56,13 @@ def _grid(grid: Mapping[str, Any]) -> list[Any]:
     kind = kinds[0]
     extra = set(grid) - {kind} - ({"scale"} if kind == "random" else set())
     if extra:
-        raise ValueError(f"has {sorted(extra)[0]!r}, which a {kind} grid does not take")
+        raise ValueError(f"has {shown(sorted(extra)[0])}, which a {kind} grid does not take")
     if kind == "values":
         return list(grid["values"]) if isinstance(grid["values"], list) else [grid["values"]]
     low, high, count = _bounds(kind, grid[kind])
     scale = grid.get("scale", "linear") if kind == "random" else kind
     if scale not in ("log", "linear"):
-        raise ValueError(f'has scale {scale!r}; use "log" or "linear"')
+        raise ValueError(f'has scale {shown(scale)}; use "log" or "linear"')
     if scale == "log" and low <= 0:
         raise ValueError(f"is a log grid through {low:g}; both ends must be greater than 0")
     if kind == "random":
@@ -76,8 +79,8 @@ def _bounds(kind: str, given: Any) -> tuple[float, float, int]:
     if not numbers or not all(abs(v) <= MAX_BOUND for v in given):
         raise ValueError(f"is not a {kind} grid; write {{{kind} = [low, high, count]}} with three numbers")
     low, high, count = given
-    if not isinstance(count, int) or not 1 <= count <= MAX_VALUES:
-        raise ValueError(f"has a count of {count!r}; it must be a whole number from 1 to {MAX_VALUES}")
+    if not isinstance(count, int) or not 1 <= count <= limits.TRIALS:
+        raise ValueError(f"has a count of {shown(count)}; it must be a whole number from 1 to {limits.TRIALS:,}")
     if low > high or (low == high and count > 1):
         raise ValueError(f"goes from {low:g} to {high:g}; the first must be less than the second")
     return low, high, count

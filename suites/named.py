@@ -4,14 +4,17 @@ label, table, folder = problem_table("rosenbrock")
 label, table, folder = problem_table("mine.toml:iris")
 """
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from gdbench.data import SHIPPED, SYNTHETIC, is_place
 from gdbench.data.paths import user_path
-from gdbench.errors import UsageError, nearest
+from gdbench.errors import UsageError, nearest, shown
 from gdbench.kernels import FUNCTIONS
 from gdbench.suites.reading import read
+from gdbench.suites.schema import LABEL, label_of
 
 
 def problem_table(name: str) -> tuple[str, dict[str, Any], Path]:
@@ -26,8 +29,20 @@ def problem_table(name: str) -> tuple[str, dict[str, Any], Path]:
     if name in FUNCTIONS:
         return name, {"kind": "function", "function": name}, Path.cwd()
     if name in (*SHIPPED, *SYNTHETIC) or is_place(name, Path.cwd()):
-        return Path(name).stem or "data", {"kind": "mlp", "dataset": name}, Path.cwd()
-    raise UsageError(f"unknown problem {name!r}{nearest(name, [*SHIPPED, *SYNTHETIC, *FUNCTIONS])}")
+        return label_of(Path(name).stem or "data"), {"kind": "mlp", "dataset": name}, Path.cwd()
+    raise UsageError(f"unknown problem {shown(name)}{nearest(name, [*SHIPPED, *SYNTHETIC, *FUNCTIONS])}")
+
+
+def distinct_labels(names: Iterable[str]) -> dict[str, str]:
+    """The label of each problem by what it is called; those that would share one are numbered."""
+    labels: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        label = problem_table(name)[0]
+        endings = (f" {number}" for number in itertools.count(2))
+        numbered = (label[: LABEL - len(ending)] + ending for ending in endings)
+        taken = set(labels.values())
+        labels[name] = next(each for each in itertools.chain([label], numbered) if each not in taken)
+    return labels
 
 
 def _of_file(file: str, label: str) -> tuple[str, dict[str, Any], Path]:
@@ -39,8 +54,8 @@ def _of_file(file: str, label: str) -> tuple[str, dict[str, Any], Path]:
         raise UsageError(f"{file} has {len(problems)} problems; write {file}:{next(iter(problems))} for one of them")
     label = label or next(iter(problems))
     if label not in problems:
-        raise UsageError(f"{file} has no problem {label!r}{nearest(label, problems)}")
+        raise UsageError(f"{file} has no problem {shown(label)}{nearest(label, problems)}")
     if not isinstance(problems[label], dict):
-        raise UsageError(f"{file}: problem.{label} = {problems[label]!r} must be a table")
+        raise UsageError(f"{file}: problem.{label} = {shown(problems[label])} must be a table")
     # Which batches a suite takes of a problem does not belong to it.
     return label, {key: value for key, value in problems[label].items() if key != "batch_size"}, path.parent

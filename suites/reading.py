@@ -1,5 +1,7 @@
 """From a suite's name, file or dict to a checked Suite, or to one sentence that says what is wrong."""
 
+import codecs
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -8,10 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gdbench import limits
 from gdbench.data.paths import user_path
-from gdbench.errors import UsageError, nearest
+from gdbench.errors import UsageError, nearest, shown
+from gdbench.suites.counting import check_counts
 from gdbench.suites.schema import PROBLEMS, Budget, Evaluate, SuiteModel
 from gdbench.suites.suite import Suite
+from gdbench.suites.table import plain
+from gdbench.suites.typed import OutOfBoundsError, UnreadableError, key_of, loose_number, value_of
 
 FOLDER = Path(__file__).parent
 
@@ -35,23 +41,18 @@ def load(
     Raises UsageError that names file, key and value and says what would be right.
     """
     if isinstance(source, Mapping):
-        where, name, folder, table = "suite", "suite", folder or Path.cwd(), _copy(source)
+        where, name, folder, given = "suite", "suite", folder or Path.cwd(), source
     else:
         path = find(str(source))
-        where, name, folder, table = (
-            str(source) if str(source).endswith(".toml") else path.name,
-            path.stem,
-            path.parent,
-            read(path),
-        )
-    for override in overrides:
-        _override(table, override)
-    if seeds is not None:
-        table["seeds"] = seeds
+        where = str(source) if str(source).endswith(".toml") else path.name
+        name, folder, given = path.stem, path.parent, read(path)
     try:
+        table = _checked(given, overrides, seeds)
         model = SuiteModel.model_validate(table)
     except ValidationError as error:
         raise UsageError(f"{where}: {sentence(error)}") from None
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
     suite = Suite(name, where, folder, table, model)
     if not isinstance(source, Mapping):
         suite.command = shlex.join(
@@ -62,6 +63,18 @@ def load(
             ]
         )
     return suite
+
+
+def _checked(given: Mapping[str, Any], overrides: Sequence[str], seeds: int | None) -> dict[str, Any]:
+    """The table with what is laid over it, refused while it is small where what it stands for would be large."""
+    check_counts(given)
+    table: dict[str, Any] = plain(given)
+    for override in overrides:
+        _override(table, override)
+    if seeds is not None:
+        table["seeds"] = seeds
+    check_counts(table)
+    return plain(table) if overrides else table
 
 
 def find(name: str) -> Path:
@@ -75,19 +88,52 @@ def find(name: str) -> Path:
                 f"suite file {name} does not exist; give a path to a TOML file or one of: {', '.join(shipped())}"
             )
         return path
-    raise UsageError(f"unknown suite {name!r}{nearest(name, shipped())}")
+    raise UsageError(f"unknown suite {shown(name)}{nearest(name, shipped())}")
 
 
 def read(path: Path) -> dict[str, Any]:
     """The file's table."""
+    text = _text(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start}); a suite is TOML text") from None
-    except (ValueError, RecursionError) as error:  # TOML's own errors are ValueErrors; so are numbers of 5000 digits
-        raise UsageError(f"{path}: not valid TOML: {error}") from None
+        return tomllib.loads(text)
+    except RecursionError:
+        raise UsageError(f"{path}: not valid TOML, since brackets lie in one another without end") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}{_remedy(text, str(error))}") from None
+    except ValueError:  # Python's own, of numbers of thousands of digits
+        raise UsageError(
+            f"{path}: not valid TOML: a number has more than {limits.DIGITS} digits; write a smaller one"
+        ) from None
+
+
+def _text(path: Path) -> str:
+    """The file's text, without the mark that editors of Windows put in front."""
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path}: no file; a suite is a TOML file")
+        with path.open("rb") as file:
+            content = file.read(limits.FILE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(content) > limits.FILE_BYTES:
+        raise UsageError(
+            f"{path}: more than {limits.FILE_BYTES:,} bytes; a suite is a short TOML text, so make it smaller"
+        )
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UsageError(f"{path}: a text file in UTF-16; save it in UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start}); a suite is TOML text") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _remedy(text: str, complaint: str) -> str:
+    """What to write in place of a number such as .1, where the line complained of holds one."""
+    place = re.search(r"\(at line ([0-9]+),", complaint)
+    lines = text.splitlines()
+    found = loose_number(lines[int(place[1]) - 1]) if place and int(place[1]) <= len(lines) else None
+    return f"; write {value_of(found)} for {found}" if found else ""
 
 
 def sentence(error: ValidationError) -> str:
@@ -97,7 +143,7 @@ def sentence(error: ValidationError) -> str:
     key = ".".join(parts)
     if first["type"] == "extra_forbidden":
         known = _fields(tuple(first["loc"]))
-        return f"unknown key {key!r}{nearest(parts[-1], known)}"
+        return f"unknown key {shown(key)}{nearest(parts[-1], known)}"
     if first["type"] == "missing":
         return (
             f"{key} is missing"
@@ -109,13 +155,13 @@ def sentence(error: ValidationError) -> str:
             )
         )
     if first["type"] in _TYPES:
-        return f"{key} = {_short(first['input'])} must be {_TYPES[first['type']]}"
+        return f"{key} = {shown(first['input'])} must be {_TYPES[first['type']]}"
     message = str(first["ctx"]["error"]) if "error" in first.get("ctx", {}) else first["msg"]
     message = message[:1].lower() + message[1:]
     message = message.removeprefix("input ").replace("should", "must")
     if not key or message.startswith(("unknown", "schedule")):  # it names key and value itself
         return f"{key}: {message}" if key else message
-    return f"{key} = {_short(first['input'])} {message}"
+    return f"{key} = {shown(first['input'])} {message}"
 
 
 _TYPES = {
@@ -143,32 +189,29 @@ def _fields(place: tuple[Any, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _copy(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_copy(v) for v in value]
-    if isinstance(value, Path):
-        return str(value)
-    return _copy(value.tolist()) if hasattr(value, "tolist") else value  # NumPy's scalars and arrays
-
-
 def _override(table: dict[str, Any], text: str) -> None:
-    key, separator, value = text.partition("=")
-    parts = key.strip().split(".")
-    if not separator or not all(parts):
-        raise UsageError(f"--set {text!r} must be KEY=VALUE, such as budget.epochs=10")
+    if len(text) > limits.FILE_BYTES:
+        raise UsageError(f"--set {shown(text)} has {len(text):,} characters; use at most {limits.FILE_BYTES:,} of them")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()
+        parts, value = key_of(text)
+    except UnreadableError as error:
+        raise UsageError(f"--set {shown(text)}: the key {error}") from None
+    if not parts:
+        raise UsageError(f"--set {shown(text)} must be KEY=VALUE, such as budget.epochs=10")
+    if len(parts) > limits.DEPTH:
+        raise UsageError(f"--set {shown(text)}: the key has {len(parts)} parts; at most {limits.DEPTH} make sense")
     for part in parts[:-1]:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
-            raise UsageError(f"--set {text!r}: {part!r} is a value, not a table")
-    table[parts[-1]] = parsed
+            raise UsageError(f"--set {shown(text)}: {shown(part)} is a value, not a table")
+    table[parts[-1]] = _typed(text, value)
+
+
+def _typed(text: str, value: str) -> Any:
+    """The value as TOML has it; what is none is text, as in title=Plain words."""
+    try:
+        return value_of(value)
+    except UnreadableError as error:
+        if not isinstance(error, OutOfBoundsError):
+            return value.strip()
+        raise UsageError(f"--set {shown(text)} {error}; write less") from None

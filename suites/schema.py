@@ -1,5 +1,6 @@
 """What a suite may say, as pydantic models. Every axis comes out as a list of checked values."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
@@ -15,17 +16,26 @@ from pydantic import (
     model_validator,
 )
 
+from gdbench import limits
 from gdbench.data.splitting import SCALES
-from gdbench.errors import nearest
+from gdbench.errors import nearest, shown
 from gdbench.kernels import schedules
 from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.initial import INITS
 from gdbench.kernels.losses import LOSSES
+from gdbench.suites.counting import axis_size
 from gdbench.suites.grid import check_axis, expand
 from gdbench.suites.trials import TUNE_SEED
 
+LABEL = 80  # characters of a problem's or a rule's label
 # What a target may name: choices look at validation or training data, test data is only reported.
 METRICS = (*(f"{split}_{kind}" for split in ("train", "val") for kind in ("loss", "accuracy", "mse")), "value")
+
+
+def label_of(name: str) -> str:
+    """The label nearest to a name: what cannot be drawn and printed left out, and cut; a label is its own."""
+    kept = "".join("_" if char == "$" or not char.isprintable() else char for char in name)[:LABEL]
+    return kept if kept.strip() else "_"
 
 
 def _one_of(names: Sequence[str]) -> Callable[[Any], Any]:
@@ -54,7 +64,7 @@ def _widths(value: Any) -> list[Any]:
 
 
 def _batch_size(value: Any) -> int | str:
-    if value == "full" or (type(value) is int and 1 <= value <= 10**9):
+    if value == "full" or (type(value) is int and 1 <= value <= limits.STEPS):
         return value  # type: ignore[no-any-return]
     raise ValueError('must be a whole number, 1 or more, or "full"')
 
@@ -86,7 +96,7 @@ class _Model(BaseModel):
 
 
 _Fraction = Annotated[float, Field(ge=0, lt=1)]
-_Count = Annotated[int, Field(ge=1, le=10**9)]
+_Count = Annotated[int, Field(ge=1, le=limits.STEPS)]
 _Seeds = Annotated[int, Field(le=TUNE_SEED)]  # more would run into the tuning seeds
 _Bound = Annotated[float, Field(ge=0)]
 _Axis = BeforeValidator(expand)
@@ -158,7 +168,7 @@ class FunctionModel(ProblemModel):
             try:
                 extra[name] = expand(value)
             except ValueError as error:
-                raise ValueError(f"{name} = {value!r} {error}") from None
+                raise ValueError(f"{shown(name)[1:-1]} = {shown(value)} {error}") from None
         return self
 
     def axes(self) -> dict[str, list[Any]]:
@@ -216,7 +226,7 @@ class Budget(_Model):
 class Evaluate(_Model):
     """Where a trial is looked at: `points` spread over it (with every epoch's end), or `every` so many steps."""
 
-    points: Annotated[int, Field(ge=2)] | None = None
+    points: Annotated[int, Field(ge=2, le=limits.POINTS)] | None = None
     every: _Count | None = None
 
     @model_validator(mode="after")
@@ -232,6 +242,8 @@ def _target(value: Any) -> Any:
         raise ValueError("must name exactly one metric, such as {val_accuracy = 0.95}")
     ((metric, levels),) = value.items()
     _one_of(METRICS)(metric)
+    if axis_size(levels) > limits.LEVELS:
+        raise ValueError(f"has {axis_size(levels):,} levels; at most {limits.LEVELS:,} are allowed")
     levels = expand(levels)
     if metric != "value" and any(type(v) in (int, float) and v <= 0 for v in levels):
         raise ValueError("has a level that is not above 0; nothing can reach it")
@@ -272,15 +284,13 @@ class SuiteModel(_Model):
     @classmethod
     def _labels(cls, tables: Any) -> Any:
         """Labels are drawn and printed: anything printable will do but a dollar sign, which begins a formula."""
+        seen: dict[str, str] = {}
         for label in tables if isinstance(tables, dict) else ():
-            if (
-                not isinstance(label, str)
-                or not label.strip()
-                or not label.isprintable()
-                or "$" in label
-                or len(label) > 80
-            ):
-                raise ValueError(f"has the label {label!r}; use up to 80 printable characters without $")
+            if not isinstance(label, str) or label != label_of(label):
+                raise ValueError(f"has the label {shown(label)}; use up to {LABEL} printable characters without $")
+            alike = seen.setdefault(unicodedata.normalize("NFC", label), label)
+            if alike != label:
+                raise ValueError(f"has two labels that look like {shown(label)}; give them different ones")
         return tables
 
     @model_validator(mode="after")
@@ -288,3 +298,23 @@ class SuiteModel(_Model):
         if self.stop_at_target and not self.target:
             raise ValueError("stop_at_target = true needs a target, such as {val_accuracy = 0.95}")
         return self
+
+    @model_validator(mode="after")
+    def _looks(self) -> "SuiteModel":
+        self.check_looks(1)
+        return self
+
+    def total_steps(self, per_epoch: int) -> int:
+        """The steps that the budget allows at most, where an epoch has so many."""
+        ((name, count),) = self.budget.model_dump(exclude_none=True).items()
+        return int(count) * (per_epoch if name == "epochs" else 1)
+
+    def check_looks(self, per_epoch: int) -> None:
+        """Raise ValueError where trials with so many steps an epoch would be looked at too often."""
+        total, every = self.total_steps(per_epoch), self.evaluate.every
+        looks = total // every + 2 if every else 0
+        if looks > limits.LOOKS:
+            raise ValueError(
+                f"evaluate.every = {every:,} means {looks:,} looks at a trial of {total:,} steps; at most "
+                f"{limits.LOOKS:,} are allowed, so look less often"
+            )

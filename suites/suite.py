@@ -8,18 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from gdbench import limits
 from gdbench.data import notices
 from gdbench.data.problems import Problem, build
-from gdbench.errors import UsageError
-from gdbench.kernels import MLP, Direction, linear
+from gdbench.errors import UsageError, shown
+from gdbench.kernels import MLP, Direction, hyperparameters, linear
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
-from gdbench.suites.definitions import definitions
+from gdbench.suites.definitions import check_work, drafts
 from gdbench.suites.grid import expand
 from gdbench.suites.schema import ProblemModel, SampledModel, SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
-
-MAX_TRIALS = 1_000_000
 
 
 class Suite:
@@ -34,12 +33,19 @@ class Suite:
         self.command = ""
         self.title = model.title or name
         self.rules = {label: self._rule(label, given) for label, given in model.rule.items()}
-        self._check_count()
         self.problems: dict[str, dict[str, Any]] = {}
         self.batch_sizes: dict[str, list[Any]] = {}  # by problem
-        for label, problem in model.problem.items():
-            for name, definition in definitions(label, problem, folder, f"{where}: problem.{label}"):
-                self.problems[name], self.batch_sizes[name] = definition, self._batch_sizes(problem)
+        found = [
+            draft
+            for label, problem in model.problem.items()
+            for draft in drafts(label, problem, folder, f"{where}: problem.{label}")
+        ]
+        check_work(found)
+        for draft in found:
+            if draft.name in self.problems:
+                raise UsageError(f"{draft.place}: two problems are called {shown(draft.name)}; give one another label")
+            self.problems[draft.name] = draft.complete(model.dtype)
+            self.batch_sizes[draft.name] = self._batch_sizes(draft.model)
         self._check_against_data()
 
     def add_plugins(self, files: Iterable[str | Path]) -> None:
@@ -119,8 +125,22 @@ class Suite:
 
     def count(self) -> int:
         """How many trials the suite has in all."""
+        return sum(count for _, count in self.kinds())
+
+    def kinds(self) -> Iterator[tuple[Setting, int]]:
+        """A setting of each problem, batch size, dtype and rule, and how many trials there are of its kind."""
+        model = self.model
+        others = len(model.schedule) * len(model.clip_norm) * len(model.clip_value)
         seeds = len(self.tune_seeds) or len(self.seeds)
-        return len(self.settings) * seeds + (2 * len(self.defaults) * len(self.seeds) if self.tune_seeds else 0)
+        for problem, sizes in self.batch_sizes.items():
+            for size, dtype, label in itertools.product(sizes, model.dtype, self.rules):
+                rule, grid = self.rules[label]
+                axes = (size, model.schedule[0], dtype, model.clip_norm[0], model.clip_value[0])
+                first = {name: values[0] for name, values in grid.items()}
+                count = math.prod(len(values) for values in grid.values()) * others * seeds
+                if self.tune_seeds and dtype == model.dtype[0]:
+                    count += 2 * len(self.seeds)  # the best setting, and the defaults
+                yield self._setting(problem, label, rule, first, *axes), count
 
     def _number(self, settings: Iterable[Setting], seeds: list[int], role: str, first: int) -> list[Trial]:
         target = (self.target[0], self.target[1][-1]) if self.target else None
@@ -160,8 +180,11 @@ class Suite:
         """The rule and the checked axes of its hyperparameters, lr first."""
         place = f"{self.where}: rule.{label}"
         given = dict(given)
+        name, inner = given.pop("rule", label), given.pop("inner", None)
         try:
-            rule = find_rule(given.pop("rule", label), given.pop("inner", None))
+            for each in (name, inner):
+                limits.check_name("rule", each)
+            rule = find_rule(name, inner)
         except UsageError as error:
             raise UsageError(f"{place}: {error}") from None
         axes = {}
@@ -169,28 +192,17 @@ class Suite:
             try:
                 axes[name] = expand(value)
             except ValueError as error:
-                raise UsageError(f"{place}.{name} = {value!r} {error}") from None
-            for item in axes[name]:
-                try:
-                    rule.settings({name: item})
-                except UsageError as error:
-                    raise UsageError(f"{place}.{error}" if name in rule.defaults else f"{place}: {error}") from None
+                raise UsageError(f"{place}.{name} = {shown(value)} {error}") from None
+            odd = next((item for item in axes[name] if not isinstance(item, int | float)), None)
+            if odd is not None:
+                raise UsageError(f"{place}.{name} = {shown(odd)} must be a number, or true or false")
+            try:
+                rule.settings({name: axes[name][0]})
+                for item in axes[name]:
+                    hyperparameters.check(name, item)
+            except UsageError as error:
+                raise UsageError(f"{place}.{error}" if name in rule.defaults else f"{place}: {error}") from None
         return rule, axes
-
-    def _check_count(self) -> None:
-        """Refuse a grid that nobody means before it is laid out in memory."""
-        model = self.model
-        axes: list[list[Any]] = [model.schedule, model.dtype, model.clip_norm, model.clip_value]
-        points = sum(math.prod(len(values) for values in grid.values()) for _, grid in self.rules.values())
-        problems = sum(
-            math.prod(len(values) for values in p.axes().values()) * len(self._batch_sizes(p))
-            for p in model.problem.values()
-        )
-        trials = points * problems * math.prod(len(axis) for axis in axes) * (len(self.tune_seeds) or len(self.seeds))
-        if trials > MAX_TRIALS:
-            raise UsageError(
-                f"{self.where}: the grid has {trials:,} trials; give it fewer values (at most {MAX_TRIALS:,})"
-            )
 
     def _check_against_data(self) -> None:
         """What only the data can tell: whether batches fit, targets exist and rules have room."""
@@ -198,12 +210,17 @@ class Suite:
             place = f"{self.where}: problem.{label}"
             try:
                 problem = build(definition, self.model.dtype[0])
-                for rule, _ in self.rules.values():
-                    self._check_rule(rule, problem)
+                for rule, grid in self.rules.values():
+                    self._check_rule(rule, grid, problem)
             except UsageError as error:
                 raise UsageError(f"{place}: {error}") from None
             if definition["kind"] != "function":
                 self._check_batches(label, problem)
+            try:
+                for size in self.batch_sizes[label]:
+                    self.model.check_looks(problem.steps_per_epoch(problem.n if size == "full" else size))
+            except ValueError as error:
+                raise UsageError(f"{place}: {error}") from None
             if self.target and self.target[0] not in problem.columns:
                 known = ", ".join(c for c in problem.columns if c != "grad_norm" and not c.startswith("test"))
                 raise UsageError(
@@ -219,9 +236,16 @@ class Suite:
                     "(validation_fraction = 0, or too small a subset); use a training metric"
                 )
 
-    def _check_rule(self, rule: BaseRule, problem: Problem) -> None:
+    def _check_rule(self, rule: BaseRule, grid: Mapping[str, list[Any]], problem: Problem) -> None:
         if not isinstance(rule, Direction):
             return
+        if "history" in rule.defaults:  # as many pairs of vectors in float64
+            history = int(max(grid.get("history", [rule.defaults["history"]])))
+            if 2 * 8 * problem.size * min(history, self.model.total_steps(problem.n)) > limits.NETWORK_BYTES:
+                raise UsageError(
+                    f"history = {history:,} of rule {rule.name!r} with {problem.size:,} parameters takes more than "
+                    f"{limits.NETWORK_BYTES / 2**30:g} GB; remember fewer steps"
+                )
         if rule.dense:
             linear.check_order(problem.size)
         for name in ("clip_norm", "clip_value"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -108,12 +109,12 @@ def test_the_order_of_measures_does_not_matter(given, random):
 
 def test_the_file_reads_as_its_description_says(tmp_path):
     write_baseline(PLAIN, tmp_path / "deep" / "b.txt", ["count", "digest"])
-    assert (tmp_path / "deep" / "b.txt").read_text() == (
-        "# gdbench baseline 1\n# suite = little\n# run = 0f\n# commit = -\n# dirty = -\n# code = c0de\n"
+    assert re.sub("[0-9a-f]{64}", "HASH", (tmp_path / "deep" / "b.txt").read_text()) == (
+        "# gdbench baseline 2\n# suite = little\n# run = 0f\n# commit = -\n# dirty = -\n# code = c0de\n"
         "# created = 2026-01-02T03:04:05+00:00\n# cpu = A CPU\n# machine = abcdef123456\n# families = digest count\n"
         f"digest\tdigest\tiris\tadam\t16\tfloat32\tk0={DIGESTS[0]} k1={DIGESTS[1]} k2={DIGESTS[2]}\n"
         "count\tgradient_evaluations\tiris\tadam\t16\tfloat32\tall=70\n"
-        "# end, 2 metrics\n"
+        "# end, 2 metrics, sha256 HASH\n"
     )
     assert os.listdir(tmp_path / "deep") == ["b.txt"]
 
@@ -144,7 +145,8 @@ def put(number, line):
     [
         ([], 1, "not a baseline"),
         (["[problem.iris]", "kind = 'mlp'"], 1, "not a baseline"),
-        (put(0, ["# gdbench baseline 2"]), 1, "newer gdbench"),
+        (put(0, ["# gdbench baseline 3"]), 1, "newer gdbench"),
+        (put(0, ["# gdbench baseline " + "9" * 5000]), 1, "not a baseline"),
         (put(0, ["# gdbench baseline 0"]), 1, "no version 0"),
         (LINES[:1], 1, "truncated"),
         (LINES[:-1], 13, "truncated"),
@@ -170,6 +172,11 @@ def put(number, line):
         (put(LOSS, [LINES[LOSS].replace("0.25", "")]), 12, "'' must be a number"),
         (put(LOSS, [LINES[LOSS].replace("iris", "%zz")]), 12, "problem '%zz'"),
         (put(LOSS, [LINES[LOSS].replace("16", "016")]), 12, "batch_size '016'"),
+        (put(LOSS, [LINES[LOSS].replace("16", "9" * 5000)]), 12, "batch_size '9999"),
+        (put(LOSS, [LINES[LOSS].replace("0.25", "9" * 5000)]), 12, "must be a number"),
+        ([*LINES[:-1], "# end, " + "9" * 5000 + " metrics"], 14, "truncated"),
+        (put(COUNT, [LINES[COUNT].replace("70", "71")]), 14, "do not have this hash"),
+        (put(6, ["# created = 2027-01-02T03:04:05+00:00"]), 14, "do not have this hash"),
         (put(LOSS, [LINES[LOSS].replace("0.25", "nan")]), 12, "'nan' must be a number"),
         (put(COUNT, [LINES[COUNT].replace("70", FAILED)]), 13, "must be a number"),
         (put(COUNT, [LINES[COUNT].replace("70", "nan")]), 13, "must be a number"),
@@ -205,17 +212,48 @@ def test_another_file_or_a_folder_is_no_baseline(data, tmp_path):
         read_baseline(tmp_path)
 
 
-def test_edits_by_hand_that_do_no_harm_are_read(tmp_path):
-    edited = [*LINES[:DIGEST], LINES[COUNT], LINES[LOSS].replace("0.25", "0.2500"), LINES[DIGEST], LINES[-1]]
-    (tmp_path / "b.txt").write_bytes("\r\n".join([*edited, ""]).encode())
+UNSEALED = baseline_text(PLAIN).replace("baseline 2", "baseline 1").partition(", sha256")[0] + "\n"
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("text", [baseline_text(PLAIN), UNSEALED], ids=["hash", "none"])
+def test_line_ends_and_marks_of_editors_change_no_hash(text, end, mark, tmp_path):
+    (tmp_path / "b.txt").write_bytes(mark + text.encode().replace(b"\n", end))
     found = read_baseline(tmp_path / "b.txt")
-    assert baseline_text(found) == baseline_text(PLAIN)
+    assert baseline_text(found) == baseline_text(PLAIN) and found.facts["verified"] == (text != UNSEALED)
 
 
-def test_a_digit_edited_by_hand_changes_what_is_compared(tmp_path):
-    (tmp_path / "b.txt").write_text(baseline_text(PLAIN).replace("all=70", "all=69"))
+@given(st.integers(0, len(baseline_text(PLAIN)) - 2), st.characters(min_codepoint=32, max_codepoint=126))
+def test_no_character_can_be_changed_unnoticed(tmp_path_factory, place, char):
+    path, text = tmp_path_factory.getbasetemp() / "edited.txt", baseline_text(PLAIN)
+    path.write_text(text[:place] + char + text[place + 1 :])
+    if path.read_text() != text:
+        with pytest.raises(UsageError, match=r"line [0-9]+: "):
+            read_baseline(path)
+
+
+def test_a_digit_edited_where_there_was_no_hash_changes_what_is_compared(tmp_path):
+    edited = [LINES[0].replace("2", "1"), *LINES[1:DIGEST], LINES[LOSS].replace("0.25", "0.2500"), LINES[DIGEST]]
+    edited += [LINES[COUNT].replace("all=70", "all=69"), LINES[-1].partition(", sha256")[0]]
+    (tmp_path / "b.txt").write_text("\n".join([*edited, ""]))
     found = compare(read_baseline(tmp_path / "b.txt"), PLAIN).findings.set_index("metric")
     assert found.loc["gradient_evaluations", "verdict"] == "regressed" and found.loc["digest", "verdict"] == "unchanged"
+
+
+def test_a_baseline_without_a_hash_is_called_unverified_until_it_is_saved_anew(tmp_path, capsys):
+    (tmp_path / "b.txt").write_text(UNSEALED)
+    load_baseline(str(tmp_path / "b.txt"), tmp_path)
+    assert "is unverified" in capsys.readouterr().err
+    write_baseline(read_baseline(tmp_path / "b.txt"), tmp_path / "b.txt")
+    load_baseline(str(tmp_path / "b.txt"), tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path):
+    for name in ("x" * 300, f"{tmp_path}/{'x' * 300}.txt", "a\0b.txt"):
+        with pytest.raises(UsageError, match=r"255|no file's name"):
+            load_baseline(name, tmp_path)
 
 
 def test_an_update_tells_what_changed_a_line_a_metric():

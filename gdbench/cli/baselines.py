@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import repeated
-from gdbench.errors import UsageError, nearest
+from gdbench.cli.output import errors
+from gdbench.data.paths import user_path
+from gdbench.errors import UsageError, nearest, shown
 from gdbench.files import RESULTS
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def find_baseline(name: str, out: Path) -> Path:
     """The file of a baseline: `NAME.txt` in the baselines of `out`; a name with a slash or a dot is a path itself."""
     if not name:
         raise UsageError("a baseline's name is empty; give a name such as main, or a file's path")
-    return Path(name) if any(mark in name for mark in "/\\.") else out / FOLDER / f"{name}.txt"
+    return user_path(name if any(mark in name for mark in "/\\.") else out / FOLDER / f"{name}.txt")
 
 
 def load_baseline(name: str, out: Path) -> "Side":
@@ -49,7 +51,14 @@ def load_baseline(name: str, out: Path) -> "Side":
     path = find_baseline(name, out)
     if not path.exists():
         raise no_baseline(name, out)
-    return read_baseline(path)
+    side = read_baseline(path)
+    if not side.facts["verified"]:
+        errors.print(
+            f"baseline {path} is unverified, since it was written before baselines kept a hash of themselves; "
+            f"`gdbench gate --baseline {name} --update` writes one that does",
+            markup=False,
+        )
+    return side
 
 
 def no_baseline(name: str, out: Path) -> "NoBaselineError":
@@ -118,7 +127,7 @@ def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str
     chosen = tuple(families or (old.facts["families"] if old else FAMILIES))
     new = kept(baseline_of(frames), chosen)
     different = None if old is None else changes(old, new)
-    if old is None or different or set(chosen) != set(old.facts["families"]):
+    if old is None or different or not old.facts["verified"] or set(chosen) != set(old.facts["families"]):
         write_baseline(new, path, chosen)
     return Saved(path, len(new.measures.drop_duplicates(list(NAMES))), different)
 
@@ -130,7 +139,7 @@ def check_saving(name: str | None, out: Path, families: Sequence[str] | None, ru
 
     for family in families or ():
         if family not in FAMILIES:
-            raise UsageError(f"--baseline-family {family} is not known{nearest(family, FAMILIES)}")
+            raise UsageError(f"--baseline-family {shown(family)} is not known{nearest(family, FAMILIES)}")
     if name is None:
         if families:
             raise UsageError(f"--baseline-family {families[0]} says what --save-baseline NAME writes; give both")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.errors import UsageError, nearest
+from gdbench.errors import UsageError, nearest, shown
 from gdbench.files import DATABASE, RESULTS
+from gdbench.limits import CHUNK, DIGITS, JOBS, STEPS
 
 if TYPE_CHECKING:
     from gdbench.api import Run
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float64")
 
 
-def _count(name: str, text: str) -> Any:
-    return typer.Option(name, metavar="N", help=text, min=1)
+def count(name: str, text: str, most: int = STEPS, **options: Any) -> Any:
+    """An option that is a whole number from 1 to `most`."""
+    return typer.Option(name, metavar="N", help=text, min=1, max=most, **options)
 
 
 def repeated(name: str, metavar: str, text: str, **limits: Any) -> Any:
@@ -57,11 +59,11 @@ NoPluginsOption = Annotated[
     ),
 ]
 SetOption = Annotated[list[str] | None, repeated("--set", "KEY=VALUE", "Override a key of the suite (budget.epochs=5)")]
-JobsOption = Annotated[int | None, _count("--jobs", "Threads; all cores by default.")]
+JobsOption = Annotated[int | None, count("--jobs", "Threads; all cores by default.", JOBS)]
 SeedsOption = Annotated[
-    int | None, _count("--seeds", "Reporting seeds, and as many tuning seeds unless the suite sets them.")
+    int | None, count("--seeds", "Reporting seeds, and as many tuning seeds unless the suite sets them.")
 ]
-ChunkOption = Annotated[int | None, _count("--chunk", "Steps a call, 1000 by default; changes no result.")]
+ChunkOption = Annotated[int | None, count("--chunk", "Steps a call, 1000 by default; changes no result.", CHUNK)]
 BackendOption = Annotated[
     str, typer.Option("--backend", metavar="NAME", help="cpu, cuda (a GPU), or auto: the GPU where one can be used.")
 ]
@@ -83,16 +85,26 @@ def parse_dtypes(names: list[str] | None) -> list[str]:
     """Names of dtypes as --dtype has them, each once; raises UsageError for another."""
     for name in names or ():
         if name not in DTYPES:
-            raise UsageError(f"--dtype {name} is not known{nearest(name, DTYPES)}")
+            raise UsageError(f"--dtype {shown(name)} is not known{nearest(name, DTYPES)}")
     return list(dict.fromkeys(names or DTYPES[:1]))
 
 
 def parse_batches(texts: list[str] | None) -> list[int | str]:
     """Sizes of batches as --batch has them; raises UsageError for what is none."""
-    for text in texts or ():
-        if text != "full" and not (text.isascii() and text.isdigit() and int(text) > 0):
-            raise UsageError(f"--batch {text} must be a whole number, 1 or more, or full")
-    return [text if text == "full" else int(text) for text in texts or ()]
+    return [text if text == "full" else _whole("--batch", text, STEPS, "full") for text in texts or ()]
+
+
+def _whole(option: str, text: str, most: int, other: str) -> int:
+    """A whole number from 1 to `most`; raises UsageError for another and for what is not the word `other` either."""
+    digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+    if not digits or len(digits) > DIGITS or int(digits) > most:
+        raise UsageError(f"{option} {shown(text)} must be a whole number from 1 to {most:,}, or {other}")
+    return int(digits)
+
+
+def parse_cores(texts: list[str], usable: int) -> list[int]:
+    """Numbers of cores as --cores has them, each once; raises UsageError for what is none."""
+    return list(dict.fromkeys(usable if text == "all" else _whole("--cores", text, usable, "all") for text in texts))
 
 
 def store_location(store: str | None, out: Path) -> str | Path:

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from gdbench import limits
 from gdbench.cli.options import (
     BackendOption,
     BatchOption,
@@ -12,7 +11,9 @@ from gdbench.cli.options import (
     NetOption,
     ProblemOption,
     QuietOption,
+    count,
     parse_batches,
+    parse_cores,
     parse_dtypes,
     repeated,
     rules_by_default,
@@ -40,22 +41,19 @@ def peers(
     peer: Annotated[list[str] | None, repeated("--peer", "NAME", "A peer; all by default")] = None,
     trials: Annotated[
         int | None,
-        typer.Option(
+        count(
             "--trials",
-            metavar="N",
-            min=1,
-            help="Trials of a sweep, 16 by default, 4096 on a GPU; one is timed by itself too.",
+            "Trials of a sweep, 16 by default, 4096 on a GPU; one is timed by itself too.",
+            limits.PEER_TRIALS,
         ),
     ] = None,
     cores: Annotated[
         list[str] | None, repeated("--cores", "N", "Cores that may be used, or all; 1 and all by default")
     ] = None,
-    rounds: Annotated[
-        int, typer.Option("--rounds", metavar="N", min=1, help="Rounds, each of which visits every peer.")
-    ] = ROUNDS,
+    rounds: Annotated[int, count("--rounds", "Rounds, each of which visits every peer.", limits.ROUNDS)] = ROUNDS,
     steps: Annotated[
         int | None,
-        typer.Option("--steps", metavar="N", min=1, help="Steps a call, the same for all; what suits the network."),
+        count("--steps", "Steps a call, the same for all; what suits the network.", limits.CHUNK),
     ] = None,
     backend: BackendOption = "auto",
     quiet: QuietOption = False,
@@ -69,6 +67,7 @@ def peers(
     is not installed, or that cannot express a rule, is named and left out. On a GPU, all train there but gdbench-cpu,
     which is gdbench on two cores.
     """
+    from gdbench.environment import usable_cores
     from gdbench.peers import BACKENDS
     from gdbench.peers.comparison import compare
     from gdbench.runner.run import choose_backend
@@ -89,7 +88,7 @@ def peers(
             list(dict.fromkeys(rules or RULES)),
             peer or list(known),
             trials=trials or TRIALS[chosen],
-            cores=_cores(cores or (["1", "all"] if chosen == "cpu" else ["all"])),
+            cores=parse_cores(cores or (["1", "all"] if chosen == "cpu" else ["all"]), usable_cores()),
             rounds=rounds,
             chunk=steps or CHUNK[chosen],
             seeds=SEEDS[chosen],
@@ -97,18 +96,6 @@ def peers(
             watch=watch,
         )
     _print(found, rounds, as_json, chosen)
-
-
-def _cores(given: list[str]) -> list[int]:
-    """Numbers of cores, each once."""
-    from gdbench.environment import usable_cores
-
-    usable, counts = usable_cores(), []
-    for text in given:
-        if text != "all" and not (text.isascii() and text.isdigit() and 1 <= int(text) <= usable):
-            raise UsageError(f"--cores {text} must be a whole number from 1 to {usable}, or all")
-        counts.append(usable if text == "all" else int(text))
-    return list(dict.fromkeys(counts))
 
 
 def _print(found: "Found", rounds: int, as_json: bool, backend: str) -> None:

@@ -137,6 +137,8 @@ def _print_result(done: "Run", page: Path) -> None:
     failed = done.trials[done.trials["status"] == "failed"]
     if len(failed):
         say(f"{len(failed)} trials failed; the first: {failed['error'].iloc[0]}")
+    if done.environment.get("git_refused"):
+        say(f"the commit is not known, since git says: {done.environment['git_refused']}")
     seconds = {"timing_seconds": 0.0, **done.environment}
     say(
         "run {}: {} trials in {wall_seconds:.1f} s, after {compile_seconds:.1f} s of compiling and before "

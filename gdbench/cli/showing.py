@@ -24,6 +24,7 @@ from gdbench.kernels import FUNCTIONS, RULES, Direction, Rule
 from gdbench.kernels.function import Function
 from gdbench.kernels.hyperparameters import KNOWN, OTHER
 from gdbench.kernels.registry import BaseRule, find
+from gdbench.limits import check_name
 
 
 def show(
@@ -39,6 +40,7 @@ def show(
 
     load_plugins(plugin)
     if name in RULES or name.endswith(")"):  # lookahead(sgd) is built on demand
+        check_name("rule", name)
         _show_rule(find(name), as_json)
     elif name in FUNCTIONS:
         _show_function(FUNCTIONS[name], as_json)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gdbench import limits
 from gdbench.cli.options import (
     BackendOption,
     BatchOption,
@@ -17,6 +18,7 @@ from gdbench.cli.options import (
     ProblemOption,
     QuietOption,
     StoreOption,
+    count,
     load_plugins,
     parse_batches,
     parse_dtypes,
@@ -44,18 +46,16 @@ def time(
     batch: BatchOption = None,
     dtype: DtypeOption = None,
     jobs: Annotated[
-        list[int] | None, repeated("--jobs", "N", "Threads that do the same side by side, 1 by default", min=1)
+        list[int] | None,
+        repeated("--jobs", "N", "Threads that do the same side by side, 1 by default", min=1, max=limits.JOBS),
     ] = None,
-    rounds: Annotated[
-        int, typer.Option("--rounds", metavar="N", min=1, help="Rounds, each of which visits everything.")
-    ] = ROUNDS,
+    rounds: Annotated[int, count("--rounds", "Rounds, each of which visits everything.", limits.ROUNDS)] = ROUNDS,
     processes: Annotated[
         int,
-        typer.Option(
+        count(
             "--processes",
-            metavar="N",
-            min=1,
-            help="Fresh processes that share the rounds; each is one repetition. With 1, rounds are the repetitions.",
+            "Fresh processes that share the rounds; each is one repetition. With 1, rounds are the repetitions.",
+            limits.ROUNDS,
         ),
     ] = PROCESSES,
     backend: BackendOption = "auto",
@@ -90,6 +90,7 @@ def time(
         plugins=plugin or (),
     )
     for name in asked.rules:
+        limits.check_name("rule", name)
         find(name)  # an unknown one is told before anything begins
     cases(asked.nets, asked.problems, asked.batches, asked.dtypes)
     with status("compiling", quiet or as_json) as watch:

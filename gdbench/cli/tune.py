@@ -1,7 +1,6 @@
 """`gdbench tune`."""
 
 import math
-import tomllib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +8,7 @@ import typer
 
 from gdbench.cli.options import JobsOption, JsonOption, NoPluginsOption, PluginOption, load_plugins
 from gdbench.cli.output import print_json, print_table, say
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from gdbench.runner.tuning import Search
@@ -96,13 +95,16 @@ def tune(
 
 
 def _rates(text: str) -> Any:
-    """`1e-3,1e-2` or what a suite may say."""
-    for spelling in (f"[{text}]" if "," in text and text[:1] not in "[{" else text, f'"{text}"'):
-        try:
-            return tomllib.loads(f"lr = {spelling}")["lr"]
-        except tomllib.TOMLDecodeError:
-            continue
-    raise UsageError(f"--lr {text} must be learning rates such as 1e-3,1e-2 or a grid such as {{log = [1e-4, 1.0, 9]}}")
+    """`.1,1e-2` or what a suite may say."""
+    from gdbench.suites.typed import UnreadableError, value_of
+
+    try:
+        return value_of(text, listed=True)
+    except UnreadableError as error:
+        raise UsageError(
+            f"--lr {shown(text)} {error}; write learning rates such as 1e-3,1e-2 or a grid such as "
+            "{log = [1e-4, 1.0, 9]}"
+        ) from None
 
 
 def _subset(text: str) -> int | float:

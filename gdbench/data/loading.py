@@ -9,8 +9,8 @@ from typing import Any
 from gdbench.data.dataset import Dataset
 from gdbench.data.files import is_place, load_files, resolve_files
 from gdbench.data.shipped import SHIPPED, load_shipped
-from gdbench.data.synthetic import SYNTHETIC, load_synthetic, synthetic_options
-from gdbench.errors import UsageError, nearest
+from gdbench.data.synthetic import SYNTHETIC, load_synthetic, synthetic_options, synthetic_work
+from gdbench.errors import UsageError, nearest, shown
 
 
 def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -22,16 +22,25 @@ def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
         given = {"file": given} if given not in (*SHIPPED, *SYNTHETIC) and is_place(given, folder) else {"name": given}
     if "name" not in given:
         if not {"file", "train", "test"} & set(given):
-            raise UsageError(f"a table with {', '.join(given) or 'nothing'} must have name, file, or train and test")
+            raise UsageError(
+                f"a table with {', '.join(list(given)[:5]) or 'nothing'} must have name, file, or train and test"
+            )
         return resolve_files(given, folder)
     name, options = given["name"], {key: value for key, value in given.items() if key != "name"}
     if isinstance(name, str) and name in SYNTHETIC:
         return {"name": name, **synthetic_options(name, options)}
     if not isinstance(name, str) or name not in SHIPPED:
-        raise UsageError(f"unknown dataset {name!r}{nearest(name, [*SHIPPED, *SYNTHETIC])}")
+        raise UsageError(f"unknown dataset {shown(name)}{nearest(name, [*SHIPPED, *SYNTHETIC])}")
     if options:
-        raise UsageError(f'dataset {name!r} takes no options, and has {", ".join(options)}; write dataset = "{name}"')
+        raise UsageError(
+            f'dataset {name!r} takes no options, and has {shown(next(iter(options)))}; write dataset = "{name}"'
+        )
     return {"name": name}
+
+
+def work(resolved: Mapping[str, Any]) -> tuple[int, int]:
+    """How many numbers are made for what `resolve` gave, and by how many multiplications; none where it is read."""
+    return synthetic_work(resolved) if resolved.get("name") in SYNTHETIC else (0, 0)
 
 
 def load(resolved: Mapping[str, Any]) -> Dataset:

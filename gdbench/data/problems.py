@@ -64,10 +64,19 @@ def _quadratic(definition: Mapping[str, Any], dtype: str) -> DataQuadratic:
 
 def _network(definition: Mapping[str, Any], dtype: str) -> MLP:
     dataset = load(definition["dataset"])
-    splits = split(dataset, **{name: definition[name] for name in _SPLIT})
-    outputs = output_count(definition["loss"], dataset.outputs)
-    samples = [_samples(part, dataset, definition["loss"], outputs, dtype) for part in splits]
+    loss = definition["loss"]
+    outputs = output_count(loss, dataset.outputs)
+    text = json.dumps([definition["dataset"], {name: definition[name] for name in _SPLIT}], sort_keys=True)
+    samples = _splits(text, loss == "cross-entropy", outputs, dtype)
     return MLP(samples, outputs, **{name: definition[name] for name in _NETWORK}, dtype=dtype)
+
+
+@lru_cache(maxsize=16)
+def _splits(text: str, by_label: bool, outputs: int, dtype: str) -> tuple[Samples, ...]:
+    """The splits of a data set, which all networks on them share."""
+    resolved, options = json.loads(text)
+    dataset = load(resolved)
+    return tuple(_samples(part, dataset, by_label, outputs, dtype) for part in split(dataset, **options))
 
 
 def _cast(values: np.ndarray, dtype: str, dataset: Dataset) -> np.ndarray:
@@ -79,8 +88,8 @@ def _cast(values: np.ndarray, dtype: str, dataset: Dataset) -> np.ndarray:
     return cast
 
 
-def _samples(part: Split, dataset: Dataset, loss: str, outputs: int, dtype: str) -> Samples:
-    """A split as the kernels take it: cross-entropy wants labels, the others targets.
+def _samples(part: Split, dataset: Dataset, by_label: bool, outputs: int, dtype: str) -> Samples:
+    """A split as the kernels take it; by_label: cross-entropy wants labels, the others targets.
 
     For labels, targets are one-hot rows, or, for one output, a column that is 1 for class 1.
     """
@@ -88,7 +97,7 @@ def _samples(part: Split, dataset: Dataset, loss: str, outputs: int, dtype: str)
     if not dataset.classes:
         return Samples(x, np.zeros(0, np.int64), _cast(part.y, dtype, dataset))
     labels = np.ascontiguousarray(part.y, np.int64)
-    if loss == "cross-entropy":
+    if by_label:
         return Samples(x, labels, np.zeros((0, outputs), dtype))
     check_values(f"{dataset.name} as targets of its {dataset.classes:,} classes", len(labels), dataset.classes)
     one_hot = np.zeros((len(labels), dataset.classes), dtype)

@@ -24,3 +24,10 @@ def synthetic_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def load_synthetic(resolved: Mapping[str, Any]) -> Dataset:
     """The data of a generator whose `name` and options `resolve` gave."""
     return _LOADERS[resolved["name"]](resolved)
+
+
+def synthetic_work(resolved: Mapping[str, Any]) -> tuple[int, int]:
+    """How many numbers a generator makes, and by how many multiplications."""
+    given = {key: value for key, value in resolved.items() if key != "name"}
+    model = _MODELS[resolved["name"]].model_validate(given)
+    return model.samples * (model.features + model.outputs_of_teacher), model.samples * model.weights

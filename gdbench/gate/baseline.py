@@ -3,16 +3,21 @@
     write_baseline(side, Path("baseline.txt"), families=("digest", "count"))
     side = read_baseline(Path("baseline.txt"))
 
-    # gdbench baseline 1
+    # gdbench baseline 2
     # suite = digits
     ...
     digest<tab>digest<tab>iris<tab>adam<tab>16<tab>float32<tab>0f3c91aa=9b1d6c0e2f7a4853 41d2e07b=failed
-    # end, 1 metrics
+    # end, 1 metrics, sha256 4c1f...
+
+The hash is that of the lines above it, whatever ends lines and whatever mark an editor puts in front, so that nobody's
+merge, editor or disk changes what a commit is judged by. Version 1 had none: it is read, and its facts say `verified`
+False.
 
 Names and pairs are those of gdbench/gate/measures.py; `-` stands for a name that a metric lacks. Numbers are as short
 as they can be without losing a bit. Characters that would be taken for something else stand as in URLs (`%20`).
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,11 +28,15 @@ import numpy as np
 import pandas as pd
 
 from gdbench.errors import UsageError
+from gdbench.errors import shown as quoted
 from gdbench.files import write_text
 from gdbench.gate.measures import COLUMNS, DIGEST_DIGITS, FAILED, FAMILIES, NAMES, OF_TRIALS, UNTOLD, kind
 from gdbench.gate.sides import Side
+from gdbench.limits import DIGITS
 
-VERSION = 1
+VERSION = 2
+UNSEALED = 1  # the version that had no hash
+MOST = 50_000_000  # bytes that are read: a baseline of 500,000 trials
 FIRST = "# gdbench baseline "
 FACTS = ("suite", "run", "commit", "dirty", "code", "created", "cpu", "machine", "families")  # of the header, in order
 NONE = "-"
@@ -58,7 +67,16 @@ def baseline_text(side: Side, families: Iterable[str] = FAMILIES) -> str:
     facts = {**side.facts, "families": " ".join(chosen)}
     header = [f"# {name} = {_fact(facts.get(name))}" for name in FACTS]
     lines = metric_lines(kept(side, chosen))
-    return "\n".join([f"{FIRST}{VERSION}", *header, *lines, f"# end, {len(lines)} metrics", ""])
+    return sealed([f"{FIRST}{VERSION}", *header, *lines, f"# end, {len(lines)} metrics"])
+
+
+def sealed(lines: list[str]) -> str:
+    """The text of a file whose last line tells the hash of all of it."""
+    return "\n".join([*lines[:-1], f"{lines[-1]}, sha256 {_hash(lines)}", ""])
+
+
+def _hash(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def metric_lines(side: Side) -> list[str]:
@@ -116,16 +134,21 @@ def _escaped(text: str, also: str = "") -> str:
 def read_baseline(path: Path) -> Side:
     """The side that a file holds. Raises UsageError, with the line, for one that is not whole and as it was written.
 
-    Its facts are those of `side_of`, and `families`: those that the file keeps. A failed trial's loss and steps are
-    infinite, as in a run.
+    Its facts are those of `side_of`, `families`: those that the file keeps, and `verified`: whether it holds a hash of
+    itself. A failed trial's loss and steps are infinite, as in a run.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        text = ""
+        with path.open("rb") as file:
+            content = file.read(MOST + 1)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
-    return _Reader(path).side(text)
+    if len(content) > MOST:
+        raise UsageError(f"{path} has more than {MOST:,} bytes; give the path of a baseline, which is smaller")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = ""
+    return _Reader(path).side(text.replace("\r\n", "\n"))
 
 
 class _Reader:
@@ -136,7 +159,7 @@ class _Reader:
 
     def side(self, text: str) -> Side:
         first, *lines = text.removesuffix("\n").split("\n")
-        if not re.fullmatch(rf"{FIRST}[0-9]+", first):
+        if not re.fullmatch(rf"{FIRST}[0-9]{{1,9}}", first):
             raise UsageError(
                 f"{self.path}, line 1: not a baseline, which begins with `{FIRST}{VERSION}`; give the path of a file "
                 "that `gdbench run SUITE --save-baseline FILE` wrote"
@@ -147,11 +170,14 @@ class _Reader:
                 f"{self.path}, line 1: version {version} was written by a newer gdbench than this one, which reads "
                 f"version {VERSION}; update gdbench"
             )
-        if version < VERSION:
+        if version < UNSEALED:
             self.broken(1, f"there is no version {version}")
-        end = re.fullmatch(r"# end, ([0-9]+) metrics", lines[-1] if lines else "")
+        form = "# end, N metrics" if version == UNSEALED else "# end, N metrics, sha256 HASH"
+        end = re.fullmatch(
+            form.replace("N", "([0-9]{1,12})").replace("HASH", "([0-9a-f]{64})"), lines[-1] if lines else ""
+        )
         if not end:
-            self.broken(1 + len(lines), "the file is truncated, since the last line must be `# end, N metrics`")
+            self.broken(1 + len(lines), f"the file is truncated, since the last line must be `{form}`")
         facts = self.facts(lines[: len(FACTS)])
         rows: list[tuple[Any, ...]] = []
         seen: dict[tuple[str, ...], int] = {}
@@ -160,12 +186,15 @@ class _Reader:
             if seen.setdefault(names, number) != number:
                 self.broken(number, f"the metric of line {seen[names]} stands here again")
             if names[0] not in _with_digests(facts["families"]):
-                self.broken(number, f"family {names[0]!r} is not one of those that the header names")
+                self.broken(number, f"family {quoted(names[0])} is not one of those that the header names")
             rows.extend(found)
         if int(end[1]) != len(seen):
             self.broken(1 + len(lines), f"{len(seen)} metrics stand above, so that lines were lost or added")
+        verified = version > UNSEALED
+        if verified and _hash([first, *lines[:-1], end[0].partition(", sha256")[0]]) != end[2]:
+            self.broken(1 + len(lines), "the lines above do not have this hash, so that one of them was changed")
         frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64", "text": "object"})
-        return Side(facts, frame)
+        return Side({**facts, "verified": verified}, frame)
 
     def facts(self, lines: list[str]) -> dict[str, Any]:
         """The header."""
@@ -192,15 +221,15 @@ class _Reader:
             self.broken(number, f"{len(cells)} columns stand where {len(NAMES) + 1} must, with tabs between them")
         *shown, pairs = cells
         if shown[0] not in FAMILIES:
-            self.broken(number, f"family {shown[0]!r} is not one of {', '.join(FAMILIES)}")
+            self.broken(number, f"family {quoted(shown[0])} is not one of {', '.join(FAMILIES)}")
         names = [self.name(number, NAMES[column], cell) for column, cell in enumerate(shown)]
         rows = {}
         for each in pairs.split(" "):
             pair, equals, value = each.rpartition("=")
             if not equals or not pair or _escaped(unquote(pair), " ") != pair:
-                self.broken(number, f"{each!r} must be pair=value")
+                self.broken(number, f"{quoted(each)} must be pair=value")
             if pair in rows:
-                self.broken(number, f"pair {pair!r} stands twice")
+                self.broken(number, f"pair {quoted(pair)} stands twice")
             rows[pair] = (*names, unquote(pair), *self.value(number, names[0], names[1], value))
         return tuple(shown), list(rows.values())
 
@@ -209,9 +238,11 @@ class _Reader:
         if cell == NONE:
             return np.nan if column == "batch_size" else None
         number_given = column == "batch_size" and NUMBER.fullmatch(cell)
+        if number_given and len(cell) > DIGITS:
+            self.broken(number, f"{column} {quoted(cell)} has more than {DIGITS} digits")
         name = unquote(cell) if not number_given else int(cell) if cell.isdigit() else float(cell)
         if _name(name) != cell:
-            self.broken(number, f"{column} {cell!r} is not written as a name is here")
+            self.broken(number, f"{column} {quoted(cell)} is not written as a name is here")
         return name
 
     def value(self, number: int, family: str, metric: str, cell: str) -> tuple[float, Any]:
@@ -219,14 +250,14 @@ class _Reader:
         if family == "digest":
             right = DIGEST.fullmatch(cell) if metric == "digest" else cell and _escaped(unquote(cell), " =") == cell
             if not right:
-                self.broken(number, f"{cell!r} must be {DIGEST_DIGITS} hexadecimal digits, or {FAILED}")
+                self.broken(number, f"{quoted(cell)} must be {DIGEST_DIGITS} hexadecimal digits, or {FAILED}")
             return np.nan, unquote(cell)
         if cell == FAILED and family == "convergence":
             return _of_failed(metric), FAILED
-        if not NUMBER.fullmatch(cell):
-            self.broken(number, f"{cell!r} must be a number")
+        if not NUMBER.fullmatch(cell) or len(cell) > DIGITS:
+            self.broken(number, f"{quoted(cell)} must be a number")
         if not _fits(family, metric, float(cell)):
-            self.broken(number, f"{metric} cannot be {cell}")
+            self.broken(number, f"{quoted(metric)[1:-1]} cannot be {quoted(cell)[1:-1]}")
         return float(cell), np.nan
 
     def broken(self, number: int, why: str) -> NoReturn:

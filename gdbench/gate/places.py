@@ -9,7 +9,6 @@ the gdbench that runs this runs.
 """
 
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import distributions, entry_points
@@ -17,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import gdbench
-from gdbench.errors import UsageError
+from gdbench.data.paths import user_path
+from gdbench.errors import UsageError, shown
+from gdbench.git import NO_REPOSITORY, GitError, git
 from gdbench.plugins import GROUP
 
 INTERPRETERS = ("bin/python", "Scripts/python.exe", "python.exe")  # of an environment
@@ -78,12 +79,13 @@ def find_place(text: str, start: Path, scratch: Path) -> Place:
     A path is an environment's folder, its Python, a checkout of gdbench, or a folder with plug-ins; all else is a
     revision. Raises UsageError for what is none of them, or both a path and a revision.
     """
-    path = start / Path(text).expanduser()
-    commit = _commit(text, start)
+    path = start / user_path(text)
+    commit, refused = _commit(text, start)
     if not text or (not path.exists() and commit is None):
+        told = f" (git says: {refused})" if refused else ""
         raise UsageError(
-            f"{text!r} is no environment, no folder and no revision of a git repository around {start}; give the "
-            "folder of a virtual environment, of a checkout, or a commit, tag or branch"
+            f"{shown(text)} is no environment, no folder and no revision of a git repository around {start}{told}; "
+            "give the folder of a virtual environment, of a checkout, or a commit, tag or branch"
         )
     if path.exists() and commit is not None:
         raise UsageError(f"{text!r} is a path and a revision; write ./{text} or heads/{text}")
@@ -108,33 +110,27 @@ def _of_folder(name: str, root: Path, home: Path, commit: str | None) -> Place:
     return Place(name, Path(sys.executable), shadow, home, root, commit)
 
 
-def _commit(text: str, start: Path) -> str | None:
-    """The commit that a text names, if it does."""
+def _commit(text: str, start: Path) -> tuple[str | None, str]:
+    """The commit that a text names, if it does, and git's reason where it would not say."""
     if text in ("", ".", "..") or text.startswith(("./", "../", "/")):
-        return None
+        return None, ""
     try:
-        return _git(start, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}").strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
+        revision = f"{text}^{{commit}}"
+        return git(start, "rev-parse", "--verify", "--quiet", "--end-of-options", revision, patience=PATIENCE), ""
+    except GitError as error:
+        return None, "" if NO_REPOSITORY in str(error) else str(error)
 
 
 def _of_revision(text: str, commit: str, start: Path, scratch: Path) -> Place:
     """A clone, which shares the repository's objects: an archive would leave out what is marked so."""
-    root, folder = Path(_git(start, "rev-parse", "--show-toplevel").strip()), scratch / commit
+    folder = scratch / commit
     try:
+        root = Path(git(start, "rev-parse", "--show-toplevel"))
         if not folder.exists():
-            _git(start, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
-            _git(folder, "checkout", "--quiet", "--detach", commit)
-    except subprocess.CalledProcessError as error:
-        told = " ".join(error.stderr.split())[:300]
-        raise UsageError(f"revision {text!r} cannot be unpacked: {told}; give the folder of a checkout of it") from None
-    except subprocess.TimeoutExpired:
+            git(start, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder), patience=PATIENCE)
+            git(folder, "checkout", "--quiet", "--detach", commit, patience=PATIENCE)
+    except GitError as error:
         raise UsageError(
-            f"revision {text!r} was not unpacked within {PATIENCE:g} s; give the folder of a checkout of it"
+            f"revision {shown(text)} cannot be unpacked (git says: {error}); give the folder of a checkout of it"
         ) from None
     return _of_folder(text, folder, folder / start.resolve().relative_to(root.resolve()), commit)
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gdbench.environment import environment, git_state, package_version
+from gdbench import git
+from gdbench.environment import environment, package_version
 from gdbench.gpu.check import Found, Outcome
 from gdbench.gpu.clocks import driver
 from gdbench.kernels import cuda
@@ -21,7 +22,7 @@ PACKAGES = ("cuda-core", "cuda-bindings", "cupy-cuda13x", "torch", "jax", "jaxli
 def machine_facts() -> dict[str, Any]:
     """What the results depend on."""
     card = cuda.card()
-    commit, dirty = git_state(Path(__file__).parent)
+    commit, dirty = git.state(Path(__file__).parent)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "card": card.name,

@@ -19,6 +19,7 @@ from gdbench.kernels.contract import Rule
 from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.random import Stream, permutation
 from gdbench.kernels.registry import find
+from gdbench.limits import check_name
 from gdbench.peers.contract import Task
 from gdbench.timing.steps import Case
 from gdbench.timing.work import step_flops
@@ -37,6 +38,7 @@ def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None, see
     problem = case.problem
     if not isinstance(problem, MLP):
         raise UsageError(f"problem {case.label!r} is no network; peers trains networks")
+    check_name("rule", rule)
     found = find(rule)
     if not isinstance(found, Rule):
         raise UsageError(f"rule {rule!r} sees more than a gradient, and no peer has it; choose another, such as adam")

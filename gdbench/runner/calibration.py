@@ -2,8 +2,10 @@
 
 import math
 import time
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +13,14 @@ from gdbench.data.problems import build
 from gdbench.environment import usable_cores
 from gdbench.kernels import steps
 from gdbench.kernels.registry import find
-from gdbench.runner.points import evaluation_points, total_steps
+from gdbench.runner.points import MAX_EPOCH_ENDS, evaluation_points, total_steps
 from gdbench.suites import Setting, Suite
 
 SECONDS = 0.02  # of steps for each kind of trial: enough to tell seconds from minutes
+PATIENCE = 4.0  # seconds after which kinds are no longer measured: they cost what the others cost on average
+DENSE = 1000  # parameters from which on a step that solves with a Hessian is not measured, since it takes seconds
+SOLVED = 1e9  # elements of a Hessian times its order, a second: about what one core solves
+SPREAD = 1000  # evaluation points from which on those that fall together are not looked for
 
 
 @dataclass(frozen=True)
@@ -28,55 +34,107 @@ class Estimate:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Length:
+    """Steps and evaluations of a trial."""
+
+    steps: int
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """Seconds of a step and of an evaluation, and steps that a trial's budget buys at most (None: all of them)."""
+
+    step: float
+    evaluation: float
+    affordable: int | None
+
+
 def estimate(suite: Suite, jobs: int | None = None) -> Estimate:
     """Count a suite's trials and measure a few steps of each kind (problem, rule, batch size, dtype) of them.
 
-    Divergence and early stops are not foreseen, so this is an upper estimate; compilation is not in it.
+    Divergence and early stops are not foreseen, so this is an upper estimate; compilation is not in it. After a few
+    seconds the kinds that are left are taken to cost what the others do.
     """
     jobs = jobs or usable_cores()
-    at_once = min(jobs, usable_cores())
-    costs: dict[tuple[object, ...], tuple[int, float, int]] = {}
-    kinds: Counter[tuple[object, ...]] = Counter()
-    first = suite.settings
-    repeats = len(suite.tune_seeds) or len(suite.seeds)
-    chosen = suite.defaults * 2 if suite.tune_seeds else []
-    for setting, seeds in [*((s, repeats) for s in first), *((s, len(suite.seeds)) for s in chosen)]:
-        definition = setting.definition
-        kind = (setting.problem, definition["rule"], definition["batch_size"], definition["dtype"])
-        if kind not in costs:
-            costs[kind] = _measure(setting)
-        kinds[kind] += seeds
-    steps = sum(count * costs[kind][0] for kind, count in kinds.items())
-    evaluations = sum(count * costs[kind][2] for kind, count in kinds.items())
-    seconds = sum(count * costs[kind][1] for kind, count in kinds.items()) / at_once
-    return Estimate(sum(kinds.values()), steps, evaluations, jobs, seconds)
+    until = time.perf_counter() + PATIENCE
+    trials = steps = evaluations = 0
+    seconds = 0.0
+    paces: list[_Pace] = []
+    for setting, count in suite.kinds():
+        if not paces or time.perf_counter() < until:
+            pace = _pace(setting)
+            paces.append(pace)
+            step, evaluation = np.mean([(each.step, each.evaluation) for each in paces], axis=0)
+            mean = _Pace(float(step), float(evaluation), None)
+        else:
+            pace = mean
+        length = _length(setting, pace)
+        trials += count
+        steps += count * length.steps
+        evaluations += count * length.evaluations
+        seconds += count * (length.steps * pace.step + length.evaluations * pace.evaluation)
+    return Estimate(trials, steps, evaluations, jobs, seconds / min(jobs, usable_cores()))
 
 
-def _measure(setting: Setting) -> tuple[int, float, int]:
-    """Steps, seconds and evaluations of one trial of this setting."""
+def _length(setting: Setting, pace: _Pace) -> _Length:
+    definition = setting.definition
+    per_epoch = _steps_per_epoch(setting)
+    total = total_steps(definition["budget"], per_epoch)
+    if pace.affordable is not None:
+        total = min(total, pace.affordable)
+    function = definition["problem"]["kind"] == "function"
+    evaluate = definition["evaluate"]
+    return _Length(total, _looks(evaluate.get("every"), evaluate.get("points"), total, None if function else per_epoch))
+
+
+@lru_cache(maxsize=4096)
+def _looks(every: int | None, points: int | None, total: int, per_epoch: int | None) -> int:
+    """How often a trial is looked at; of very many points, as if none fell together."""
+    if every is not None:
+        return -(-total // every) + 1
+    assert points is not None
+    if points > SPREAD:
+        return min(total + 1, points + (min(MAX_EPOCH_ENDS, total // per_epoch) if per_epoch else 0))
+    return len(evaluation_points({"points": points}, total, per_epoch))
+
+
+def _steps_per_epoch(setting: Setting) -> int:
     definition = setting.definition
     problem = build(definition["problem"], definition["dtype"])
-    batch_size = problem.n if definition["batch_size"] == "full" else definition["batch_size"]
-    per_epoch = problem.steps_per_epoch(batch_size)
-    budget = definition["budget"]
-    total = total_steps(budget, per_epoch)
-    function = definition["problem"]["kind"] == "function"
+    return int(problem.steps_per_epoch(_batch_size(definition, problem)))
+
+
+def _batch_size(definition: Mapping[str, Any], problem: Any) -> int:
+    return int(problem.n if definition["batch_size"] == "full" else definition["batch_size"])
+
+
+def _pace(setting: Setting) -> _Pace:
+    """What a step and an evaluation of this setting take."""
+    definition = setting.definition
+    problem = build(definition["problem"], definition["dtype"])
+    rule, budget = find(definition["rule"]), definition["budget"]
+    training = problem.begin(seed=0, batch_size=_batch_size(definition, problem))
+    training.evaluate()  # compiles
+    started = time.perf_counter()
+    training.evaluate()
+    evaluation = time.perf_counter() - started
+    if getattr(rule, "dense", False) and problem.size > DENSE:
+        return _Pace(problem.size**3 / SOLVED, evaluation, None)
 
     def rates(first: int, count: int) -> np.ndarray:
         return np.full(count, 1e-6)  # so small that nothing diverges while it is measured
 
-    training = problem.begin(seed=0, batch_size=batch_size)
-    walk = steps.begin(find(definition["rule"]), definition["hyperparameters"], training, rates)
+    walk = steps.begin(rule, definition["hyperparameters"], training, rates)
     walk.advance(1)  # compiles
-    training.evaluate()
     warm, spent = training.steps, walk.seconds
     while not walk.ended and walk.seconds - spent < SECONDS:
         walk.advance(1)
-    for name in ("gradient_evaluations", "function_evaluations"):
-        if name in budget and training.steps:
-            total = min(total, max(1, math.ceil(budget[name] * training.steps / max(1, getattr(walk, name)))))
-    points = evaluation_points(definition["evaluate"], total, None if function else per_epoch)
-    cost = (walk.seconds - spent) / max(1, training.steps - warm)
-    started = time.perf_counter()
-    training.evaluate()
-    return total, total * cost + len(points) * (time.perf_counter() - started), len(points)
+    affordable = [
+        max(1, math.ceil(budget[name] * training.steps / max(1, getattr(walk, name))))
+        for name in ("gradient_evaluations", "function_evaluations")
+        if name in budget and training.steps
+    ]
+    step = (walk.seconds - spent) / max(1, training.steps - warm)
+    return _Pace(step, evaluation, min(affordable, default=None))

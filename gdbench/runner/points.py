@@ -25,7 +25,7 @@ def evaluation_points(evaluate: Mapping[str, int], total: int, per_epoch: int | 
     [0, 1, 2, 4, 8, 16]
     """
     if "every" in evaluate:
-        return sorted({*range(0, total, evaluate["every"]), total})
+        return [*range(0, total, evaluate["every"]), total]
     count = evaluate["points"]
     if count == 2:
         return [0, total]

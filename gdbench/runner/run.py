@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdbench.environment import environment, git_state, usable_cores
+from gdbench import git
+from gdbench.environment import environment, usable_cores
 from gdbench.errors import InterruptedRunError, UsageError
 from gdbench.kernels.driver import SIMULATED, driver_found
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
@@ -119,11 +120,13 @@ def run_suite(
     facts |= {"command": suite.command} if suite.command else {}
     facts |= {"data": suite.notices} if suite.notices else {}
     watcher.notices(suite.notices)
+    refused = git.refusal(Path.cwd())
+    facts |= {"git_refused": refused} if refused else {}
     watcher.compiling()
     compile_seconds = compile_suite(suite, fleets)
     record = None if fresh else store.resume(identity)
     if record is None:
-        commit, dirty = git_state(Path.cwd())
+        commit, dirty = git.state(Path.cwd())
         run = store.begin(
             identity=identity,
             suite=suite.name,

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gdbench.environment import environment, git_state
+from gdbench import git
+from gdbench.environment import environment
 from gdbench.runner.code import code_hash
 from gdbench.store import Store
 from gdbench.timing import Sample, Timed, Timing
@@ -17,7 +18,7 @@ NAME = "time"  # of the suite of such a run
 def store_timings(store: Store, timing: Timing, repeated: str, backend: str = "cpu") -> str:
     """Keep a timing as a complete run without trials; returns its id. repeated: "15 rounds", "5 processes"."""
     started = time.time()
-    commit, dirty = git_state(Path.cwd())
+    commit, dirty = git.state(Path.cwd())
     facts = {**environment(), "compile_seconds": timing.seconds, "wall_seconds": sum(s.seconds for s in timing.samples)}
     run = store.begin(
         identity=hashlib.sha256(f"{NAME} {started}".encode()).hexdigest(),  # never gone on with

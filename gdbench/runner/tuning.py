@@ -7,6 +7,7 @@ What practitioners do: learning rates that differ by factors, few samples, sever
 and to other seeds, beside the rule's default.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,9 +18,10 @@ import numpy as np
 
 from gdbench import data
 from gdbench.environment import usable_cores
-from gdbench.errors import GdbenchError, UsageError, nearest
+from gdbench.errors import GdbenchError, UsageError, nearest, shown
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
+from gdbench.limits import check_name
 from gdbench.runner.compiling import compile_suite
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.run import Watcher, safely
@@ -100,6 +102,7 @@ def tune(
     extend: while the best lr stands at an edge, go on beyond it by the grid's last factor, at most `EXTRA` times.
     Raises UsageError for a mistake, AllDivergedError when every trial diverged, GdbenchError when one failed.
     """
+    check_name("rule", rule)
     chosen = find_rule(rule)
     label, table, folder = problem_table(problem) if isinstance(problem, str) else ("problem", problem, Path.cwd())
     rates = _rates(chosen, lr)
@@ -181,7 +184,7 @@ def _rates(rule: BaseRule, given: Any) -> list[float]:
     try:
         values = expand(given)
     except ValueError as error:
-        raise UsageError(f"lr = {given!r} {error}") from None
+        raise UsageError(f"lr = {shown(given)} {error}") from None
     return sorted(float(rule.settings({"lr": value})["lr"]) for value in values)
 
 
@@ -190,14 +193,14 @@ def _placed(text: str, rule: BaseRule, label: str) -> str:
     key, _, value = text.partition("=")
     first, _, rest = key.strip().partition(".")
     if first == "lr":
-        raise UsageError(f"--set {text!r}: tune searches lr; give its values with --lr")
+        raise UsageError(f"--set {shown(text)}: tune searches lr; give its values with --lr")
     if key.strip() in rule.defaults:
         return f"rule.rule.{key.strip()}={value}"
     if first == "problem" and rest:
-        return f"problem.{label}.{rest}={value}"
+        return f"problem.{json.dumps(label, ensure_ascii=False)}.{rest}={value}"
     keys = [name for name in SuiteModel.model_fields if name not in ("rule", "problem", "target", "stop_at_target")]
     if first not in keys:
-        raise UsageError(f"--set {text!r}: unknown key {first!r}{nearest(first, [*rule.defaults, *keys])}")
+        raise UsageError(f"--set {shown(text)}: unknown key {first!r}{nearest(first, [*rule.defaults, *keys])}")
     return text
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.errors import UsageError
+from gdbench import limits
+from gdbench.errors import UsageError, shown
 from gdbench.kernels import MLP, Samples
 from gdbench.timing.steps import Case
 
@@ -23,11 +24,17 @@ def of_shape(text: str, batch_size: int, dtype: str) -> Case:
     It has relu and cross-entropy; with one output, mean squared error. Raises UsageError for what is no shape.
     """
     if not re.fullmatch(r"[1-9][0-9]{0,8}(-[1-9][0-9]{0,8})+", text):
-        raise UsageError(f"net {text!r} must be the widths of two layers or more, such as 784-128-10")
+        raise UsageError(f"net {shown(text)} must be the widths of two layers or more, such as 784-128-10")
     if not isinstance(batch_size, int):
-        raise UsageError(f"batch {batch_size!r} needs data; net {text!r} has none, so give a number")
+        raise UsageError(f"batch {batch_size!r} needs data; net {shown(text)} has none, so give a number")
     sizes = tuple(int(width) for width in text.split("-"))
     samples = max(2 * batch_size, min(SAMPLES, NUMBERS // sizes[0]))
+    try:
+        limits.check_network(sizes, samples, np.dtype(dtype).itemsize)
+    except ValueError as error:
+        raise UsageError(f"net {shown(text)} {error}") from None
+    if samples * (sizes[0] + sizes[-1]) > 2 * NUMBERS:
+        raise UsageError(f"net {shown(text)} at batch {batch_size:,} needs more data than fits; use a smaller batch")
     return Case(text, _network(sizes, samples, dtype), batch_size)
 
 
@@ -53,13 +60,13 @@ def _network(sizes: tuple[int, ...], samples: int, dtype: str) -> MLP:
     )
 
 
-def of_problem(name: str, batches: Sequence[int | str], dtype: str) -> list[Case]:
-    """A problem as `gdbench.problem` takes it by name, at each batch size; a function has none."""
+def of_problem(name: str, label: str, batches: Sequence[int | str], dtype: str) -> list[Case]:
+    """A problem as `gdbench.problem` takes it by name, called `label`, at each batch size; a function has none."""
     # What reads files and tables wants pydantic, and networks by their shape do without.
     from gdbench import suites
     from gdbench.data.problems import build
 
-    label, given, folder = suites.problem_table(name)
+    _, given, folder = suites.problem_table(name)
     table: dict[str, Any] = {
         "problem": {label: given},
         "rule": {"sgd": {}},
@@ -81,8 +88,13 @@ def cases(
     pairs = [(net, batch) for net in nets for batch in batches or (BATCH,)]
     if not nets and not problems:
         pairs = [(net, batch) for net in dict(SHAPES) for batch in batches] if batches else list(SHAPES)
-    found = []
+    found: list[Case] = []
+    labels: dict[str, str] = {}
+    if problems:
+        from gdbench.suites import distinct_labels
+
+        labels = distinct_labels(problems)
     for dtype in dtypes:
         found += [of_shape(net, batch, dtype) for net, batch in pairs]  # type: ignore[arg-type]
-        found += [case for name in problems for case in of_problem(name, batches or (BATCH,), dtype)]
+        found += [case for name in problems for case in of_problem(name, labels[name], batches or (BATCH,), dtype)]
     return found

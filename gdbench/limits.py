@@ -1,0 +1,102 @@
+"""How much a suite, a command or a call may ask for; what asks for more is refused before anything is allocated.
+
+    limits.TRIALS                                               # 1,000,000
+    limits.check_network([784, 10**6, 10], 60000, itemsize=4)   # raises ValueError: it would take 27.3 GB
+
+docs/limits.md shows the table. What is refused here would have ended a machine, not a benchmark: a limit stands far
+above what anybody has been seen to need, and below what one process can hold.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gdbench.errors import UsageError, shown
+
+TRIALS = 1_000_000
+PROBLEMS = 1_000
+LOOKS = 1_000_000
+POINTS = 100_000
+VALUES = 10_000_000
+LEVELS = 1_000
+STEPS = 1_000_000_000
+LAYERS = 1_000
+NETWORK_BYTES = 2**30
+NUMBERS = 50_000_000
+OPERATIONS = 100_000_000_000
+PATH_NUMBERS = 20_000_000
+FILE_BYTES = 250_000
+DEPTH = 20
+DIGITS = 300
+NAME_BYTES = 255
+TEXT = 10_000
+JOBS = 1_024
+CHUNK = 1_000_000
+ROUNDS = 10_000
+PEER_TRIALS = 100_000
+
+BLOCK = 256  # samples that a network's kernels hold at a time
+SAMPLED, KEPT = 3, 5  # arrays of a trial with an element a unit and sample of a block, and with one a parameter
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One row of the table."""
+
+    most: int
+    what: str
+    where: str
+
+
+TABLE = (
+    Limit(TRIALS, "trials of a suite", "all axes times seeds"),
+    Limit(PROBLEMS, "problems of a suite", "`[problem.NAME]` times the axes in it"),
+    Limit(LOOKS, "looks at a trial", "`evaluate.every`, the `every` of `minimize`"),
+    Limit(POINTS, "evaluation points", "`evaluate.points`, whatever the budget"),
+    Limit(VALUES, "values in a list", "any list of a suite"),
+    Limit(LEVELS, "levels of a target", "`target`"),
+    Limit(STEPS, "steps, epochs or evaluations of a budget", "`budget`, the `steps` of `minimize`"),
+    Limit(LAYERS, "hidden layers", "`hidden`, `--net`, a teacher's `hidden`"),
+    Limit(NETWORK_BYTES, "bytes of a network that trains", "`hidden`, `--net`, the `history` of lbfgs"),
+    Limit(NUMBERS, "numbers in the data that a suite makes", "teachers, sparse data, quadratics, functions"),
+    Limit(OPERATIONS, "multiplications to make these data", "a teacher's `hidden`, a quadratic's `dimensions`"),
+    Limit(PATH_NUMBERS, "numbers in a path", "`minimize`: rows times parameters"),
+    Limit(FILE_BYTES, "bytes of a suite's file", "TOML"),
+    Limit(DEPTH, "tables or lists in one another", "TOML, dicts, `--set`"),
+    Limit(DIGITS, "digits of a whole number", "TOML, dicts, `--set`, options"),
+    Limit(NAME_BYTES, "bytes of a name in UTF-8", "files, folders, rules, functions, problems"),
+    Limit(TEXT, "characters of a text", "titles, descriptions, `--set`"),
+    Limit(JOBS, "threads", "`--jobs`"),
+    Limit(CHUNK, "steps a call", "`--chunk`, `--steps`"),
+    Limit(ROUNDS, "rounds, processes", "`--rounds`, `--processes`"),
+    Limit(PEER_TRIALS, "trials side by side", "`peers --trials`"),
+)
+
+
+def check_name(kind: str, name: object) -> None:
+    """Raise UsageError for a name that is too long to be one."""
+    if isinstance(name, str) and len(name.encode(errors="surrogatepass")) > NAME_BYTES:
+        raise UsageError(f"{kind} {shown(name)} has a name of more than {NAME_BYTES} bytes; names are shorter")
+
+
+def network_bytes(sizes: Sequence[int], samples: int, itemsize: int) -> int:
+    """The bytes that a trial of a network takes at least: what a block of samples makes, and what it keeps a parameter.
+
+    sizes: inputs, hidden widths, outputs. samples: of the largest split.
+    """
+    parameters = sum((a + 1) * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+    block = min(BLOCK, max(samples, 1))
+    draws = 2 * 8 * parameters  # initial weights are drawn in float64
+    return itemsize * (SAMPLED * block * sum(sizes) + KEPT * parameters) + draws
+
+
+def check_network(sizes: Sequence[int], samples: int, itemsize: int) -> None:
+    """Raise ValueError, without a subject, for a network that is too deep or too large to train."""
+    if len(sizes) > LAYERS + 2:
+        raise ValueError(f"has {len(sizes) - 2:,} hidden layers; at most {LAYERS:,} are allowed")
+    size = network_bytes(sizes, samples, itemsize)
+    if size > NETWORK_BYTES:
+        parameters = sum((a + 1) * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        raise ValueError(
+            f"makes {parameters:,} parameters, and training takes {size / 2**30:,.1f} GB; at most "
+            f"{NETWORK_BYTES / 2**30:g} GB are allowed: use smaller layers"
+        )
