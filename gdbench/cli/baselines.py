@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import repeated
-from gdbench.cli.output import errors
+from gdbench.cli.output import note
 from gdbench.data.paths import user_path
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.files import RESULTS
@@ -53,10 +53,9 @@ def load_baseline(name: str, out: Path) -> "Side":
         raise no_baseline(name, out)
     side = read_baseline(path)
     if not side.facts["verified"]:
-        errors.print(
+        note(
             f"baseline {path} is unverified, since it was written before baselines kept a hash of themselves; "
-            f"`gdbench gate --baseline {name} --update` writes one that does",
-            markup=False,
+            f"`gdbench gate --baseline {name} --update` writes one that does"
         )
     return side
 

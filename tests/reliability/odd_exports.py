@@ -1,0 +1,79 @@
+"""Exports that were edited, cut and mistyped, read by every command that takes one."""
+
+import json
+import random
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from child import commands
+from mutations import of_bytes, of_lines, of_table
+from stored import CSV, JSON, begin
+from tally import main
+
+WAYS = [
+    ["show", "ODD"],
+    ["show", "ODD", "--json"],
+    ["gate", "ODD", "latest"],
+    ["gate", "latest", "ODD", "--github"],
+    ["compare", "ODD", "latest"],
+    ["export", "ODD", "--format", "json", "--to", "again.json"],
+    ["export", "ODD", "--format", "csv", "--to", "again"],
+]
+KEYS = ["run", "trials", "curves", "about", "environment", "lr", "rule", "problem", "step", "digest", "x", ""]
+
+
+def attempts(rng: random.Random, folder: Path) -> Iterator[str | None]:
+    """Change an export, and read it."""
+    with commands([*begin(folder), *(_with(way, JSON) for way in WAYS)], cwd=folder) as run:
+        document = json.loads((folder / JSON).read_text(encoding="utf-8"))
+        while True:
+            odd = _of_json(rng, folder, document) if rng.random() < 0.6 else _of_folder(rng, folder)
+            way = _with(rng.choice(WAYS), odd)
+            complaint = run(*way, cwd=folder).complaint((0, 1, 2, 3, 4))
+            yield complaint and f"{' '.join(way)}: {complaint}"
+
+
+def _with(way: list[str], name: str) -> list[str]:
+    return [*(name if word == "ODD" else word for word in way), "--out", "out"]
+
+
+def _of_json(rng: random.Random, folder: Path, document: dict[str, Any]) -> str:
+    """A changed document; every other one says nothing of what it was, so that its parts are read."""
+    sound = (folder / JSON).read_bytes()
+    if rng.random() < 0.5:
+        content = of_bytes(rng, sound)
+    else:
+        changed = of_table(rng, document, KEYS)
+        if rng.random() < 0.5:
+            changed = _unsealed(changed)
+        content = json.dumps(changed).encode()
+    (folder / "odd.json").write_bytes(content)
+    return "odd.json"
+
+
+def _unsealed(value: Any) -> Any:
+    """Without the hashes of what it held."""
+    if isinstance(value, dict):
+        return {key: _unsealed(each) for key, each in value.items() if key not in ("sha256", "hash", "hashes")}
+    return value
+
+
+def _of_folder(rng: random.Random, folder: Path) -> str:
+    odd = folder / "odd"
+    shutil.rmtree(odd, ignore_errors=True)
+    shutil.copytree(folder / CSV, odd)
+    file = rng.choice(sorted(odd.iterdir()))
+    if rng.random() < 0.1:
+        file.unlink()
+    elif rng.random() < 0.5:
+        file.write_bytes(of_bytes(rng, file.read_bytes()))
+    else:
+        file.write_text(of_lines(rng, file.read_text(encoding="utf-8"), ","), encoding="utf-8")
+    return "odd"
+
+
+if __name__ == "__main__":
+    sys.exit(main("odd exports", attempts))
