@@ -4,6 +4,7 @@ All of them start from a first guess of the step and count what they evaluate in
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,19 @@ from gdbench.kernels.objective import Objective
 
 MOST = 60  # halvings or doublings: 2^-60 of the first guess is nowhere
 
+# Of `exact`, whose docstring says what they mean for what it finds.
+CLOSE = 1e-10  # share of the first slope that may be left in float64: a hundredth of what is promised
+STRAIGHT = 1e-3  # share of the first slope that a line may be off and still count as a quadratic's
+FIRST = 0.125  # share of a quadratic's step that is walked first, where the line is no quadratic's
+LOOKS, TRIES = 100, 8  # stretches in all, and quarterings of one
+MUCH = 2.0**60
+
+Line = Callable[[float], float]
+
 
 def sufficient(value: float, start: float, least: float, dtype: np.dtype[Any]) -> bool:
     """Whether the value fell by `least` at least, but for the last bits of what it fell from: they are rounding."""
-    return value <= start - least + 2.0 * float(np.finfo(dtype).eps) * abs(start)  # a NaN is not
+    return -math.inf < value <= start - least + 2.0 * float(np.finfo(dtype).eps) * abs(start)  # a NaN is not
 
 
 def backtrack(
@@ -32,9 +42,13 @@ def backtrack(
 ) -> np.ndarray | None:
     """The first point, of ever shorter steps, whose value fell by `decrease` of what the slope promises; or None.
 
+    The steps are step, step shrink, step shrink^2, ..., 60 of them. None, too, where the slope is not negative.
+
     Armijo, "Minimization of functions having Lipschitz continuous first partial derivatives", Pacific Journal of
     Mathematics 16 (1966).
     """
+    if not slope < 0.0:  # nothing is promised
+        return None
     for _ in range(MOST):
         there = x + step * direction
         reached = objective.value(there)
@@ -55,11 +69,16 @@ def wolfe(
     decrease: float,
     curvature: float,
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """A point that satisfies the weak Wolfe conditions, and the gradient there; None when there is none.
+    """A point that satisfies the weak Wolfe conditions, and the gradient there; None when 60 steps find none.
+
+    f(there) <= f(x) + decrease s slope and slope(there) >= curvature slope, both finite. None, too, where the slope is
+    not negative.
 
     Bisection of Lewis and Overton, "Nonsmooth optimization via quasi-Newton methods", Mathematical Programming 141
     (2013), algorithm 2.6.
     """
+    if not slope < 0.0:  # nothing is promised
+        return None
     low, high = 0.0, math.inf
     for _ in range(MOST):
         there = x + step * direction
@@ -68,43 +87,125 @@ def wolfe(
             high = step
         else:
             gradient = objective.gradient(there)
-            if dot(gradient, direction) >= curvature * slope:
+            steepness = dot(gradient, direction)
+            if not math.isfinite(steepness):
+                high = step
+            elif steepness >= curvature * slope:
                 return None if np.array_equal(there, x) else (there, gradient)
-            low = step
+            else:
+                low = step
         step = 2.0 * low if math.isinf(high) else 0.5 * (low + high)
     return None
 
 
-def exact(objective: Objective, x: np.ndarray, direction: np.ndarray, slope: float, *, step: float) -> float | None:
-    """A step at which the slope along the direction vanishes, to rounding; else the farthest tried, or None at a NaN.
+def exact(
+    objective: Objective, x: np.ndarray, direction: np.ndarray, slope: float, *, longest: float = math.inf
+) -> float:
+    """The step to the first minimiser along the direction: where the slope first turns from negative to positive.
 
-    Doubles the step until the slope has turned, then regula falsi in its Illinois form (Dowell and Jarratt, BIT 11,
-    1971), which finds it at once where the objective is quadratic.
+    In float64 the slope there is at most 1e-10 of `slope`, the one at x. Where that cannot be had (at a kink, in
+    float32, where rounding drowns the slope) the slope changes sign between this step and one of its two neighbours
+    among the numbers of x's dtype. A slope that is not finite counts as uphill, so no such point is returned. Where the
+    slope stays negative: `longest`, or else the first step past 2^60 |slope / curvature| (2^60 where the line is
+    straight) at which it was looked at. 0 when the direction does not lead down.
+
+    The line is walked from x on. A stretch is taken for free of other minimisers when the slopes at both ends and the
+    curvatures at both ends (a product with the Hessian each) agree on how the slope ran between them. Missed can be:
+    what is narrower than a 4^-8 of the first stretch tried from a point, a dip between two kinks among them; whatever
+    is left after 100 stretches; and a wave whose slopes and curvatures at both ends look like a straight line's.
     """
+    number = x.dtype.type
 
     def along(step: float) -> float:
-        return dot(objective.gradient(x + step * direction), direction)
+        here = dot(objective.gradient(x + number(step) * direction), direction)
+        return here if math.isfinite(here) else math.inf
 
-    low, below, high = 0.0, slope, step
-    above = along(high)
-    for _ in range(MOST):
-        if not above < 0.0:
-            break
-        low, below, high = high, above, 2.0 * high
+    def curvature(step: float) -> float:
+        return dot(objective.product(x + number(step) * direction, direction), direction)
+
+    if not slope < 0.0:
+        return 0.0
+    enough = CLOSE * -slope if x.dtype == np.float64 else 0.0
+    low, below, high, above = _first_turn(along, curvature, slope, enough, number, longest)
+    if above < 0.0 or abs(above) <= enough:
+        return high
+    return _turn(along, low, below, high, above, enough, number)
+
+
+def _first_turn(
+    along: Line, curvature: Line, slope: float, enough: float, number: Any, longest: float
+) -> tuple[float, float, float, float]:
+    """Two steps and their slopes, between which the slope first turns; the last ones tried where it does not.
+
+    Walks as a solver of differential equations does: a stretch whose ends disagree is made shorter, and the next one
+    longer the better they agree.
+    """
+    bend = curvature(0.0)
+    scale = abs(slope / bend) if math.isfinite(bend) and bend != 0.0 else 1.0
+    longest = min(longest, MUCH * scale, float(np.finfo(number).max))
+    low, below, width, looks, tries = 0.0, slope, FIRST * min(scale, longest), LOOKS, 0
+    if bend > 0.0 and scale <= longest:
+        high = float(number(scale))  # where a quadratic has its minimiser
         above = along(high)
-    if not above >= 0.0:  # downhill as far as one can see, or a NaN
-        return high if above < 0.0 else None
-    eps = float(np.finfo(x.dtype).eps)
-    for _ in range(MOST):
-        if above == 0.0 or high - low <= 2.0 * eps * high:
-            break
-        middle = high - above * ((high - low) / (above - below))
+        if abs(above) <= STRAIGHT * -slope:
+            if above >= 0.0 or -above <= enough:
+                return low, below, high, above
+            low, below, width, looks = high, above, 2.0 * -above / bend, 0
+    while True:
+        high = min(float(number(low + width)), longest)
+        if high <= low:  # less than the least step
+            width = max(2.0 * width, math.ulp(low))
+            continue
+        above, wrong = along(high), 0.0
+        if looks:
+            looks -= 1
+            wrong, after = _disagreement(curvature, low, below, bend, high, above)
+            if not wrong <= 1.0 and tries < TRIES:
+                tries, width = tries + 1, 0.25 * width
+                continue
+            bend = after
+        if above >= 0.0 or high >= longest:
+            return low, below, high, above
+        low, below, tries = high, above, 0
+        # As long as would just agree if the slope is a parabola; twice where nothing is known.
+        width *= min(4.0, max(1.0, 0.8 / math.sqrt(max(wrong, 0.04)))) if 0.0 < wrong <= 1.0 else 2.0
+
+
+def _disagreement(
+    curvature: Line, low: float, below: float, bend: float, high: float, above: float
+) -> tuple[float, float]:
+    """By how much slopes differ from what the curvatures say, 1 being what is allowed; and the curvature at `high`.
+
+    Allowed is what leaves no room for another minimiser: half of the change of the slope, or the flatter end's slope.
+    """
+    width, after = high - low, curvature(high)
+    wrong = max(abs(above - below - width * bend), abs(above - below - 0.5 * width * (bend + after)))
+    return wrong / max(0.5 * abs(above - below), -max(below, above)), after
+
+
+def _turn(along: Line, low: float, below: float, high: float, above: float, enough: float, number: Any) -> float:
+    """The step between `low` (slope `below` < 0) and `high` (`above` >= 0) at which the slope turns.
+
+    Regula falsi in its Illinois form (Dowell and Jarratt, BIT 11, 1971), which halves the bracket where three steps did
+    not. It ends at a slope of at most `enough`, or at two neighbours, of which it takes the flatter one.
+    """
+    left, right, moved, widths = below, above, 0, [math.inf] * 3
+    while True:
+        least = float(np.nextafter(number(low), number(high)))
+        most = float(np.nextafter(number(high), number(low)))
+        if least >= high:
+            return low if -below < above else high
+        middle = high - right * ((high - low) / (right - left))
+        if not (low <= middle <= high and high - low <= 0.5 * widths[0]):
+            middle = low + 0.5 * (high - low)
+        widths = [*widths[1:], high - low]
+        middle = min(max(float(number(middle)), least), most)
         here = along(middle)
-        if abs(here) <= eps * abs(slope):
+        if abs(here) <= enough:
             return middle
-        if (here < 0.0) != (above < 0.0):
-            low, below = high, above
+        if here < 0.0:
+            right = 0.5 * right if moved < 0 else above
+            low, below, left, moved = middle, here, here, -1
         else:
-            below *= 0.5
-        high, above = middle, here
-    return high
+            left = 0.5 * left if moved > 0 else below
+            high, above, right, moved = middle, here, here, 1

@@ -3,6 +3,8 @@
 descent = gdbench.minimize(("quadratic", {"condition": 10.0}), [10.0, 1.0], "gd-exact", steps=20)
 """
 
+import math
+
 import numpy as np
 
 from gdbench.kernels import search
@@ -14,23 +16,28 @@ from gdbench.kernels.linear import dot
 def gd_exact(objective, x, c, memory):
     """Steepest descent with exact line search (Cauchy, Comptes rendus 25, 1847).
 
-    s = a step at which d/ds f(x - s g) = 0, the first to be found that does not go up
+    s = the first minimiser of f(x - s g), s > 0, where its slope first turns from negative to positive
     x = x - lr s g
 
-    lr 1 is the method itself; below 1 it is relaxed. On 1/2 (x^2 + kappa y^2) from (kappa, 1) every step contracts by
-    (kappa - 1) / (kappa + 1), the worst there is (Akaike, Annals of the Institute of Statistical Mathematics 11, 1959).
+    lr 1 is the method itself; below 1 it is relaxed. How near s is, what can hide a minimiser from the search and which
+    step is the longest where f falls without end is said by `exact` in kernels/search.py. On
+    1/2 (x^2 + kappa y^2) from (kappa, 1) every step contracts by (kappa - 1) / (kappa + 1), the worst there is (Akaike,
+    Annals of the Institute of Statistical Mathematics 11, 1959). Stalls where no step leads down.
     """
     g, value = objective.gradient(x), objective.value(x)
     slope = -dot(g, g)
-    guess = memory.get("step", 1.0)
+    if not -slope >= float(np.finfo(x.dtype).tiny):  # too small to divide by
+        return None
+    longest = math.inf
     for _ in range(search.MOST):
-        if not -slope >= float(np.finfo(x.dtype).tiny):  # too small to divide by
+        step = search.exact(objective, x, -g, slope, longest=longest)
+        there = x - step * g
+        if np.array_equal(there, x):
             return None
-        step = search.exact(objective, x, -g, slope, step=guess)
-        if step is None:
-            return None
-        if search.sufficient(objective.value(x - step * g), value, 0.0, x.dtype):
-            memory["step"] = step
+        reached = objective.value(there)
+        # Where rounding hides what a step brings, only slopes tell.
+        hidden = 0.5 * step * -slope <= 64.0 * float(np.finfo(x.dtype).eps) * abs(value)
+        if search.sufficient(reached, value, 0.0, x.dtype) or (hidden and math.isfinite(reached)):
             return x - c.lr * step * g
-        guess = 0.25 * min(guess, step)  # it went over a hill: look nearer
+        longest = 0.25 * step  # beyond a hill that was not seen, or the value overflows there
     return None

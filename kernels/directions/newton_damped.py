@@ -3,6 +3,8 @@
 descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "newton-damped", steps=50)
 """
 
+import math
+
 import numpy as np
 
 from gdbench.kernels.direction import direction
@@ -68,9 +70,9 @@ def _next(mu, ratio, least):
 def _succeeds(objective, value, g, there, reached):
     """Whether the objective fell or, where rounding hides that, the gradient did."""
     rounding = 16.0 * float(np.finfo(there.dtype).eps) * abs(value)
-    if reached < value - rounding:
+    if -math.inf < reached < value - rounding:
         return True
-    return reached <= value + rounding and length(objective.gradient(there)) < length(g)
+    return -math.inf < reached <= value + rounding and length(objective.gradient(there)) < length(g)
 
 
 def _regularised(h, mu):
@@ -96,7 +98,7 @@ def _down(objective, x, g, h, value, factor):
     size = abs(k)
     for _ in range(TRIES):
         there = x + size * v
-        if objective.value(there) < value:
+        if -math.inf < objective.value(there) < value:
             return there
         size *= 0.5
     return None
