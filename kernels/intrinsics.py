@@ -7,9 +7,11 @@ multiply-add).
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.cpu import CPUContext
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
+from gdbench.kernels.fused import multiply_add
 from gdbench.kernels.jit import DISABLED
 
 
@@ -19,7 +21,9 @@ def _fma(context, x, y, z):
         return None
 
     def lower(context, builder, signature, arguments):
-        return builder.fma(*arguments)
+        if isinstance(context, CPUContext):
+            return multiply_add(builder, *arguments)
+        return builder.fma(*arguments)  # on GPUs
 
     return x(x, x, x), lower
 

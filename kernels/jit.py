@@ -81,16 +81,6 @@ def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable
     return function
 
 
-def target() -> tuple[str, set[str]]:
-    """The processor that Numba compiles for, which need not be this one, and its features."""
-    config: Any = numba.config
-    if config.CPU_FEATURES is not None:
-        features = {item[1:] for item in config.CPU_FEATURES.split(",") if item.startswith("+")}
-    else:
-        features = {name for name, on in llvmlite.binding.get_host_cpu_features().items() if on}
-    return config.CPU_NAME or llvmlite.binding.get_host_cpu_name(), features
-
-
 def cache_root() -> Path:
     """The folder that holds the folders of machine code."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")

@@ -4,6 +4,7 @@
     triad(1000, scale, a, b)           # a = a + s b, 1000 times
 
 Both are written in vectors as the tiles of the products are (kernels/tiles.py), at the width that Numba compiles for.
+Without the instruction the first is what the tiles do in its place, but for their doubt (kernels/unfused.py).
 The triad of McCalpin's STREAM (1995) is a = b + s c; here a is also b, as in an update. Memory then moves just the
 bytes that are counted, two arrays read and one written; a write to an array that is not read fetches it too, unseen.
 """
@@ -13,9 +14,11 @@ from numba.core import types
 
 from gdbench.kernels.jit import kernel
 from gdbench.kernels.memory import address, view
+from gdbench.kernels.processor import fused
+from gdbench.kernels.unfused import Exact, Quick
 from gdbench.kernels.vectors import I64, TALLEST, VECTOR_BYTES, Vectors, instruction
 
-SUMS = 2 * TALLEST  # vectors that are added to in turn: as many as a tile has, so that none waits for itself
+SUMS = max(8, 2 * TALLEST)  # vectors that are added to in turn: as many as a tile has, so that none waits for itself
 REPEATS = 256  # multiply-adds of each of them a step
 UNROLLED = 4  # vectors a turn of the triad's loop
 
@@ -39,21 +42,23 @@ def _chains(context, zero, factors, sums, count):
     def lower(context, builder, signature, arguments):
         v = Vectors(context, builder, zero)
         _, factors, sums, count = arguments
-        x, y = v.broadcast(factors), v.broadcast(builder.add(factors, I64(v.size)))
+        how = Exact(builder) if fused() else Quick(builder, v.type)  # of which nothing is done again here
+        x = how.factor(v.broadcast(factors))
+        (y,), doubt = how.start([v.broadcast(builder.add(factors, I64(v.size)))])
         places = [builder.add(sums, I64(i * VECTOR_BYTES)) for i in range(SUMS)]
-        begins = [v.load(place, None) for place in places]
+        begins, _ = how.start([v.load(place, None) for place in places])
         before, loop, after = builder.block, builder.append_basic_block("turn"), builder.append_basic_block("end")
         builder.branch(loop)
         builder.position_at_end(loop)
-        i, chains = builder.phi(I64), [builder.phi(v.type) for _ in places]
-        ends = [v.multiply_add(chain, x, y) for chain in chains]
+        i, chains = builder.phi(I64), [builder.phi(begin.type) for begin in begins]
+        ends = [how.step(how.factor(chain), x, y, doubt)[0] for chain in chains]
         for phi, begin, end in zip([i, *chains], [I64(0), *begins], [builder.add(i, I64(1)), *ends], strict=True):
             phi.add_incoming(begin, before)
             phi.add_incoming(end, loop)
         builder.cbranch(builder.icmp_signed("<", builder.add(i, I64(1)), count), loop, after)
         builder.position_at_end(after)
         for end, place in zip(ends, places, strict=True):
-            v.store(end, place, None)
+            v.store(how.finish(end), place, None)
         return context.get_dummy_value()
 
     return types.void(zero, *(types.intp,) * 3), lower
@@ -80,7 +85,12 @@ def _pass(context, scale, a, b, size):
             here = builder.add(offset, I64(i * VECTOR_BYTES))
             place = builder.add(a, here)
             other = v.load(builder.add(b, here), None)
-            v.store(v.multiply_add(other, spread, v.load(place, None)), place, None)
+            mine = v.load(place, None)
+            if fused():
+                total = v.multiply_add(other, spread, mine)
+            else:  # two instructions, since it is memory that is measured
+                total = builder.fadd(builder.fmul(other, spread), mine)
+            v.store(total, place, None)
         following = builder.add(offset, I64(UNROLLED * VECTOR_BYTES))
         offset.add_incoming(I64(0), before)
         offset.add_incoming(following, loop)

@@ -23,6 +23,7 @@ from gdbench.kernels.vectors import TALLEST, VECTOR_BYTES
 
 _STRETCH = 256  # values of k at a time
 _PANEL = 2 * VECTOR_BYTES  # bytes of a panel's row
+_LINES = max(1, _PANEL // LINE)  # in which it lies
 _LONG = WIDE * VECTOR_BYTES  # bytes of the panel of a single row
 _PACKED = _STRETCH * _PANEL
 _FAR = 1024  # bytes from one row of b to the next, from which on they share too few sets of the cache
@@ -63,7 +64,7 @@ def _soon(tile, top, tile_rows, a_k, panel, b_k, b_column, turned, far, columns)
     The first tiles of a panel ask for the next panel, where it is packed from lines that lie apart, the others for what
     the tile after the next reads of a, where each k has a line of its own.
     """
-    if far and tile < _PANEL // LINE:
+    if far and tile < _LINES:
         return panel + tile * LINE, b_k
     if turned and tile < columns:
         return panel + tile * b_column, b_k

@@ -6,11 +6,14 @@ A processor divides vectors some ten times more slowly than it multiplies them. 
 the same for the whole loop, so LLVM computes it once, before it; their product with x misses the quotient by less than
 a unit in the last place, and one correction by the remainder, which a fused multiply-add finds exactly, rounds it
 correctly: Markstein, IBM Journal of Research and Development 34 (1990), theorem 7; Brisebarre, Muller and Raina, IEEE
-Transactions on Computers 53 (2004).
+Transactions on Computers 53 (2004). Where a fused multiply-add takes many instructions, dividing is sooner done.
 """
 
 from gdbench.kernels.intrinsics import fma
 from gdbench.kernels.jit import inlined
+from gdbench.kernels.processor import fused
+
+_FUSED = fused()
 
 
 @inlined
@@ -20,6 +23,8 @@ def quotient(x, d):
     The remainder must not underflow: x is 0 or at least 1e-30 in float32 and 1e-290 in float64, as all square roots
     are; nor may x times the reciprocal of d overflow, unless x is infinite.
     """
+    if not _FUSED:
+        return x / d
     one = d / d  # of their dtype
     high = one / d
     low = fma(-d, high, one) * high

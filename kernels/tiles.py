@@ -26,6 +26,8 @@ from llvmlite import ir
 from numba.core import types
 
 from gdbench.kernels.memory import view
+from gdbench.kernels.processor import fused
+from gdbench.kernels.unfused import Exact, Quick
 from gdbench.kernels.vectors import I64, TALLEST, VECTOR_BYTES, Vectors, instruction
 
 WIDE = 8  # vectors of a tile of one row
@@ -36,38 +38,74 @@ def _write_tile(
 ) -> None:
     """One tile whose vectors lie at `offsets`; arguments: the module docstring's but zero, rows and columns."""
     a, a_row, a_k, b, b_k, start, start_row, out, out_row, depth, ahead, pace = arguments
-    builder, zero = v.builder, I64(0)
+    builder = v.builder
 
-    def places(base: ir.Value, stride: ir.Value) -> list[list[ir.Value]]:
+    def places(base: ir.Value, stride: ir.Value) -> list[ir.Value]:
         heads = [builder.add(base, builder.mul(stride, I64(i))) for i in range(rows)]
-        return [[builder.add(head, offset) for offset in offsets] for head in heads]
+        return [builder.add(head, offset) for head in heads for offset in offsets]
 
-    first = [[v.load(place, mask) for place in row] for row in places(start, start_row)]
+    def store(sums: Sequence[ir.Value]) -> None:
+        for end, place in zip(sums, places(out, out_row), strict=True):
+            v.store(end, place, mask)
+
+    first = [v.load(place, mask) for place in places(start, start_row)]
     heads = [v.opaque(builder.add(a, builder.mul(a_row, I64(i)))) for i in range(rows)]
+    walk = (heads, a_k, b, b_k, depth, ahead, pace)
+    if fused():
+        store(_write_loop(v, Exact(builder), offsets, mask, first, *walk)[0])
+        return
+    quick = Quick(builder, v.type)
+    quick.begin()
+    sums, doubt = _write_loop(v, quick, offsets, mask, first, *walk)
+    with builder.if_else(builder.or_(quick.troubled(), v.any(doubt)), likely=False) as (doubted, sure):
+        with doubted:
+            store(_write_loop(v, Exact(builder), offsets, mask, first, *walk)[0])
+        with sure:
+            store([quick.finish(total) for total in sums])
+
+
+def _write_loop(
+    v: Vectors,
+    how: Exact | Quick,
+    offsets: Sequence[ir.Value],
+    mask: ir.Value | None,
+    first: Sequence[ir.Value],
+    heads: Sequence[ir.Value],
+    a_k: ir.Value,
+    b: ir.Value,
+    b_k: ir.Value,
+    depth: ir.Value,
+    ahead: ir.Value,
+    pace: ir.Value,
+) -> tuple[list[ir.Value], ir.Value]:
+    """The sums of a tile that begin with `first`, row by row, as `how` keeps them, and the doubt in them."""
+    builder = v.builder
+    begins, doubt = how.start(first)
     before, loop, after = builder.block, builder.append_basic_block("k"), builder.append_basic_block("k.end")
     builder.branch(loop)
     builder.position_at_end(loop)
-    sums = [[builder.phi(v.type) for _ in row] for row in first]
+    sums = [builder.phi(begin.type) for begin in begins]
+    doubts = builder.phi(doubt.type)
     left, a_at, row_of_b, wanted = (builder.phi(I64) for _ in range(4))
     v.prefetch(wanted)
-    factors = [v.load(builder.add(row_of_b, offset), mask) for offset in offsets]
-    added = []
-    for head, row in zip(heads, sums, strict=True):
-        v.keep_order()
-        x = v.broadcast(builder.add(head, a_at))
-        added.append([v.multiply_add(x, y, z) for y, z in zip(factors, row, strict=True)])
-    for phi, begin, step in ((left, depth, I64(-1)), (a_at, zero, a_k), (row_of_b, b, b_k), (wanted, ahead, pace)):
+    factors = [how.factor(v.load(builder.add(row_of_b, offset), mask)) for offset in offsets]
+    ends, doubted = [], doubts
+    for i, total in enumerate(sums):
+        if i % len(factors) == 0:
+            v.keep_order()
+            number = v.number(builder.add(heads[i // len(factors)], a_at))
+            x = [v.everywhere(part) for part in how.factor(number)]
+        end, doubted = how.step(x, factors[i % len(factors)], total, doubted)
+        ends.append(end)
+    steps = [(left, depth, I64(-1)), (a_at, I64(0), a_k), (row_of_b, b, b_k), (wanted, ahead, pace)]
+    following = [(phi, begin, v.opaque(builder.add(phi, step))) for phi, begin, step in steps]
+    following += [*zip(sums, begins, ends, strict=True), (doubts, doubt, doubted)]
+    for phi, begin, end in following:
         phi.add_incoming(begin, before)
-        phi.add_incoming(v.opaque(builder.add(phi, step)), loop)
-    for phis, begins, ends in zip(sums, first, added, strict=True):
-        for phi, begin, end in zip(phis, begins, ends, strict=True):
-            phi.add_incoming(begin, before)
-            phi.add_incoming(end, loop)
+        phi.add_incoming(end, loop)
     builder.cbranch(builder.icmp_signed(">", left, I64(1)), loop, after)
     builder.position_at_end(after)
-    for ends, row in zip(added, places(out, out_row), strict=True):
-        for end, place in zip(ends, row, strict=True):
-            v.store(end, place, mask)
+    return ends, doubted
 
 
 def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None:
@@ -79,7 +117,7 @@ def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None
         heights, offsets, mask = (1,), [I64(i * VECTOR_BYTES) for i in range(WIDE)], None
     else:
         second = builder.mul(builder.sub(columns, I64(v.width)), I64(v.size))
-        heights = (TALLEST, 4, 2, 1)
+        heights = (TALLEST, *(height for height in (4, 2, 1) if height < TALLEST))
         offsets, mask = ([I64(0), second], None) if vectors == 2 else ([I64(0)], v.lanes_below(columns))
     done: ir.Value = I64(0)
     for height in heights:

@@ -1,20 +1,32 @@
 """Vectors of numbers in LLVM's own words, and their size on the processor that Numba compiles for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numba.extending
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from gdbench.kernels.jit import DISABLED, target
+from gdbench.kernels.fused import multiply_add
+from gdbench.kernels.jit import DISABLED
+from gdbench.kernels.processor import fused, target
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
-# Bytes of a vector, and rows of the tallest tile of two vectors that leaves registers for the factors.
-_SHAPES = {"avx512f": (64, 8), "avx2": (32, 6)}
-VECTOR_BYTES, TALLEST = next((shape for feature, shape in _SHAPES.items() if feature in target()[1]), (16, 4))
+def shape(features: Collection[str], fused: bool) -> tuple[int, int]:
+    """Bytes of a vector, and rows of the tallest tile of two vectors that leaves registers for the factors.
+
+    AVX-512 and ARM64 have 32 registers, the others of x86 16, of which a sum takes two where it is kept in doubles.
+    """
+    if "avx512f" in features:
+        return 64, 8
+    if not fused:
+        return (32, 2) if "avx2" in features else (16, 2)
+    return (32, 6) if "avx" in features else (16, 8)
+
+
+VECTOR_BYTES, TALLEST = shape(target()[1], fused())
 
 
 def instruction(twin: Callable[..., Any], *, prefer_literal: bool = False) -> Any:
@@ -61,15 +73,24 @@ class Vectors:
         arguments = [self.builder.inttoptr(address, place), *how]
         self._call("llvm.prefetch.p0i8", ir.VoidType(), arguments)
 
-    def broadcast(self, address: ir.Value) -> ir.Value:
-        """The number at an address in every lane."""
+    def number(self, address: ir.Value) -> ir.Value:
+        """The number at an address."""
         loaded = self.builder.load(self.builder.inttoptr(address, self.scalar.as_pointer()))
         loaded.align = self.size
-        return self.everywhere(loaded)
+        return loaded
+
+    def broadcast(self, address: ir.Value) -> ir.Value:
+        """The number at an address in every lane."""
+        return self.everywhere(self.number(address))
 
     def everywhere(self, number: ir.Value) -> ir.Value:
         """A number in every lane."""
-        return self._everywhere(number, self.type)
+        return self._everywhere(number, ir.VectorType(number.type, self.width))
+
+    def any(self, lanes: ir.Value) -> ir.Value:
+        """Whether any lane of integers is not 0."""
+        together = ir.IntType(lanes.type.count * lanes.type.element.width)
+        return self.builder.icmp_unsigned("!=", self.builder.bitcast(lanes, together), together(0))
 
     def opaque(self, value: ir.Value) -> ir.Value:
         """The same number, of which LLVM knows nothing: it keeps it in a register instead of computing it anew."""
@@ -80,7 +101,7 @@ class Vectors:
         self.builder.asm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", [], True)
 
     def multiply_add(self, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
-        return self._call(f"llvm.fma.{self.name}", self.type, [x, y, z])
+        return multiply_add(self.builder, x, y, z)
 
     def zipped(self, x: ir.Value, y: ir.Value, first: int) -> ir.Value:
         """Lanes `first` and on of x and of y in turn."""

@@ -173,17 +173,6 @@ def test_what_overflows_in_a_kernel_is_infinite_and_warns_of_nothing():
     assert squared(np.float64(1e200)) == math.inf and squared(np.float32(-1e30)) == math.inf
 
 
-def test_the_processor_compiled_for_is_the_one_that_is_set(monkeypatch):
-    monkeypatch.setattr(jit.numba.config, "CPU_NAME", "haswell")
-    monkeypatch.setattr(jit.numba.config, "CPU_FEATURES", "+avx2,-avx512f,+fma")
-    assert jit.target() == ("haswell", {"avx2", "fma"})
-    monkeypatch.setattr(jit.numba.config, "CPU_NAME", None)
-    monkeypatch.setattr(jit.numba.config, "CPU_FEATURES", None)
-    host = jit.llvmlite.binding
-    features = {name for name, on in host.get_host_cpu_features().items() if on}
-    assert jit.target() == (host.get_host_cpu_name(), features)
-
-
 COLD = """
 import json
 from gdbench import suites

@@ -7,7 +7,7 @@ from typing import Any
 from gdbench.cards import QueryError, cards, told
 from gdbench.cli.options import JsonOption
 from gdbench.cli.output import print_facts, print_json, say
-from gdbench.environment import environment
+from gdbench.environment import environment, slow_products
 from gdbench.kernels.driver import driver_found
 from gdbench.kernels.jit import cache_folder, cache_problem
 
@@ -82,11 +82,9 @@ def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Ite
             "OpenBLAS chose AVX2 kernels on a processor with AVX-512; our kernels do without it, but NumPy, SciPy "
             "and scikit-learn multiply matrices up to twice as fast with OPENBLAS_CORETYPE=SkylakeX in the environment"
         )
-    if "fma" not in features and facts["machine"] in ("x86_64", "AMD64"):
-        yield (
-            "this processor (or NUMBA_CPU_FEATURES) has no fused multiply-add, so matrix products call a slow library "
-            "function; results keep their bits"
-        )
+    slow = slow_products()
+    if slow:
+        yield slow
     problem = cache_problem()
     if problem:
         yield (

@@ -32,6 +32,12 @@ def note(line: str) -> None:
     _put(Text(shown(line, errors)), errors)
 
 
+def warn(of: str | None) -> None:
+    """Print a warning on standard error, where there is one."""
+    if of:
+        _put(Text("warning: ", style="bold yellow") + Text(shown(of, errors), style="not bold"), errors)
+
+
 def say(*lines: str) -> None:
     """Print lines as they stand; an empty one without any."""
     for line in lines or ("",):

@@ -18,7 +18,7 @@ from gdbench.cli.options import (
     repeated,
     rules_by_default,
 )
-from gdbench.cli.output import print_json, print_table, say, status
+from gdbench.cli.output import print_json, print_table, say, status, warn
 from gdbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def peers(
     is not installed, or that cannot express a rule, is named and left out. On a GPU, all train there but gdbench-cpu,
     which is gdbench on two cores.
     """
-    from gdbench.environment import usable_cores
+    from gdbench.environment import slow_products, usable_cores
     from gdbench.peers import BACKENDS
     from gdbench.peers.comparison import compare
     from gdbench.runner.run import choose_backend
@@ -82,6 +82,7 @@ def peers(
     asked = cases(net or (), problem or (), batches, dtypes)
     if not (net or problem or batches):
         asked += [case for name in dtypes for case in cases(["784-512-10"], (), [512], [name])]
+    warn(slow_products() if chosen == "cpu" else None)
     with status("starting", quiet or as_json) as watch:
         found = compare(
             asked,

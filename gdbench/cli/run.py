@@ -22,7 +22,7 @@ from gdbench.cli.options import (
     load_plugins,
     store_location,
 )
-from gdbench.cli.output import note, print_json, print_table, say
+from gdbench.cli.output import note, print_json, print_table, say, warn
 from gdbench.cli.results import report_path, summary
 from gdbench.errors import InterruptedRunError
 from gdbench.files import RESULTS
@@ -63,6 +63,7 @@ def run(
     """
     from gdbench import api, suites
     from gdbench.cli.progress import Bar
+    from gdbench.environment import slow_products
     from gdbench.runner import CHUNK
     from gdbench.runner.run import choose_backend
 
@@ -74,6 +75,7 @@ def run(
     used = choose_backend(backend)
     if dry_run:
         return _dry_run(checked, jobs, used, as_json)
+    warn(slow_products() if used == "cpu" else None)
     documents = []
     for suite in checked:
         with ExitStack() as stack:

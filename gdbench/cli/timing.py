@@ -26,7 +26,7 @@ from gdbench.cli.options import (
     rules_by_default,
     store_location,
 )
-from gdbench.cli.output import print_json, print_table, say, status
+from gdbench.cli.output import print_json, print_table, say, status, warn
 from gdbench.cli.results import report_path
 from gdbench.files import RESULTS
 
@@ -74,12 +74,14 @@ def time(
     networks are timed. On a GPU, by its own events: a step of one trial alone and of as many as the card trains at a
     time (jobs), and updates.
     """
+    from gdbench.environment import slow_products
     from gdbench.kernels.registry import find
     from gdbench.runner.run import choose_backend
     from gdbench.timing import Asked, cases, timed, timed_apart
 
     chosen, words = choose_backend(backend), ""
     load_plugins(plugin)
+    warn(slow_products() if chosen == "cpu" else None)
     asked = Asked(
         rules=rules or RULES,
         nets=net or (),
