@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from gdbench import limits
-from gdbench.data.splitting import SCALES
+from gdbench.data.scaling import SCALES
 from gdbench.errors import nearest, shown
 from gdbench.kernels import schedules
 from gdbench.kernels.activations import ACTIVATIONS

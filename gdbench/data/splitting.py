@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gdbench.data.dataset import Dataset
+from gdbench.data.scaling import scaling
 from gdbench.errors import UsageError
-from gdbench.kernels.moments import column_means_and_deviations
 from gdbench.kernels.random import Stream, permutation
 
 SEED = 0  # one split for all trials, so that seeds differ in weights and batches alone
-SCALES = ("standard", "minmax", "none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +29,20 @@ def split(
     is learnt of a subset was never learnt from a test sample of the whole. Where the data has a test file, that is the
     test split, whole and in its order, and the others come out of the training file.
     """
+    train, validation, test = rows(data, validation_fraction, test_fraction, subset)
+    scaled = scaling(data.x[train], scale)
+
+    def part(source: Dataset, chosen: np.ndarray | slice) -> Split:
+        return Split(scaled(source.x[chosen]), source.y[chosen])
+
+    tested = part(data.test, slice(None)) if data.test else part(data, test)
+    return part(data, train), part(data, validation), tested
+
+
+def rows(
+    data: Dataset, validation_fraction: float, test_fraction: float, subset: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which samples of the (training) file are in which split: their numbers in ascending order, as int64."""
     count = len(data.x)
     if data.test:
         test_fraction = 0.0
@@ -38,21 +51,27 @@ def split(
     if subset is not None:
         if subset > count:
             raise UsageError(f"subset = {subset} is more than the {count} samples of {data.name}")
-        count, whole = subset, (test, validation)
-        test, validation = (
-            _take(data, rows, round(fraction * count), step=step)[0]
-            for rows, fraction, step in zip(whole, (test_fraction, validation_fraction), (3, 4), strict=True)
+        count = subset
+        tested, validated = round(test_fraction * count), round(validation_fraction * count)
+        # Two fractions that are both rounded down may ask for more than there is to train on; the rest is validated on.
+        more = max(0, count - tested - validated - len(train))
+        validated, tested = _shared(validated + more, len(validation), tested)
+        test, validation, train = (
+            _take(data, whole, few, step=step)[0]
+            for whole, few, step in (
+                (test, tested, 3),
+                (validation, validated, 4),
+                (train, max(0, count - tested - validated), 5),
+            )
         )
-        train, _ = _take(data, train, max(0, count - len(test) - len(validation)), step=5)
     if len(train) == 0:
         raise UsageError(f"validation_fraction and test_fraction leave none of {count} samples to train on")
-    shift, width = _scaling(data.x[train], scale)
+    return train, validation, test
 
-    def part(source: Dataset, chosen: np.ndarray | slice) -> Split:
-        return Split((source.x[chosen] - shift) / width, source.y[chosen])
 
-    tested = part(data.test, slice(None)) if data.test else part(data, test)
-    return part(data, train), part(data, validation), tested
+def _shared(wanted: int, most: int, others: int) -> tuple[int, int]:
+    """As many as are wanted, up to the most that there are; what is left over goes to the others."""
+    return min(wanted, most), others + max(0, wanted - most)
 
 
 def _take(data: Dataset, rows: np.ndarray, count: int, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,15 +87,3 @@ def _take(data: Dataset, rows: np.ndarray, count: int, step: int) -> tuple[np.nd
     for label, size in enumerate(taken):
         chosen[np.flatnonzero(labels == label)[:size]] = True
     return np.sort(shuffled[chosen]), np.sort(shuffled[~chosen])
-
-
-def _scaling(train: np.ndarray, scale: str) -> tuple[np.ndarray, np.ndarray]:
-    """What to take from each feature and to divide it by then; a constant feature of the training rows is shifted."""
-    if scale == "none":
-        return np.zeros(train.shape[1]), np.ones(train.shape[1])
-    if scale == "minmax":
-        low = train.min(axis=0)
-        width = train.max(axis=0) - low
-    else:
-        low, width = column_means_and_deviations(train)
-    return low, np.where(width > 0, width, 1.0)
