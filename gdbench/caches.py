@@ -1,9 +1,12 @@
 """The levels of memory under one core, and which of them a set of arrays fits in."""
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
-SYSTEM = Path("/sys/devices/system/cpu/cpu0/cache")
+from gdbench.processors import sysctl
+
+SYSTEM = Path("/sys/devices/system/cpu")
 ASSUMED = (("L1", 32 * 2**10), ("L2", 2**20), ("L3", 32 * 2**20))  # where the system does not tell
 MEMORY = "memory"
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -17,17 +20,36 @@ class Level(NamedTuple):
 
 
 def levels(folder: Path = SYSTEM) -> tuple[Level, ...]:
-    """The caches for data as the system declares them, the nearest first, then memory."""
-    found = {}
-    for index in sorted(folder.glob("index[0-9]*")):
+    """The caches for data as the system declares them, the nearest first, then memory.
+
+    folder: where Linux has one for each processor. Of cores that differ, the largest cache of each level counts.
+    """
+    found = _of_mac() if sys.platform == "darwin" else _of_linux(folder)
+    named = sorted(found.items()) or ASSUMED
+    return (*(Level(*each) for each in named), Level(MEMORY, 0))
+
+
+def _of_linux(folder: Path) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for index in folder.glob("cpu[0-9]*/cache/index[0-9]*"):
         try:
             kind, number, size = (index.joinpath(name).read_text().strip() for name in ("type", "level", "size"))
             if kind != "Instruction":
-                found[f"L{int(number)}"] = int(size[:-1]) * UNITS[size[-1]]
+                name = f"L{int(number)}"
+                found[name] = max(found.get(name, 0), int(size[:-1]) * UNITS[size[-1]])
         except (OSError, ValueError, KeyError, IndexError):
             continue
-    named = sorted(found.items()) or ASSUMED
-    return (*(Level(*each) for each in named), Level(MEMORY, 0))
+    return found
+
+
+def _of_mac() -> dict[str, int]:
+    """Apple's own processors have performance levels, of which 0 is the fastest; Intel's have not."""
+    found = {}
+    for name, key in (("L1", "l1dcachesize"), ("L2", "l2cachesize"), ("L3", "l3cachesize")):
+        told = sysctl(f"hw.perflevel0.{key}") or sysctl(f"hw.{key}") or ""
+        if told.isdecimal() and int(told):
+            found[name] = int(told)
+    return found
 
 
 def level_of(size: int, caches: tuple[Level, ...]) -> Level:

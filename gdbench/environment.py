@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import platform
 from collections import Counter
@@ -15,6 +16,7 @@ import psutil
 
 from gdbench.caches import levels
 from gdbench.kernels.processor import TARGET_VARIABLES, features_of_host, fused, target
+from gdbench.processors import cpu_name
 
 PACKAGES = ("gdbench", "numba", "llvmlite", "numpy", "scipy", "pandas", "scikit-learn", "numba-cuda")
 TOPOLOGY = Path("/sys/devices/system/cpu")  # of Linux
@@ -46,8 +48,17 @@ def fingerprint(environment: Mapping[str, Any]) -> str:
     """
     names = ("cpu", "cores", "threads", "L1_kib", "L2_kib", "L3_kib", "machine", "gpu")
     facts = {name: environment.get(name) for name in names}
-    facts["memory_gb"] = round(environment.get("memory_gb") or 0)
+    facts["memory_gb"] = _installed(environment.get("memory_gb") or 0)
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _installed(gigabytes: float) -> int:
+    """The memory that was put in, of which a system takes a little, not always the same, for itself.
+
+    Sizes are taken as four to eight times a power of two: 23.5 and 23.4 are of 24.
+    """
+    unit = 2 ** max(0, math.ceil(math.log2(max(1, gigabytes))) - 3)
+    return math.ceil(gigabytes / unit) * unit
 
 
 def slow_products() -> str | None:
@@ -96,17 +107,6 @@ def _siblings(folder: Path, number: int) -> str:
         return (folder / f"cpu{number}" / "topology" / "thread_siblings_list").read_text().strip()
     except OSError:
         return str(number)
-
-
-def cpu_name() -> str:
-    """The processor's own name, as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def package_version(name: str) -> str | None:

@@ -27,11 +27,12 @@ def call(capsys, *arguments):
 
 
 def declared(folder, *caches):
-    """A folder as the system's, of (type, level, size)."""
-    for i, cache in enumerate(caches):
-        (folder / f"index{i}").mkdir()
+    """A folder as the system's, of (type, level, size); those with a fourth value are of that processor."""
+    for i, (*cache, processor) in enumerate((*cache, 0)[:4] for cache in caches):
+        index = folder / f"cpu{processor}" / "cache" / f"index{i}"
+        index.mkdir(parents=True)
         for name, value in zip(("type", "level", "size"), cache, strict=True):
-            (folder / f"index{i}" / name).write_text(f"{value}\n")
+            (index / name).write_text(f"{value}\n")
     return folder
 
 
@@ -41,6 +42,12 @@ def test_caches_are_as_the_system_declares_them(tmp_path):
     )
     names = [("L1", 48 * 2**10), ("L2", 2 * 2**20), ("L3", 2**30), (MEMORY, 0)]
     assert levels(folder) == tuple(Level(*each) for each in names)
+
+
+def test_of_cores_that_differ_the_larger_caches_count(tmp_path):
+    little, big = (("Data", 1, "32K", 0), ("Unified", 2, "128K", 0)), (("Data", 1, "64K", 4), ("Unified", 2, "1M", 4))
+    expected = (Level("L1", 64 * 2**10), Level("L2", 2**20), Level(MEMORY, 0))
+    assert levels(declared(tmp_path, *little, *big)) == expected
 
 
 @pytest.mark.parametrize("caches", [(), (("Data", "one", "48K"),), (("Data", 1, ""),), (("Data", 1, "48X"),)])
