@@ -237,7 +237,7 @@ def rule(
         if len(slots) > MAX_SLOTS:
             raise UsageError(f"rule {chosen!r} has {len(slots)} slots; at most {MAX_SLOTS} are supported")
         check_parameters(f"rule {chosen!r}", function, "p", "g", *slots, "c")
-        checked = checked_defaults(chosen, defaults, slots)
+        checked = checked_defaults(chosen, defaults, function, slots)
         made = Rule(chosen, function, checked, tuple(slots), source=source_of(function))
         RULES[chosen] = made
         return made

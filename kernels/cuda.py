@@ -14,7 +14,6 @@ tests of the logic, a few threads at a time.
 """
 
 import ctypes
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,8 +31,9 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
+from gdbench.kernels.cache import cache_folder, keep, read
 from gdbench.kernels.driver import SIMULATED, driver_found, numba_cuda_found
-from gdbench.kernels.jit import CUDA_FLAGS, cache_folder, inlined
+from gdbench.kernels.jit import CUDA_FLAGS, inlined
 
 WHEELS = '"numba-cuda==0.30.*" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-nvjitlink==13.0.*"'
 INSTALL = f"pip install {WHEELS}"
@@ -219,12 +219,10 @@ class Kernel:
     def image(self, capability: tuple[int, int], *, fresh: bool = False) -> Image:
         """The kernel for a compute capability: from the cache, unless asked `fresh`, which gives the PTX too."""
         path = self.kept_at(capability, "cubin")
-        if path is not None and not fresh:
-            try:
-                entry, _, cubin = path.read_bytes().partition(b"\n")
-                return Image(entry.decode(), cubin)
-            except OSError:
-                pass
+        content = read(path) if path is not None and not fresh else None
+        if content is not None:
+            entry, _, cubin = content.partition(b"\n")
+            return Image(entry.decode(), cubin)
         made = _compile(self.function, self.signature, capability, (self.threads, self.blocks))
         if path is not None:
             keep(path, made.entry.encode() + b"\n" + made.cubin)
@@ -264,17 +262,6 @@ class Kernel:
             module = context.create_module_image(ObjectCode.from_cubin(image.cubin), [], [])
             self._loaded[number] = module.get_function(image.entry)
         return self._loaded[number]
-
-
-def keep(path: Path, content: bytes) -> None:
-    """Write a file of the cache."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError:  # a folder we may not write to: compiled code then lives as long as the process
-        pass
 
 
 def _flatten(kind: Any, value: Any, flat: list[Any]) -> None:

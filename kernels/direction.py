@@ -45,7 +45,8 @@ def direction(
         function = getattr(function, "py_func", function)
         chosen = chosen_name("rule", name, function, RULES)
         check_parameters(f"rule {chosen!r}", function, "objective", "x", "c", "memory")
-        made = Direction(chosen, function, checked_defaults(chosen, defaults), dense, source=source_of(function))
+        checked = checked_defaults(chosen, defaults, function)
+        made = Direction(chosen, function, checked, dense, source=source_of(function))
         RULES[chosen] = made
         return made
 

@@ -12,9 +12,9 @@ class Hyperparameter:
 
     A switch is true or false; a whole number is an int, also where the user wrote 5.0.
 
-    >>> check("lr", 1)
+    >>> KNOWN["lr"].check("lr", 1)
     1.0
-    >>> check("k", 5.0)
+    >>> KNOWN["k"].check("k", 5.0)
     5
     >>> KNOWN["beta1"].range()
     'at least 0 and below 1'
@@ -94,10 +94,20 @@ KNOWN: dict[str, Hyperparameter] = {
     ),
 }
 
-# A rule may have hyperparameters of its own: any finite number will do.
-OTHER = Hyperparameter("defined by the rule")
+OTHER = Hyperparameter("defined by the rule")  # any finite number will do
+SWITCH = Hyperparameter("defined by the rule", switch=True)
 
 
-def check(name: str, value: object) -> float | bool:
-    """`value` as the hyperparameter `name` takes it; raises UsageError with the range otherwise."""
-    return KNOWN.get(name, OTHER).check(name, value)
+def of_rule(name: str, default: float | bool, ours: bool) -> Hyperparameter:
+    """What a rule's hyperparameter is, by its name; whoever wrote the rule alone knows, if that was not us.
+
+    But for lr, which schedules and grids take for what it is everywhere.
+
+    >>> of_rule("alpha", 0.5, ours=True).range()
+    'greater than 0 and at most 1'
+    >>> of_rule("alpha", 2.0, ours=False).range()
+    'a finite number'
+    """
+    if name in KNOWN and (ours or name == "lr"):
+        return KNOWN[name]
+    return SWITCH if isinstance(default, bool) else OTHER

@@ -1,30 +1,20 @@
 """How kernels are compiled and where the machine code is kept: the one module that sets JIT flags.
 
 `inlined` marks a scalar function that is compiled into whatever calls it, on either device.
-`kernel` compiles a function with our flags and keeps the machine code on disk.
+`kernel` compiles a function with our flags and keeps the machine code on disk (kernels/cache.py).
 `linked` does so for a function that other kernels call as machine code, instead of compiling it anew into each.
 
 Flags: `error_model="numpy"` (dividing by zero gives inf, not an exception), `nogil` (threads train trials side by
 side), and never fastmath: it would let the compiler reorder sums, contract products and drop the NaN checks that
 divergence detection needs, so that bits would depend on the processor. For GPUs (kernels/cuda.py) `fma` forbids NVVM to
 contract a product and a sum; it compiles with numba-cuda's own error model, which is "numpy" too.
-
-The cache is ours alone. Numba's own does not notice a change in another file's function (numba #1833), so the folder
-is named by the hash of all kernel sources and of the versions that compile them; plug-ins get a folder of their own.
-A `NUMBA_CACHE_DIR` that the user set is where that folder goes; otherwise the user's cache folder is.
 """
 
-import hashlib
 import itertools
-import os
-import platform
+import pickle
 import secrets
-import shutil
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache, partial, wraps
 from pathlib import Path
 from typing import Any
@@ -32,14 +22,14 @@ from typing import Any
 import llvmlite.binding
 import numba
 import numpy as np
-from filelock import FileLock, Timeout
 from llvmlite import ir
 from numba.core import cgutils, event, types
 from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.serialize import dumps
 from numba.extending import intrinsic, overload, register_jitable
 
-from gdbench.kernels.source import source_hash
+from gdbench.kernels import cache
 
 DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]  # the lane without the compiler: every kernel is then plain Python
 FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
@@ -47,7 +37,6 @@ CUDA_FLAGS: dict[str, Any] = {
     "opt": 3,
     "fma": False,
 }  # NVVM's; division and square root are IEEE's unless told otherwise
-KEEP_DAYS = 30
 
 
 def inlined(function: Callable[..., Any] | None = None, *, always: bool = False, checked: bool = False) -> Any:
@@ -81,67 +70,6 @@ def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable
     return function
 
 
-def cache_root() -> Path:
-    """The folder that holds the folders of machine code."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    try:
-        home = Path.home()
-    except RuntimeError:  # neither HOME nor a passwd entry
-        home = Path(tempfile.gettempdir())
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return Path(base) / "gdbench"
-
-
-@lru_cache(maxsize=64)
-def cache_folder(extra: str = "") -> Path:
-    """The folder for this version of the kernels; `extra` is the hash of a plug-in's source, if it is compiled in."""
-    versions = f"{source_hash()}|{extra}|{numba.__version__}|{llvmlite.__version__}|{platform.python_version()}"
-    folder = cache_root() / f"gdbench-{hashlib.sha256(versions.encode()).hexdigest()[:16]}"
-    with suppress(OSError):  # not there yet, or not ours to touch
-        os.utime(folder)  # in use, so not to be pruned
-    return folder
-
-
-def cache_problem() -> str | None:
-    """Why machine code cannot be kept on disk, or None when it can."""
-    try:
-        _make_folder(cache_folder())
-    except OSError as error:
-        return f"{error.strerror or error}: {cache_folder()}"
-    return None
-
-
-def kept(variant: str) -> bool:
-    """Whether our folder holds machine code of this variant (`kernel`) of anything, compiled for whatever processor."""
-    return any(path.name.endswith(f"-{variant}.nbi") for path in cache_folder().glob("*.nbi"))
-
-
-def _make_folder(folder: Path) -> None:
-    new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    probe = folder / f".probe-{os.getpid()}"
-    probe.touch()
-    probe.unlink()
-    if new:
-        _prune(folder.parent)
-
-
-def _prune(root: Path) -> None:
-    for folder in root.glob("gdbench-" + "[0-9a-f]" * 16):
-        try:
-            if time.time() - folder.stat().st_mtime > KEEP_DAYS * 86400:
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # another process removed it first
-            continue
-
-
 @contextmanager
 def compilations() -> Iterator[list[Any]]:
     """Inside this, the list grows by one for every function that Numba compiles, not for what it finds in the cache."""
@@ -165,7 +93,7 @@ class _Locator(_CacheLocator):
         self.folder = folder
 
     def ensure_cache_path(self) -> None:
-        _make_folder(self.folder)
+        cache.make_folder(self.folder)
 
     def get_cache_path(self) -> str:
         return str(self.folder)
@@ -197,13 +125,48 @@ class _Impl(CompileResultCacheImpl):
         return super().rebuild(target_context, code)
 
 
+class _Files:
+    """What is kept of one function, under Numba's names: an index by key (.nbi), and machine code, a file a key (.nbc).
+
+    Two processes may write at once: each file is whole and says for which key it is, so whoever loses compiles again.
+    """
+
+    def __init__(self, folder: Path, base: str) -> None:
+        self._folder, self._base = folder, base
+
+    def load(self, key: Any) -> Any:
+        """What was saved for a key, or None."""
+        found = self._unpickled(self._index().get(key, ""))
+        return found[1] if found and found[0] == key else None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep data for a key; raises OSError where that cannot be."""
+        index = self._index()
+        free = (f"{self._base}.{number}.nbc" for number in itertools.count(1))
+        name = index.get(key) or next(name for name in free if name not in index.values())
+        cache.write(self._folder / name, dumps((key, data)))
+        cache.write(self._folder / f"{self._base}.nbi", dumps({**index, key: name}))
+
+    def _index(self) -> dict[Any, str]:
+        index = self._unpickled(f"{self._base}.nbi")
+        return index if isinstance(index, dict) else {}
+
+    def _unpickled(self, name: str) -> Any:
+        content = cache.read(self._folder / name)
+        try:
+            return content and pickle.loads(content)
+        except Exception:  # unpickling may raise anything; what cannot be taken back is not there
+            return None
+
+
 class _Cache(FunctionCache):
-    """Numba's cache of one function, keyed by signature, processor and variant, with one writer at a time."""
+    """Numba's cache of one function, keyed by signature, processor and variant."""
 
     def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
         self._impl_class = partial(_Impl, folder=folder, variant=variant)  # type: ignore[assignment]
         self._variant = variant
         super().__init__(function)
+        self._cache_file: Any = _Files(folder, self._impl.filename_base)  # in place of Numba's
 
     def _index_key(self, signature: Any, codegen: Any) -> Any:
         # Numba pickles the captured functions into its key, and not always to the same bytes. The folder already
@@ -213,15 +176,13 @@ class _Cache(FunctionCache):
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(signature, target_context)
-        except OSError:  # a folder that cannot be read
+        except Exception:  # whatever is wrong with what was kept, compiling it anew mends
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
         try:
-            self._impl.locator.ensure_cache_path()
-            with FileLock(Path(self._cache_path) / "lock", timeout=60):
-                super().save_overload(signature, data)
-        except (OSError, Timeout):  # a folder we may not write to: compiled code then lives as long as the process
+            super().save_overload(signature, data)
+        except Exception:  # it cannot be kept, or not there: compiled code then lives as long as the process
             self.disable()
 
 
@@ -257,7 +218,7 @@ def kernel(
     dispatcher = numba.njit(**{**FLAGS, "boundscheck": checked, "_nrt": allocates})(function)
     dispatcher._compiler.compile = _apart(dispatcher._compiler.compile)
     if source is not None:
-        dispatcher._cache = _Cache(function, cache_folder(source), variant)
+        dispatcher._cache = _Cache(function, cache.cache_folder(source), variant)
     if signature is not None:
         dispatcher.compile(signature)
         dispatcher.disable_compile()

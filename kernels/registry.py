@@ -15,6 +15,7 @@ import numpy as np
 
 from gdbench.errors import UsageError, nearest
 from gdbench.kernels import hyperparameters
+from gdbench.kernels.hyperparameters import Hyperparameter
 
 _OURS = "gdbench.kernels."
 # What trials have beside hyperparameters: names that would clash in their table.
@@ -96,7 +97,14 @@ class BaseRule(Written):
         for name in given:
             if name not in self.defaults:
                 raise UsageError(f"rule {self.name!r} has no hyperparameter {name!r}{nearest(name, self.defaults)}")
-        return {name: hyperparameters.check(name, given.get(name, default)) for name, default in self.defaults.items()}
+        return {
+            name: self.hyperparameter(name).check(name, given.get(name, default))
+            for name, default in self.defaults.items()
+        }
+
+    def hyperparameter(self, name: str) -> Hyperparameter:
+        """What one of its hyperparameters means, and which values it takes."""
+        return hyperparameters.of_rule(name, self.defaults[name], ours=self.source == "")
 
 
 RULES: dict[str, BaseRule] = {}
@@ -122,14 +130,18 @@ def find(name: object, inner: object = None) -> BaseRule:
 
 
 def checked_defaults(
-    name: str, defaults: Mapping[str, float | bool], others: Iterable[str] = ()
+    name: str, defaults: Mapping[str, float | bool], function: Callable[..., Any], others: Iterable[str] = ()
 ) -> dict[str, float | bool]:
-    """A rule's hyperparameters, lr first; raises UsageError for a default or a name (`others` too) that will not do."""
+    """The hyperparameters, lr first, of the rule that is this function.
+
+    Raises UsageError for a default or a name (`others` too) that will not do.
+    """
     if "lr" not in defaults:
         raise UsageError(f"rule {name!r} needs a default for lr, such as lr=1e-3")
     ordered = {"lr": defaults["lr"], **defaults}
     check_names(f"rule {name!r}", (*ordered, *others))
-    return {key: hyperparameters.check(key, value) for key, value in ordered.items()}
+    ours = source_of(function) == ""
+    return {key: hyperparameters.of_rule(key, value, ours).check(key, value) for key, value in ordered.items()}
 
 
 def chosen_name(kind: str, name: str | None, function: Callable[..., Any], taken: Iterable[str]) -> str:

@@ -150,7 +150,7 @@ def test_everything_can_be_listed_and_shown(capsys):
 
 def test_doctor_says_what_is_here_and_what_would_help(capsys, tmp_path, monkeypatch):
     from gdbench.cli import doctor
-    from gdbench.kernels import jit
+    from gdbench.kernels import cache
 
     monkeypatch.setattr(doctor, "blas_libraries", lambda: [
         {"internal_api": "openblas", "version": "0.3", "architecture": "Haswell", "num_threads": 2}
@@ -159,9 +159,9 @@ def test_doctor_says_what_is_here_and_what_would_help(capsys, tmp_path, monkeypa
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked / "cache"))
-    jit.cache_folder.cache_clear()
+    cache.cache_folder.cache_clear()
     code, out, _ = call(capsys, "doctor", "--json")
-    jit.cache_folder.cache_clear()
+    cache.cache_folder.cache_clear()
     facts = json.loads(out)
     advice = " ".join(facts["advice"])
     assert code == 0 and facts["cpu"] and facts["numba"]

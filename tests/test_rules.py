@@ -380,14 +380,15 @@ def test_an_update_moves_the_stretch_that_it_is_given_and_no_other():
 )
 def test_odd_values_are_refused_with_the_range(name, value, words):
     with pytest.raises(UsageError) as caught:
-        hyperparameters.check(name, value)
+        hyperparameters.KNOWN[name].check(name, value)
     assert str(caught.value).startswith(f"{name} = ") and words in str(caught.value)
 
 
 def test_a_whole_number_is_the_same_however_it_is_written():
     texts = {json.dumps(RULES["lookahead"].settings({"k": k})) for k in (7, 7.0, np.float64(7))}
     assert len(texts) == 1 and '"k": 7,' in texts.pop()
-    assert hyperparameters.check("alpha", 1) == 1.0 and hyperparameters.check("rectify_above", 4) == 4.0
+    assert hyperparameters.KNOWN["alpha"].check("alpha", 1) == 1.0
+    assert hyperparameters.KNOWN["rectify_above"].check("rectify_above", 4) == 4.0
 
 
 @pytest.mark.parametrize(
@@ -601,6 +602,53 @@ def test_lookahead_refuses_a_rule_whose_coefficients_are_called_like_its_own(nam
     plugin(f"import gdbench\n@gdbench.rule(lr=0.1, {name}=1)\ndef clash(p, g, c):\n    return p - c.lr * g")
     with pytest.raises(UsageError, match=f"two coefficients called '{name}'; rename one"):
         find("lookahead(clash)")
+
+
+NAMED_LIKE_OURS = """
+import gdbench
+
+@gdbench.rule(lr=0.1, {given})
+def power(p, g, c):
+    return p - c.lr * g
+
+@gdbench.direction(lr=1.0, {given})
+def line(objective, x, c, memory):
+    return -objective.gradient(x), False
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in hyperparameters.KNOWN if name != "lr"])
+def test_a_plug_in_gives_our_names_a_meaning_of_its_own(name, plugin):
+    plugin(NAMED_LIKE_OURS.format(given=f"{name}=2.0"))
+    for rule in (find("power"), find("line")):
+        for value in (-3.5, 0, 7, 1e12):
+            assert rule.settings({name: value})[name] == value
+        for value, words in ((math.nan, "finite"), (math.inf, "finite"), (True, "a number"), ("x", "a number")):
+            with pytest.raises(UsageError, match=f"^{name} = .*{words}"):
+                rule.settings({name: value})
+        with pytest.raises(UsageError, match="must be greater than 0"):
+            rule.settings({"lr": -1.0})
+    assert find("power").hyperparameter(name).range() == "a finite number"
+    if name not in ("k", "alpha"):
+        assert find("lookahead(power)").settings({name: -3.5})[name] == -3.5
+
+
+def test_a_switch_of_a_plug_in_is_true_or_false(plugin):
+    plugin(NAMED_LIKE_OURS.format(given="nesterov=True, centered=0.5"))
+    rule = find("power")
+    assert rule.settings({"nesterov": False, "centered": 3}) == {"lr": 0.1, "nesterov": False, "centered": 3.0}
+    with pytest.raises(UsageError, match="nesterov = 1 must be true or false"):
+        rule.settings({"nesterov": 1})
+
+
+def test_lookahead_keeps_its_own_ranges_around_a_plug_in(plugin):
+    plugin(NAMED_LIKE_OURS.format(given="momentum=2.0"))
+    rule = find("lookahead(power)")
+    for given, words in (({"alpha": 2.0}, "at most 1"), ({"k": 2.5}, "a whole number")):
+        with pytest.raises(UsageError, match=words):
+            rule.settings(given)
+    with pytest.raises(UsageError, match="below 1"):
+        find("lookahead(momentum)").settings({"momentum": 2.0})  # ours, inside
 
 
 def test_lookahead_follows_a_plug_in_that_changes(plugin):

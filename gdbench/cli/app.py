@@ -21,7 +21,9 @@ from gdbench.cli import (
     verify,
 )
 from gdbench.cli.options import NoPluginsOption
+from gdbench.cli.output import note
 from gdbench.errors import UsageError
+from gdbench.kernels.cache import refused
 
 # click's ClickException, which older typers import and newer ones carry inside.
 CommandError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -77,6 +79,8 @@ def command(arguments: Sequence[str]) -> int:
     try:
         with group.make_context("gdbench", list(arguments)) as context:
             code = group.invoke(context)
+        for reason in sorted(refused):
+            note(f"note: compiled kernels were not kept, so every start compiles anew: {reason}")
     except typer.Exit as done:
         code = done.exit_code
     except typer.Abort:  # nobody answered a question

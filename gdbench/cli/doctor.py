@@ -8,8 +8,8 @@ from gdbench.cards import QueryError, cards, told
 from gdbench.cli.options import JsonOption
 from gdbench.cli.output import print_facts, print_json, say
 from gdbench.environment import environment, slow_products
+from gdbench.kernels.cache import cache_folder, cache_problem
 from gdbench.kernels.driver import driver_found
-from gdbench.kernels.jit import cache_folder, cache_problem
 
 
 def doctor(as_json: JsonOption = False) -> None:

@@ -22,7 +22,6 @@ from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
 from gdbench.kernels import FUNCTIONS, RULES, Direction, Rule
 from gdbench.kernels.function import Function
-from gdbench.kernels.hyperparameters import KNOWN, OTHER
 from gdbench.kernels.registry import BaseRule, find
 from gdbench.limits import check_name
 
@@ -51,7 +50,7 @@ def show(
 
 
 def _show_rule(rule: BaseRule, as_json: bool) -> None:
-    meanings = {name: KNOWN.get(name, OTHER).meaning for name in rule.defaults}
+    meanings = {name: rule.hyperparameter(name).meaning for name in rule.defaults}
     if as_json:
         print_json(
             {
@@ -70,7 +69,7 @@ def _show_rule(rule: BaseRule, as_json: bool) -> None:
             {
                 "hyperparameter": k,
                 "default": number_text(v),
-                "range": KNOWN.get(k, OTHER).range(),
+                "range": rule.hyperparameter(k).range(),
                 "meaning": meanings[k],
             }
             for k, v in rule.defaults.items()

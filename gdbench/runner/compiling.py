@@ -16,7 +16,7 @@ import numpy as np
 
 import gdbench
 from gdbench.environment import usable_cores
-from gdbench.kernels import Rule, jit
+from gdbench.kernels import Rule, cache, jit
 from gdbench.kernels.registry import find
 from gdbench.runner.trial import train
 from gdbench.suites import Setting, Suite, Trial
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gdbench.runner.gpu import Fleets
 
 WORTH = 3  # rules to compile from which on another process pays, which takes two seconds to begin
-PATIENCE = 300.0  # seconds
+PATIENCE = 300.0  # seconds for all of them, from the beginning on
 
 Kind = tuple[str, str]  # a rule's name and a dtype
 
@@ -47,7 +47,7 @@ def compile_suite(suite: Suite, fleets: "Fleets | None" = None) -> float:
             train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
             if other is not None:  # what it does not manage, this process compiles
                 with suppress(subprocess.TimeoutExpired):
-                    other.wait(PATIENCE)
+                    other.wait(max(0.0, started + PATIENCE - time.perf_counter()))
     return time.perf_counter() - started
 
 
@@ -63,8 +63,8 @@ def compile_rules(kinds: Sequence[Kind]) -> None:
 @contextmanager
 def _elsewhere(kinds: Sequence[Kind]) -> "Iterator[subprocess.Popen[bytes] | None]":
     """A process that compiles those of these rules that the cache lacks, if it is worth one; it ends with the block."""
-    lacking = [kind for kind in kinds if _ours(kind[0]) and not jit.kept("-".join(kind))]
-    if len(lacking) < WORTH or jit.DISABLED or usable_cores() < 2 or not sys.executable or jit.cache_problem():
+    lacking = [kind for kind in kinds if _ours(kind[0]) and not cache.kept("-".join(kind))]
+    if len(lacking) < WORTH or jit.DISABLED or usable_cores() < 2 or not sys.executable or cache.cache_problem():
         yield None
         return
     place = str(Path(gdbench.__file__).parents[1])

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from gdbench.kernels.jit import DISABLED, cache_problem
+from gdbench.kernels.cache import cache_problem
+from gdbench.kernels.jit import DISABLED
 
 FAMILIES = ("functions", "networks", "digits")  # whose checks need what is compiled ahead
+PATIENCE = 300.0  # seconds
 _COMMAND = "from gdbench.verification.ahead import compile_all; compile_all()"
 
 
@@ -41,8 +43,13 @@ def compiled_ahead(wanted: bool) -> Iterator[Callable[[], object]]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
     command, nowhere = [sys.executable, "-c", _COMMAND], subprocess.DEVNULL
     process = subprocess.Popen(command, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+
+    def wait() -> None:
+        with suppress(subprocess.TimeoutExpired):  # then this process compiles what is missing
+            process.wait(PATIENCE)
+
     try:
-        yield process.wait
+        yield wait
     finally:
         process.kill()
         process.wait()

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gdbench.kernels.cache import keep, read
 from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Card, Kernel, keep
+from gdbench.kernels.cuda import Card, Kernel
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.cubin import Needs, instructions, needs
 from gdbench.kernels.gpu.large_products import FORWARD, INPUTS, TILES, WEIGHTS, product
@@ -165,10 +166,8 @@ def examine(subject: Subject) -> Row:
     """Compile a subject, or remember what it was compiled to, and judge it."""
     kernel = subject.kernel
     path = kernel.kept_at(subject.capability, "json")
-    try:
-        found = json.loads(path.read_bytes()) if path else None
-    except (OSError, ValueError):
-        found = None
+    content = read(path) if path else None
+    found = json.loads(content) if content else None
     if found is None:
         image = kernel.image(subject.capability, fresh=True)
         found = {"needs": needs(image.cubin, image.entry), "instructions": instructions(image.ptx)}

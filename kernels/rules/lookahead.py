@@ -9,11 +9,13 @@ from functools import lru_cache
 
 from gdbench.errors import UsageError
 from gdbench.kernels.contract import MAX_SLOTS, Rule
+from gdbench.kernels.hyperparameters import KNOWN, Hyperparameter
 from gdbench.kernels.jit import inlined
 from gdbench.kernels.registry import RULES, WRAPPERS, BaseRule, check_names
 from gdbench.kernels.rules.adam import adam
 
 NAME, SLOW = "lookahead", "slow"
+OWN = ("k", "alpha")
 
 
 class Lookahead(Rule):
@@ -37,7 +39,7 @@ class Lookahead(Rule):
                 f"rule {name!r}: {inner.name} has {MAX_SLOTS} slots and lookahead needs one more; at most {MAX_SLOTS} "
                 "are supported"
             )
-        check_names(f"rule {name!r}", (*inner.coefficient_names, "k", "alpha", "begins", "pull"))
+        check_names(f"rule {name!r}", (*inner.coefficient_names, *OWN, "begins", "pull"))
         super().__init__(
             name,
             _scalar(inner),
@@ -48,6 +50,10 @@ class Lookahead(Rule):
             source=inner.source,
         )
         self.inner = inner
+
+    def hyperparameter(self, name: str) -> Hyperparameter:
+        """Of its own two what lookahead means by them, of the others what the inner rule does."""
+        return KNOWN[name] if name in OWN else self.inner.hyperparameter(name)
 
     @property
     def doc(self) -> str:
