@@ -90,8 +90,10 @@ def _sooner(best: pd.Series, rows: pd.DataFrame, samples: _Samples, timed: bool 
     if base.empty or best["rule"] == BASE:
         return ""
     ratio = samples.over(base.iloc[0], best, timed)
-    if np.isinf(ratio.estimate):
+    if np.isinf(base.iloc[0]["steps_to_target"]):
         return f"; tuned {BASE} does not get there"
+    if np.isinf(ratio.estimate):  # over nothing at all
+        return f"; tuned {BASE} needs {text.steps(base.iloc[0]['steps_to_target'])}"
     if np.isnan(ratio.estimate):
         return ""
     words = text.bounded(_times, *ratio)

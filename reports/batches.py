@@ -15,6 +15,7 @@ from gdbench.reports.lines import draw_medians, mark_lost, share_legend
 from gdbench.reports.ranking_table import ranking
 from gdbench.reports.results import Results, has_batches, target
 from gdbench.reports.style import order, panels, style
+from gdbench.stats.censored import times
 from gdbench.stats.timings import step_costs
 
 TITLE = "Steps and time to target by batch size"
@@ -68,7 +69,7 @@ def table(results: Results) -> list[dict[str, str]]:
     for row in lines.to_dict("records"):
         cells = {"rule": row["rule"], "batch": str(row["batch_size"]), "lr": text.number(row["lr"])}
         cells["steps to target"] = text.interval(text.steps, row, "steps_to_target")
-        cells["samples to target"] = text.number(row["steps_to_target"] * row["batch_size"])
+        cells["samples to target"] = text.number(float(times(row["steps_to_target"], row["batch_size"])))
         if "time_to_target" in row:
             cells["step"] = text.interval(text.seconds, row, "step")
             cells["time to target"] = text.interval(text.seconds, row, "time_to_target")

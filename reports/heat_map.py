@@ -21,7 +21,7 @@ from gdbench.reports.lines import line_name
 from gdbench.reports.marks import mark
 from gdbench.reports.results import Results, has_batches, target
 from gdbench.reports.style import order, style
-from gdbench.stats import final_loss, tuning
+from gdbench.stats import censored_steps, final_loss, tuning
 
 TITLE = "Rule and learning rate at a glance"
 ALT = "Heat maps: rows are rules, columns learning rates, dark cells are good; D marks divergence."
@@ -140,8 +140,8 @@ def _draw(
 
 def _cells(tuned: pd.DataFrame, steps: bool) -> pd.DataFrame:
     """One row for each rule, batch size and lr: median value and share diverged of its best setting."""
-    value = tuned["steps_to_target"] if steps else final_loss(tuned)
-    tuned = tuned.assign(value=value.fillna(np.inf), diverged=(tuned["status"] == "diverged").astype(float))
+    value = censored_steps(tuned) if steps else final_loss(tuned)
+    tuned = tuned.assign(value=value, diverged=(tuned["status"] == "diverged").astype(float))
     keys = ["rule", "batch_size", "lr"]
     settings = tuned.groupby([*keys, "setting"], sort=False, as_index=False).agg(
         value=("value", "median"), diverged=("diverged", "mean")

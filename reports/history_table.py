@@ -38,7 +38,7 @@ def _row(points: pd.DataFrame) -> dict[str, Any]:
 
 def change_text(point: Mapping[Any, Any]) -> str:
     """A change in a line: its ratio, its run, and whether it is accepted."""
-    p = "p < 0.0001" if point["p"] < 1e-4 else f"p = {point['p']:.1g}"
+    p = "p < 0.0001" if point["p"] < 1e-4 else f"p = {text.number(point['p'], 1)}"
     accepted = f"accepted: {point['accepted']}" if isinstance(point["accepted"], str) else "not accepted"
     return f"{ratio_text(point['change'])} at {run_text(point)}, {p}, {accepted}"
 

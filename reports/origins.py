@@ -72,7 +72,9 @@ def overview(runs: Sequence[Results]) -> list[dict[str, str]]:
 
 
 def _written(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else f"{value:.3g}" if isinstance(value, float) else str(value)
+    return (
+        ", ".join(value) if isinstance(value, list) else text.number(value) if isinstance(value, float) else str(value)
+    )
 
 
 def _commit(results: Results) -> str:

@@ -66,7 +66,7 @@ def _case(case: tuple[object, ...]) -> dict[str, str]:
 def _speed(row: pd.Series, ours: str) -> str:
     if np.isnan(row["speed"]):
         return "–"
-    speed = f"{row['speed']:,.0f}"
+    speed = text.steps(row["speed"])
     if row["peer"] == ours:
         return speed
     bounds = (

@@ -12,7 +12,9 @@ from gdbench.stats import (
     Interval,
     bootstrap_median,
     bootstrap_product,
+    censored_steps,
     choose,
+    epochs_a_step,
     final_loss,
     final_score,
     objective,
@@ -20,6 +22,7 @@ from gdbench.stats import (
 )
 from gdbench.stats.timings import step_costs
 
+NO_STEPS = np.zeros(0)
 NO_COSTS = np.zeros(0)  # a setting whose trials failed is not timed
 
 
@@ -50,30 +53,31 @@ def _ranking(results: Results) -> pd.DataFrame:
     varied = _varied(results)
     wanted = target(results) is not None
     timed = step_costs(results.timings, results.subjects)
+    a_step = epochs_a_step(trials)
     rows = []
     for choice in chosen.itertuples(index=False):
         group = {name: getattr(choice, name) for name in GROUP}
         key = tuple(group.values())
         mine, default = finals.get(key, final.iloc[:0]), defaults.get(key, trials.iloc[:0])
         judged, score = names[choice.problem]
+        steps = censored_steps(mine).to_numpy() if wanted else NO_STEPS
+        own = _median("steps_to_target", steps)
         row = {
             **group,
             "lr": choice.lr,
             "other": _other(mine, varied[choice.rule]),
             "trials": len(mine),
-            "reached": float(np.isfinite(mine["steps_to_target"]).mean()) if wanted and len(mine) else np.nan,
-            **_median("steps_to_target", mine["steps_to_target"] if wanted else []),
-            **(_times(mine, timed.get(key, NO_COSTS), wanted) if timed else {}),
-            "epochs_to_target": float((mine["steps_to_target"] * mine["epochs"] / mine["steps"]).median())
-            if wanted
-            else np.nan,
+            "reached": float(np.isfinite(steps).mean()) if len(steps) else np.nan,
+            **own,
+            **(_times(steps, timed.get(key, NO_COSTS)) if timed else {}),
+            "epochs_to_target": _epochs(
+                own["steps_to_target"], a_step.get((choice.problem, choice.batch_size), np.nan)
+            ),
             "objective": judged,
             **_median("loss", final_loss(mine)),
             "score": score,
             **_median("test", final_score(mine, score) if score else []),
-            "default_steps_to_target": float(default["steps_to_target"].median())
-            if wanted and len(default)
-            else np.nan,
+            "default_steps_to_target": float(censored_steps(default).median()) if wanted and len(default) else np.nan,
             "default_loss": float(final_loss(default).median()) if len(default) else np.nan,
             "default_test": float(final_score(default, score).median()) if score and len(default) else np.nan,
             "at_edge": choice.at_edge,
@@ -135,10 +139,14 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
     return rows
 
 
-def _times(mine: pd.DataFrame, rounds: np.ndarray, wanted: bool) -> dict[str, float]:
+def _times(steps: np.ndarray, rounds: np.ndarray) -> dict[str, float]:
     """What a step costs, a number a round, and the time to target."""
-    steps = mine["steps_to_target"].to_numpy() if wanted else NO_COSTS
     return {**_median("step", rounds), **_named("time_to_target", bootstrap_product(steps, rounds))}
+
+
+def _epochs(steps: float, a_step: float) -> float:
+    """How many epochs so many steps are; 0 and infinity are so in any unit, also where no trial took a step."""
+    return steps if steps in (0.0, np.inf) else steps * a_step
 
 
 def _median(name: str, values: object) -> dict[str, float]:

@@ -185,14 +185,16 @@ def _within_levels(panel: Panel) -> pd.DataFrame:
 def _power(powers: pd.DataFrame, rule: str, batch: str, *, interval: bool = True) -> str:
     """An exponent, with its interval, as text."""
     for _, row in powers[(powers["rule"] == rule) & (powers["batch"] == batch)].iterrows():
-        middle = f"{row['median']:.2f}"
-        return f"{middle} [{row['low']:.2f}, {row['high']:.2f}]" if interval and pd.notna(row["low"]) else middle
+        middle, low, high = (
+            text.fixed(row[name], 2) if pd.notna(row[name]) else "" for name in ("median", "low", "high")
+        )
+        return f"{middle} [{low}, {high}]" if interval and low else middle
     return "–"
 
 
 def _point(row: pd.Series, panel: Panel) -> str:
     """A point of a line: `868: 3.6 µs`."""
-    return f"{row['x']:,.0f}: {_value(row['median'], panel)}"
+    return f"{text.steps(row['x'])}: {_value(row['median'], panel)}"
 
 
 def _value(value: float, panel: Panel) -> str:

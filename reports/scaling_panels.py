@@ -8,7 +8,7 @@ import pandas as pd
 
 from gdbench.reports import text
 from gdbench.reports.results import Results, once
-from gdbench.stats import reported
+from gdbench.stats import censored_steps, reported
 from gdbench.stats.families import Family, families, tell_a_power
 from gdbench.stats.timings import held_bytes, roofline, visits
 
@@ -146,7 +146,7 @@ def _samples(frame: pd.DataFrame, results: Results) -> Iterator[Panel]:
     yield Panel("Samples", "samples", SECONDS, frame)
     pairs = frame[["problem", "batch_size", "batch", "x"]].drop_duplicates()
     steps = reported(results.trials).merge(pairs, on=["problem", "batch_size"])
-    steps = steps.rename(columns={"seed": "repetition", "steps_to_target": "y"})
+    steps = steps.assign(y=censored_steps(steps)).rename(columns={"seed": "repetition"})
     if np.isfinite(steps["y"]).any():
         yield Panel("Steps by samples", "samples", STEPS, steps.assign(floor=np.nan, memory=None))
 

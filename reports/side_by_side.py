@@ -7,6 +7,7 @@ side_by_side.figure(results), side_by_side.table(results), list(side_by_side.ans
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from gdbench.reports.marks import mark
 from gdbench.reports.results import Results, has_batches, once
 from gdbench.reports.style import MARKERS, looks, order, style
 from gdbench.stats import GROUP, Interval, bootstrap_quotient, censored_steps, final_loss, reported
+from gdbench.stats.censored import times
 from gdbench.stats.timings import step_costs
 
 TITLE = "Side by side"
@@ -156,7 +158,7 @@ def _compared(results: Results) -> Iterator[dict[str, Any]]:
             _samples(*each, results) for each in ((now, costs.get((problem, rule, batch))), (then, costs.get(first)))
         )
         for name in (name for name in WRITE if name in taken and name in before):
-            value, base = (float(np.prod([np.median(each) for each in side[name]])) for side in (taken, before))
+            value, base = (float(reduce(times, map(np.median, side[name]))) for side in (taken, before))
             ratio = Interval(np.nan, np.nan, np.nan)
             if value >= 0 and base >= 0:
                 ratio = bootstrap_quotient(taken[name], before[name], paired=paired and name != "cost of a step")

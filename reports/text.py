@@ -3,25 +3,48 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 NONE = "–"
+_CONTEXT = Context(prec=800)  # digits: all that a float64 can have before and after the point
+
+
+def rounded(value: float | Decimal, places: int) -> Decimal:
+    """A number with so many decimals (negative: tens, hundreds), halves away from zero, as people round.
+
+    What is rounded is the shortest decimal that stands for the float: 2.675 is not taken for 2.67499999999999982.
+    >>> rounded(2.5, 0), rounded(-0.125, 2), rounded(2.675, 2), rounded(-0.2, 0)
+    (Decimal('3'), Decimal('-0.13'), Decimal('2.68'), Decimal('0'))
+    """
+    found = _exact(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _CONTEXT)
+    return found if found else abs(found)
+
+
+def fixed(value: float | Decimal, places: int, comma: bool = False) -> str:
+    """A finite number with so many decimals; comma: between thousands.
+
+    >>> fixed(2.5, 0), fixed(1234.5, 0, comma=True), fixed(1.005, 2)
+    ('3', '1,235', '1.01')
+    """
+    return f"{rounded(value, places):{',' if comma else ''}f}"
 
 
 def number(value: float, digits: int = 3) -> str:
     """A number with that many significant digits; an en dash for none, an infinity sign for a censored one.
 
-    >>> number(0.031623), number(2.5e-7)
-    ('0.0316', '2.50e-7')
+    >>> number(0.031623), number(2.5e-7), number(0.125, 2)
+    ('0.0316', '2.50e-7', '0.13')
     """
     if value is None or math.isnan(value):
         return NONE
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
+    places = digits - 1 - _exact(value).adjusted()
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
-    text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
-    return text
+        return f"{rounded(value, places):.{digits - 1}e}".replace("e+", "e")
+    text = fixed(value, max(places, 0))
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def whole(value: float) -> str:
@@ -30,12 +53,16 @@ def whole(value: float) -> str:
     >>> whole(999999.0)
     '999999'
     """
-    return NONE if value is None or math.isnan(value) else f"{value:.0f}"
+    return NONE if value is None or math.isnan(value) else "∞" if math.isinf(value) else fixed(value, 0)
 
 
 def steps(value: float) -> str:
     """A number of steps."""
-    return NONE if value is None or math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.0f}"
+    return NONE if value is None or math.isnan(value) else "∞" if math.isinf(value) else fixed(value, 0, comma=True)
+
+
+def _exact(value: float | Decimal) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(repr(float(value)))
 
 
 def seconds(value: float) -> str:
@@ -75,7 +102,9 @@ def bounded(write: Callable[[float], str], estimate: float, low: float, high: fl
 
 def percent(value: float, digits: int = 1) -> str:
     """A share as a percentage."""
-    return NONE if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+    if value is None or not math.isfinite(value):
+        return number(value)
+    return f"{fixed(_exact(value).scaleb(2), digits)} %"
 
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}

@@ -77,8 +77,10 @@ def ratio(row: pd.Series) -> str:
     """Cost over floor with its interval."""
     if pd.isna(row["ratio"]):
         return "–"
-    interval = "" if pd.isna(row["ratio_low"]) else f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
-    return f"{row['ratio']:.2f}{interval}"
+    interval = (
+        "" if pd.isna(row["ratio_low"]) else f" [{text.fixed(row['ratio_low'], 2)}, {text.fixed(row['ratio_high'], 2)}]"
+    )
+    return f"{text.fixed(row['ratio'], 2)}{interval}"
 
 
 def _layer(kernel: pd.Series) -> str:
@@ -102,7 +104,7 @@ def _speedup(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
     alone = frame[(frame["jobs"] == 1) & (frame["subject"] == row["subject"].removesuffix(f", {row['jobs']} jobs"))]
     if alone.empty:
         return {"speed-up": "–"}
-    return {"speed-up": f"{row['jobs'] * alone['median'].iloc[0] / row['median']:.2f}"}
+    return {"speed-up": text.fixed(row["jobs"] * alone["median"].iloc[0] / row["median"], 2)}
 
 
 def cost(row: pd.Series) -> str:

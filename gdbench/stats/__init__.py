@@ -1,6 +1,16 @@
 """What the numbers say: choices, intervals, targets. Frames and arrays in, frames out."""
 
-from gdbench.stats.choice import GROUP, censored_steps, choose, final_loss, final_score, objective, reported, tuning
+from gdbench.stats.choice import (
+    GROUP,
+    censored_steps,
+    choose,
+    epochs_a_step,
+    final_loss,
+    final_score,
+    objective,
+    reported,
+    tuning,
+)
 from gdbench.stats.intervals import FEW, Interval, bootstrap_median, bootstrap_product, bootstrap_quotient, summarise
 
 __all__ = [
@@ -12,6 +22,7 @@ __all__ = [
     "bootstrap_quotient",
     "censored_steps",
     "choose",
+    "epochs_a_step",
     "final_loss",
     "final_score",
     "objective",

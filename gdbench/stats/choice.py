@@ -63,6 +63,12 @@ def censored_steps(trials: pd.DataFrame) -> pd.Series:
     return trials["steps_to_target"].where(~_lost(trials), np.inf).fillna(np.inf)
 
 
+def epochs_a_step(trials: pd.DataFrame) -> pd.Series:
+    """Epochs over steps by problem and batch size, for which it is the same in all trials that took a step."""
+    taken = trials[trials["steps"] > 0]
+    return (taken["epochs"] / taken["steps"]).groupby([taken["problem"], taken["batch_size"]]).median()
+
+
 def final_loss(trials: pd.DataFrame) -> pd.Series:
     """Each trial's last validation loss (training loss where nothing validates, a function's value).
 

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from gdbench.stats.censored import over, times
 
 RESAMPLES = 2000  # fewer of more than a thousand values, since they cost as much and vary less
 LEAST, DRAWN = 200, 2_000_000  # resamples however many values there are, and numbers drawn in all
@@ -38,7 +40,7 @@ def bootstrap_median(values: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def bootstrap_product(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Interval:
-    """The product of the medians of two independent samples, positive numbers, each resampled by itself.
+    """The product of the medians of two independent samples, numbers of 0 or more, each resampled by itself.
 
     Such as steps to target, a number a seed, and seconds a step, a number a round. Otherwise as `bootstrap_median`;
     there is no interval where one of them has a single value.
@@ -46,10 +48,10 @@ def bootstrap_product(first: np.ndarray, second: np.ndarray, level: float = 0.95
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if not first.size or not second.size or np.isnan(first).any() or np.isnan(second).any():
         return Interval(np.nan, np.nan, np.nan)
-    estimate = float(np.median(first) * np.median(second))
+    estimate = float(times(np.median(first), np.median(second)))
     if first.size == 1 or second.size == 1:
         return Interval(estimate, np.nan, np.nan)
-    return _percentiles(estimate, np.prod(_medians((first, second), (0, 1)), axis=0), level)
+    return _percentiles(estimate, times(*_medians((first, second), (0, 1))), level)
 
 
 def bootstrap_quotient(
@@ -58,22 +60,21 @@ def bootstrap_quotient(
     """The product of the medians of the samples of `top` over that of `bottom`, each sample resampled by itself.
 
     Such as the time to target of one rule over that of another: steps, a number a seed, and seconds a step, a number a
-    round, of each. Positive numbers; infinity takes part. A resample that is infinite above and below says nothing of
-    the quotient and counts as 0 in the lower bound and as infinite in the upper. No interval where a sample has a
-    single value; NaN where one has none, or the estimate would be infinity over infinity. paired: the first samples
-    above and below are of the same seeds, in the same order, and are resampled together.
+    round, of each. Numbers of 0 or more, by the rule of `censored`. A resample that is infinite above and below says
+    nothing of the quotient and counts as 0 in the lower bound and as infinite in the upper. No interval where a sample
+    has a single value; NaN where one has none, or the estimate would be infinity over infinity. paired: the first
+    samples above and below are of the same seeds, in the same order, and are resampled together.
     """
     samples = [np.asarray(sample, np.float64) for sample in (*top, *bottom)]
     if any(not sample.size or np.isnan(sample).any() for sample in samples):
         return Interval(np.nan, np.nan, np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middles = [float(np.median(sample)) for sample in samples]
-        estimate = float(np.prod(middles[: len(top)]) / np.prod(middles[len(top) :]))
-        if np.isnan(estimate) or any(sample.size == 1 for sample in samples):
-            return Interval(estimate, np.nan, np.nan)
-        seeds = [0 if paired and place == len(top) else place for place in range(len(samples))]
-        drawn = _medians(samples, seeds)
-        ratios = np.prod(drawn[: len(top)], axis=0) / np.prod(drawn[len(top) :], axis=0)
+    middles = [np.median(sample) for sample in samples]
+    estimate = float(over(reduce(times, middles[: len(top)]), reduce(times, middles[len(top) :])))
+    if np.isnan(estimate) or any(sample.size == 1 for sample in samples):
+        return Interval(estimate, np.nan, np.nan)
+    seeds = [0 if paired and place == len(top) else place for place in range(len(samples))]
+    drawn = _medians(samples, seeds)
+    ratios = over(reduce(times, drawn[: len(top)]), reduce(times, drawn[len(top) :]))
     low = _percentiles(estimate, np.nan_to_num(ratios, nan=0.0, posinf=np.inf), level).low
     return Interval(estimate, low, _percentiles(estimate, np.nan_to_num(ratios, nan=np.inf, posinf=np.inf), level).high)
 

@@ -26,11 +26,11 @@ def exponents(points: pd.DataFrame, keys: list[str], x: str, y: str) -> pd.DataF
 
     points: a row a measurement; columns keys, x, y (both positive) and `repetition`, of which each has an exponent of
     its own: an interval that covers what moves the machine from round to round, or from seed to seed. Groups with fewer
-    than three x have no row; neither has one whose y is infinite somewhere (a target not reached).
+    than three x have no row; neither has one whose y is infinite (a target not reached) or 0 somewhere.
     """
     rows = []
     for key, group in points.groupby(keys, sort=False):
-        if group[x].nunique() < SIZES or not np.isfinite(group[y]).all():
+        if group[x].nunique() < SIZES or not (np.isfinite(group[y]) & (group[y] > 0)).all():
             continue
         own = [fit for _, fit in group.groupby("repetition") if fit[x].nunique() == group[x].nunique()]
         slopes = [exponent(fit[x].to_numpy(), fit[y].to_numpy()) for fit in own]

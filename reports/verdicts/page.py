@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from gdbench.gate import VERDICTS, Comparison
+from gdbench.reports import text
 from gdbench.reports.templates import template
 from gdbench.reports.verdicts import table
 from gdbench.reports.verdicts.words import counts, headline, margins, metric_name, ratio, reason, value, why
@@ -32,7 +33,7 @@ def page(comparison: Comparison) -> str:
         counts={verdict: count for verdict, count in counts(comparison).items() if count},
         reasons={code: reason(code) for code in dict.fromkeys(found["reason"])},
         facts=[(name, *(_fact(side.get(name)) for side in (comparison.base, comparison.head))) for name in FACTS],
-        axis=[f"{math.exp(-reach):.3g}", f"{math.exp(reach):.3g}"],
+        axis=[text.number(math.exp(-reach)), text.number(math.exp(reach))],
     )
 
 

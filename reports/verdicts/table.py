@@ -107,4 +107,4 @@ def unseen(comparison: Comparison) -> Iterator[str]:
 
 def percent_more(factor: float) -> str:
     """A factor as the percentage by which it exceeds one."""
-    return percent(float(f"{factor - 1:.2g}"))
+    return percent(float(text.number(factor - 1, 2)))

@@ -122,7 +122,7 @@ def percent(share: float) -> str:
     >>> percent(0.03), percent(0.125)
     ('3 %', '12.5 %')
     """
-    return f"{100 * share:.4g} %"
+    return f"{text.number(100 * share, 4)} %"
 
 
 def side(facts: Mapping[str, Any]) -> str:
