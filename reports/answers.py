@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from gdbench.curves import LOST
 from gdbench.reports import text
 from gdbench.reports.results import Results, target
 from gdbench.stats import FEW, GROUP, Interval, bootstrap_quotient, censored_steps, reported
@@ -26,7 +27,9 @@ def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     for problem, rows in frame.groupby("problem", sort=False) if len(frame) else []:
         best = rows.iloc[0]
         judged = text.metric_title(best["objective"])
-        if not best["trials"]:
+        if lost := _all_lost(results.trials[results.trials["problem"] == problem]):
+            yield f"{problem}: {lost}."
+        elif not best["trials"]:
             yield f"{problem}: no reporting trial has finished yet."
         elif goal and np.isfinite(best["steps_to_target"]):
             equal = rows[rows["best_batch"] & (rows["steps_to_target"] == best["steps_to_target"])]["rule"].tolist()[1:]
@@ -41,9 +44,26 @@ def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
             )
         elif goal:
             yield f"{problem}: no rule reached {text.metric_title(goal[0])} {text.metric(*goal)} within its budget."
+        elif np.isinf(best["loss"]):
+            yield f"{problem}: no rule ends at a finite {judged}, since its median reporting trial diverged or failed."
         else:
             loss = text.interval(text.number, best, "loss")
             yield f"{problem}: {_setting(best)} ends at the lowest {judged}, {loss}."
+
+
+def _all_lost(trials: pd.DataFrame) -> str:
+    """That every trial diverged, and from which step on; empty where one did not."""
+    if trials.empty or not trials["status"].isin(LOST).all():
+        return ""
+    diverged = trials.loc[trials["status"] == "diverged", "steps"]
+    failed = len(trials) - len(diverged)
+    if diverged.empty:
+        return f"all {failed:,} trials failed, so nothing was measured"
+    steps = [text.steps(each) for each in (diverged.min(), diverged.max())]
+    when = f"at step {steps[0]}" if steps[0] == steps[1] else f"at steps {steps[0]} to {steps[1]}"
+    some = f"{len(diverged):,} of {len(trials):,} trials diverged {when} and {failed:,} failed"
+    every = f"all {len(trials):,} trials diverged, {when}" if len(trials) > 1 else f"the only trial diverged, {when}"
+    return f"{some if failed else every}, so nothing was measured; a smaller learning rate or scaled data may help"
 
 
 class _Samples:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.baselines import BaselineFamilyOption, SaveBaselineOption, check_saving, save_baseline
+from gdbench.cli.kept import write_page
 from gdbench.cli.options import (
     BackendOption,
     ChunkOption,
@@ -24,7 +25,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import note, print_json, print_table, say, warn
 from gdbench.cli.results import report_path, summary
-from gdbench.errors import InterruptedRunError
+from gdbench.curves import LOST
 from gdbench.files import RESULTS
 
 if TYPE_CHECKING:
@@ -90,13 +91,8 @@ def run(
                 time=time,
                 watcher=watcher,
             )
-        try:
-            page = done.report(report_path(out, done.id))
-        except KeyboardInterrupt:
-            raise InterruptedRunError(
-                f"interrupted; run {done.id} is {done.state}, and `gdbench report {done.id}` writes its page"
-            ) from None
-        documents.append({**summary(done), "report": str(page)})
+        page = write_page(done, report_path(out, done.id))
+        documents.append({**summary(done), "report": None if page is None else str(page)})
         if not (quiet or as_json):
             _print_result(done, page)
         if baseline is not None:
@@ -107,8 +103,9 @@ def run(
 
 
 def _unusable(document: dict[str, Any]) -> bool:
-    """Whether a trial failed, or nothing was measured."""
-    return bool(document["trials"].get("failed")) or not sum(document["trials"].values())
+    """Whether a trial failed, nothing was measured since all were lost, or there is no page."""
+    trials = document["trials"]
+    return bool(trials.get("failed")) or not set(trials) - {*LOST} or document["report"] is None
 
 
 def _save(name: str, done: "Run", out: Path, families: list[str] | None, *, silent: bool) -> dict[str, Any] | None:
@@ -122,7 +119,7 @@ def _save(name: str, done: "Run", out: Path, families: list[str] | None, *, sile
     return saved.document()
 
 
-def _print_result(done: "Run", page: Path) -> None:
+def _print_result(done: "Run", page: Path | None) -> None:
     from gdbench.reports import ranking
     from gdbench.reports.answers import answers, timing_notes
     from gdbench.reports.ranking_table import readable
@@ -146,7 +143,8 @@ def _print_result(done: "Run", page: Path) -> None:
         "run {}: {} trials in {wall_seconds:.1f} s, after {compile_seconds:.1f} s of compiling and before "
         "{timing_seconds:.1f} s of timing steps".format(done.id, len(done.trials), **seconds)
     )
-    say(f"report: {page}")
+    if page is not None:
+        say(f"report: {page}")
 
 
 def _dry_run(checked: Sequence["Suite"], jobs: int | None, backend: str, as_json: bool) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench import limits
+from gdbench.cli.kept import keep, write_page
 from gdbench.cli.options import (
     BackendOption,
     BatchOption,
@@ -66,7 +67,7 @@ def time(
     out: OutOption = RESULTS,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
-) -> None:
+) -> int:
     """Time steps, their parts and their kernels, beside what this machine can do at best.
 
     Everything is timed in interleaved rounds in random order, with the references of the roofline: the peak of fused
@@ -107,7 +108,8 @@ def time(
             timing = timed_apart(asked, processes, -(-rounds // processes), watch)
     repeated = f"{processes} processes" if processes > 1 else f"{rounds} round{'s' if rounds > 1 else ''}"
     saved = _save(store, out, timing, repeated, chosen) if save else {}
-    _print(timing, repeated, saved, as_json, chosen, words)
+    _print(timing, repeated, saved, as_json, chosen, words, out)
+    return 3 if saved and not saved["report"] else 0
 
 
 def _save(store: str | None, out: Path, timing: "Timing", repeated: str, backend: str) -> dict[str, str]:
@@ -117,10 +119,14 @@ def _save(store: str | None, out: Path, timing: "Timing", repeated: str, backend
 
     location = store_location(store, out)
     run = store_timings(Store(location), timing, repeated, backend)
-    return {"run": run, "report": str(load(location, run).report(report_path(out, run)))}
+    page = write_page(load(location, run), report_path(out, run))
+    return {"run": run, "report": "" if page is None else str(page)}
 
 
-def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool, backend: str, words: str) -> None:
+def _print(
+    timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool, backend: str, words: str, out: Path
+) -> None:
+    """Print the tables or the document, once it is kept, in a file of its own where it is not in the store."""
     import pandas as pd
 
     from gdbench.reports import timing_table
@@ -130,9 +136,11 @@ def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool
     subjects, timings = pd.DataFrame(timing.subjects), pd.DataFrame(timing.samples, columns=list(Sample._fields))
     frame, spread = roofline(timings, subjects), spreads(timings, subjects)
     moved = list(timing_table.moved(spread, MOVED))
+    document = _document(timing, frame, spread, timings, bool(moved), saved)
+    document |= {"backend": backend, "samples_discarded": words}
+    kept = None if saved else keep("time", out, document)
     if as_json:
-        document = _document(timing, frame, spread, timings, bool(moved), saved)
-        print_json({**document, "backend": backend, "samples_discarded": words})
+        print_json(document)
         return
     say()
     print_table(timing_table.step_rows(frame), title="A step, and its parts each by itself")
@@ -148,7 +156,9 @@ def _print(timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool
     for sentence in [*moved, *filter(None, [words])]:
         say(sentence)
     if saved:
-        say(f"run {saved['run']}", f"report: {saved['report']}")
+        say(f"run {saved['run']}", *([f"report: {saved['report']}"] if saved["report"] else []))
+    if kept is not None:
+        say(f"results: {kept}")
 
 
 def _compiled(functions: int) -> str:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JobsOption, JsonOption, NoPluginsOption, PluginOption, load_plugins
+from gdbench.cli.kept import keep
+from gdbench.cli.options import JobsOption, JsonOption, NoPluginsOption, OutOption, PluginOption, load_plugins
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.errors import UsageError, shown
+from gdbench.files import RESULTS
 
 if TYPE_CHECKING:
     from gdbench.runner.tuning import Search
@@ -56,6 +58,7 @@ def tune(
     seeds: Annotated[
         int, typer.Option("--seeds", metavar="N", min=1, help="Seeds to search on, and as many others to report.")
     ] = 5,
+    out: OutOption = RESULTS,
     jobs: JobsOption = None,
     plugin: PluginOption = None,
     no_plugins: NoPluginsOption = False,
@@ -68,7 +71,7 @@ def tune(
     """Search the learning rate: a list of values on a random subset of the data, then the best on all of it.
 
     Every value is tried on several seeds. The best one is then trained on all data, on other seeds, beside the rule's
-    default. Nothing is stored.
+    default. The results are kept as a JSON file in the folder of --out.
     """
     from gdbench.cli.progress import Bar
     from gdbench.runner import tuning
@@ -86,12 +89,16 @@ def tune(
             extend=extend,
             watcher=None if quiet or as_json else stack.enter_context(Bar()),
         )
+    document = _document(search)
+    kept = keep(f"tune-{search.rule}-{search.problem}", out, document)
     if as_json:
-        print_json(_document(search))
+        print_json(document)
     elif quiet:
         say(f"{search.best:g}")
     else:
         _print(search)
+        if kept is not None:
+            say(f"results: {kept}")
 
 
 def _rates(text: str) -> Any:
