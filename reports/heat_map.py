@@ -19,6 +19,7 @@ from gdbench.reports import text
 from gdbench.reports.heights import Heights
 from gdbench.reports.lines import line_name
 from gdbench.reports.marks import mark
+from gdbench.reports.names import inches, laid_out, short, write
 from gdbench.reports.results import Results, has_batches, target
 from gdbench.reports.style import order, style
 from gdbench.stats import censored_steps, final_loss, tuning
@@ -26,6 +27,7 @@ from gdbench.stats import censored_steps, final_loss, tuning
 TITLE = "Rule and learning rate at a glance"
 ALT = "Heat maps: rows are rules, columns learning rates, dark cells are good; D marks divergence."
 
+LABEL = 1.1  # inches of a rule's name for which there is room
 LABELLED = 30  # learning rates; more have no room for numbers, which the page tells under the pointer
 
 
@@ -61,7 +63,8 @@ def figure(results: Results) -> Figure | None:
     rates = sorted(cells["lr"].unique())
     finite = cells["height"][np.isfinite(cells["height"]) & (cells["height"] > 0)]
     norm = LogNorm(finite.min(), max(finite.max(), finite.min() * 1.01)) if len(finite) else LogNorm(1, 10)
-    size = (1.5 + 0.62 * max(min(len(rates), LABELLED), 7), (1.3 + 0.34 * len(rules)) * len(batches))
+    width = 1.5 + max(0.0, inches(rules) - LABEL) + 0.62 * max(min(len(rates), LABELLED), 7)
+    size = (width, (1.3 + 0.34 * len(rules)) * len(batches))
     with style():
         # seaborn draws it as pixels to see whether labels overlap: at 100 to the inch that takes a gigabyte.
         figure = Figure(figsize=size, layout="constrained", dpi=20)
@@ -70,7 +73,8 @@ def figure(results: Results) -> Figure | None:
             here = cells[cells["batch_size"] == batch].pivot(index="rule", columns="lr")
             table = here.reindex(index=rules)
             values, heights, diverged = (table[name].reindex(columns=rates) for name in ("value", "height", "diverged"))
-            _draw(ax, values, heights, diverged, norm, text.steps if steps else partial(text.number, digits=2))
+            spell = text.steps if steps else partial(text.number, digits=2)
+            _draw(ax, values, heights, diverged, norm, spell)
             shown = batch if has_batches(tuned) else None
             mark(ax, batch=shown)
             _mark_rows(ax, values, diverged, shown, "steps" if steps else "")
@@ -109,7 +113,7 @@ def _draw(
     heights: pd.DataFrame,
     diverged: pd.DataFrame,
     norm: LogNorm,
-    write: Callable[[float], str],
+    spell: Callable[[float], str],
 ) -> None:
     """One heat map, values as text and heights as colours; infinite cells are grey, cells not tried are empty."""
     empty = ~np.isfinite(values.to_numpy())
@@ -117,13 +121,14 @@ def _draw(
     for place, value in np.ndenumerate(values.to_numpy()):
         share = diverged.to_numpy()[place]
         some = " d" if share > 0 else ""
-        labels[place] = "" if np.isnan(value) else "D" if share >= 0.5 else write(value) + some
+        labels[place] = "" if np.isnan(value) else "D" if share >= 0.5 else spell(value) + some
     wide = values.shape[1] > LABELLED
     every = -(-values.shape[1] // LABELLED)
+    names = short(map(str, values.index))
     sns.heatmap(
         heights.where(~empty), annot=None if wide else labels, fmt="", norm=norm, vmin=1, vmax=10, cmap="viridis",
         cbar=False, ax=ax, linewidths=0.0 if wide else 0.5, linecolor="white", annot_kws={"size": 8}, mask=empty,
-        xticklabels=False, yticklabels=list(values.index), rasterized=wide,
+        xticklabels=False, yticklabels=list(map(laid_out, names.values())), rasterized=wide,
     )  # fmt: skip
     # seaborn leaves out the cells of the mask, their labels too.
     grey = np.where(empty & values.notna().to_numpy(), 1.0, np.nan)
@@ -135,6 +140,8 @@ def _draw(
     ax.set_xticks([place + 0.5 for place in shown], [text.number(values.columns[place], 2) for place in shown])
     ax.tick_params(axis="x", rotation=0, labelsize=8)
     ax.tick_params(axis="y", rotation=0)
+    for artist, (rule, cut) in zip(ax.get_yticklabels(), names.items(), strict=True):
+        write(artist, rule, cut)
     ax.grid(False)
 
 

@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from gdbench.reports import text
-from gdbench.reports.marks import mark
+from gdbench.reports.marks import mark, marked_rule
+from gdbench.reports.names import KEY, inches, legend
 from gdbench.reports.style import looks, order
 from gdbench.stats import summarise
 
 LINE_HEIGHT = 0.22  # inches of a line of a legend
+ROOM = 2.0  # inches that a legend takes from the axes beside it
 
 
 def draw_lines(ax: Axes, points: pd.DataFrame, x: str, y: str, rules: list[str], **options: Any) -> None:
@@ -125,13 +126,11 @@ def plain_ticks(axis: Axis) -> None:
 
 
 def share_legend(figure: Figure, axes: list[Axes]) -> None:
-    """One legend beside the figure in place of one in each of its axes."""
-    handles: dict[str, Artist] = {}
-    for ax in axes:
-        handles = {**dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True)), **handles}
-        legend = ax.get_legend()
-        if legend is not None:
-            legend.remove()
+    """One legend beside the figure, of the rules whose lines its axes have; long names make the figure wider."""
+    lines = [(marked_rule(line), line) for ax in axes for line in ax.lines]
+    handles = {rule: line for rule, line in reversed(lines) if rule is not None}
     rules = order(handles)
     columns = -(-len(rules) // max(int(figure.get_figheight() / LINE_HEIGHT), 1))
-    figure.legend([handles[rule] for rule in rules], rules, loc="outside right upper", frameon=False, ncols=columns)
+    figure.set_figwidth(figure.get_figwidth() + max(0.0, columns * (inches(rules) + KEY) - ROOM))
+    entries = [(handles[rule], rule, rule, "") for rule in rules]
+    legend(figure, entries, loc="outside right upper", frameon=False, ncols=columns)

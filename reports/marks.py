@@ -17,19 +17,26 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.transforms import Transform
 
+from gdbench.visible import visible
+
 Point = tuple[float, float, str]
 POINTS_AN_INCH = 72  # SVG's unit as matplotlib writes it
 
 
 @dataclass(frozen=True)
 class Mark:
-    """facts: what the page filters by. points: x, y (in `transform`, the axes' data unless given) and what is there."""
+    """facts: what the page filters by. points: x, y (in `transform`, the axes' data unless given) and what is there.
+
+    says: what a text says, if something else than it is laid out with; title: what the page tells of it on hover.
+    """
 
     facts: dict[str, str]
     name: str
     points: list[Point]
     transform: Transform | None
     cover: bool
+    says: str
+    title: str
 
 
 _marks: "WeakKeyDictionary[Artist, Mark]" = WeakKeyDictionary()
@@ -45,6 +52,8 @@ def mark(
     points: Iterable[Point] = (),
     transform: Transform | None = None,
     cover: bool = False,
+    says: str = "",
+    title: str = "",
 ) -> None:
     """Say what an artist shows: the page hides it by rule, batch size and problem, and tells its values on hover.
 
@@ -52,12 +61,11 @@ def mark(
     """
     known = {"rule": rule, "batch": batch, "problem": problem}
     facts = {key: str(value) for key, value in known.items() if value not in (None, "")}
-    _marks[artist] = Mark(facts, name, list(points), transform, cover)
+    _marks[artist] = Mark(facts, name, list(points), transform, cover, says, title)
 
 
 def name_marks(figure: Figure) -> dict[str, Artist]:
-    """Give each marked artist, and what stands for its rule in a legend, an id of its own; ids and artists."""
-    _mark_legends(figure)
+    """Give each marked artist an id of its own; ids and artists."""
     named = {f"mark{number}": artist for number, artist in enumerate(_of(figure))}
     for identity, artist in named.items():
         artist.set_gid(identity)
@@ -72,10 +80,18 @@ def _of(figure: Figure) -> list[Artist]:
 def annotated(svg: str, figure: Figure, named: dict[str, Artist]) -> str:
     """The SVG that `figure` has been saved as, with what is known of each mark written to its element."""
 
-    def attributes(found: re.Match[str]) -> str:
-        return f"<g {_attributes(found[1], named[found[1]], figure)}>"
+    def written(found: re.Match[str]) -> str:
+        known = _marks[named[found[1]]]
+        title = f"<title>{html.escape(visible(known.title))}</title>" if known.title else ""
+        text = f"{found[2]}{html.escape(known.says) if known.says else found[3]}" if found[2] else ""
+        return f"<g {_attributes(found[1], named[found[1]], figure)}>{title}{text}"
 
-    return re.sub(r'<g id="(mark\d+)">', attributes, svg)
+    return re.sub(r'<g id="(mark\d+)">(?:(<text\b[^>]*>)([^<]*))?', written, svg)
+
+
+def marked_rule(artist: Artist) -> str | None:
+    """The rule that an artist was said to show."""
+    return _marks[artist].facts.get("rule") if artist in _marks else None
 
 
 def _attributes(identity: str, artist: Artist, figure: Figure) -> str:
@@ -92,18 +108,4 @@ def _attributes(identity: str, artist: Artist, figure: Figure) -> str:
         words["data-name"] = known.name
         words["data-at"] = " ".join(f"{x * width:.1f},{(1 - y) * height:.1f}" for x, y in places)
         words["data-tips"] = "|".join(label.replace("|", "/") for _, _, label in shown)
-    return " ".join(f'{key}="{html.escape(value)}"' for key, value in words.items())
-
-
-def _mark_legends(figure: Figure) -> None:
-    """A legend's entry stands for the rule that its words begin with."""
-    rules = {_marks[artist].facts["rule"] for artist in _of(figure) if "rule" in _marks[artist].facts}
-    legends = [*figure.legends, *filter(None, (ax.get_legend() for ax in figure.axes))]
-    for legend in legends:
-        for handle, words in zip(legend.legend_handles, legend.get_texts(), strict=True):
-            label = words.get_text()
-            fits = [rule for rule in rules if re.match(rf"{re.escape(rule)}($|[,:])", label)]
-            if fits and handle is not None:
-                rule = max(fits, key=len)
-                mark(handle, rule=rule)
-                mark(words, rule=rule)
+    return " ".join(f'{key}="{html.escape(visible(value))}"' for key, value in words.items())

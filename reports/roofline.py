@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from gdbench.reports import text, timing_table
 from gdbench.reports.lines import plain_ticks
 from gdbench.reports.marks import mark
+from gdbench.reports.names import KEY, inches, legend, short, write
 from gdbench.reports.results import Results, once
 from gdbench.reports.style import looks, order, style
 from gdbench.stats.timings import MOVED, REFERENCES, roofline, spreads
@@ -65,7 +66,8 @@ def figure(results: Results) -> Figure | None:
         _name_steps(axes[0], points)
         if not updates.empty:
             _draw_updates(axes[1], updates, frame, palette)
-        drawing.legend(handles=_legend(frame, rules), loc="outside lower center", ncols=4, frameon=False)
+        beside = max(1, min(4, int(WIDTH / (inches(rules) + KEY))))
+        legend(drawing, _legend(frame, rules), loc="outside lower center", ncols=beside, frameon=False)
     return drawing
 
 
@@ -169,12 +171,12 @@ def _name_steps(ax: Axes, points: pd.DataFrame) -> None:
         return
     for (problem, batch, _), group in groups:
         several = points["problem"].nunique() > 1
-        name = f"{problem}, batch {batch:.0f}" if several else f"batch {batch:.0f}"
+        known = short([problem])[problem]
+        name = f"{known}, batch {batch:.0f}" if several else f"batch {batch:.0f}"
         middle = np.sqrt(group["intensity"].min() * group["intensity"].max())
-        ax.annotate(
-            name, (middle, group["speed"].min()), xytext=(0, -8), textcoords="offset points", ha="center", va="top",
-            size=8, parse_math=False,
-        )  # fmt: skip
+        place = (middle, group["speed"].min())
+        words = ax.annotate("", place, xytext=(0, -8), textcoords="offset points", ha="center", va="top", size=8)
+        write(words, name, name)
 
 
 def _label(ax: Axes, x: float, y: float, words: str, side: str, height: str = "bottom") -> None:
@@ -187,13 +189,16 @@ def _label(ax: Axes, x: float, y: float, words: str, side: str, height: str = "b
     )  # fmt: skip
 
 
-def _legend(frame: pd.DataFrame, rules: list[str]) -> list[Line2D]:
+def _legend(frame: pd.DataFrame, rules: list[str]) -> list[tuple[Line2D, str, str | None, str]]:
     """The rules by their colours, then parts by their marks where there are others than whole steps."""
     palette = looks(rules)["palette"]
     parts = [part for part in MARKERS if (frame["part"] == part).any()]
-    handles = [Line2D([], [], marker="o", ls="", color=palette[rule], label=rule) for rule in rules]
+    handles: list[tuple[Line2D, str, str | None, str]] = [
+        (Line2D([], [], marker="o", ls="", color=palette[rule]), rule, rule, "") for rule in rules
+    ]
     if parts != ["step"]:
-        handles += [Line2D([], [], marker=MARKERS[part], ls="", color=PLAIN, label=_words(part)) for part in parts]
+        marks = {part: Line2D([], [], marker=MARKERS[part], ls="", color=PLAIN) for part in parts}
+        handles += [(drawn, _words(part), None, "") for part, drawn in marks.items()]
     return handles
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -17,6 +18,7 @@ from matplotlib.ticker import FuncFormatter
 from gdbench.reports import text
 from gdbench.reports.lines import plain_ticks
 from gdbench.reports.marks import mark
+from gdbench.reports.names import KEY, inches, legend
 from gdbench.reports.results import Results
 from gdbench.reports.scaling_panels import FULL, SECONDS, SPEED, STEPS, Panel, panels, words
 from gdbench.reports.style import looks, order, style
@@ -26,6 +28,7 @@ from gdbench.stats.powers import exponents
 TITLE = "How costs grow"
 ALT = "Line plots on logarithmic axes, one for each thing that varies in the run: seconds a step, or steps, by size."
 LINE = ["rule", "batch"]
+WIDTH = 4.4  # inches of a panel
 COLUMNS = 2  # panels in a row, so that text stays readable on a page
 LABELS = 5  # sizes up to which each has a tick
 ROOM = 8.0  # a panel shows at least this factor from bottom to top, so that what hardly changes looks so
@@ -39,8 +42,8 @@ def figure(results: Results) -> Figure | None:
     columns = min(len(shown), COLUMNS)
     rows = -(-len(shown) // columns)
     with style():
-        names = max(len(panel.points[LINE].drop_duplicates()) for panel in shown)  # in a legend, two in a row
-        drawing = Figure(figsize=(max(4.4 * columns, 6.0), (3.5 + 0.1 * names) * rows), layout="constrained")
+        lines = max(len(panel.points[LINE].drop_duplicates()) / _beside(panel) for panel in shown)  # of a legend
+        drawing = Figure(figsize=(max(WIDTH * columns, 6.0), (3.5 + 0.2 * lines) * rows), layout="constrained")
         axes = drawing.subplots(rows, columns, squeeze=False)
         for ax, panel in zip(axes.flat, shown, strict=False):
             _draw(ax, panel)
@@ -110,7 +113,7 @@ def _draw(ax: Axes, panel: Panel) -> None:
     rules, batches = order(points["rule"]), list(dict.fromkeys(points["batch"]))
     look, powers = looks(rules), _powers(panel)
     medians = summarise(points, [*LINE, "x"], "y")
-    handles = []
+    handles: list[tuple[Artist, str, str | None, str]] = []
     for (rule, batch), line in _lines(medians):
         drawn = line[np.isfinite(line["median"])]
         arms = np.nan_to_num([drawn["median"] - drawn["low"], drawn["high"] - drawn["median"]], posinf=0.0)
@@ -127,14 +130,13 @@ def _draw(ax: Axes, panel: Panel) -> None:
         labels = [_point(row, panel) for _, row in drawn.iterrows()]
         mark(path, rule=rule, batch=batch, name=name, points=zip(drawn["x"], drawn["median"], labels, strict=True))
         power = _power(powers, rule, batch, interval=False)
-        path.set_label(f"{name}: {power}" if power != "–" else name)
-        handles.append(path)
+        handles.append((path, name, rule, f": {power}" if power != "–" else ""))
         floor = points[(points["rule"] == rule) & (points["batch"] == batch)].groupby("x")["floor"].median()
         if floor.notna().all():
             (dots,) = ax.plot(floor.index, floor, color=colour, linestyle=":", linewidth=1.0)
             mark(dots, rule=rule, batch=batch)
     if points["floor"].notna().any():
-        handles.append(Line2D([], [], color="grey", linestyle=":", linewidth=1.0, label="floor"))
+        handles.append((Line2D([], [], color="grey", linestyle=":", linewidth=1.0), "floor", None, ""))
     ax.set(xscale="log", yscale="log", xlabel=panel.x, ylabel=panel.y)
     _ends(ax, panel, look["palette"])
     ax.set_title(panel.title, pad=16 if panel.ends else 6)
@@ -148,8 +150,15 @@ def _draw(ax: Axes, panel: Panel) -> None:
         ax.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
         ax.set_xticks([], minor=True)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _value(value, panel)))
-    legend = "fitted exponents" if len(powers) else None
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False, title=legend)
+    title = "fitted exponents" if len(powers) else None
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.18), "frameon": False, "title": title}
+    legend(ax, handles, ncols=_beside(panel), **below)
+
+
+def _beside(panel: Panel) -> int:
+    """How many names of its lines fit in a row below a panel."""
+    names = [f"{rule}, {words(batch)}" for rule, batch in panel.points[LINE].drop_duplicates().itertuples(index=False)]
+    return 2 if 2 * (inches(names) + KEY) <= WIDTH else 1
 
 
 def _ends(ax: Axes, panel: Panel, palette: dict[Any, Any]) -> None:

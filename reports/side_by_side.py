@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from gdbench.reports import labels, text
 from gdbench.reports.lines import plain_ticks
 from gdbench.reports.marks import mark
+from gdbench.reports.names import INCHES, columns, laid_out, short, write
 from gdbench.reports.results import Results, has_batches, once
 from gdbench.reports.style import MARKERS, looks, order, style
 from gdbench.stats import GROUP, Interval, bootstrap_quotient, censored_steps, final_loss, reported
@@ -35,6 +36,7 @@ WRITE: Mapping[str, Callable[[float], str]] = {
 }
 ROW = ["problem", "plain", "batch_size"]
 COLUMNS = (*ROW, "rule", "side", "lr", "shared", "equal", "quantity", "value", "base", "ratio", "low", "high")
+LABEL = 1.6  # inches of a row's name for which there is room
 MOST = 60  # rows that are drawn; the table has all
 
 
@@ -60,13 +62,18 @@ def figure(results: Results) -> Figure | None:
     rows = list(points[ROW].drop_duplicates().itertuples(index=False, name=None))[:MOST]
     names = [name for name in WRITE if (points["quantity"] == name).any()]
     with style():
-        drawing = Figure(figsize=(max(6.4, 1.6 + 3.0 * len(names)), 1.3 + 0.24 * len(rows)), layout="constrained")
+        called = _called(rows, results.trials)
+        room = INCHES * max(columns(cut) for _, cut in called)
+        width = max(6.4, 1.6 + 3.0 * len(names)) + max(0.0, room - LABEL)
+        drawing = Figure(figsize=(width, 1.3 + 0.24 * len(rows)), layout="constrained")
         axes = drawing.subplots(1, len(names), squeeze=False, sharey=True)[0]
         for ax, name in zip(axes, names, strict=True):
             _draw(ax, points[points["quantity"] == name], rows)
             ax.set_xlabel(f"{name} (multiple of run 1’s)")
             plain_ticks(ax.xaxis)
-        axes[0].set_yticks(range(len(rows)), [_called(row, results.trials) for row in rows])
+        axes[0].set_yticks(range(len(rows)), [laid_out(cut) for _, cut in called])
+        for artist, (whole, cut) in zip(axes[0].get_yticklabels(), called, strict=True):
+            write(artist, whole, cut)
         axes[0].set_ylim(len(rows) - 0.5, -0.5)
         sides = sorted(points["side"].unique())
         handles = [Line2D([], [], color="0.35", marker=_marker(side), ls="", label=f"run {side}") for side in sides]
@@ -220,11 +227,17 @@ def _same(row: Mapping[Any, Any] | None) -> str:
     return text.NONE if row is None or not row["shared"] else f"{row['equal']:,} of {row['shared']:,}"
 
 
-def _called(row: tuple[Any, ...], trials: pd.DataFrame) -> str:
-    """A row's name, without what is the same in all of them."""
-    problem, rule, batch = row
-    several = trials["problem"].nunique() > 1
-    return ", ".join([*([problem] if several else []), rule, *([f"batch {batch}"] if has_batches(trials) else [])])
+def _called(rows: list[tuple[Any, ...]], trials: pd.DataFrame) -> list[tuple[str, str]]:
+    """Each row's name, without what is the same in all of them, and what stands for it in the picture."""
+    several, batches = trials["problem"].nunique() > 1, has_batches(trials)
+    problems, rules = (short(row[place] for row in rows) for place in (0, 1))
+    called = []
+    for problem, rule, batch in rows:
+        end = [f"batch {batch}"] if batches else []
+        whole = [problem, rule] if several else [rule]
+        cut = [problems[problem], rules[rule]] if several else [rules[rule]]
+        called.append((", ".join(whole + end), ", ".join(cut + end)))
+    return called
 
 
 def _marker(side: int) -> str:

@@ -217,7 +217,7 @@ def test_a_run_without_target_or_tuning_is_shown(tmp_path):
 def test_numbers_are_written_for_people():
     inf, nan = float("inf"), float("nan")
     assert [text.number(v) for v in (0, 0.1, 0.031623, 123.4, 1234.5, 2.5e-7, inf, nan)] == [
-        "0", "0.1", "0.0316", "123", "1234", "2.50e-7", "∞", "–",
+        "0", "0.1", "0.0316", "123", "1235", "2.50e-7", "∞", "–",
     ]  # fmt: skip
     assert text.steps(12345.0) == "12,345" and text.percent(0.9781) == "97.8 %"
     assert text.metric_title("val_accuracy") == "validation accuracy"

@@ -68,7 +68,7 @@ def bootstrap_quotient(
     samples = [np.asarray(sample, np.float64) for sample in (*top, *bottom)]
     if any(not sample.size or np.isnan(sample).any() for sample in samples):
         return Interval(np.nan, np.nan, np.nan)
-    middles = [np.median(sample) for sample in samples]
+    middles = [np.asarray(np.median(sample)) for sample in samples]
     estimate = float(over(reduce(times, middles[: len(top)]), reduce(times, middles[len(top) :])))
     if np.isnan(estimate) or any(sample.size == 1 for sample in samples):
         return Interval(estimate, np.nan, np.nan)
