@@ -12,7 +12,7 @@ from gdbench import limits
 from gdbench.data import notices
 from gdbench.data.problems import Problem, build
 from gdbench.errors import UsageError, shown
-from gdbench.kernels import MLP, Direction, hyperparameters, linear
+from gdbench.kernels import MLP, Direction, linear
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
 from gdbench.suites.definitions import check_work, drafts
@@ -199,7 +199,7 @@ class Suite:
             try:
                 rule.settings({name: axes[name][0]})
                 for item in axes[name]:
-                    hyperparameters.check(name, item)
+                    rule.hyperparameter(name).check(name, item)
             except UsageError as error:
                 raise UsageError(f"{place}.{error}" if name in rule.defaults else f"{place}: {error}") from None
         return rule, axes
