@@ -3,8 +3,8 @@
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
 from typing import Any
 
 from gdbench.errors import GdbenchError, UsageError
@@ -31,13 +31,20 @@ def replacing(path: Path) -> Iterator[Path]:
         raise GdbenchError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows removes no file that is open, and the block may have left it so
+                temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file, or leave what is there."""
+    """Write a whole text file, with the same bytes on every system, or leave what is there."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sqlite_uri(path: PurePath) -> str:
+    """The URI by which SQLite opens an absolute path. It takes no host: a share of Windows begins with two slashes."""
+    uri = path.as_uri()  # file:///path, or file://host/share/path
+    return uri if uri.startswith("file:///") else f"file:////{uri.removeprefix('file://')}"
 
 
 def _umask() -> int:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from gdbench.gate.places import interpreter
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -43,10 +45,10 @@ def test_gdbench_is_the_only_top_level_name(wheel):
 def test_the_main_job_runs_away_from_the_checkout(wheel, tmp_path):
     home = tmp_path / "env"
     venv.create(home, with_pip=False)
-    python = home / "bin" / "python"
+    python = interpreter(home)
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
-    (site,) = home.glob("lib/python*/site-packages")
+    site = Path(sysconfig.get_path("purelib", "venv", {"base": str(home)}))
     # The dependencies are this environment's; a .pth file inside a folder named by a .pth file is not read, so an
     # editable installation of the checkout is not seen.
     (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")

@@ -51,7 +51,8 @@ def check_itself(name: str, asked: "Asked", gates: int, outputs: "Outputs") -> i
 def _places(names: Sequence[str]) -> "Iterator[list[Place]]":
     from gdbench.gate.places import find_place
 
-    with tempfile.TemporaryDirectory(prefix="gdbench-") as scratch:
+    # What a virus scanner or an ended process still holds on Windows stays there, and ends no comparison.
+    with tempfile.TemporaryDirectory(prefix="gdbench-", ignore_cleanup_errors=True) as scratch:
         yield [find_place(name, Path.cwd(), Path(scratch)) for name in names]
 
 

@@ -57,7 +57,8 @@ def compare_places(
 
 def _side(place: Place, workload: Workload, number: int, families: Collection[str], watch: Watch) -> Side:
     """The trials of a suite in a place: nothing of them where no family needs them."""
-    with tempfile.TemporaryDirectory() as folder, Process(place, workload.plugins[number]) as process:
+    scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # a database may be held open on Windows
+    with scratch as folder, Process(place, workload.plugins[number]) as process:
         facts = {"name": place.name, "machine": fingerprint(environment()), **process.greeted()}
         if not set(families) & set(TRAINED):
             return Side({**facts, "commit": place.commit}, pd.DataFrame(columns=list(COLUMNS)))

@@ -21,7 +21,6 @@ from gdbench.errors import UsageError, shown
 from gdbench.git import NO_REPOSITORY, GitError, git
 from gdbench.plugins import GROUP
 
-INTERPRETERS = ("bin/python", "Scripts/python.exe", "python.exe")  # of an environment
 PATIENCE = 300.0  # seconds, of git
 
 
@@ -95,12 +94,18 @@ def find_place(text: str, start: Path, scratch: Path) -> Place:
         return Place(text, path.absolute())
     if path.is_file():
         raise UsageError(f"{text!r} is a file and no Python; give the folder of an environment or of a checkout")
-    python = next((path / name for name in INTERPRETERS if (path / name).exists()), None)
+    python = interpreter(path)
     if python is not None:
         return Place(text, python.absolute())
     if (path / "pyvenv.cfg").exists():
         raise UsageError(f"{text!r} is an environment without a Python in it; make it anew")
     return _of_folder(text, path.resolve(), path.resolve(), None)
+
+
+def interpreter(environment: Path) -> Path | None:
+    """The Python of an environment's folder, wherever the system that made it puts it; None where there is none."""
+    names = ("bin/python", "Scripts/python.exe", "python.exe")  # POSIX; Windows; conda on Windows
+    return next((environment / name for name in names if (environment / name).exists()), None)
 
 
 def _of_folder(name: str, root: Path, home: Path, commit: str | None) -> Place:
@@ -112,7 +117,7 @@ def _of_folder(name: str, root: Path, home: Path, commit: str | None) -> Place:
 
 def _commit(text: str, start: Path) -> tuple[str | None, str]:
     """The commit that a text names, if it does, and git's reason where it would not say."""
-    if text in ("", ".", "..") or text.startswith(("./", "../", "/")):
+    if text in ("", ".", "..") or text.startswith(("./", "../", "/", ".\\", "..\\", "\\")):
         return None, ""
     try:
         revision = f"{text}^{{commit}}"

@@ -31,6 +31,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from gdbench.curves import curve_bytes, digest
 from gdbench.data.paths import user_path
 from gdbench.errors import StoreError, UsageError
+from gdbench.files import sqlite_uri
 from gdbench.store import schema
 from gdbench.store.records import DONE, RunRecord, TrialRecord
 
@@ -306,11 +307,14 @@ def _url(location: str | Path) -> URL:
     if "://" not in text:
         return URL.create("sqlite", database=str(user_path(text)))
     try:
-        return make_url(text)
+        url: URL | None = make_url(text)
     except ArgumentError:
-        raise UsageError(
-            f"store {text!r} is no database URL; write sqlite:///path/to/gdbench.db or a file's path"
-        ) from None
+        url = None
+    if url is None or url.drivername == "file":
+        raise UsageError(f"store {text!r} is no database URL; write sqlite:///path/to/gdbench.db or a file's path")
+    if url.get_backend_name() == "sqlite" and (url.host or (url.database or "").startswith("file:")):
+        raise UsageError(f"store {text!r} is no SQLite URL, which has neither host nor file:; give the file's path")
+    return url
 
 
 def _check_sqlite_file(path: Path) -> None:
@@ -321,7 +325,7 @@ def _check_sqlite_file(path: Path) -> None:
     if path.is_dir():
         raise StoreError(f"store {path} is a folder; give a file's path, such as {path / 'gdbench.db'}")
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        with closing(sqlite3.connect(f"{sqlite_uri(path.absolute())}?mode=ro", uri=True, timeout=30)) as connection:
             tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             version = None
             if schema.schema.name in tables:
