@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gdbench import limits
 from gdbench.data import notices
 from gdbench.data.problems import Problem, build
-from gdbench.errors import UsageError, shown
+from gdbench.errors import UsageError, nearest, shown
 from gdbench.kernels import MLP, Direction, linear
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
@@ -19,6 +19,16 @@ from gdbench.suites.definitions import check_work, drafts
 from gdbench.suites.grid import expand
 from gdbench.suites.schema import ProblemModel, SampledModel, SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
+
+
+class Kind(NamedTuple):
+    """Trials that cost the same: their problem, batch size, dtype and rule (by its label), and how many there are."""
+
+    problem: str
+    batch_size: int | str
+    dtype: str
+    rule: str
+    trials: int
 
 
 class Suite:
@@ -125,22 +135,26 @@ class Suite:
 
     def count(self) -> int:
         """How many trials the suite has in all."""
-        return sum(count for _, count in self.kinds())
+        return sum(kind.trials for kind in self.kinds())
 
-    def kinds(self) -> Iterator[tuple[Setting, int]]:
-        """A setting of each problem, batch size, dtype and rule, and how many trials there are of its kind."""
+    def kinds(self) -> Iterator[Kind]:
+        """Every problem, batch size, dtype and rule, and how many trials there are of them."""
         model = self.model
         others = len(model.schedule) * len(model.clip_norm) * len(model.clip_value)
         seeds = len(self.tune_seeds) or len(self.seeds)
         for problem, sizes in self.batch_sizes.items():
             for size, dtype, label in itertools.product(sizes, model.dtype, self.rules):
-                rule, grid = self.rules[label]
-                axes = (size, model.schedule[0], dtype, model.clip_norm[0], model.clip_value[0])
-                first = {name: values[0] for name, values in grid.items()}
-                count = math.prod(len(values) for values in grid.values()) * others * seeds
+                count = math.prod(len(values) for values in self.rules[label][1].values()) * others * seeds
                 if self.tune_seeds and dtype == model.dtype[0]:
                     count += 2 * len(self.seeds)  # the best setting, and the defaults
-                yield self._setting(problem, label, rule, first, *axes), count
+                yield Kind(problem, size, dtype, label, count)
+
+    def example(self, kind: Kind) -> Setting:
+        """The first setting of a kind."""
+        rule, grid = self.rules[kind.rule]
+        first = {name: values[0] for name, values in grid.items()}
+        axes = (kind.batch_size, self.model.schedule[0], kind.dtype, self.model.clip_norm[0], self.model.clip_value[0])
+        return self._setting(kind.problem, kind.rule, rule, first, *axes)
 
     def _number(self, settings: Iterable[Setting], seeds: list[int], role: str, first: int) -> list[Trial]:
         target = (self.target[0], self.target[1][-1]) if self.target else None
@@ -193,15 +207,18 @@ class Suite:
                 axes[name] = expand(value)
             except ValueError as error:
                 raise UsageError(f"{place}.{name} = {shown(value)} {error}") from None
-            odd = next((item for item in axes[name] if not isinstance(item, int | float)), None)
-            if odd is not None:
-                raise UsageError(f"{place}.{name} = {shown(odd)} must be a number, or true or false")
-            try:
-                rule.settings({name: axes[name][0]})
-                for item in axes[name]:
-                    rule.hyperparameter(name).check(name, item)
-            except UsageError as error:
-                raise UsageError(f"{place}.{error}" if name in rule.defaults else f"{place}: {error}") from None
+            if name not in rule.defaults:
+                raise UsageError(
+                    f"{place}: rule {rule.name!r} has no hyperparameter {shown(name)}{nearest(name, rule.defaults)}"
+                )
+            takes = rule.hyperparameter(name)
+            for item in axes[name]:
+                if not isinstance(item, int | float):
+                    raise UsageError(f"{place}.{name} = {shown(item)} must be a number, or true or false")
+                try:
+                    takes.check(name, item)
+                except UsageError as error:
+                    raise UsageError(f"{place}.{error}") from None
         return rule, axes
 
     def _check_against_data(self) -> None:

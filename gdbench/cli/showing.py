@@ -142,7 +142,7 @@ def _show_suite(name: str, as_json: bool) -> None:
             ("reporting seeds", len(suite.seeds)),
         ]
     )
-    say("", *_lines(suites.find(name).read_text(encoding="utf-8")))
+    say("", *_lines(suites.find(name).read_text(encoding="utf-8-sig")))
 
 
 def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:

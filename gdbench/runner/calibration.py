@@ -62,19 +62,23 @@ def estimate(suite: Suite, jobs: int | None = None) -> Estimate:
     trials = steps = evaluations = 0
     seconds = 0.0
     paces: list[_Pace] = []
-    for setting, count in suite.kinds():
+    lengths: dict[tuple[Any, ...], _Length] = {}
+    for kind in suite.kinds():
         if not paces or time.perf_counter() < until:
-            pace = _pace(setting)
+            pace = _pace(suite.example(kind))
             paces.append(pace)
             step, evaluation = np.mean([(each.step, each.evaluation) for each in paces], axis=0)
             mean = _Pace(float(step), float(evaluation), None)
         else:
             pace = mean
-        length = _length(setting, pace)
-        trials += count
-        steps += count * length.steps
-        evaluations += count * length.evaluations
-        seconds += count * (length.steps * pace.step + length.evaluations * pace.evaluation)
+        alike = (kind.problem, kind.batch_size, kind.dtype, pace.affordable)
+        if alike not in lengths:
+            lengths[alike] = _length(suite.example(kind), pace)
+        length = lengths[alike]
+        trials += kind.trials
+        steps += kind.trials * length.steps
+        evaluations += kind.trials * length.evaluations
+        seconds += kind.trials * (length.steps * pace.step + length.evaluations * pace.evaluation)
     return Estimate(trials, steps, evaluations, jobs, seconds / min(jobs, usable_cores()))
 
 

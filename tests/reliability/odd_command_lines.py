@@ -30,7 +30,7 @@ SOUND = [
     ["gate", "latest", JSON, "--strict", "--github", *OUT],
     ["gate", "--baseline", f"./{BASELINE}", "latest", "--family", "digest", "--junit-xml", "junit.xml", *OUT],
     ["gate", "--baseline", "main", "--baseline-lenient", "--json", *OUT],
-    ["history", "digest", "--limit", "5", "--magnitude", "3", *OUT],
+    ["history", "final_loss", "--limit", "5", "--magnitude", "3", *OUT],
     ["history", "--accept", "latest", "--why", "meant", *OUT],
     ["export", "latest", "--format", "csv", "--to", "to", *OUT],
     ["export", JSON, "--format", "json", "--to", "to.json"],
@@ -104,10 +104,7 @@ def attempts(rng: random.Random, folder: Path) -> Iterator[str | None]:
     """Change a command line, and run it in a copy of the folder."""
     sound, work = folder / "sound", folder / "work"
     sound.mkdir()
-    warm = [
-        *begin(sound),
-        *(line for line in SOUND if line[0] not in ("remove", "--version", "--help", "gate", "tune")),
-    ]
+    warm = [*begin(sound), SOUND[0], ["show", "latest", *OUT]]
     with commands(warm, cwd=sound) as run:
         while True:
             shutil.rmtree(work, ignore_errors=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 SUITE = """
 title = "Small"
 seeds = 2
+tune_seeds = 0
 batch_size = 32
 budget = {epochs = 2}
 evaluate = {points = 4}
@@ -15,8 +16,6 @@ dataset = "iris"
 hidden = [4]
 [rule.sgd]
 lr = [0.1, 0.5]
-[rule.adam]
-lr = [0.01, 0.1]
 """
 BASELINE, JSON, CSV = "base.txt", "run.json", "csv"
 MAKING = [
