@@ -1,6 +1,6 @@
 """What `import gdbench` offers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import index
 from pathlib import Path
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 class Run:
     """The results of one execution of a suite, as pandas frames in long form.
 
-    id: the run's name in its store. state: `complete`, `interrupted` or `running`.
+    id: the run's name in its store. state: `complete`, `failed`, `interrupted` or `running`.
+    What is read is compared with the hashes that were stored with it: DamagedError, where they disagree.
     """
 
-    def __init__(self, store: Store, record: RunRecord) -> None:
-        self._store, self.record = store, record
+    def __init__(self, store: Store, record: RunRecord, damaged: str = "stop") -> None:
+        self._store, self.record, self._damaged = store, record, damaged
         self.id, self.state = record.run, record.state
 
     @classmethod
@@ -44,7 +45,7 @@ class Run:
         """All frames, read from the store once."""
         from gdbench.store.frames import read_frames  # pandas, which importing gdbench must not load
 
-        return read_frames(self._store, self.record)
+        return read_frames(self._store, self.record, damaged=self._damaged)
 
     @property
     def trials(self) -> "pd.DataFrame":
@@ -81,6 +82,11 @@ class Run:
         """What was run: suite, title, target, when, state, code, commit."""
         return self.frames.about
 
+    @property
+    def notices(self) -> list[str]:
+        """What was left out because it is damaged, or could not be checked; sentences."""
+        return list(self.about.get("notices", ()))
+
     def report(self, path: str | Path, *others: "Run") -> Path:
         """Write the page, one self-contained HTML file, and return its path. others: runs to put beside this one."""
         from gdbench.lessons import of_run
@@ -115,6 +121,7 @@ def run(
     fresh: bool = False,
     time: bool = True,
     watcher: Watcher | None = None,
+    deliver: Callable[[Run], object] | None = None,
 ) -> Run:
     """Run a suite, or go on with the latest run of it that was not finished.
 
@@ -124,6 +131,8 @@ def run(
     backend: cpu, cuda, or auto, which is the GPU where one can be used and a trial suits it; no bit depends on it.
     time: measure what a step costs on the CPU when the trials are done, in a tenth of their time (`Run.timings`).
     overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
+    deliver: what else belongs to the run, such as its page. Where the process ends before that is made, the same call
+    makes it of the stored run.
     Raises GdbenchError, whose message is one sentence, for anything wrong with these.
     """
     from gdbench.stats import choose  # pandas, which importing gdbench must not load
@@ -145,22 +154,31 @@ def run(
         fresh=fresh,
         timing=time,
         watcher=watcher,
+        hold=deliver is not None,
     )
-    return Run(database, database.find(name))
+    done = Run(database, database.find(name))
+    if deliver is not None:
+        deliver(done)
+        database.release(name)
+    return done
 
 
-def load(store: str | Path | None = None, run: str = "latest") -> Run:
+def load(store: str | Path | None = None, run: str = "latest", *, damaged: str = "stop") -> Run:
     """A stored run: by its id, the unique beginning of it, `latest` or `latest~1`; or an exported one.
 
     store: a database URL or a file's path (`gdbench-results/gdbench.db` in the current folder by default), or what
     `gdbench export` wrote: a JSON file, or a folder of CSV or Parquet files.
+    damaged: where stored trials or timings do not agree with their hashes, `stop` raises DamagedError when they are
+    read, and `skip` leaves them out (`Run.notices` says which).
     """
+    if damaged not in ("stop", "skip"):
+        raise UsageError(f"damaged = {damaged!r} is neither 'stop' nor 'skip'")
     if isinstance(store, str | Path) and is_export(Path(store)):
         return Run.from_file(store)
     database = _store(store)
     if not isinstance(run, str):
         raise UsageError(f"run = {shown(run)} must be text: an id, the beginning of one, or 'latest'")
-    return Run(database, database.find(run))
+    return Run(database, database.find(run, damaged=damaged), damaged)
 
 
 def is_export(path: Path) -> bool:

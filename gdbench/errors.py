@@ -32,6 +32,18 @@ class StoreError(GdbenchError):
     exit_code = 2
 
 
+class DamagedError(StoreError):
+    """What is stored is not as it was written. Exit code 3."""
+
+    exit_code = 3
+
+
+class WritingError(StoreError):
+    """A run's results cannot be stored any more. Exit code 3: what was stored before is."""
+
+    exit_code = 3
+
+
 class InterruptedRunError(GdbenchError):
     """The user stopped a run; what finished is stored. Exit code 130."""
 

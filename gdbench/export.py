@@ -1,13 +1,15 @@
 """A run as files that other programs read, and back again.
 
 JSON: one file. CSV and Parquet: a folder with `about.json` and a file for each of trials, curves, targets, timings and
-subjects. Infinity is written as "inf" in JSON, NaN as null.
+subjects. Infinity is written as "inf" in JSON, NaN as null. A JSON file holds the SHA-256 of all that follows its hash;
+that of a folder holds the SHA-256 of each other file too. What was changed since is refused.
 """
 
+import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.errors import GdbenchError, UsageError
+from gdbench.export_checks import NULLABLE, TEXT, check_about, check_tables
 from gdbench.files import replacing, write_text
 from gdbench.store.frames import SUBJECT_COLUMNS, Frames
 
@@ -24,10 +27,8 @@ VERSION = 1
 FORMATS = ("json", "csv", "parquet")
 TABLES = ("trials", "curves", "targets", "timings", "subjects")
 ADDED = "subjects"  # exports of before it was added have none
-TEXT = {
-    *("run", "key", "code", "problem", "rule", "schedule", "role", "dtype", "backend", "status", "digest", "setting"),
-    *("error", "metric", "subject", "part", "memory"),
-}
+_HASHED = re.compile(r'\{\s*"gdbench_export": \d+,\s*"hash": "([^"]*)",')  # how a file with a hash begins
+_UNHASHED = "{} is unverified: it was exported by a gdbench that wrote no hash into it"
 
 
 def export(frames: Frames, path: Path, form: str) -> Path:
@@ -36,52 +37,81 @@ def export(frames: Frames, path: Path, form: str) -> Path:
         raise UsageError(f"format {form!r} is not one of {', '.join(FORMATS)}")
     if form == "parquet" and find_spec("pyarrow") is None:
         raise GdbenchError(_NO_PARQUET)
-    head = {"gdbench_export": VERSION, "about": frames.about, "environment": frames.environment}
+    document: dict[str, Any] = {"about": frames.about, "environment": frames.environment}
     if form == "json":
         tables = {name: _columns(getattr(frames, name)) for name in TABLES}
-        write_text(path, json.dumps({**head, **tables}, allow_nan=False) + "\n")
+        write_text(path, _with_hash({**document, **tables}, None))
         return path
+    files = {}
     for name in TABLES:
         with replacing(path / f"{name}.{form}") as temporary:
             _write(getattr(frames, name), temporary, form)
-    head |= {"format": form, "rows": {name: len(getattr(frames, name)) for name in TABLES}}  # a file may be cut short
-    write_text(path / "about.json", json.dumps(head, indent=1, allow_nan=False) + "\n")
+            files[name] = hashlib.sha256(temporary.read_bytes()).hexdigest()
+    document |= {"format": form, "rows": {name: len(getattr(frames, name)) for name in TABLES}, "files": files}
+    write_text(path / "about.json", _with_hash(document, 1))
     return path
 
 
+def _with_hash(document: Mapping[str, Any], indent: int | None) -> str:
+    """The document as JSON, its version and the hash of all that follows at the top."""
+    head, _, rest = json.dumps(
+        {"gdbench_export": VERSION, "hash": "", **document}, indent=indent, allow_nan=False
+    ).partition('"hash": "",')
+    return f'{head}"hash": "{hashlib.sha256(rest.encode()).hexdigest()}",{rest}\n'
+
+
 def read_export(path: Path) -> Frames:
-    """The frames that `export` wrote; raises UsageError for a file that is not one, or is newer than this program."""
+    """The frames that `export` wrote. Raises UsageError for a file that is none, was changed since, or is newer."""
     file = path / "about.json" if path.is_dir() else path
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        document = json.loads(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or "gdbench_export" not in document:
         raise UsageError(f"{path} is not a run exported by gdbench")
     if document["gdbench_export"] != VERSION:
         version = document["gdbench_export"]
-        raise UsageError(f"{path} has export version {version} and this gdbench reads {VERSION}; update gdbench")
+        raise UsageError(f"{path} has export version {version!r:.40} and this gdbench reads {VERSION}; update gdbench")
+    if "hash" in document:
+        match = _HASHED.match(text)
+        rest = text[match.end() :].removesuffix("\n") if match else ""
+        if match is None or match[1] != hashlib.sha256(rest.encode()).hexdigest():
+            raise UsageError(f"{file} was changed since gdbench wrote it; export the run again")
     try:
-        if "format" in document:
-            files = {name: file.parent / f"{name}.{document['format']}" for name in TABLES}
-            tables = {name: _read(path) for name, path in files.items() if name != ADDED or path.exists()}
-        else:
-            tables = {name: _frame(document[name]) for name in TABLES if name != ADDED or name in document}
+        tables = _tables(document, file)
         for name, rows in document.get("rows", {}).items():
             if name not in tables or len(tables[name]) != rows:
                 raise ValueError(f"{name} has {len(tables.get(name, ()))} rows in place of {rows}")
         tables.setdefault(ADDED, pd.DataFrame(columns=list(SUBJECT_COLUMNS)))
-        about = document["about"]
-        if not re.fullmatch(r"\w+", about["run"]):  # it names a folder
-            raise ValueError(f"run {about['run']!r} is no id")
-        if not isinstance(about["state"], str):
-            raise TypeError(f"state {about['state']!r} is no text")
+        about = dict(document["about"])
+        check_about(about)
+        if "hash" not in document:
+            check_tables(tables, about.get("hyperparameters", ()))
+            about["notices"] = [*about.get("notices", ()), _UNHASHED.format(path)]
         return Frames(about=about, environment=dict(document["environment"]), **tables)
-    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        if isinstance(error, UsageError):
+            raise
         reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{path} is an incomplete export ({reason}); export the run again") from None
+        raise UsageError(f"{path} is an incomplete export ({reason:.200}); export the run again") from None
+
+
+def _tables(document: Mapping[str, Any], file: Path) -> dict[str, pd.DataFrame]:
+    """The frames by name, from the document or from the files beside it."""
+    if "format" not in document:
+        return {name: _frame(document[name]) for name in TABLES if name != ADDED or name in document}
+    if document["format"] not in FORMATS:
+        raise ValueError(f"format {document['format']!r} is none")
+    files = {name: file.parent / f"{name}.{document['format']}" for name in TABLES}
+    hashes = document.get("files", {})
+    for name, wanted in hashes.items():
+        if hashlib.sha256(files[name].read_bytes()).hexdigest() != wanted:
+            raise UsageError(f"{files[name]} was changed since gdbench wrote it; export the run again")
+    named = document["about"].get("hyperparameters", ())
+    return {name: _read(path, named) for name, path in files.items() if name != ADDED or path.exists()}
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
@@ -112,14 +142,15 @@ def _write(frame: pd.DataFrame, path: Path, form: str) -> None:
     frame.to_parquet(path, index=False)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, hyperparameters: Collection[str]) -> pd.DataFrame:
     if path.suffix == ".csv":
         with path.open("rb") as file:
             if file.seek(0, 2) and file.seek(-1, 2) >= 0 and file.read() != b"\n":
                 raise ValueError(f"{path.name} ends within a row")
         # Numbers are parsed here, since what pandas rounds differs from version to version.
-        cells = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return pd.DataFrame({name: [_parsed(v, name in TEXT) for v in cells[name]] for name in cells})
+        # A carriage return in a text is no end of a row.
+        cells = pd.read_csv(path, dtype=str, keep_default_na=False, lineterminator="\n")
+        return pd.DataFrame({name: _parsed(str(name), cells[name].tolist(), hyperparameters) for name in cells})
     try:
         return pd.read_parquet(path)
     except ImportError:
@@ -131,8 +162,16 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _parsed(cell: str, text: bool) -> Any:
-    """What a cell of a CSV file stands for."""
-    if text or cell in ("", "True", "False"):
-        return {"": np.nan, "True": True, "False": False}.get(cell, cell)
+def _parsed(name: str, cells: list[str], hyperparameters: Collection[str]) -> list[Any]:
+    """What the cells of a column of a CSV file stand for: the column tells, not the cell."""
+    if name in TEXT:
+        missing = {"": np.nan} if name in NULLABLE else {}
+        return [missing.get(cell, cell) for cell in cells]
+    special: dict[str, Any] = {"": np.nan}
+    if name in hyperparameters:
+        special |= {"True": True, "False": False}
+    return [special[cell] if cell in special else _number(cell) for cell in cells]
+
+
+def _number(cell: str) -> int | float:
     return int(cell) if cell.lstrip("-").isdigit() else float(cell)

@@ -11,7 +11,7 @@ which was faster or slower as a whole shows no change, and told in seconds too (
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ from gdbench.environment import fingerprint
 from gdbench.stats import GROUP, censored_steps, final_loss, objective, reported
 from gdbench.stats.changes import MAGNITUDE, MINIMUM, change_points, levels
 from gdbench.stats.timings import relative_costs
-from gdbench.store import RunRecord, Store
-from gdbench.store.frames import read_timings, read_trials
+from gdbench.store import RunRecord, Store, StoredRun
+from gdbench.store.frames import timing_frames, trials_frame
 
 POINT = ("metric", "run", "created", "commit", "value", "raw")
 COLUMNS = (*POINT, "level", "change", "p", "accepted")
@@ -62,20 +62,31 @@ def _with_changes(points: pd.DataFrame, notes: Mapping[str, str], minimum: int, 
     return points.assign(level=levels(values, first), change=change, p=p, accepted=accepted)
 
 
-def read_points(store: Store, records: Sequence[RunRecord]) -> pd.DataFrame:
+def read_points(
+    store: Store,
+    records: Sequence[RunRecord],
+    *,
+    damaged: str = "stop",
+    tell: Callable[[str], object] = lambda sentence: None,
+) -> pd.DataFrame:
     """A row a metric and run, by metric in order of time: `metric, run, created, commit, value, raw`.
 
     records: the oldest first. created: seconds since 1970. value and raw: of costs, multiples of the reference's and
     seconds a step (medians over rounds of the fastest sample of a visit); of steps to the target and final losses, the
     median over the reporting seeds of the chosen setting, twice. A run has no row for a metric that it lacks.
+    damaged: `stop` raises DamagedError, `skip` leaves out what is damaged; `tell` is told of it.
     """
     labels = suite_labels(records)
-    rows = [
-        (metric, record.run, record.created, record.git_commit, value, raw)
-        for record in records
-        for metric, value, raw in _values(store, record, labels[record.run])
-        if not np.isnan(value)
-    ]
+    rows = []
+    for record in records:
+        stored = store.read(record.run, damaged=damaged)
+        for notice in stored.notices:
+            tell(notice)
+        rows += [
+            (metric, record.run, record.created, record.git_commit, value, raw)
+            for metric, value, raw in _values(stored, labels[record.run])
+            if not np.isnan(value)
+        ]
     frame = pd.DataFrame(rows, columns=list(POINT)).astype({"value": "float64", "raw": "float64"})
     return frame.sort_values("metric", kind="stable", ignore_index=True)
 
@@ -92,15 +103,15 @@ def suite_labels(records: Collection[RunRecord]) -> dict[str, str]:
     return {r.run: f"{r.suite} {hashes[r.run]}" if len(kinds[r.suite]) > 1 else r.suite for r in records}
 
 
-def _values(store: Store, record: RunRecord, suite: str) -> Iterator[tuple[str, float, float]]:
+def _values(stored: StoredRun, suite: str) -> Iterator[tuple[str, float, float]]:
     """All metrics of a run: name, value and raw value."""
-    timings, subjects = read_timings(store, record.run)
+    timings, subjects = timing_frames(stored)
     # Of a run that trained on the GPU, what was timed was timed on the CPU nevertheless.
     card = ", cuda" if (timings["backend"] == "cuda").any() else ""
     costs = relative_costs(timings, subjects[subjects["part"].isin(["step", "peak"])])
     for row in costs.to_dict("records"):
         yield f"{row['subject']} ({suite}{card})", row["relative"], row["cost"]
-    trials = read_trials(store, record.run)
+    trials = trials_frame(stored)
     if not len(trials):
         return
     final = reported(trials)
@@ -108,7 +119,7 @@ def _values(store: Store, record: RunRecord, suite: str) -> Iterator[tuple[str, 
     functions = {problem for problem, group in trials.groupby("problem") if objective(group) == "value"}
     for (problem, rule, batch), group in final.groupby(GROUP, sort=False):
         where = f"{problem}, {rule}" if problem in functions else f"{problem}, {rule}, batch {batch}"
-        for metric in ("final_loss", *(["steps_to_target"] if record.target else [])):
+        for metric in ("final_loss", *(["steps_to_target"] if stored.record.target else [])):
             value = float(group[metric].median())
             yield f"{metric}: {where} ({suite})", value, value
 

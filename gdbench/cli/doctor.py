@@ -2,18 +2,37 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from gdbench.cards import QueryError, cards, told
-from gdbench.cli.options import JsonOption
+from gdbench.cli.options import JsonOption, OutOption, open_store
 from gdbench.cli.output import print_facts, print_json, say
 from gdbench.environment import environment, slow_products
+from gdbench.errors import UsageError
+from gdbench.files import RESULTS
 from gdbench.kernels.cache import cache_folder, cache_problem
 from gdbench.kernels.driver import driver_found
 
 
-def doctor(as_json: JsonOption = False) -> None:
-    """Show processor, BLAS, threads, GPU, versions and cache, and what would make gdbench faster here."""
+def doctor(
+    store: Annotated[
+        bool, typer.Option("--store", help="Check all that a store holds instead: the one of URL, or that of --out.")
+    ] = False,
+    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="(--store) Database URL or file.")] = None,
+    out: OutOption = RESULTS,
+    as_json: JsonOption = False,
+) -> int:
+    """Show processor, BLAS, threads, GPU, versions and cache, and what would make gdbench faster here.
+
+    With --store: compare all that a store holds with its hashes; exit code 3 where anything is damaged.
+    """
+    if store:
+        return _check_store(url, out, as_json)
+    if url is not None:
+        raise UsageError(f"doctor {url} means nothing by itself; `doctor --store {url}` checks that store")
     facts = environment()
     libraries = blas_libraries()
     facts["blas"] = [
@@ -25,11 +44,30 @@ def doctor(as_json: JsonOption = False) -> None:
     facts.pop("gpu_advice", None)
     if as_json:
         print_json({**facts, "advice": advice})
-        return
+        return 0
     print_facts((name.replace("_", " "), _text(value)) for name, value in facts.items())
     say()
     for line in advice or ["nothing to improve"]:
         say(f"- {line}")
+    return 0
+
+
+def _check_store(store: str | None, out: Path, as_json: bool) -> int:
+    """Tell what of a store is damaged; returns the exit code."""
+    from gdbench.store.checkup import check
+
+    database = open_store(store, out)
+    found = check(database)
+    if as_json:
+        print_json({"store": database.place, **found._asdict()})
+    else:
+        for sentence in (*found.damaged, *found.unverified):
+            say(f"- {sentence}")
+        say(
+            f"{database.place}: {found.runs} runs, {found.trials} trials read; {len(found.damaged)} faults, "
+            f"{len(found.unverified)} runs that could not be checked"
+        )
+    return 3 if found.damaged else 0
 
 
 def blas_libraries() -> list[dict[str, object]]:

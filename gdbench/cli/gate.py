@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
@@ -13,6 +14,7 @@ from gdbench.cli.options import (
     OutOption,
     PluginOption,
     SetOption,
+    SkipOption,
     StoreOption,
     open_run,
     repeated,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from gdbench.gate import Comparison
 
 T = TypeVar("T")
-Named: TypeAlias = "tuple[str, Run]"  # a run, and what the user calls it
+Named: TypeAlias = "tuple[str, Callable[[], Run]]"  # what the user calls a run, and what reads it
 GATES = 5  # of --selfcheck
 # How many names each way takes at least, and what stands for those that are not given.
 WAYS = {
@@ -77,13 +79,14 @@ def compare(
     out: OutOption = RESULTS,
     html: HtmlOption = None,
     everything: AllOption = False,
+    skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Compare two runs, metric by metric.
 
     Each metric has a verdict and a reason; docs/gate.md tells what they mean. `gate` does the same as a check.
     """
-    runs = [(name, open_run(name, store, out)) for name in (base, head)]
+    runs = [(name, partial(open_run, name, store, out, skip=skip)) for name in (base, head)]
     tell(_of_runs(runs, _asked(margin, level, family)), Outputs(as_json=as_json, everything=everything, html=html))
     return 0
 
@@ -151,6 +154,7 @@ def gate(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the verdict alone.")] = False,
     everything: AllOption = False,
+    skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Compare two runs as a check: stored ones, one with a baseline, or two that are made now, side by side.
@@ -166,7 +170,7 @@ def gate(
     _check_options(way, ("--ab",), {"--registers": registers})
     _check_options(way, places, {"--suite": suite, "--set": overrides, "--plugin": plugin})
     _check_options(way, ("--selfcheck",), {"--gates": gates})
-    _check_options(way, (*runs, "--update"), {"--store": store})
+    _check_options(way, (*runs, "--update"), {"--store": store, "--skip-damaged": skip})
     told = {"--strict": strict, "--github": github, "--junit-xml": junit_xml, "--html": html, "--all": everything}
     _check_options(way, (*runs, "--ab"), {**told, "--benchmark-json": benchmark_json})
     _check_options(way, (*runs, "--ab", "--update"), {"--family": family})
@@ -180,12 +184,12 @@ def gate(
         if way == "--selfcheck":
             return check_itself(given[0], asked, gates or GATES, outputs)
         return tell(of_places(given, asked, quiet or as_json), outputs)
-    opened = [(name, open_run(name, store, out)) for name in given]
+    named: list[Named] = [(name, partial(open_run, name, store, out, skip=skip)) for name in given]
     if baseline is None:
-        return tell(_of_runs(opened, asked), outputs)
+        return tell(_of_runs(named, asked), outputs)
     if update:
-        return _update(baseline, opened[0], asked, out, outputs)
-    return _with_baseline(baseline, opened[0], asked, out, outputs, lenient)
+        return _update(baseline, named[0], asked, out, outputs)
+    return _with_baseline(baseline, named[0], asked, out, outputs, lenient)
 
 
 def _way(ab: bool, selfcheck: bool, baseline: str | None) -> str:
@@ -254,7 +258,7 @@ def _with_baseline(baseline: str, head: Named, asked: Asked, out: Path, outputs:
 
 
 def _of_runs(runs: Sequence[Named], asked: Asked) -> "Comparison":
-    """Two runs compared."""
+    """Two runs compared. One after the other is read, since very many trials fill the memory."""
     from gdbench.gate import baseline_of, side_of
     from gdbench.gate import compare as compare_sides
 
@@ -276,7 +280,8 @@ def _only(found: "Comparison", asked: Asked) -> "Comparison":
 
 def _readable(named: Named, read: "Callable[[Run], T]") -> T:
     """What `read` makes of a run; a file that somebody edited is told in a sentence."""
-    name, run = named
+    name, opened = named
+    run = opened()
     try:
         return read(run)
     except GdbenchError:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, OutOption, StoreOption, open_store
-from gdbench.cli.output import print_json, print_table, say
+from gdbench.cli.options import JsonOption, OutOption, SkipOption, StoreOption, open_store
+from gdbench.cli.output import note, print_json, print_table, say
 from gdbench.errors import GdbenchError, UsageError, nearest
 from gdbench.files import RESULTS, replacing
 
@@ -48,6 +48,7 @@ def history(
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw it as FILE.svg or FILE.png.")
     ] = None,
+    skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show metrics over the stored runs of this machine, with their change points.
@@ -65,7 +66,8 @@ def history(
         noted = _accept(database, accept, why)
         if not as_json:
             say(noted)
-    stored = database.runs()
+    with database.snapshot() as snapshot:
+        stored, notes = snapshot.checked(skip), snapshot.notes()
     known = past.machines(stored)
     if not known:
         raise GdbenchError(
@@ -73,9 +75,9 @@ def history(
         )
     name = _machine(machine, list(known))
     records = past.runs_of(stored, name)[-limit if limit else 0 :]
-    points = past.read_points(database, records)
+    points = past.read_points(database, records, damaged="skip" if skip else "stop", tell=note)
     points = _chosen(points, metrics or [])
-    frame = past.history(points, database.notes(), minimum=minimum, magnitude=magnitude / 100)
+    frame = past.history(points, notes, minimum=minimum, magnitude=magnitude / 100)
     if plot is not None:
         _draw(frame, plot)
     if as_json:

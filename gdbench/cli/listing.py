@@ -139,17 +139,16 @@ def _backends() -> list[dict[str, Any]]:
 
 
 def _runs(store: str | None, out: Path) -> list[dict[str, Any]]:
-    database = open_store(store, out)
     return [
         {
             "run": record.run,
             "suite": record.suite,
             "state": record.state,
             "started": datetime.fromtimestamp(record.created).isoformat(" ", "seconds"),
-            "trials": f"{len(database.done(record.run))} of {record.trials}",
+            "trials": f"{record.done} of {record.trials}",
             "backend": record.backend,
         }
-        for record in database.runs()
+        for record in open_store(store, out).runs()
     ]
 
 

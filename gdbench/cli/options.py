@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gdbench.cli.output import note
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.files import DATABASE, RESULTS
 from gdbench.limits import CHUNK, DIGITS, JOBS, STEPS
@@ -76,6 +77,9 @@ BatchOption = Annotated[
 ]
 DtypeOption = Annotated[list[str] | None, repeated("--dtype", "NAME", "float32, which is the default, or float64")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-damaged", help="Leave out what does not agree with its hash, and say what that is.")
+]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="Id, its unique beginning, latest, latest~1, or an exported file.")
 ]
@@ -112,13 +116,20 @@ def store_location(store: str | None, out: Path) -> str | Path:
     return out / DATABASE if store is None else store
 
 
-def open_run(name: str, store: str | None, out: Path = RESULTS) -> "Run":
-    """The run that RUN names, stored or exported."""
+def open_run(name: str, store: str | None, out: Path = RESULTS, *, skip: bool = False) -> "Run":
+    """The run that RUN names, stored or exported, read and checked; what was left out of it is told.
+
+    skip: leave out what is damaged, in place of raising DamagedError.
+    """
     from gdbench.api import Run, is_export, load  # heavy: `list` and `--help` do without
 
     if name and is_export(Path(name)):
-        return Run.from_file(name)
-    return load(store_location(store, out), name)
+        run = Run.from_file(name)
+    else:
+        run = load(store_location(store, out), name, damaged="skip" if skip else "stop")
+    for notice in run.notices:
+        note(notice)
+    return run
 
 
 def open_store(store: str | None, out: Path = RESULTS) -> "Store":

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, OutOption, RunArgument, StoreOption, open_run, open_store
+from gdbench.cli.options import JsonOption, OutOption, RunArgument, SkipOption, StoreOption, open_run, open_store
 from gdbench.cli.output import print_json, say
 from gdbench.errors import UsageError
-from gdbench.files import RESULTS
+from gdbench.files import RESULTS, run_folder
 
 if TYPE_CHECKING:
     from gdbench.api import Run
@@ -20,7 +20,7 @@ MOST = 6  # runs side by side: more lines of one colour cannot be told apart
 
 def report_path(out: Path, run: str) -> Path:
     """Where a run's page goes."""
-    return out / run / "report.html"
+    return run_folder(out, run) / "report.html"
 
 
 def summary(run: "Run") -> dict[str, Any]:
@@ -51,10 +51,11 @@ def report(
     ] = None,
     store: StoreOption = None,
     out: OutOption = RESULTS,
+    skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the HTML page of a stored or exported run again, or one that puts several runs side by side."""
-    found = [open_run(name, store, out) for name in runs or ["latest"]]
+    found = [open_run(name, store, out, skip=skip) for name in runs or ["latest"]]
     ids = [run.id for run in found]
     if len(ids) > MOST:
         raise UsageError(f"{len(ids)} runs are too many for a page; name at most {MOST}")
@@ -76,6 +77,7 @@ def export(
     ] = None,
     store: StoreOption = None,
     out: OutOption = RESULTS,
+    skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's trials, curves, targets and timings as files that other programs read."""
@@ -83,8 +85,8 @@ def export(
 
     if form not in FORMATS:
         raise UsageError(f"--format {form} is not one of {', '.join(FORMATS)}")
-    found = open_run(run, store, out)
-    default = out / found.id / ("export.json" if form == "json" else f"export-{form}")
+    found = open_run(run, store, out, skip=skip)
+    default = run_folder(out, found.id) / ("export.json" if form == "json" else f"export-{form}")
     path = export(found.frames, to or default, form)
     if as_json:
         print_json({"run": found.id, "format": form, "path": str(path)})
@@ -100,11 +102,11 @@ def remove(
 ) -> None:
     """Delete a run from the store, and its folder."""
     database = open_store(store, out)
-    record = database.find(run)
-    if record.state == "running":
-        raise UsageError(f"run {record.run} is running (process {record.process}); stop it first")
+    record = database.find(run, damaged="take")
+    folder = run_folder(out, record.run)
     database.remove(record.run)
-    shutil.rmtree(out / record.run, ignore_errors=True)
+    if not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
     if as_json:
         print_json({"removed": record.run})
     else:

@@ -26,10 +26,11 @@ from gdbench.cli.options import (
 from gdbench.cli.output import note, print_json, print_table, say, warn
 from gdbench.cli.results import report_path, summary
 from gdbench.curves import LOST
-from gdbench.files import RESULTS
+from gdbench.files import RESULTS, remove_all_leftovers
 
 if TYPE_CHECKING:
     from gdbench.api import Run
+    from gdbench.cli.baselines import Saved
     from gdbench.suites import Suite
 
 
@@ -77,8 +78,17 @@ def run(
     if dry_run:
         return _dry_run(checked, jobs, used, as_json)
     warn(slow_products() if used == "cpu" else None)
+    remove_all_leftovers(out)
     documents = []
     for suite in checked:
+        made: dict[str, Any] = {}
+
+        def deliver(done: "Run", made: dict[str, Any] = made) -> None:
+            """Write the page and the baseline, which belong to the run: they are made again if this process ends."""
+            made["report"] = write_page(done, report_path(out, done.id))
+            if baseline is not None and done.state == "complete":
+                made["baseline"] = save_baseline(baseline, done.frames, out, families)
+
         with ExitStack() as stack:
             watcher = None if quiet or as_json else stack.enter_context(Bar())
             done = api.run(
@@ -90,13 +100,14 @@ def run(
                 fresh=fresh,
                 time=time,
                 watcher=watcher,
+                deliver=deliver,
             )
-        page = write_page(done, report_path(out, done.id))
+        page = made["report"]
         documents.append({**summary(done), "report": None if page is None else str(page)})
         if not (quiet or as_json):
             _print_result(done, page)
         if baseline is not None:
-            documents[-1]["baseline"] = _save(baseline, done, out, families, silent=quiet or as_json)
+            documents[-1]["baseline"] = _tell_saved(made.get("baseline"), done, silent=quiet or as_json)
     if as_json:
         print_json(documents)
     return 3 if any(_unusable(document) for document in documents) else 0
@@ -108,12 +119,11 @@ def _unusable(document: dict[str, Any]) -> bool:
     return bool(trials.get("failed")) or not set(trials) - {*LOST} or document["report"] is None
 
 
-def _save(name: str, done: "Run", out: Path, families: list[str] | None, *, silent: bool) -> dict[str, Any] | None:
-    """Write the run as a baseline and tell what changed; a run that is not complete is none, which is said."""
-    if done.state != "complete":
+def _tell_saved(saved: "Saved | None", done: "Run", *, silent: bool) -> dict[str, Any] | None:
+    """Tell what changed in the baseline; a run that is not complete is none, which is said."""
+    if saved is None:
         note(f"no baseline was written, since run {done.id} is {done.state}; the same command goes on with it")
         return None
-    saved = save_baseline(name, done.frames, out, families)
     for sentence in () if silent else saved.sentences():
         say(sentence)
     return saved.document()

@@ -13,6 +13,7 @@ from gdbench.cli.options import (
     NoPluginsOption,
     OutOption,
     PluginOption,
+    SkipOption,
     StoreOption,
     load_plugins,
     open_run,
@@ -32,6 +33,7 @@ def show(
     out: OutOption = RESULTS,
     plugin: PluginOption = None,
     no_plugins: NoPluginsOption = False,
+    skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show one rule or function (formula, defaults, source), one suite, or a run's summary."""
@@ -46,7 +48,7 @@ def show(
     elif name in suites.shipped() or name.endswith(".toml"):
         _show_suite(name, as_json)
     else:
-        _show_run(name, store, out, as_json)
+        _show_run(name, store, out, skip, as_json)
 
 
 def _show_rule(rule: BaseRule, as_json: bool) -> None:
@@ -145,13 +147,13 @@ def _show_suite(name: str, as_json: bool) -> None:
     say("", *_lines(suites.find(name).read_text(encoding="utf-8-sig")))
 
 
-def _show_run(name: str, store: str | None, out: Path, as_json: bool) -> None:
+def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool) -> None:
     from gdbench.cli.results import summary
     from gdbench.reports import ranking
     from gdbench.reports.ranking_table import readable
 
     try:
-        run = open_run(name, store, out)
+        run = open_run(name, store, out, skip=skip)
     except UsageError as error:
         if name.startswith("latest"):
             raise

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
+import threading
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gdbench import git
 from gdbench.environment import environment, usable_cores
-from gdbench.errors import InterruptedRunError, UsageError
+from gdbench.errors import GdbenchError, InterruptedRunError, UsageError
 from gdbench.kernels.driver import SIMULATED, driver_found
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
@@ -21,6 +22,7 @@ from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.timing import rows
 from gdbench.runner.trial import CHUNK, train, work
 from gdbench.store import Store, TrialRecord
+from gdbench.store.life import HEARTBEAT_SECONDS
 from gdbench.suites import Suite, Trial
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 Choose = Callable[["pd.DataFrame"], "pd.DataFrame"]
 BACKENDS = ("auto", "cpu", "cuda")
-HEARTBEAT_SECONDS = 10.0
 
 
 class Watcher:
@@ -101,13 +102,16 @@ def run_suite(
     timing: bool = True,
     executor: Executor | None = None,
     watcher: Watcher | None = None,
+    hold: bool = False,
 ) -> str:
     """Run `suite`, or go on with the latest run of it that was not finished; returns the run's id.
 
     choose: from the frame of all trials to the best setting of each problem, rule and batch size by the tuning trials.
     timing: measure what a step of each of these costs when the trials are done.
+    hold: the caller has more to make of the run, and calls `store.release(run)` then. Where its process ends before,
+    the same call gives the complete run again.
     Raises InterruptedRunError when the user stops it: what finished is stored, and the same call goes on from there,
-    unless all trials are done.
+    unless all trials are done. Raises WritingError when no more can be stored.
     """
     watcher = watcher or Watcher()
     jobs = jobs or usable_cores()
@@ -146,39 +150,67 @@ def run_suite(
     if fleets is not None:
         watcher.uses(fleets.summary)
     execute = partial(_execute, store, run, code, fleets, executor, chunk, watcher)
+    facts |= {"compile_seconds": compile_seconds}
+    if record is not None and record.state == "complete":  # its process ended before all was made of it
+        watcher.started(run, suite, suite.count(), suite.count())
+        if not hold:
+            store.release(run)
+        return run
     started = time.perf_counter()
-    try:
-        watcher.started(run, suite, suite.count(), len(store.done(run)))
-        first = suite.first_trials()
-        execute(first)
-        chosen = best_settings(suite, store, run, choose)
-        second = suite.second_trials([setting for setting, _ in chosen])
-        planned = [*first, *second]
-        store.keep(run, {trial.index: trial.key for trial in planned})
-        execute(second)
-    except BaseException as error:
-        store.finish(run, "interrupted")
-        if isinstance(error, KeyboardInterrupt):
-            raise InterruptedRunError(
-                f"interrupted; run {run} keeps what finished, and the same command goes on from there"
-            ) from None
-        raise
-    wall = time.perf_counter() - started
-    # A run with a failed trial is no baseline; the same command tries that trial again.
-    done = store.done(run)
-    state = "complete" if len(done) == suite.count() else "failed"
-    facts |= {"compile_seconds": compile_seconds, "wall_seconds": wall}
-    try:
-        if timing:
-            watcher.timing()
-            failing = {trial.setting.hash for trial in planned if trial.index not in done}
-            timed = [c for c in chosen if c.setting.hash not in failing]
-            facts |= _time(store, run, timed, fleets, jobs, wall)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(f"interrupted; run {run} has all its trials, but not what a step costs") from None
-    finally:
-        store.finish(run, state, facts)
+    with _beating(store, run):
+        try:
+            watcher.started(run, suite, suite.count(), len(store.done(run)))
+            first = suite.first_trials()
+            execute(first)
+            chosen = best_settings(suite, store, run, choose)
+            second = suite.second_trials([setting for setting, _ in chosen])
+            planned = [*first, *second]
+            store.keep(run, {trial.index: trial.key for trial in planned})
+            execute(second)
+        except BaseException as error:
+            with suppress(GdbenchError):
+                store.finish(run, "interrupted")
+            if isinstance(error, KeyboardInterrupt):
+                raise InterruptedRunError(
+                    f"interrupted; run {run} keeps what finished, and the same command goes on from there"
+                ) from None
+            raise
+        facts["wall_seconds"] = wall = time.perf_counter() - started
+        # A run with a failed trial is no baseline; the same command tries that trial again.
+        done = store.done(run)
+        state = "complete" if len(done) == suite.count() else "failed"
+        try:
+            if timing:
+                watcher.timing()
+                failing = {trial.setting.hash for trial in planned if trial.index not in done}
+                timed = [c for c in chosen if c.setting.hash not in failing]
+                facts |= _time(store, run, timed, fleets, jobs, wall)
+        except KeyboardInterrupt:
+            raise InterruptedRunError(f"interrupted; run {run} has all its trials, but not what a step costs") from None
+        finally:
+            store.finish(run, state, facts, hold=hold)
     return run
+
+
+@contextmanager
+def _beating(store: Store, run: str) -> Iterator[None]:
+    """Say that this process lives while the block runs, however long a trial or a compilation takes."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            with suppress(GdbenchError):  # whoever writes next is told
+                store.heartbeat(run)
+
+    thread = threading.Thread(target=beat, name="gdbench heartbeat", daemon=True)
+    if store.shared:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if store.shared:
+            thread.join()
 
 
 def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[Chosen]:
@@ -203,7 +235,6 @@ def _time(
     if not by_cpu:
         why = "a run times them on the CPU alone, and the GPU trained these trials"
         return {"timing_error": why} if chosen else {}
-    store.heartbeat(run)
     started = time.perf_counter()
     try:
         plan = closing_plan(by_cpu, jobs)
@@ -236,16 +267,12 @@ def _execute(
     """Train the trials that the run does not hold yet and store each as it ends, with those that end meanwhile."""
     done = store.done(run)
     left = [trial for trial in trials if done.get(trial.index) != trial.key]
-    beat = time.monotonic()
     with closing(_records(fleets, executor, chunk, sorted(left, key=work, reverse=True))) as found:
         for backend, records in found:
             if records:
                 store.add(run, code, backend, records)
             for record in records:
                 watcher.finished(record)
-            if time.monotonic() - beat > HEARTBEAT_SECONDS:
-                store.heartbeat(run)
-                beat = time.monotonic()
 
 
 def _records(

@@ -1,250 +1,371 @@
 """The database: SQLite in WAL mode unless a URL says otherwise. One process writes a run; any may read."""
 
 import os
-import socket
-import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-from sqlalchemy import (
-    URL,
-    ColumnElement,
-    Connection,
-    Engine,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    inspect,
-    make_url,
-    select,
-    update,
-)
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, inspect, select, update
+from sqlalchemy.exc import DatabaseError
 
 from gdbench.curves import curve_bytes, digest
-from gdbench.data.paths import user_path
-from gdbench.errors import StoreError, UsageError
-from gdbench.files import sqlite_uri
+from gdbench.errors import StoreError, UsageError, WritingError
+from gdbench.files import remove_leftovers, temporary_in
 from gdbench.store import schema
-from gdbench.store.records import DONE, RunRecord, TrialRecord
+from gdbench.store.integrity import as_stored, names_text, raw, row_hash, timed_hash
+from gdbench.store.life import heartbeat, is_alive, this_process
+from gdbench.store.migration import bring_up, make_tables
+from gdbench.store.opening import READ_ONLY, WRITE, make_file, open_engine, parse_url, reason, stored_version
+from gdbench.store.reading import RUN_COLUMNS, Snapshot, record_of
+from gdbench.store.records import DONE, RunRecord, StoredRun, TrialRecord
+from gdbench.store.rescue import LostError, rescue
+from gdbench.store.watching import Watch
 
-_WRITE = "gdbench_write"
-ALIVE_SECONDS = 60.0  # a run on another machine without a heartbeat for so long has died
+OF_RUNS = (schema.notes, schema.timings, schema.subjects, schema.curves, schema.trials, schema.runs)
 
 
 class Store:
     """Runs and their trials. `location` is a file's path or a database URL; nothing is written before `begin`.
 
-    But for a database of an earlier version, which becomes one of this version when it is opened.
+    But for a database of an earlier version, which becomes one of this version when it is opened. Connections are
+    kept while a run is being written, and closed after any other use.
     """
 
     def __init__(self, location: str | Path) -> None:
-        self.url = _url(location)
-        name = self.url.database if self.url.drivername.startswith("sqlite") else None
+        self.url = parse_url(location)
+        sqlite = self.url.drivername.startswith("sqlite")
+        name = self.url.database if sqlite else None
         self.file = Path(name) if name and name != ":memory:" else None
-        if self.file and not self.file.exists():
-            self._engine: Engine | None = None
-        else:
+        self.shared = not sqlite or self.file is not None  # other threads and processes see it
+        self._reads = {} if sqlite else {"isolation_level": "REPEATABLE READ"}  # else two reads see two moments
+        self._tokens: dict[str, str] = {}  # of the runs that this store writes
+        self._watch: Watch | None = None
+        self._engine: Engine | None = None
+        if self.file is None or self.file.exists():
             self._engine = self._open()
-
-    def _open(self) -> Engine:
-        """An engine for a database that is ours or empty; refuses any other before anything could write to it."""
-        if self.file and self.file.exists():
-            _check_sqlite_file(self.file)
-        try:
-            sqlite = self.url.drivername.startswith("sqlite")
-            engine = self._engine_for_sqlite() if sqlite else create_engine(self.url)
-            with engine.connect() as connection:
-                tables = inspect(connection).get_table_names()
-                version = _version(connection) if schema.schema.name in tables else None
-            _check_schema(tables, version, self.place)
-            if version is not None and version < schema.VERSION:
-                with engine.execution_options(**{_WRITE: True}).begin() as connection:
-                    _bring_up(connection)
-        except (DatabaseError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise StoreError(f"store {self.place} cannot be opened: {_reason(error)}") from None
-        return engine
+            self._rest()
 
     @property
     def place(self) -> str:
         """The store's address, as messages name it."""
         return str(self.file) if self.file else self.url.render_as_string()
 
-    def _writable(self) -> Engine:
-        """The engine of a database that has its tables."""
-        if self._engine is None:
-            assert self.file is not None
-            try:
-                self.file.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StoreError(
-                    f"store folder {self.file.parent} cannot be made: {error.strerror}; "
-                    "choose another with --store or --out"
-                ) from None
-            if not self.file.exists():
-                self._create(self.file)
-            self._engine = self._open()
-        with self._writing() as connection:
-            _make_tables(connection)
-        return self._engine
+    # ------------------------------------------------------------------------------------------------- connections
 
-    def _create(self, path: Path) -> None:
-        """Make the database beside its place and give it its name when it is whole: nobody sees half of one."""
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-        maker = Store(temporary)
-        maker._engine = maker._engine_for_sqlite()
+    def _open(self) -> Engine:
+        """An engine for a database that is ours or empty, brought up to this version."""
+        engine = open_engine(self.url, self.file)
         try:
-            with maker._writing() as connection:
-                _make_tables(connection)
-            maker._engine.dispose()  # the last connection empties the write-ahead log into the file
-            with suppress(FileExistsError):  # another process was first
-                os.link(temporary, path)
-        except OSError:  # a file system without links
-            if not path.exists():
-                temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def _engine_for_sqlite(self) -> Engine:
-        engine = create_engine(self.url)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+            with engine.connect() as connection:
+                version = stored_version(connection)
+            if version is not None and version < schema.VERSION:
+                with engine.execution_options(**{WRITE: True}).begin() as connection:
+                    bring_up(connection, version)
+        except DatabaseError as error:
+            engine.dispose()
+            raise StoreError(f"store {self.place} cannot be opened: {reason(error)}") from None
         return engine
 
+    def _writable(self) -> None:
+        """Make the database where there is none, and the tables that it lacks."""
+        if self.file is not None:
+            try:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                remove_leftovers(self.file.parent)
+                if not self.file.exists():
+                    self._make(self.file)
+            except OSError as error:
+                raise StoreError(
+                    f"store {self.file} cannot be made: {error.strerror or error}; choose another with --store or --out"
+                ) from None
+        if self._engine is None:
+            self._engine = self._open()
+        if self._engine.get_execution_options().get(READ_ONLY):
+            raise StoreError(
+                f"store {self.place} is in a folder that cannot be written to; choose another with --store"
+            )
+        with self._writing() as connection:
+            make_tables(connection)
+
+    def _make(self, path: Path) -> None:
+        """Make the database beside its place and give it its name when it is whole: nobody sees half of one."""
+        with temporary_in(path.parent) as temporary:
+            try:
+                make_file(temporary)
+            except DatabaseError as error:
+                raise StoreError(
+                    f"store {path} cannot be made: {reason(error)}; make room, or choose another with --store or --out"
+                ) from None
+            # The log of a database that was moved away would be read as this one's.
+            for name in (f"{path.name}-wal", f"{path.name}-shm"):
+                with suppress(FileNotFoundError):
+                    path.with_name(name).replace(path.with_name(f"{name}.of-a-moved-store"))
+            try:
+                with suppress(FileExistsError):  # another process was first
+                    os.link(temporary, path)
+            except OSError:  # a file system without links
+                if not path.exists():
+                    temporary.replace(path)
+
+    def _rest(self) -> None:
+        """Close the connections to a file, unless a run is being written: the last one empties the log."""
+        if self._engine is not None and self.file is not None and not self._tokens:
+            self._engine.dispose()
+            self._watch = None
+
     @contextmanager
-    def _reading(self) -> Iterator[Connection | None]:
-        """A connection, or None when there is no database yet."""
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The store as it is now, in one transaction; it holds nothing when there is no database yet."""
         if self._engine is None and self.file and self.file.exists():
             self._engine = self._open()
         if self._engine is None:
-            yield None
+            yield Snapshot(None, self.place)
             return
         try:
-            with self._engine.connect() as connection:
-                yield connection if inspect(connection).has_table("runs") else None
+            with self._engine.execution_options(**self._reads).connect() as connection:
+                yield Snapshot(connection if inspect(connection).has_table("runs") else None, self.place)
         except DatabaseError as error:
-            raise StoreError(f"store {self.place} cannot be read: {_reason(error)}") from None
+            raise StoreError(f"store {self.place} cannot be read: {reason(error)}") from None
+        finally:
+            self._rest()
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its beginning, so that what it reads stays true."""
+    def _writing(self, run: str | None = None) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its beginning, so that what it reads stays true.
+
+        run: that it is about. Raises LostError where another process took the run that this store writes, or where the
+        file is another by now; nothing is committed then.
+        """
         assert self._engine is not None, "begin or resume a run first"
         try:
-            with self._engine.execution_options(**{_WRITE: True}).begin() as connection:
+            with self._engine.execution_options(**{WRITE: True}).begin() as connection:
+                self._check_writer(connection, run)
                 yield connection
+                self._check_file(run)
         except DatabaseError as error:
-            raise StoreError(f"store {self.place} cannot be written: {_reason(error)}") from None
+            if run in self._tokens:
+                raise WritingError(
+                    f"store {self.place} cannot be written: {reason(error)}; run {run} keeps what is stored, and the "
+                    "same command goes on from there"
+                ) from None
+            raise StoreError(f"store {self.place} cannot be written: {reason(error)}") from None
+        finally:
+            self._rest()
+
+    def _check_file(self, run: str | None) -> None:
+        moved = self._watch.moved() if self._watch and run in self._tokens else None
+        if moved:
+            raise LostError(f"store {self.place} {moved} while run {run} was written into it")
+
+    def _check_writer(self, connection: Connection, run: str | None) -> None:
+        if run not in self._tokens:
+            return
+        self._check_file(run)
+        token = connection.execute(select(schema.runs.c.token).where(schema.runs.c.run == run)).one_or_none()
+        if token is None:
+            raise WritingError(f"run {run} was removed from store {self.place} while it ran, so it stops")
+        if token[0] != self._tokens[run]:
+            raise WritingError(
+                f"run {run} in store {self.place} was taken over by another process, which goes on; this one stops"
+            )
+
+    def _hold(self, run: str, token: str) -> None:
+        """From now on this store writes the run; called within the transaction that says so."""
+        self._tokens[run] = token
+        if self.file is not None and self._watch is None:
+            self._watch = Watch(self.file)
+
+    def _release(self, run: str) -> None:
+        self._tokens.pop(run, None)
+        self._rest()
 
     # ------------------------------------------------------------------------------------------------------- runs
 
     def begin(self, *, identity: str, **values: Any) -> str:
         """A new run in state `running`; returns its id. `values` are columns of the table `runs`."""
-        run = uuid.uuid4().hex[:8]
-        now = time.time()
-        row = {"run": run, "identity": identity, "state": "running", "created": now, **_alive(now), **values}
+        run, token, process = uuid.uuid4().hex[:8], uuid.uuid4().hex, this_process()
+        row = as_stored(
+            schema.runs,
+            {
+                "run": run,
+                "identity": identity,
+                "state": "running",
+                "created": process["heartbeat"],
+                **process,
+                "token": token,
+                "stored": 0,
+                "done": 0,
+                "timed": timed_hash([], []),
+                **values,
+            },
+        )
         self._writable()
         with self._writing() as connection:
-            connection.execute(insert(schema.runs).values(row))
+            connection.execute(insert(schema.runs).values({**row, "hash": row_hash(schema.runs, row)}))
+            connection.execute(update(schema.schema).values(runs=schema.schema.c.runs + 1))
+            self._hold(run, token)
         return run
 
     def resume(self, identity: str) -> RunRecord | None:
-        """The latest run of that identity that is neither complete nor alive, from now on this process's; or None."""
-        with self._reading() as connection:
-            if connection is None:
+        """The latest run of that identity that nobody writes and that is not done with, from now on this process's.
+
+        Done with is a complete run that was released. Trials that are damaged are deleted. None where there is no run.
+        """
+        with self.snapshot() as snapshot:
+            if snapshot.connection is None:
                 return None
         self._writable()
-        query = select(schema.runs).where(schema.runs.c.identity == identity).order_by(schema.runs.c.created.desc())
+        query = select(*map(raw, RUN_COLUMNS)).where(schema.runs.c.identity == identity)
         with self._writing() as connection:
-            for row in connection.execute(query).mappings():
-                if row["state"] != "complete" and not _is_alive(dict(row)):
-                    values = {"state": "running", **_alive(time.time())}
-                    connection.execute(update(schema.runs).where(schema.runs.c.run == row["run"]).values(values))
-                    return RunRecord(**{**row, **values})
+            rows = [dict(row) for row in connection.execute(query.order_by(schema.runs.c.created.desc())).mappings()]
+            for row in rows:
+                held = row["state"] == "running" or row["token"] is not None
+                over = row["state"] == "complete" and row["token"] is None
+                if over or (held and is_alive(row)) or record_of(row, self.place).damage:
+                    continue
+                run, token = row["run"], uuid.uuid4().hex
+                state = row["state"] if row["state"] == "complete" else "running"
+                self._mend(connection, run)
+                changed = self._change(connection, run, state=state, token=token, **this_process())
+                self._hold(run, token)
+                return record_of(changed, self.place)
         return None
 
     def heartbeat(self, run: str) -> None:
-        """Say that the run's process lives."""
-        self._update(run, heartbeat=time.time())
+        """Say that this process lives, which writes the run."""
+        if run in self._tokens:
+            with self._writing(run) as connection:
+                connection.execute(update(schema.runs).where(schema.runs.c.run == run).values(heartbeat()))
 
-    def finish(self, run: str, state: str, environment: Mapping[str, Any] | None = None) -> None:
-        """Close a run as `complete` or `interrupted`."""
-        extra = {} if environment is None else {"environment": dict(environment)}
-        self._update(run, state=state, finished=time.time(), **extra)
+    def finish(self, run: str, state: str, environment: Mapping[str, Any] | None = None, *, hold: bool = False) -> None:
+        """Close a run as `complete`, `failed` or `interrupted`.
 
-    def _update(self, run: str, **values: Any) -> None:
-        with self._writing() as connection:
-            connection.execute(update(schema.runs).where(schema.runs.c.run == run).values(values))
+        hold: the run stays this process's, which has more to make of it; `release` ends that.
+        """
+        values = {"state": state, "finished": time.time()}
+        values |= {} if environment is None else {"environment": dict(environment)}
+        values |= {} if hold else {"token": None}
+        with self._rescuing(run), self._writing(run) as connection:
+            self._change(connection, run, **values)
+        if not hold:
+            self._release(run)
+
+    def release(self, run: str) -> None:
+        """All that was to be made of a run is made: the same suite begins a new one from now on."""
+        if run in self._tokens:
+            with self._writing(run) as connection:
+                self._change(connection, run, token=None)
+            self._release(run)
+
+    def close(self) -> None:
+        """Close all connections. Runs that were being written are taken for what they are, unfinished."""
+        self._tokens.clear()
+        self._rest()
+
+    @contextmanager
+    def _rescuing(self, run: str, *trials: Any) -> Iterator[None]:
+        """Write the results elsewhere where the database is lost. trials: rows of `trials` and `curves` to add."""
+        try:
+            yield
+        except LostError as lost:
+            assert self._engine is not None and self.file is not None
+            self._tokens.clear()
+            with self._engine.connect() as connection:
+                sentence = rescue(connection, run, self.file, trials)
+                connection.rollback()
+                if self._watch:
+                    self._watch.abandon(connection.connection.driver_connection)  # type: ignore[arg-type]
+            self._rest()
+            raise WritingError(f"{lost}; {sentence}") from None
+        except WritingError:
+            self._release(run)
+            raise
+
+    def _change(self, connection: Connection, run: str, **values: Any) -> dict[str, Any]:
+        """Change columns of a run and its hash; returns its row."""
+        row = connection.execute(select(*map(raw, RUN_COLUMNS)).where(schema.runs.c.run == run)).mappings().one()
+        values = as_stored(schema.runs, values)
+        values["hash"] = row_hash(schema.runs, {**row, **values})
+        connection.execute(update(schema.runs).where(schema.runs.c.run == run).values(values))
+        return {**row, **values}
+
+    def _mend(self, connection: Connection, run: str) -> None:
+        """Delete the damaged trials of a run, which are trained again, and count those that are left."""
+        for number in Snapshot(connection, self.place).damaged_trials(run):
+            _delete_trials(connection, run, schema.trials.c.trial == number, schema.curves.c.trial == number)
+        self._recount(connection, run)
+
+    def _recount(self, connection: Connection, run: str) -> None:
+        query = select(schema.trials.c.status, func.count()).where(schema.trials.c.run == run)
+        counts = {row[0]: row[1] for row in connection.execute(query.group_by(schema.trials.c.status))}
+        done = sum(count for status, count in counts.items() if status in DONE)
+        self._change(connection, run, stored=sum(counts.values()), done=done)
 
     def runs(self) -> list[RunRecord]:
         """All runs, the latest first; one whose process died is `interrupted`, whatever it last said of itself."""
-        with self._reading() as connection:
-            if connection is None:
-                return []
-            rows = connection.execute(select(schema.runs).order_by(schema.runs.c.created.desc())).mappings().all()
-        return [_record(dict(row)) for row in rows]
+        with self.snapshot() as snapshot:
+            return snapshot.runs
 
-    def find(self, name: str) -> RunRecord:
-        """The run of an id, its unique beginning, `latest` or `latest~1`; raises UsageError otherwise."""
-        records = self.runs()
-        place = self.place
-        if not records:
-            raise UsageError(f"there are no runs in {place}; make one with `gdbench run`")
-        base, _, back = name.partition("~")
-        if base == "latest" and ((back.isascii() and back.isdigit()) or "~" not in name):
-            index = int(back or 0)
-            if index >= len(records):
-                raise UsageError(
-                    f"run {name!r} is not in {place}: it holds {len(records)}; latest~{len(records) - 1} is the oldest"
-                )
-            return records[index]
-        matches = [record for record in records if record.run.startswith(name)] if name else []
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            raise UsageError(
-                f"run {name!r} is not unique: it begins {', '.join(m.run for m in matches[:5])}; give more of it"
-            )
-        raise UsageError(f"run {name!r} is not in {place}; `gdbench list runs` shows what is")
+    def find(self, name: str, *, damaged: str = "stop") -> RunRecord:
+        """See `Snapshot.find`."""
+        with self.snapshot() as snapshot:
+            return snapshot.find(name, damaged=damaged)
+
+    def read(self, run: str, *, damaged: str = "stop") -> StoredRun:
+        """See `Snapshot.read`."""
+        with self.snapshot() as snapshot:
+            return snapshot.read(run, damaged=damaged)
 
     def remove(self, run: str) -> None:
-        """Delete a run with all that belongs to it."""
+        """Delete a run with all that belongs to it; raises UsageError for one that is being written."""
         with self._writing() as connection:
-            tables = (schema.notes, schema.timings, schema.subjects, schema.curves, schema.trials, schema.runs)
-            for table in tables:
-                connection.execute(delete(table).where(table.c.run == run))
+            query = select(*map(raw, RUN_COLUMNS)).where(schema.runs.c.run == run)
+            row = dict(connection.execute(query).mappings().one())
+            if (row["state"] == "running" or row["token"] is not None) and is_alive(row):
+                raise UsageError(f"run {run} is running (process {row['process']} on {row['host']}); stop it first")
+            for table in OF_RUNS:
+                deleted = connection.execute(delete(table).where(table.c.run == run)).rowcount
+            connection.execute(update(schema.schema).values(runs=schema.schema.c.runs - deleted))
 
     def annotate(self, run: str, text: str) -> None:
         """Keep a note on a run, in place of the one it had."""
+        row = {"run": run, "text": text, "created": time.time()}
         with self._writing() as connection:
             connection.execute(delete(schema.notes).where(schema.notes.c.run == run))
-            connection.execute(insert(schema.notes).values(run=run, text=text, created=time.time()))
+            connection.execute(insert(schema.notes).values(**row, hash=row_hash(schema.notes, row)))
 
     def notes(self) -> dict[str, str]:
         """The notes by run."""
-        with self._reading() as connection:
-            return {} if connection is None else {row.run: row.text for row in connection.execute(select(schema.notes))}
+        with self.snapshot() as snapshot:
+            return snapshot.notes()
 
     # ------------------------------------------------------------------------------------------------------- trials
 
     def add(self, run: str, code: str, backend: str, records: Sequence[TrialRecord]) -> None:
         """Store finished trials with their curves, in one transaction; failed ones of before give way."""
-        trials = [_trial_row(record, run, code, backend) for record in records]
         curves = [
             {"run": run, "trial": r.trial, "columns": list(r.columns), "data": curve_bytes(r.curve)} for r in records
         ]
+        trials = [_trial_row(record, run, code, backend) for record in records]
         numbers = [record.trial for record in records]
-        with self._writing() as connection:
-            for table in (schema.curves, schema.trials):
-                connection.execute(delete(table).where(table.c.run == run, table.c.trial.in_(numbers)))
+        mine = (schema.trials.c.run == run) & schema.trials.c.trial.in_(numbers)
+        with self._rescuing(run, trials, curves), self._writing(run) as connection:
+            before = connection.scalars(select(schema.trials.c.status).where(mine)).all()
+            if before:
+                of_curves = schema.curves.c.trial.in_(numbers)
+                _delete_trials(connection, run, schema.trials.c.trial.in_(numbers), of_curves)
             connection.execute(insert(schema.trials), trials)
             connection.execute(insert(schema.curves), curves)
+            held = connection.execute(
+                select(schema.runs.c.stored, schema.runs.c.done).where(schema.runs.c.run == run)
+            ).one()
+            done = sum(record.status in DONE for record in records) - sum(status in DONE for status in before)
+            self._change(
+                connection, run, stored=(held.stored or 0) + len(records) - len(before), done=(held.done or 0) + done
+            )
 
     def add_timings(
         self, run: str, backend: str, subjects: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
@@ -253,22 +374,26 @@ class Store:
 
         subjects, samples: rows by the names of the columns of `subjects` and `timings`.
         """
-        with self._writing() as connection:
-            for table, rows in (
-                (schema.subjects, [{**row, "run": run} for row in subjects]),
-                (schema.timings, [{**row, "run": run, "backend": backend} for row in samples]),
-            ):
+        tables = (
+            (schema.timings, [as_stored(schema.timings, {**row, "run": run, "backend": backend}) for row in samples]),
+            (schema.subjects, [as_stored(schema.subjects, {**row, "run": run}) for row in subjects]),
+        )
+        hashed = [[tuple(row.get(column.name) for column in table.columns) for row in rows] for table, rows in tables]
+        with self._rescuing(run), self._writing(run) as connection:
+            for table, rows in reversed(tables):
                 connection.execute(delete(table).where(table.c.run == run))
                 if rows:
                     connection.execute(insert(table), rows)
+            self._change(connection, run, timed=timed_hash(*hashed))
 
     def keep(self, run: str, keys: Mapping[int, str]) -> None:
         """Delete the trials that are not in the plan, a key by number: failed ones that chose otherwise left them."""
-        stale = [(number, key) for number, key in self._keys(run).items() if keys.get(number) != key]
-        with self._writing() as connection:
-            for number, _ in stale:
-                for table in (schema.curves, schema.trials):
-                    connection.execute(delete(table).where(table.c.run == run, table.c.trial == number))
+        stale = [number for number, key in self._keys(run).items() if keys.get(number) != key]
+        if stale:
+            with self._rescuing(run), self._writing(run) as connection:
+                for number in stale:
+                    _delete_trials(connection, run, schema.trials.c.trial == number, schema.curves.c.trial == number)
+                self._recount(connection, run)
 
     def done(self, run: str) -> dict[int, str]:
         """The key of every trial of a run that need not be trained again, by its number."""
@@ -277,144 +402,38 @@ class Store:
     def _keys(self, run: str, *conditions: ColumnElement[bool]) -> dict[int, str]:
         columns = schema.trials.c
         query = select(columns.trial, columns.key).where(columns.run == run, *conditions)
-        with self._reading() as connection:
+        with self.snapshot() as snapshot:
+            connection = snapshot.connection
             return {} if connection is None else {row.trial: row.key for row in connection.execute(query)}
 
     def rows(self, table: str, run: str) -> Sequence[Mapping[str, Any]]:
         """All rows of a run in one of `trials`, `curves`, `timings` and `subjects`, in order of their primary key."""
         chosen = schema.metadata.tables[table]
-        with self._reading() as connection:
-            if connection is None:
+        with self.snapshot() as snapshot:
+            if snapshot.connection is None:
                 return []
             query = select(chosen).where(chosen.c.run == run).order_by(*chosen.primary_key.columns)
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [dict(row) for row in snapshot.connection.execute(query).mappings()]
+
+
+def _delete_trials(
+    connection: Connection, run: str, of_trials: ColumnElement[bool], of_curves: ColumnElement[bool]
+) -> None:
+    connection.execute(delete(schema.curves).where(schema.curves.c.run == run, of_curves))
+    connection.execute(delete(schema.trials).where(schema.trials.c.run == run, of_trials))
 
 
 def _trial_row(record: TrialRecord, run: str, code: str, backend: str) -> dict[str, Any]:
     final = dict(zip(record.columns, record.curve[-1], strict=True)) if len(record.curve) else {}
-    return {
-        **{k: v for k, v in vars(record).items() if k not in ("columns", "curve")},
-        **{name: float(final[name]) if name in final else None for name in schema.METRICS},
-        "run": run,
-        "code": code,
-        "backend": backend,
-        "digest": digest(record.curve) if len(record.curve) else None,
-    }
-
-
-def _url(location: str | Path) -> URL:
-    text = str(location)
-    if "://" not in text:
-        return URL.create("sqlite", database=str(user_path(text)))
-    try:
-        url: URL | None = make_url(text)
-    except ArgumentError:
-        url = None
-    if url is None or url.drivername == "file":
-        raise UsageError(f"store {text!r} is no database URL; write sqlite:///path/to/gdbench.db or a file's path")
-    if url.get_backend_name() == "sqlite" and (url.host or (url.database or "").startswith("file:")):
-        raise UsageError(f"store {text!r} is no SQLite URL, which has neither host nor file:; give the file's path")
-    return url
-
-
-def _check_sqlite_file(path: Path) -> None:
-    """Refuse what is no database of ours, through a connection that cannot write, not even a checkpoint.
-
-    Only SQLite itself may open the file: closing any other handle of it would drop the locks that this process holds.
-    """
-    if path.is_dir():
-        raise StoreError(f"store {path} is a folder; give a file's path, such as {path / 'gdbench.db'}")
-    try:
-        with closing(sqlite3.connect(f"{sqlite_uri(path.absolute())}?mode=ro", uri=True, timeout=30)) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            version = None
-            if schema.schema.name in tables:
-                (version,) = connection.execute(f"SELECT max(version) FROM {schema.schema.name}").fetchone()
-    except sqlite3.Error as error:
-        reason = "is not an SQLite database" if "not a database" in str(error) else f"cannot be read ({error})"
-        raise StoreError(f"store {path} {reason}; it was left as it is; choose another with --store") from None
-    _check_schema(tables, version, str(path))
-
-
-def _check_schema(tables: list[str], version: int | None, place: str) -> None:
-    """Refuse a database that is not ours, or newer than we know."""
-    if tables and schema.schema.name not in tables:
-        raise StoreError(
-            f"store {place} holds another program's tables ({', '.join(tables[:3])}); it was left as it is; "
-            "choose another with --store"
-        )
-    if version is not None and version > schema.VERSION:
-        raise StoreError(
-            f"store {place} has schema version {version} and this gdbench knows {schema.VERSION}; it was left "
-            "as it is; update gdbench or choose another with --store"
-        )
-
-
-def _version(connection: Connection) -> int | None:
-    version: int | None = connection.scalar(select(func.max(schema.schema.c.version)))
-    return version
-
-
-def _bring_up(connection: Connection) -> None:
-    """Make a database of an earlier version into one of ours, unless another process has just done so."""
-    _make_tables(connection)
-    for version in range((_version(connection) or schema.VERSION) + 1, schema.VERSION + 1):
-        for change in schema.CHANGES[version]:
-            connection.exec_driver_sql(change)
-        connection.execute(update(schema.schema).values(version=version))
-
-
-def _make_tables(connection: Connection) -> None:
-    """The tables that are missing, and the version."""
-    schema.metadata.create_all(connection)
-    if connection.scalar(select(func.count()).select_from(schema.schema)) == 0:
-        connection.execute(insert(schema.schema).values(version=schema.VERSION))
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-    connection.execute("PRAGMA busy_timeout=30000")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _record(row: dict[str, Any]) -> RunRecord:
-    if row["state"] == "running" and not _is_alive(row):
-        row["state"] = "interrupted"
-    return RunRecord(**row)
-
-
-def _reason(error: Exception) -> str:
-    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
-
-
-def _alive(now: float) -> dict[str, Any]:
-    process = psutil.Process()
-    return {
-        "heartbeat": now,
-        "host": socket.gethostname(),
-        "process": process.pid,
-        "process_started": process.create_time(),
-    }
-
-
-def _is_alive(row: Mapping[str, Any]) -> bool:
-    """On this machine the process table tells, elsewhere the heartbeat."""
-    if row["state"] != "running":
-        return False
-    if row["host"] == socket.gethostname():
-        try:
-            process = psutil.Process(row["process"])
-            same = abs(process.create_time() - row["process_started"]) < 1.0
-            return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-        except psutil.Error:  # another user's process
-            return True
-    return time.time() - float(row["heartbeat"]) < ALIVE_SECONDS
+    row = as_stored(
+        schema.trials,
+        {
+            **{k: v for k, v in vars(record).items() if k not in ("columns", "curve")},
+            **{name: final.get(name) for name in schema.METRICS},
+            "run": run,
+            "code": code,
+            "backend": backend,
+            "digest": digest(record.curve) if len(record.curve) else None,
+        },
+    )
+    return {**row, "hash": row_hash(schema.trials, row, names_text(record.columns))}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from gdbench.curves import curve_from_bytes
 from gdbench.store.database import Store
-from gdbench.store.records import RunRecord
+from gdbench.store.records import RunRecord, StoredRun
 from gdbench.store.schema import METRICS
 from gdbench.targets import first_steps
 
@@ -33,16 +33,19 @@ class Frames:
     subjects: pd.DataFrame
 
 
-def read_frames(store: Store, record: RunRecord) -> Frames:
-    """The frames of a stored run."""
-    curves, rows = _curves(store.rows("curves", record.run)), store.rows("trials", record.run)
-    timings, subjects = read_timings(store, record.run)
-    trials = _trials(rows)
+def read_frames(store: Store, record: RunRecord, *, damaged: str = "stop") -> Frames:
+    """The frames of a stored run, as it is now; raises DamagedError, or with `skip` leaves out what is damaged."""
+    stored = store.read(record.run, damaged=damaged)
+    record = stored.record
+    curves, trials = _curves(stored), trials_frame(stored)
+    timings, subjects = timing_frames(stored)
+    problems = dict(zip(stored.trials["problem"], stored.trials["definition"], strict=True))
     return Frames(
         about={
             **_about(record),
-            "problems": {row["problem"]: row["definition"]["problem"] for row in rows},
+            "problems": {name: definition["problem"] for name, definition in problems.items()},
             "hyperparameters": list(trials.columns[trials.columns.get_loc("lr") : trials.columns.get_loc("schedule")]),
+            **({"notices": stored.notices} if stored.notices else {}),
         },
         environment=record.environment,
         trials=trials.drop(columns=[name for name in METRICS if name not in curves]),
@@ -53,9 +56,9 @@ def read_frames(store: Store, record: RunRecord) -> Frames:
     )
 
 
-def _table(store: Store, name: str, run: str, columns: tuple[str, ...]) -> pd.DataFrame:
+def _table(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
     """A table's rows of one run; a number that a row lacks is NaN."""
-    frame = pd.DataFrame(store.rows(name, run), columns=list(columns))
+    frame = pd.DataFrame(rows, columns=list(columns))
     return frame.astype(
         {column: "float64" for column in columns if column in ("flops", "bytes", "batch_size", "layer")}
     )
@@ -78,46 +81,46 @@ def _about(record: RunRecord) -> dict[str, Any]:
     return {**{name: getattr(record, name) for name in names}, "target": record.target or {}, "table": record.table}
 
 
-def read_timings(store: Store, run: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def timing_frames(stored: StoredRun) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A run's timings and their subjects, as `Frames` has them."""
-    return _table(store, "timings", run, TIMING_COLUMNS), _table(store, "subjects", run, SUBJECT_COLUMNS)
+    return _table(stored.timings, TIMING_COLUMNS), _table(stored.subjects, SUBJECT_COLUMNS)
+
+
+def read_timings(store: Store, run: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The timings of a stored run and their subjects."""
+    return timing_frames(store.read(run))
 
 
 def read_trials(store: Store, run: str) -> pd.DataFrame:
+    """The trials of a stored run."""
+    return trials_frame(store.read(run))
+
+
+def trials_frame(stored: StoredRun) -> pd.DataFrame:
     """One row a trial; a hyperparameter that a trial's rule lacks is missing there."""
-    return _trials(store.rows("trials", run))
-
-
-def _trials(rows: Sequence[Any]) -> pd.DataFrame:
-    records = []
-    for row in rows:
-        definition = row["definition"]
-        records.append(
-            {
-                **{name: row[name] for name in ("run", "trial", "key", "code", "problem", "rule")},
-                **definition["hyperparameters"],
-                "schedule": schedule_name(definition["schedule"]),
-                **{name: row[name] for name in _AFTER},
-                **{name: row[name] for name in METRICS},
-                "clip_norm": definition["clip_norm"],
-                "clip_value": definition["clip_value"],
-                **{name: row[name] for name in _LAST},
-            }
-        )
-    hyperparameters = list(
-        dict.fromkeys(name for row in rows for name in row["definition"]["hyperparameters"] if name != "lr")
+    columns, definitions = stored.trials, stored.trials["definition"]
+    hyperparameters = dict.fromkeys(
+        name for definition in _once(definitions) for name in definition["hyperparameters"] if name != "lr"
     )
-    columns = [
-        *("run", "trial", "key", "code", "problem", "rule", "lr"),
-        *hyperparameters,
-        "schedule",
-        *_AFTER,
-        *METRICS,
-        *("clip_norm", "clip_value", *_LAST),
-    ]
-    frame = pd.DataFrame(records, columns=columns)
+    schedules = {id(definition): schedule_name(definition["schedule"]) for definition in _once(definitions)}
+    frame = pd.DataFrame(
+        {
+            **{name: columns[name] for name in ("run", "trial", "key", "code", "problem", "rule")},
+            **{name: [d["hyperparameters"].get(name) for d in definitions] for name in ("lr", *hyperparameters)},
+            "schedule": [schedules[id(definition)] for definition in definitions],
+            **{name: columns[name] for name in _AFTER},
+            **{name: columns[name] for name in METRICS},
+            **{name: [d[name] for d in definitions] for name in ("clip_norm", "clip_value")},
+            **{name: columns[name] for name in _LAST},
+        }
+    )
     numbers = dict.fromkeys(("steps_to_target", *METRICS, *_LAST[2:]), "float64")  # float64: NaN for what failed
     return frame.astype({"lr": "float64", **numbers})
+
+
+def _once(definitions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Every definition once: trials of one setting share it."""
+    return list({id(definition): definition for definition in definitions}.values())
 
 
 _LAST = ("setting", "error", "parameters", "gradient_evaluations", "function_evaluations")
@@ -142,25 +145,19 @@ def schedule_name(schedule: Mapping[str, Any]) -> str:
     return f"{schedule['kind']}({options})" if options else str(schedule["kind"])
 
 
-def _curves(rows: Any) -> pd.DataFrame:
+def _curves(stored: StoredRun) -> pd.DataFrame:
     """The points of every trial, one below the other."""
-    present = {name for row in rows for name in row["columns"]}
+    present = {name for names, _ in stored.curves for name in names}
     columns = [name for name in CURVE_COLUMNS if name in present] or ["step", "epoch", "grad_norm", "lr"]
-    blocks: dict[tuple[str, ...], list[np.ndarray]] = {}
-    trials: dict[tuple[str, ...], list[np.ndarray]] = {}
-    for row in rows:
-        names = tuple(row["columns"])
-        if not names:
-            continue
-        curve = curve_from_bytes(row["data"], len(names))
-        blocks.setdefault(names, []).append(curve)
-        trials.setdefault(names, []).append(np.full(len(curve), row["trial"]))
-    parts = [
-        pd.DataFrame(np.vstack(curves), columns=list(names)).assign(trial=np.concatenate(trials[names]))
-        for names, curves in blocks.items()
-    ]
-    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["trial", *columns])
-    frame = frame.reindex(columns=["trial", *columns]).astype({"trial": "int64", "step": "int64"})
+    points = [len(data) // (8 * len(names)) if names else 0 for names, data in stored.curves]
+    starts = np.concatenate([[0], np.cumsum(points)]).astype(np.int64)
+    values = {name: np.full(starts[-1], np.nan) for name in columns}
+    for (names, data), first, last in zip(stored.curves, starts[:-1], starts[1:], strict=True):
+        if names:
+            for name, column in zip(names, curve_from_bytes(data, len(names)).T, strict=True):
+                values[name][first:last] = column
+    values["step"] = values["step"].astype(np.int64)
+    frame = pd.DataFrame({"trial": np.repeat(np.array(stored.trials["trial"], np.int64), points), **values}, copy=False)
     return frame.sort_values(["trial", "step"], kind="stable", ignore_index=True)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,27 @@ class RunRecord:
     environment: dict[str, Any]
     git_commit: str | None
     git_dirty: bool | None
+    stored: int | None = None
+    done: int | None = None
+    timed: str | None = None
+    hash: str | None = None
+    damage: str | None = None  # what is wrong with its row, a sentence
+
+
+class StoredRun(NamedTuple):
+    """A run as it was at one moment, checked.
+
+    trials: values by column of the table. `definition` is that of the trial's setting. curves: the columns and the
+    points of each trial (`curve_from_bytes`). timings, subjects: rows. notices: what was left out, or could not be
+    checked; sentences.
+    """
+
+    record: RunRecord
+    trials: dict[str, list[Any]]
+    curves: list[tuple[tuple[str, ...], bytes]]
+    timings: list[dict[str, Any]]
+    subjects: list[dict[str, Any]]
+    notices: list[str]
 
 
 @dataclass(frozen=True, eq=False)

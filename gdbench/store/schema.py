@@ -18,16 +18,20 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 4
+VERSION = 5
 
-# What makes a database of the version before into one of this version. Tables that are new need nothing here.
-CHANGES = {
-    2: [
-        f"ALTER TABLE trials ADD COLUMN {name} INTEGER"
-        for name in ("parameters", "gradient_evaluations", "function_evaluations")
-    ],
-    3: [],
-    4: [],
+# The columns that a database of the version before lacks, by table. Tables that are new need nothing here; what old
+# rows hold in new columns is said in migration.py.
+ADDED: dict[int, dict[str, tuple[str, ...]]] = {
+    2: {"trials": ("parameters", "gradient_evaluations", "function_evaluations")},
+    3: {},
+    4: {},
+    5: {
+        "gdbench_schema": ("runs",),
+        "runs": ("uptime", "boot", "namespace", "token", "stored", "done", "timed", "hash"),
+        "trials": ("hash",),
+        "notes": ("hash",),
+    },
 }
 
 METRICS = (
@@ -37,7 +41,12 @@ METRICS = (
 
 metadata = MetaData()
 
-schema = Table("gdbench_schema", metadata, Column("version", Integer, primary_key=True))
+schema = Table(
+    "gdbench_schema",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("runs", Integer),  # how many there are, so that one which vanishes is missed
+)
 
 runs = Table(
     "runs",
@@ -62,6 +71,14 @@ runs = Table(
     Column("environment", JSON, nullable=False),
     Column("git_commit", String(40)),
     Column("git_dirty", Boolean),
+    Column("uptime", Float),  # the heartbeat by the clock of the machine's boot
+    Column("boot", String(64)),  # with `namespace`, where `process` means something (life.py)
+    Column("namespace", String(64)),
+    Column("token", String(32)),  # whoever writes the run knows it; none when nobody does
+    Column("stored", Integer),  # how many of its trials there are
+    Column("done", Integer),  # how many of these need not be trained again
+    Column("timed", String(64)),  # hash of all rows of `timings` and `subjects`
+    Column("hash", String(64)),  # of the row (integrity.py)
 )
 
 trials = Table(
@@ -91,6 +108,7 @@ trials = Table(
     Column("gradient_evaluations", Integer),
     Column("function_evaluations", Integer),
     *(Column(name, Float) for name in METRICS),
+    Column("hash", String(64)),  # of the row and the names of its curve's columns
     ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
     Index("trials_by_key", "key"),
 )
@@ -144,5 +162,6 @@ notes = Table(
     Column("run", String(32), primary_key=True),
     Column("text", Text, nullable=False),
     Column("created", Float, nullable=False),  # seconds since 1970
+    Column("hash", String(64)),
     ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
 )

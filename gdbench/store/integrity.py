@@ -1,0 +1,107 @@
+"""What shows that a row is as it was written.
+
+`trials`, `runs` and `notes` have a column `hash`: SHA-256 of the row's other cells, but of those that no number, no
+choice and no identity rests on. The hash of a trial covers the names of its curve's columns too, and its `digest` is
+that of the curve's points. A run knows how many trials it has and the hash of all that was timed, the store how many
+runs it has: what vanishes is missed. Rows of before there were hashes say so in place of one.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, Table, Text, cast
+
+UNVERIFIED = "unverified"  # in place of the hash of a row that was written before there were hashes
+UNCOVERED = {
+    "runs": {
+        *("title", "description", "hash"),  # words
+        *("heartbeat", "uptime", "host", "boot", "namespace", "process", "process_started", "token"),  # who writes it
+    },
+    "trials": {"hash"},
+    "notes": {"hash"},
+}
+KINDS: Sequence[tuple[type, Any, tuple[type, ...]]] = (  # of columns, what makes a value theirs, and its types
+    (JSON, lambda value: value, (str,)),
+    (Boolean, bool, (bool,)),
+    (Integer, int, (int,)),
+    (Float, lambda value: None if math.isnan(value) else float(value) + 0.0, (float, int)),  # no NaN, and no -0.0
+)
+
+
+def covered(table: Table) -> list[Column[Any]]:
+    """The columns that the hash of a row covers, in the order in which it does."""
+    return [column for column in table.columns if column.name not in UNCOVERED[table.name]]
+
+
+def raw(column: Column[Any]) -> Any:
+    """A column as it is stored: JSON as text."""
+    return cast(column, Text).label(column.name) if isinstance(column.type, JSON) else column
+
+
+def cells_hash(cells: tuple[Any, ...]) -> str:
+    """SHA-256 of cells, floats to the bit: Python's `ascii` is the same in all versions and tells all values apart."""
+    return hashlib.sha256(ascii(cells).encode("ascii")).hexdigest()
+
+
+def as_stored(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row that a database gives back for `row`: no NaN, no zero with a sign and no type of NumPy's."""
+    return {name: None if value is None else _of(table.columns[name], value) for name, value in row.items()}
+
+
+def _of(column: Column[Any], value: Any) -> Any:
+    return next((make(value) for kind, make, _ in KINDS if isinstance(column.type, kind)), value)
+
+
+def row_hash(table: Table, row: Mapping[str, Any], *more: str) -> str:
+    """The hash of a row as it is stored; what it lacks is NULL, and JSON may be text already."""
+    cells = (
+        json.dumps(row[column.name])
+        if isinstance(column.type, JSON) and not isinstance(row[column.name], str)
+        else row.get(column.name)
+        for column in covered(table)
+    )
+    return cells_hash((*cells, *more))
+
+
+def names_text(names: Sequence[str]) -> str:
+    """The names of a curve's columns as they are stored, which the hash of its trial covers."""
+    return json.dumps(list(names))
+
+
+def timed_hash(timings: Iterable[tuple[Any, ...]], subjects: Iterable[tuple[Any, ...]]) -> str:
+    """The hash of all that was timed of a run, in whatever order the rows of both tables come."""
+    found = hashlib.sha256()
+    for rows in (timings, subjects):
+        for line in sorted(ascii(tuple(row)).encode("ascii") for row in rows):
+            found.update(line + b"\n")
+        found.update(b"\n")
+    return found.hexdigest()
+
+
+def odd_cell(columns: Sequence[Column[Any]], cells: Sequence[Any]) -> str | None:
+    """Which cell holds what its column cannot hold, in words; None where there is none."""
+    for column, cell in zip(columns, cells, strict=True):
+        types = next((types for kind, _, types in KINDS if isinstance(column.type, kind)), (str,))
+        if cell is None and column.nullable:
+            continue
+        if type(cell) not in types:
+            return f"its {column.name} holds {_short(cell)}"
+        if isinstance(column.type, JSON) and not _is_json(cell):
+            return f"its {column.name} holds {_short(cell)}, which is no JSON"
+    return None
+
+
+def _short(cell: Any) -> str:
+    text = "nothing" if cell is None else ascii(cell)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""What a run has stored, written beside a database that was taken away from under it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy.exc import DatabaseError
+
+from gdbench.errors import StoreError
+from gdbench.files import temporary_in
+from gdbench.store import schema
+from gdbench.store.integrity import UNVERIFIED, names_text, row_hash
+from gdbench.store.opening import WRITE, make_file, parse_url, reason, sqlite_engine
+from gdbench.store.records import DONE
+
+
+class LostError(StoreError):
+    """The file of a run's database is another by now. Exit code 3."""
+
+    exit_code = 3
+
+
+def rescue(connection: Connection, run: str, file: Path, trials: Sequence[Sequence[dict[str, Any]]]) -> str:
+    """Write a run to a database of its own, whole; returns what to say of it.
+
+    connection: to the database that was. trials: rows of `trials` and of `curves` that are not in it yet.
+    """
+    try:
+        tables = {table: _rows(connection, table, run) for table in (schema.runs, *_PARTS)}
+        for table, rows in zip((schema.trials, schema.curves), trials, strict=False):
+            tables[table] += rows
+        _keep_whole(tables)
+        path = _free(file.with_name(f"{file.stem}-rescued-{run}{file.suffix}"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_in(file.parent) as temporary:
+            make_file(temporary)
+            _fill(temporary, tables)
+            temporary.replace(path)
+    except (OSError, DatabaseError, LookupError) as error:
+        return f"its results could not be written beside it either ({reason(error)})"
+    return (
+        f"its {len(tables[schema.trials])} finished trials are in {path}, where the same command with --store {path} "
+        "goes on with them"
+    )
+
+
+_PARTS = (schema.trials, schema.curves, schema.timings, schema.subjects, schema.notes)
+
+
+def _rows(connection: Connection, table: Table, run: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(select(table).where(table.c.run == run)).mappings()]
+
+
+def _keep_whole(tables: dict[Table, list[dict[str, Any]]]) -> None:
+    """Leave trials that are not as they were written, or lack their curve: another file may lie under the log."""
+    curves = {row["trial"]: row for row in tables[schema.curves]}
+    trials = {
+        row["trial"]: row
+        for row in tables[schema.trials]
+        if row["trial"] in curves
+        and row["hash"] in (UNVERIFIED, row_hash(schema.trials, row, names_text(curves[row["trial"]]["columns"])))
+    }
+    tables[schema.trials] = list(trials.values())
+    tables[schema.curves] = [curves[number] for number in trials]
+    if not tables[schema.runs]:
+        raise LookupError("the run is not there any more")
+    (record,) = tables[schema.runs]
+    done = sum(row["status"] in DONE for row in trials.values())
+    record |= {"state": "interrupted", "token": None, "stored": len(trials), "done": done}
+    record["hash"] = row_hash(schema.runs, record)
+
+
+def _fill(path: Path, tables: dict[Table, list[dict[str, Any]]]) -> None:
+    engine = sqlite_engine(parse_url(path))
+    try:
+        with engine.execution_options(**{WRITE: True}).begin() as connection:
+            for table, rows in tables.items():
+                if rows:
+                    connection.execute(insert(table), rows)
+            connection.execute(update(schema.schema).values(runs=1))
+    finally:
+        engine.dispose()
+
+
+def _free(path: Path) -> Path:
+    """The path, or where something is there already, one like it that is free."""
+    others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000))
+    return next(each for each in (path, *others) if not each.exists())
