@@ -14,7 +14,7 @@ function, and is named where it is declared:
 
     @adam.coefficients("step", "root")
     def _(t, lr, beta1, beta2, eps):              # t = 1, 2, ...
-        return lr / (1.0 - power(beta1, t)), math.sqrt(1.0 - power(beta2, t))
+        return lr / one_minus_power(beta1, t), math.sqrt(one_minus_power(beta2, t))
 """
 
 from collections import namedtuple

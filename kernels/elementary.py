@@ -177,6 +177,7 @@ _LOG64 = (
     _d(1.531383769920937332e-01),
     _d(1.479819860511658591e-01),
 )
+_NEAR_ONE = 2.0**-14  # power loses at most 2^-53 / 2^-14 = 2e-12 of 1 - x
 _TANH64_P = (_d(-9.64399179425052238628e-1), _d(-9.92877231001918586564e1), _d(-1.61468768441708447952e3))
 _TANH64_Q = (_d(1.12811678491632931402e2), _d(2.23548839060100448583e3), _d(4.84406305325125486048e3))
 
@@ -361,3 +362,16 @@ def power(x, n):
         x *= x
         n >>= 1
     return result
+
+
+@inlined
+def one_minus_power(x, n):
+    """1 - x^n for 0 <= x < 1 and an integer n >= 1, in float64; the relative error stays below 2e-12.
+
+    Near x = 1 the error of the power would be many times the difference: there 1 - e^-y = 2 T / (1 + T) with
+    T = tanh(y / 2) and y = -n log x, to some ULP.
+    """
+    if 1.0 - x >= _NEAR_ONE:
+        return 1.0 - power(x, n)
+    half = tanh64(-0.5 * n * log1p64(x - 1.0))
+    return 2.0 * half / (1.0 + half)

@@ -22,7 +22,7 @@ import numpy as np
 from gdbench.errors import UsageError, nearest
 from gdbench.kernels.elementary import power
 from gdbench.kernels.jit import inlined, kernel
-from gdbench.kernels.trigonometry import cos
+from gdbench.kernels.trigonometry import cos, sin
 
 CONSTANT, STEP, EXPONENTIAL, INVERSE, INVERSE_SQRT, COSINE, ONE_CYCLE = range(7)
 _KINDS = {
@@ -54,6 +54,7 @@ MEANINGS = {
     "cosine": "half a cosine from lr to final over the budget",
     "one-cycle": "half a cosine from factor lr to lr over the share rise of the budget, another to drop factor lr",
 }
+END = 2.0**-7  # share of the way in which digits cancel: before it at most 1e-12 of the result is lost
 # The least and the greatest value of each option, whether it is a whole number, and its range in words.
 _COUNT = 2**62
 OPTIONS: dict[str, tuple[float, float, bool, str]] = {
@@ -69,9 +70,19 @@ OPTIONS: dict[str, tuple[float, float, bool, str]] = {
 
 
 @inlined
-def _half_cosine(start, end, done):
-    """From start (done = 0) to end (done = 1) along half a cosine."""
-    return end + (start - end) / 2.0 * (1.0 + cos(math.pi * done))
+def _half_cosine(start, end, gone, left, whole):
+    """From start (gone = 0) to end (left = 0) along half a cosine; whole = gone + left.
+
+    Where the result is a small difference of large numbers, near its end and near a start much below it, the squared
+    sine of half the angle takes the place of 1 -+ the cosine.
+    """
+    if left < END * whole:
+        root = sin(0.5 * math.pi * (left / whole))
+        return end + (start - end) * (root * root)
+    if gone < END * whole and start < END * end:
+        root = sin(0.5 * math.pi * (gone / whole))
+        return start + (end - start) * (root * root)
+    return end + (start - end) / 2.0 * (1.0 + cos(math.pi * (gone / whole)))
 
 
 @inlined
@@ -79,8 +90,8 @@ def _one_cycle(t, total, rise, factor, drop):
     """The share of lr at step t: PyTorch counts the steps t - 1 and lets the peak fall between two of them."""
     top = rise * total - 1.0
     if t - 1 <= top:
-        return _half_cosine(factor, 1.0, (t - 1) / top if top > 0.0 else 1.0)
-    return _half_cosine(1.0, drop * factor, (t - 1 - top) / (total - 1 - top))
+        return _half_cosine(factor, 1.0, t - 1.0, top - (t - 1), top) if top > 0.0 else 1.0
+    return _half_cosine(1.0, drop * factor, t - 1 - top, float(total - t), total - 1 - top)
 
 
 @inlined
@@ -95,7 +106,7 @@ def _share(kind, options, lr, t, total):
     if kind == INVERSE_SQRT:
         return 1.0 / math.sqrt(t)
     if kind == COSINE:
-        return _half_cosine(1.0, options[0] / lr, (t - 1) / total)
+        return _half_cosine(1.0, options[0] / lr, t - 1.0, total - (t - 1.0), float(total))
     if kind == ONE_CYCLE:
         return _one_cycle(t, total, options[0], options[1], options[2])
     return 1.0

@@ -6,7 +6,7 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 import math
 
 from gdbench.kernels.contract import rule
-from gdbench.kernels.elementary import power
+from gdbench.kernels.elementary import one_minus_power
 from gdbench.kernels.jit import inlined
 from gdbench.kernels.quotient import quotient
 
@@ -17,8 +17,8 @@ CORRECTED = ("one_minus_beta1", "one_minus_beta2", "step", "root")
 @inlined
 def corrected(t, lr, beta1, beta2, bias_correction):
     """1 - beta1, 1 - beta2, lr / (1 - beta1^t), sqrt(1 - beta2^t); without bias_correction both 1 - beta^t are 1."""
-    correction1 = 1.0 - power(beta1, t) if bias_correction else 1.0
-    correction2 = 1.0 - power(beta2, t) if bias_correction else 1.0
+    correction1 = one_minus_power(beta1, t) if bias_correction else 1.0
+    correction2 = one_minus_power(beta2, t) if bias_correction else 1.0
     return 1.0 - beta1, 1.0 - beta2, lr / correction1, math.sqrt(correction2)
 
 

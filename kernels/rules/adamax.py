@@ -4,7 +4,7 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 """
 
 from gdbench.kernels.contract import rule
-from gdbench.kernels.elementary import power
+from gdbench.kernels.elementary import one_minus_power
 
 
 @rule(slots=("m", "u"), lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0)
@@ -28,4 +28,4 @@ def adamax(p, g, m, u, c):
 
 @adamax.coefficients("one_minus_beta1", "step")
 def _(t, lr, beta1, beta2, eps, weight_decay):
-    return 1.0 - beta1, lr / (1.0 - power(beta1, t))
+    return 1.0 - beta1, lr / one_minus_power(beta1, t)

@@ -6,7 +6,7 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 import math
 
 from gdbench.kernels.contract import rule
-from gdbench.kernels.elementary import exp, log, power
+from gdbench.kernels.elementary import exp, log, one_minus_power
 from gdbench.kernels.jit import inlined
 from gdbench.kernels.quotient import quotient
 
@@ -30,8 +30,13 @@ def nadam(p, g, m, v, c):
 
 
 @inlined
+def _fading(t, momentum_decay):
+    return 0.5 * exp(t * momentum_decay * log(0.96))
+
+
+@inlined
 def _mu(t, beta1, momentum_decay):
-    return beta1 * (1.0 - 0.5 * exp(t * momentum_decay * log(0.96)))
+    return beta1 * (1.0 - _fading(t, momentum_decay))
 
 
 @nadam.coefficients("one_minus_beta1", "one_minus_beta2", "root", "gradient_step", "momentum_step")
@@ -43,6 +48,8 @@ def _(t, lr, beta1, beta2, eps, weight_decay, momentum_decay):
         if 1.0 - product == 1.0:
             break
     mu, following = _mu(t, beta1, momentum_decay), _mu(t + 1, beta1, momentum_decay)
-    gradient_step = lr * (1.0 - mu) / (1.0 - product)
+    # 1 - mu, whose digits cancel where beta1 is nearly 1 and the momentum nearly beta1.
+    rest = 1.0 - mu if mu < 0.9999 else (1.0 - beta1) + beta1 * _fading(t, momentum_decay)
+    gradient_step = lr * rest / (1.0 - product)
     momentum_step = lr * following / (1.0 - product * following)
-    return 1.0 - beta1, 1.0 - beta2, math.sqrt(1.0 - power(beta2, t)), gradient_step, momentum_step
+    return 1.0 - beta1, 1.0 - beta2, math.sqrt(one_minus_power(beta2, t)), gradient_step, momentum_step

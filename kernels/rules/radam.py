@@ -6,7 +6,22 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 import math
 
 from gdbench.kernels.contract import rule
-from gdbench.kernels.elementary import power
+from gdbench.kernels.elementary import exp, log1p, one_minus_power
+from gdbench.kernels.jit import inlined
+
+# Of y / 3 - y^3 / 45 + ..., the series of coth y - 1 / y.
+LANGEVIN = (
+    1 / 3,
+    -1 / 45,
+    2 / 945,
+    -1 / 4725,
+    2 / 93555,
+    -1382 / 638512875,
+    4 / 18243225,
+    -3617 / 162820783125,
+    87734 / 38979295480125,
+    -349222 / 1531329465290625,
+)
 
 
 @rule(slots=("m", "v"), lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, rectify_above=5.0)
@@ -21,6 +36,9 @@ def radam(p, g, m, v, c):
     p = p - lr / (1 - beta1^t) m r sqrt(1 - beta2^t) / (sqrt(v) + eps) where rho_t > rectify_above
     p = p - lr / (1 - beta1^t) m elsewhere
 
+    rho_t is computed as t (1 - h(t L / 2)) + h(L / 2), L = -log(beta2), h(y) = coth(y) - 1 / y, in which nothing
+    cancels; as written above it has no digits left where beta2 is nearly 1.
+
     Defaults are those of torch.optim.RAdam; eps is added to the uncorrected root, as there. With beta2 = 0.999 rho_t is
     3.9975, 4.996 and 5.994 at t = 4, 5 and 6: PyTorch's rectify_above = 5 rectifies first at t = 6, the paper's 4 at
     t = 5.
@@ -31,12 +49,25 @@ def radam(p, g, m, v, c):
     return p - c.step * (m / (math.sqrt(v) + c.eps) if c.rectified else m), m, v
 
 
+@inlined
+def _h(y):
+    """coth(y) - 1 / y, from 0 at 0 to 1 at infinity, and 1 less it."""
+    if y >= 0.5:
+        rest = 1.0 / y - 2.0 / (exp(2.0 * y) - 1.0)
+        return 1.0 - rest, rest
+    total = 0.0
+    for i in range(len(LANGEVIN)):
+        total = total * (y * y) + LANGEVIN[len(LANGEVIN) - 1 - i]
+    return total * y, 1.0 - total * y
+
+
 @radam.coefficients("one_minus_beta1", "one_minus_beta2", "rectified", "step")
 def _(t, lr, beta1, beta2, eps, weight_decay, rectify_above):
-    step, decayed = lr / (1.0 - power(beta1, t)), power(beta2, t)
+    step, half = lr / one_minus_power(beta1, t), -0.5 * log1p(beta2 - 1.0)
     limit = 2.0 / (1.0 - beta2) - 1.0
-    rho = limit - 2.0 * t * decayed / (1.0 - decayed)
+    rho = t * _h(t * half)[1] + _h(half)[0]
     rectified = rho > rectify_above
     if rectified:
-        step *= math.sqrt((rho - 4.0) * (rho - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * rho) * (1.0 - decayed))
+        squared = (rho - 4.0) * (rho - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * rho)
+        step *= math.sqrt(squared * one_minus_power(beta2, t))
     return 1.0 - beta1, 1.0 - beta2, rectified, step
