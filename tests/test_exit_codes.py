@@ -4,12 +4,15 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import gdbench
 from gdbench.cli import main, start
 from gdbench.errors import GdbenchError, UsageError
 
+ROOT = Path(gdbench.__file__).parents[1]
 # Stands for a broken environment: of these packages, none can be imported.
 BLOCKING = """
 import os, sys
@@ -60,6 +63,19 @@ def test_no_command_reads_as_a_regression_where_numba_cannot_be_imported(argumen
 def test_a_package_that_cannot_be_imported_is_named(package, blocking):
     done = command("history", module=False, env=blocking(package))
     assert one_sentence(done) and f"{package} is broken" in done.stderr, done.stderr
+
+
+def test_a_file_that_is_called_like_a_module_of_pythons_own_is_no_regression(tmp_path):
+    for module in ("traceback", "signal", "statistics"):
+        file = tmp_path / f"{module}.py"
+        file.write_text("import nothing_of_this_name")
+        done = command("gate", "a.json", "b.json", cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        assert done.returncode in (2, 3) and "Traceback" not in done.stderr, (module, done.stderr)
+        file.unlink()
+
+
+def test_a_gdbench_that_is_not_whole_is_no_regression(blocking):
+    assert one_sentence(command("list", module=False, env=blocking("gdbench.errors")))
 
 
 VARIABLES = {

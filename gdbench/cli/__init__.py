@@ -1,5 +1,22 @@
 """The command line: the only place that prints, parses arguments and exits."""
 
-from gdbench.cli.start import main
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; with 3, and not Python's own 1, where even what begins it cannot be imported."""
+    try:
+        from gdbench.cli.start import main as begin
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(
+            f"error: gdbench cannot begin ({reason}); install it anew, and run it where no file is called like a "
+            "module of Python's own\n"
+        )
+        sys.exit(3)
+    begin(arguments)
+
 
 __all__ = ["main"]
