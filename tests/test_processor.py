@@ -8,6 +8,8 @@ from llvmlite import ir
 from numba.core import types
 
 from gdbench import environment
+from gdbench.cli import main
+from gdbench.errors import UsageError
 from gdbench.kernels import arrays, fused, processor, tiles, vectors
 
 x86 = pytest.mark.skipif(not llvm.get_process_triple().startswith("x86_64"), reason="a table of x86 processors")
@@ -144,3 +146,28 @@ def test_why_products_are_slow_is_said(variables, host, expected, monkeypatch, n
 )
 def test_a_line_of_the_cache_is_as_long_as_the_processor_has_it(system, machine, size):
     assert arrays.line(system, machine) == size
+
+
+def _stop(*arguments, **options):
+    raise UsageError("as far as this")
+
+
+@pytest.mark.parametrize(
+    ("command", "entry"),
+    [
+        (["run", "functions"], "gdbench.api.run"),
+        (["time", "--processes", "1"], "gdbench.timing.timed"),
+        (["time"], "gdbench.timing.timed_apart"),
+        (["peers"], "gdbench.peers.comparison.compare"),
+    ],
+)
+@pytest.mark.parametrize("slow", [None, "this processor lacks fused multiply-adds"])
+def test_commands_warn_once_where_products_are_slow(command, entry, slow, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(environment, "slow_products", lambda: slow)
+    monkeypatch.setattr(entry, _stop)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--backend", "cpu", "--quiet", "--json"])
+    printed = capsys.readouterr()
+    assert ended.value.code == 2 and not printed.out
+    assert printed.err.splitlines() == [*([f"warning: {slow}"] if slow else []), "error: as far as this"]
