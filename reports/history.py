@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from gdbench.reports.history_table import date, is_cost, ratio_text
 from gdbench.reports.style import PATH, panels, style
+from gdbench.visible import visible
 
 TICKS = 4  # dates below a panel, at most
 WIDTH = 34  # letters of a line of a title
@@ -66,7 +67,7 @@ def _panel(ax: Axes, metric: str, points: pd.DataFrame) -> None:
     places = np.unique(np.linspace(0, len(points) - 1, min(TICKS, len(points))).round().astype(int))
     ax.set_xticks(places, [date(points["created"].iloc[place]) for place in places])
     ax.set(xlim=(-1, len(points)), xlabel="run, by its date", ylabel=_unit(metric))
-    ax.set_title(textwrap.fill(metric.partition(": ")[2], WIDTH), fontsize="medium")
+    ax.set_title(textwrap.fill(visible(metric.partition(": ")[2]), WIDTH), fontsize="medium", parse_math=False)
     ax.margins(y=0.25)
 
 
@@ -75,13 +76,14 @@ def _mark(ax: Axes, index: int, point: pd.Series, *, top: bool) -> None:
     accepted = isinstance(point["accepted"], str)
     words = ratio_text(point["change"])
     if accepted:
-        words += f"\n{textwrap.fill(point['accepted'], NOTE)}"
+        words += f"\n{textwrap.fill(visible(point['accepted']), NOTE)}"
     colour, dashes, label = ("0.35", "--", ACCEPTED) if accepted else (PATH, "-", CHANGED)
     ax.axvline(index - 0.5, lw=1.4, color=colour, ls=dashes, label=label)
     left, height, side = index < ax.get_xlim()[1] / 2, 0.98 if top else 0.02, "top" if top else "bottom"
     ax.annotate(
         words, (index - 0.5, height), xycoords=ax.get_xaxis_transform(), xytext=(3 if left else -3, 0),
         textcoords="offset points", ha="left" if left else "right", va=side, fontsize="x-small", color=colour,
+        parse_math=False,
     )  # fmt: skip
 
 

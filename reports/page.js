@@ -139,10 +139,12 @@
   for (const name of ["scroll", "resize"]) addEventListener(name, () => forgotten.forEach((forget) => forget()), { passive: true });
   addEventListener("keydown", (event) => { if (event.key === "Escape") put(null); });
 
-  // Downloads: the picture as it is shown, the numbers of all rows.
-  const quoted = (cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+  // Downloads: the picture as it is shown, the numbers of all rows. A spreadsheet takes text that begins with one of
+  // these for a formula, and would run what a label says: an apostrophe before it makes it text.
+  const text = (cell) => (/^[=+\-@\t\r]/.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell);
+  const quoted = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
   const csv = (table, full = table.closest(".data")) => [...table.rows]
-    .map((row) => [...row.cells].map((cell) => quoted((full && cell.dataset.sort) || cell.textContent)).join(",") + "\n")
+    .map((row) => [...row.cells].map((cell) => quoted(text((full && cell.dataset.sort) || cell.textContent))).join(",") + "\n")
     .join("");
   const svg = (picture) => new XMLSerializer().serializeToString(picture.querySelector("svg"));
 

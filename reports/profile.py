@@ -16,6 +16,7 @@ from matplotlib.ticker import PercentFormatter
 from gdbench.reports import text
 from gdbench.reports.lines import line_options, plain_ticks, share_legend
 from gdbench.reports.marks import mark
+from gdbench.reports.names import short, write
 from gdbench.reports.results import Results, has_batches, once, target
 from gdbench.reports.style import order, panels, style
 from gdbench.stats import censored_steps, reported
@@ -59,7 +60,8 @@ def figure(results: Results) -> Figure | None:
         drawing, axes = panels(2, width=5.4, height=3.6)
         for ax, base in zip(axes, (None, reference), strict=True):
             _draw(ax, _lines(times, base), rules)
-            ax.set_xlabel(f"steps to target, as a multiple of {base or 'the best'}{'’s' if base else ' rule’s'}")
+            names = (base, short([base])[base]) if base else ("the best rule",) * 2
+            write(ax.xaxis.label, *(f"steps to target, as a multiple of {name}’s" for name in names))
             ax.set_ylabel("share of cases")
         share_legend(drawing, axes)
     return drawing

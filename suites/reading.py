@@ -18,6 +18,7 @@ from gdbench.suites.schema import PROBLEMS, Budget, Evaluate, SuiteModel
 from gdbench.suites.suite import Suite
 from gdbench.suites.table import plain
 from gdbench.suites.typed import OutOfBoundsError, UnreadableError, key_of, loose_number, value_of
+from gdbench.visible import visible
 
 FOLDER = Path(__file__).parent
 
@@ -45,7 +46,7 @@ def load(
     else:
         path = find(str(source))
         where = str(source) if str(source).endswith(".toml") else path.name
-        name, folder, given = path.stem, path.parent, read(path)
+        name, folder, given = visible(path.stem), path.parent, read(path)  # a store holds text alone
     try:
         table = _checked(given, overrides, seeds)
         model = SuiteModel.model_validate(table)

@@ -1,5 +1,6 @@
 """`gdbench history`: changes where the level moved and nowhere else, runs of one machine, what is accepted."""
 
+import io
 import json
 import sqlite3
 from contextlib import closing
@@ -358,6 +359,8 @@ def test_the_figure_has_a_line_before_each_change_dashed_where_it_is_accepted(pl
     assert lines(frame_of(store)) == [(7.5, "--")]
     texts = [t.get_text() for ax in figures.history(frame_of(store)).axes for t in ax.texts]
     assert texts == ["× 1.201\nmeant"]
+    store.annotate(runs[8], "from $5 to $\\x")  # no formula
+    figures.history(frame_of(store)).savefig(io.BytesIO(), format="svg")
 
 
 def test_values_that_have_no_logarithm_are_shown_and_not_searched(planted):

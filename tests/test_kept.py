@@ -117,3 +117,11 @@ def test_the_answer_where_trials_were_lost(statuses, words, tmp_path):
     changed = dataclasses.replace(frames, trials=lost)
     (answer,) = answers(ranking(changed), changed)
     assert words in answer and "∞" not in answer
+
+
+def test_a_suite_whose_file_name_is_no_utf_8_runs_and_has_a_page(suite, tmp_path, capsys):
+    path = suite(0.1).rename(tmp_path / "li\udcfftle.toml")
+    code, out, err = call(capsys, "run", path, "--no-time", "--out", tmp_path / "o\udcffut")
+    assert code == 0 and r"o\xffut" in out and "Traceback" not in err
+    code, out, _ = call(capsys, "list", "runs", "--out", tmp_path / "o\udcffut")
+    assert code == 0 and r"li\xfftle" in out

@@ -20,12 +20,14 @@ from extras import CHROMIUM
 import gdbench
 from gdbench.reports import heat_map, loss_curves, ranking, render, sensitivity
 from gdbench.reports.results import only_problem
+from gdbench.reports.verdicts.page import page as gate_page
+from tests.comparisons import one_of_each
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
 pytestmark = pytest.mark.needs("chromium")
 
 SCREENSHOTS = Path(os.environ.get("GDBENCH_SCREENSHOTS", Path(__file__).parent / "screenshots"))
-ODD = '<b>"momentum"</b> | & co'  # what a user may call a rule
+ODD = '=<b>"momentum"</b> | & co'  # what a user may call a rule
 SUITE = {
     "title": "Flowers in a browser",
     "seeds": 2,
@@ -78,6 +80,7 @@ def opened(browser, address):
         pages.append(page)
         return page
 
+    open_page.said = said
     yield open_page
     for page in pages:
         page.close()
@@ -227,7 +230,8 @@ def same(text, frame):
                 got = float(row[key].replace("–", "nan"))
                 assert got == float(value) or (math.isnan(got) and math.isnan(value)), key
             else:
-                assert row[key] == ("–" if pd.isna(value) else str(value)), key
+                text = "–" if pd.isna(value) else str(value)
+                assert row[key] == (f"'{text}" if text.startswith("=") else text), key  # no formula to a spreadsheet
 
 
 def test_every_figure_is_downloaded_as_it_is_shown(opened):
@@ -241,6 +245,25 @@ def test_every_figure_is_downloaded_as_it_is_shown(opened):
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         mine = [e for e in root.iter() if e.get("data-rule") == "sgd" and "cover" not in e.get("class")]
         assert all("display: none" in e.get("style", "") for e in mine)
+
+
+def test_the_page_of_a_gate_runs_nothing_and_wears_its_style(opened, tmp_path):
+    path = tmp_path / "gate.html"
+    path.write_text(gate_page(one_of_each(ODD)), encoding="utf-8")
+    shown = opened(at=path.as_uri())
+    policy = shown.locator("meta[http-equiv]").get_attribute("content")
+    assert "script-src 'none'" in policy and "unsafe" not in policy
+    assert shown.locator(".answer").evaluate("element => getComputedStyle(element).borderLeftWidth") == "4px"
+
+
+def test_the_policy_of_the_page_allows_its_own_script_alone(opened):
+    page = opened()
+    assert "unsafe" not in page.locator("meta[http-equiv]").get_attribute("content")
+    page.evaluate(
+        "() => { const it = document.createElement('script'); it.textContent = 'pwned = 1'; document.body.append(it); }"
+    )
+    assert page.evaluate("window.pwned") is None
+    assert len(opened.said) == 1 and "Content Security Policy" in opened.said.pop()
 
 
 def test_failed_trials_are_told_with_their_errors(opened):
