@@ -39,7 +39,7 @@ UNSEALED = 1  # the version that had no hash
 MOST = 50_000_000  # bytes that are read: a baseline of 500,000 trials
 FIRST = "# gdbench baseline "
 FACTS = ("suite", "run", "commit", "dirty", "code", "created", "cpu", "machine", "families")  # of the header, in order
-NONE = "-"
+NONE, FULL = "-", "full"
 NUMBER = re.compile(r"-?(inf|[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)")
 DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_DIGITS}}}|{FAILED}|{UNTOLD}")
 WHOLE = 2.0**53  # floats below it hold every whole number
@@ -223,6 +223,8 @@ class _Reader:
         if shown[0] not in FAMILIES:
             self.broken(number, f"family {quoted(shown[0])} is not one of {', '.join(FAMILIES)}")
         names = [self.name(number, NAMES[column], cell) for column, cell in enumerate(shown)]
+        if names[1] is None:
+            self.broken(number, "the metric has no name")
         rows = {}
         for each in pairs.split(" "):
             pair, equals, value = each.rpartition("=")
@@ -240,6 +242,8 @@ class _Reader:
         number_given = column == "batch_size" and NUMBER.fullmatch(cell)
         if number_given and len(cell) > DIGITS:
             self.broken(number, f"{column} {quoted(cell)} has more than {DIGITS} digits")
+        if column == "batch_size" and not number_given and cell != FULL:
+            self.broken(number, f"{column} {quoted(cell)} must be a number, {FULL} or {NONE}")
         name = unquote(cell) if not number_given else int(cell) if cell.isdigit() else float(cell)
         if _name(name) != cell:
             self.broken(number, f"{column} {quoted(cell)} is not written as a name is here")
