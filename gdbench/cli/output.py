@@ -5,6 +5,7 @@ made visible first (gdbench/visible.py), is never taken for markup, and what the
 """
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,8 +47,17 @@ def say(*lines: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a JSON document on standard output."""
-    text = json.dumps(value, indent=1, allow_nan=False, default=str)
+    text = json.dumps(_finite(value), indent=1, allow_nan=False, default=str)
     sys.stdout.write(text.replace("##[", r"#\u0023[") + "\n")  # the same to JSON, and no command to GitHub's runner
+
+
+def _finite(value: Any) -> Any:
+    """A value whose numbers JSON can hold; what is infinite or none is null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_commands(lines: Iterable[str], *, on_errors: bool = False) -> None:
