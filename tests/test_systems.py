@@ -41,9 +41,9 @@ print(json.dumps([gdbench.kernels.source_hash(), gdbench.__path__[-1], load("qui
 
 def test_a_checkout_without_links_runs_and_has_the_same_code(without_links, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(without_links)}
-    done = subprocess.run(
-        [sys.executable, "-c", CODE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", CODE]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f'["{source_hash()}", "{without_links}", 810]'
 
 
