@@ -6,6 +6,7 @@ that of a folder holds the SHA-256 of each other file too. What was changed sinc
 """
 
 import hashlib
+import io
 import json
 import math
 import re
@@ -60,6 +61,13 @@ def _with_hash(document: Mapping[str, Any], indent: int | None) -> str:
     return f'{head}"hash": "{hashlib.sha256(rest.encode()).hexdigest()}",{rest}\n'
 
 
+def _content(path: Path) -> bytes:
+    """A table's file; of a CSV with the ends of lines that we write, since git may have checked it out with others."""
+    content = path.read_bytes()
+    changed = path.suffix == ".csv" and content.partition(b"\n")[0].endswith(b"\r")
+    return content.replace(b"\r\n", b"\n") if changed else content
+
+
 def read_export(path: Path) -> Frames:
     """The frames that `export` wrote. Raises UsageError for a file that is none, was changed since, or is newer."""
     file = path / "about.json" if path.is_dir() else path
@@ -108,7 +116,7 @@ def _tables(document: Mapping[str, Any], file: Path) -> dict[str, pd.DataFrame]:
     files = {name: file.parent / f"{name}.{document['format']}" for name in TABLES}
     hashes = document.get("files", {})
     for name, wanted in hashes.items():
-        if hashlib.sha256(files[name].read_bytes()).hexdigest() != wanted:
+        if hashlib.sha256(_content(files[name])).hexdigest() != wanted:
             raise UsageError(f"{files[name]} was changed since gdbench wrote it; export the run again")
     named = document["about"].get("hyperparameters", ())
     return {name: _read(path, named) for name, path in files.items() if name != ADDED or path.exists()}
@@ -137,19 +145,23 @@ def _frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
 
 def _write(frame: pd.DataFrame, path: Path, form: str) -> None:
     if form == "csv":
-        frame.to_csv(path, index=False, float_format=lambda value: repr(float(value)))  # every bit of it
+        frame.to_csv(path, index=False, lineterminator="\n", float_format=_every_bit)
         return
     frame.to_parquet(path, index=False)
 
 
+def _every_bit(value: Any) -> str:
+    return repr(float(value))
+
+
 def _read(path: Path, hyperparameters: Collection[str]) -> pd.DataFrame:
     if path.suffix == ".csv":
-        with path.open("rb") as file:
-            if file.seek(0, 2) and file.seek(-1, 2) >= 0 and file.read() != b"\n":
-                raise ValueError(f"{path.name} ends within a row")
+        content = _content(path)
+        if content and not content.endswith(b"\n"):
+            raise ValueError(f"{path.name} ends within a row")
         # Numbers are parsed here, since what pandas rounds differs from version to version.
         # A carriage return in a text is no end of a row.
-        cells = pd.read_csv(path, dtype=str, keep_default_na=False, lineterminator="\n")
+        cells = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, lineterminator="\n")
         return pd.DataFrame({name: _parsed(str(name), cells[name].tolist(), hyperparameters) for name in cells})
     try:
         return pd.read_parquet(path)

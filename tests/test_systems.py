@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+import pandas as pd
 import pytest
 
+import gdbench
 from gdbench.errors import GdbenchError, UsageError
+from gdbench.export import export, read_export
 from gdbench.files import replacing, sqlite_uri, write_text
 from gdbench.gate.places import find_place, interpreter
 from gdbench.kernels.source import source_hash
@@ -101,3 +104,12 @@ def test_what_went_wrong_is_told_though_the_temporary_file_is_still_open(tmp_pat
     monkeypatch.setattr(Path, "unlink", held)  # as Windows has it
     with pytest.raises(GdbenchError, match=r"a\.txt cannot be written: No space left"), replacing(tmp_path / "a.txt"):
         raise OSError(28, "No space left on device")
+
+
+def test_an_export_whose_line_ends_git_has_changed_is_read(small, tmp_path):
+    run = gdbench.run({**small, "seeds": 1, "batch_size": 32}, store=tmp_path / "s.db", time=False)
+    folder = export(run.frames, tmp_path / "csv", "csv")
+    for file in folder.iterdir():
+        assert b"\r" not in file.read_bytes()
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    pd.testing.assert_frame_equal(read_export(folder).curves, run.curves, check_dtype=False)
