@@ -133,7 +133,7 @@ def _umask() -> int:
 
 
 def without_places(value: Any) -> Any:
-    """A definition but for the places of its files: their contents are part of it."""
+    """A definition but for the places of its data files and how they are written: what they hold is part of it."""
     if isinstance(value, Mapping):
-        return {key: without_places(each) for key, each in value.items() if key != "file"}
+        return {key: without_places(each) for key, each in value.items() if key not in ("file", "sha256")}
     return [without_places(each) for each in value] if isinstance(value, list) else value

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gdbench.data import CONTENTS, SYNTHETIC, short
 from gdbench.environment import fingerprint
 from gdbench.stats import GROUP, censored_steps, final_loss, objective, reported
 from gdbench.stats.changes import MAGNITUDE, MINIMUM, change_points, levels
@@ -24,6 +25,7 @@ from gdbench.stats.timings import relative_costs
 from gdbench.store import RunRecord, Store, StoredRun
 from gdbench.store.frames import timing_frames, trials_frame
 
+Contents = dict[str, dict[str, str | None]]  # by problem and run
 POINT = ("metric", "run", "created", "commit", "value", "raw")
 COLUMNS = (*POINT, "level", "change", "p", "accepted")
 WORDS = ("title", "description")  # of a suite, which change nothing
@@ -76,7 +78,7 @@ def read_points(
     median over the reporting seeds of the chosen setting, twice. A run has no row for a metric that it lacks.
     damaged: `stop` raises DamagedError, `skip` leaves out what is damaged; `tell` is told of it.
     """
-    labels = suite_labels(records)
+    labels, data = suite_labels(records), data_labels(read_contents(store, records))
     rows = []
     for record in records:
         stored = store.read(record.run, damaged=damaged)
@@ -84,7 +86,7 @@ def read_points(
             tell(notice)
         rows += [
             (metric, record.run, record.created, record.git_commit, value, raw)
-            for metric, value, raw in _values(stored, labels[record.run])
+            for metric, value, raw in _values(stored, labels[record.run], data)
             if not np.isnan(value)
         ]
     frame = pd.DataFrame(rows, columns=list(POINT)).astype({"value": "float64", "raw": "float64"})
@@ -103,7 +105,39 @@ def suite_labels(records: Collection[RunRecord]) -> dict[str, str]:
     return {r.run: f"{r.suite} {hashes[r.run]}" if len(kinds[r.suite]) > 1 else r.suite for r in records}
 
 
-def _values(stored: StoredRun, suite: str) -> Iterator[tuple[str, float, float]]:
+def read_contents(store: Store, records: Sequence[RunRecord]) -> Contents:
+    """The hash of what each problem's data held, by problem and run; None where a run does not tell."""
+    found: Contents = {}
+    for record in records:
+        for problem, definition in store.problems(record.run).items():
+            dataset = definition.get("dataset", {})
+            if CONTENTS in dataset or ("dataset" in definition and dataset.get("name") not in SYNTHETIC):
+                found.setdefault(problem, {})[record.run] = dataset.get(CONTENTS)
+    return found
+
+
+def data_labels(contents: Contents) -> dict[tuple[str, str], str]:
+    """What stands behind the suite's name in the metrics of a run and problem: its data, where these differ."""
+    return {
+        (run, problem): f", data {short(held) if held else 'not told'}"
+        for problem, runs in contents.items()
+        if len(set(runs.values())) > 1
+        for run, held in runs.items()
+    }
+
+
+def parted(contents: Contents) -> Iterator[str]:
+    """A sentence for each problem whose trials cannot be joined, since its data were not the same in all runs."""
+    for problem, runs in contents.items():
+        held = dict.fromkeys(runs.values())
+        if len(held) > 1:
+            told = ", ".join(
+                short(each) if each else "not told, since a run was made before it was kept" for each in held
+            )
+            yield f"The data of {problem} were not the same in all runs ({told}), so these have metrics of their own."
+
+
+def _values(stored: StoredRun, suite: str, data: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, float, float]]:
     """All metrics of a run: name, value and raw value."""
     timings, subjects = timing_frames(stored)
     # Of a run that trained on the GPU, what was timed was timed on the CPU nevertheless.
@@ -121,7 +155,7 @@ def _values(stored: StoredRun, suite: str) -> Iterator[tuple[str, float, float]]
         where = f"{problem}, {rule}" if problem in functions else f"{problem}, {rule}, batch {batch}"
         for metric in ("final_loss", *(["steps_to_target"] if stored.record.target else [])):
             value = float(group[metric].median())
-            yield f"{metric}: {where} ({suite})", value, value
+            yield f"{metric}: {where} ({suite}{data.get((stored.record.run, problem), '')})", value, value
 
 
 def machines(records: Collection[RunRecord]) -> dict[str, dict[str, Any]]:

@@ -139,6 +139,7 @@ def _function(chosen: Definition, place: str) -> Definition:
 def _network(definition: Definition, asks_for_test: bool, dtypes: Iterable[str], place: str) -> Definition:
     try:
         dataset = data.load(definition["dataset"])
+        definition["dataset"] = data.identified(definition["dataset"])
     except UsageError as error:
         raise UsageError(f"{place}.dataset: {error}") from None
     if dataset.test:

@@ -31,7 +31,7 @@ class Setting:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The definition without what only says where data files lie: the hashes of their contents count."""
+        """The definition without what only says where data lie: the hash of their contents counts."""
         return {**self.definition, "problem": without_places(self.definition["problem"])}
 
 

@@ -19,8 +19,8 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Checks, or families of them: quadratics, first-steps, failures, tables, peers, deepobs, functions, "
-            "networks, digits; card, on a GPU.",
+            help="Checks, or families of them: data-sets, quadratics, first-steps, failures, tables, peers, deepobs, "
+            "functions, networks, digits; card, on a GPU.",
             show_default="all",
         ),
     ] = None,

@@ -12,6 +12,8 @@ from gdbench.data.shipped import SHIPPED, load_shipped
 from gdbench.data.synthetic import SYNTHETIC, load_synthetic, synthetic_options, synthetic_work
 from gdbench.errors import UsageError, nearest, shown
 
+CONTENTS = "contents"  # in a definition: the hash of a data set's numbers (Dataset.contents)
+
 
 def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """What `load` takes, in full: a shipped name, files with the hashes of their contents, or a generator's options.
@@ -44,8 +46,32 @@ def work(resolved: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def load(resolved: Mapping[str, Any]) -> Dataset:
-    """The data set that `resolve` described, read once a process; raises UsageError for a file that is wrong."""
-    return _load(json.dumps(resolved, sort_keys=True))
+    """The data set that `resolve` or `identified` described, read once a process.
+
+    Raises UsageError for a file that is wrong, and for data that are not those that a definition names.
+    """
+    named = {key: value for key, value in resolved.items() if key != CONTENTS}
+    dataset = _load(json.dumps(named, sort_keys=True))
+    if CONTENTS in resolved and dataset.contents != resolved[CONTENTS]:
+        raise UsageError(
+            f"data set {dataset.name} has the contents {short(dataset.contents)} here, and "
+            f"{short(resolved[CONTENTS])} are meant; use the files, and the version of scikit-learn, of that run"
+        )
+    return dataset
+
+
+def identified(resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """What `resolve` gave, with the hash of the contents, where options alone do not say what these are.
+
+    Synthetic data are a function of their options, which `tests/test_data.py` pins to the bit. What is read, from files
+    or from scikit-learn, is not: versions differ, and so do the rules by which files are read.
+    """
+    return dict(resolved) if resolved.get("name") in SYNTHETIC else {**resolved, CONTENTS: load(resolved).contents}
+
+
+def short(contents: str) -> str:
+    """The beginning of a hash, as sentences show it."""
+    return contents[:8]
 
 
 @lru_cache(maxsize=16)

@@ -18,7 +18,8 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from gdbench.gate.bits import Bits
-from gdbench.gate.measures import AT, COUNTS, FAILED, NAMES, TUNING, kind
+from gdbench.gate.contents import apart
+from gdbench.gate.measures import AT, COUNTS, DATA, FAILED, NAMES, TUNING, kind
 from gdbench.gate.measures import COLUMNS as MEASURED
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import REGRESSION, SUSPICIOUS, VERDICTS, exit_code, fails, gravest
@@ -111,11 +112,16 @@ def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bo
     mine, theirs = (_of_reporting(metrics) if alone else _together_again(metrics) for metrics in (mine, theirs))
     same_machine = base.facts["machine"] == head.facts["machine"]
     bits: dict[Any, Bits] = {}
+    parted = apart(mine, theirs)
     for name in dict.fromkeys([*mine, *theirs]):
         group = name[2:]
         if group not in bits:
             bits[group] = Bits(*(_texts(side.get((*DIGEST, *group), {})) for side in (mine, theirs)))
-        if name not in mine:
+        if name[:2] == DATA:
+            found = _parted(parted[name[2]]) if name[2] in parted else None
+        elif name[2] in parted and _rests_on_data(name):
+            found = bits[group].finding() if name[:2] == DIGEST and bits[group].failed else None
+        elif name not in mine:
             found = _new(name, bits[group], lenient)
         elif name not in theirs:
             found = {"verdict": "missing", "reason": "not-in-head"}
@@ -179,6 +185,15 @@ def _new(name: tuple[Any, ...], bits: Bits, lenient: bool) -> dict[str, Any] | N
     if name[:2] == DIGEST and bits.failed:
         return bits.finding()
     return None if lenient else {"verdict": "inconclusive", "reason": "no-baseline"}
+
+
+def _parted(why: str) -> dict[str, Any]:
+    return {"verdict": "inconclusive", "reason": "other-data", "detail": why}
+
+
+def _rests_on_data(name: tuple[Any, ...]) -> bool:
+    """Whether a metric is one of trials; what steps cost and count does not depend on what the data hold."""
+    return name[0] in ("digest", "convergence") or name[1] in COUNTS
 
 
 def _setting(base: Values, head: Values) -> dict[str, Any]:

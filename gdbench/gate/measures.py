@@ -5,7 +5,8 @@ by `pair`: the trial's key, the reporting seed, or the round; of a trial and its
 
 | family      | metrics                                               | value                                          |
 | ----------- | ----------------------------------------------------- | ---------------------------------------------- |
-| digest      | digest, setting                                       | `text`: of a curve; the one the tuning chose   |
+| digest      | digest, setting, data                                 | `text`: of a curve; the one the tuning chose;  |
+|             |                                                       | of the contents of a problem's data            |
 | convergence | steps_to_target, final_loss, success; in a suite that | steps, infinite if censored; a loss; 1 or 0:   |
 |             | tunes, with `default ` or `tuning ` before the name,  | reached the target, or, without, did not       |
 |             | of trials that are no reporting ones                  | diverge                                        |
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.curves import LOST
+from gdbench.data import CONTENTS, SYNTHETIC
 from gdbench.files import without_places
 from gdbench.stats import GROUP as CHOICE
 from gdbench.stats import censored_steps, final_loss
@@ -37,6 +39,7 @@ OF_TRIALS = {"convergence", "count"}  # families whose digests tell which trials
 FAILED, UNTOLD = "failed", "none"  # in place of a digest; the latter of a trial that has none, as with cuBLAS
 DEFAULT, TUNING = "default ", "tuning "  # before the name of a metric of trials of these roles
 AT = "@"  # in a pair, between the trial and the target that is counted to
+DATA = ("digest", "data")  # the names with which those of the contents of data begin
 KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
 ROUNDINGS = 100  # so many of a dtype's roundings of the loss at step 0 are added, so that one moves it by a percent
 
@@ -96,6 +99,7 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     failed = trials["status"] == FAILED
     digests = trials["digest"].astype(object).fillna(UNTOLD).where(~failed, FAILED).str.slice(0, DIGEST_DIGITS)
     yield base.assign(family="digest", metric="digest", text=digests)
+    yield _of_data(frames.about.get("problems", {}))
     chosen = trials["tuned"] & (trials["seed"] == trials["seed"].where(trials["tuned"]).min())
     yield base.assign(family="digest", metric="setting", text=trials["setting"])[chosen].assign(pair="chosen")
     prefixes = {"default": DEFAULT, "tune": TUNING} if trials["tuned"].any() else {}
@@ -111,6 +115,18 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
             .assign(family="count", metric=name, pair="all")
             .dropna(subset="value")
         )
+
+
+def _of_data(problems: Mapping[str, Any]) -> pd.DataFrame:
+    """The hash of what each problem learns from, where that is read and not made."""
+    sets = {name: about["dataset"] for name, about in problems.items() if about.get("kind") == "mlp"}
+    rows = [
+        dict(zip(COLUMNS, (*DATA, name, None, np.nan, None, "all", np.nan, given.get(CONTENTS, UNTOLD)), strict=True))
+        for name, given in sets.items()
+        if CONTENTS in given or given.get("name") not in SYNTHETIC
+    ]
+    found = pd.DataFrame(rows, columns=list(COLUMNS))
+    return found.assign(text=found["text"].str.slice(0, DIGEST_DIGITS))
 
 
 def _of_convergence(trials: pd.DataFrame, target: Any, prefix: str) -> Iterator[pd.DataFrame]:

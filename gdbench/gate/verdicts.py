@@ -27,6 +27,7 @@ REASONS = {
     "few-pairs": "too few pairs to tell among so many metrics: take more seeds or rounds",
     "no-baseline": "base does not have it",
     "other-machine": "times of another machine say nothing about this one",
+    "other-data": "the data of the problem are others, so that no trial has its like",
     "not-in-head": "base has it and head does not",
     "failed-trial": "a trial of head failed, so it measured nothing, whatever it does in base",
 }

@@ -10,7 +10,18 @@ long to compile comes last.
 from collections.abc import Callable, Iterator, Sequence
 
 # isort: off
-from gdbench.verification import quadratics, first_steps, failures, tables, peers, deepobs, functions, networks, digits
+from gdbench.verification import (
+    data_sets,
+    quadratics,
+    first_steps,
+    failures,
+    tables,
+    peers,
+    deepobs,
+    functions,
+    networks,
+    digits,
+)
 from gdbench.verification import card
 
 # isort: on
@@ -22,6 +33,7 @@ __all__ = [
     "Check",
     "Row",
     "card",
+    "data_sets",
     "deepobs",
     "digits",
     "failures",

@@ -1,0 +1,17 @@
+"""The data sets that come with scikit-learn, by the hashes of what they hold: versions of it differ."""
+
+from gdbench.data.loading import load, short
+from gdbench.data.shipped import KNOWN
+from gdbench.verification.checks import FAILED, Row, Rows, check
+
+
+@check("contents", "hashes of what scikit-learn's versions hold")
+def _() -> Rows:
+    for name, versions in KNOWN.items():
+        contents = load({"name": name}).contents
+        if contents in versions:
+            yield Row("", "", f"{name}: {short(contents)}, as in {versions[contents]}")
+        else:
+            known = ", ".join(f"{short(each)} ({version})" for each, version in versions.items())
+            reason = f"its contents are {contents}, and known are {known}"
+            yield Row("", "", f"{name}: {short(contents)}", verdict=FAILED, reason=reason)
