@@ -57,7 +57,7 @@ def _installed(gigabytes: float) -> int:
 
     Sizes are taken as four to eight times a power of two: 23.5 and 23.4 are of 24.
     """
-    unit = 2 ** max(0, math.ceil(math.log2(max(1, gigabytes))) - 3)
+    unit = 1 << max(0, math.ceil(math.log2(max(1, gigabytes))) - 3)
     return math.ceil(gigabytes / unit) * unit
 
 
