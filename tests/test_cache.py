@@ -57,6 +57,7 @@ def test_a_user_without_a_home_keeps_machine_code_in_the_temporary_folder(root, 
 def folder(tmp_path, monkeypatch):
     """Where machine code is kept within a test, not there yet."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "refused", set())
     cache.cache_folder.cache_clear()
     yield cache.cache_folder()
     cache.cache_folder.cache_clear()
@@ -266,6 +267,15 @@ def test_a_folder_that_others_may_change_is_refused_and_never_read(case, folder)
     assert not hits() and not hits() and sorted(folder.iterdir()) == before
     assert not (folder / "exploded").exists() and not cache.kept("kernel")
     assert words in cache.cache_problem() and any(words in reason for reason in cache.refused)
+
+
+def test_a_command_tells_once_that_a_folder_was_refused(capsys, monkeypatch):
+    from gdbench.cli import app
+
+    monkeypatch.setattr(app, "refused", {"others may write to x; run `chmod go-w x`"})
+    assert app.command(["list", "schedules", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and "others may write to x" in printed.err and "others" not in printed.out
 
 
 @posix
