@@ -149,13 +149,13 @@ def test_a_slow_down_is_found_though_one_pair_in_ten_was_disturbed():
     assert np.mean(found) >= 0.97
 
 
-@pytest.mark.parametrize("pairs", [4, 6, 10])
+@pytest.mark.parametrize("pairs", [3, 4, 6, 10, 18])
 def test_what_is_said_to_be_detectable_is_found_four_times_in_five(pairs):
-    times, rng, each = 1200, np.random.default_rng(40 + pairs), np.arange(pairs)
+    # Each comparison says its own, from the spread that it happened to see; other data of the kind then meet it.
+    times, rng, each = 1500, np.random.default_rng(40 + pairs), np.arange(pairs)
     said = [math.log(clustered(rng.normal(0, 0.02, pairs), each, EDGE).detectable) for _ in range(times)]
-    effect = float(np.mean(said))
-    found = np.mean([clustered(rng.normal(effect, 0.02, pairs), each, EDGE).p <= LEVEL for _ in range(times)])
-    assert abs(found - 0.8) <= 3.3 * math.sqrt(0.8 * 0.2 / times) + 0.01  # a percent: approximation of the spread
+    found = np.mean([clustered(rng.normal(effect, 0.02, pairs), each, EDGE).worse <= LEVEL / 2 for effect in said])
+    assert abs(found - 0.8) <= 0.02 + 3.3 * math.sqrt(0.8 * 0.2 / times)
 
 
 def test_signed_ranks_find_a_shift_nearly_as_often_as_students_test():

@@ -27,8 +27,9 @@ def bootstrap_median(values: np.ndarray, level: float = 0.95) -> Interval:
     """The median with its percentile bootstrap interval (Efron, Annals of Statistics 7, 1979).
 
     values: one number a seed; infinity (a censored trial) takes part, a NaN makes all three NaN, no values do too.
-    One value has no interval. The interval of n values covers the true median 94 times in 100 for n = 5 (no interval
-    between two of them can do better), but 75 for n = 3 and 50 for n = 2: it is then the range of the values.
+    One value has no interval. The interval of n values covers the true median 92 to 94.5 times in 100 for n from 5 to
+    20 (for n = 5 no interval between two of them can do better), but 88 for n = 4, 75 for n = 3 and 50 for n = 2: it is
+    then the range of the values.
     The resamples are the same in every call, so equal values give equal bounds.
     """
     values = np.asarray(values, np.float64)

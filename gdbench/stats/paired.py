@@ -12,11 +12,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 DECIMALS = 12  # of a log-ratio: what rounding left of equal ones must neither order them nor move them off the margin
 EXACT = 60  # pairs up to which the distribution of the signed ranks is counted out
 POWER = 0.8  # "found four times in five"
+CUTS = 200  # quantiles that stand for a distribution
 TRIMMED = 0.2  # of the pairs of processes at either end: a bad moment of a shared machine, or a bad place in memory
 BETWEEN_PROCESSES = 0.01  # by which the same code differs from process to process, as a share (tests/same_code.py)
 
@@ -30,7 +31,7 @@ class Test(NamedTuple):
     worse: float
     better: float
     pairs: int
-    detectable: float = np.nan  # the smallest ratio that is found four times in five, at the level of one test
+    detectable: float = np.nan  # the smallest ratio that other such data find four times in five, by one test
 
     @property
     def p(self) -> float:
@@ -193,10 +194,30 @@ def _student(
         return Test(float(np.exp(centre)), np.nan, np.nan, 1.0, 1.0, pairs)
     spread = max(spread, 1e-12)
     reach = stats.t.ppf((1 + level) / 2, freedom) * spread
-    # What an estimate must exceed, and by how much a true ratio exceeds that so that as many estimates do. The spread
-    # of few values is short of the true one, by about a share of 1 / (4 freedom) on average.
-    beyond = stats.t.ppf(1 - size / 2, freedom) + stats.t.ppf(power, freedom)
-    found = margin + beyond * spread / (1 - 1 / (4 * freedom))
+    found = margin + _beyond(round(freedom, 3), size, power) * spread
     low, high, ratio, detectable = (float(np.exp(v)) for v in (centre - reach, centre + reach, centre, found))
     worse, better = (float(stats.t.sf((sign * centre - margin) / spread, freedom)) for sign in (1, -1))
     return Test(ratio, low, high, worse, better, pairs, detectable)
+
+
+@lru_cache(maxsize=256)
+def _beyond(freedom: float, size: float, power: float) -> float:
+    """How many standard errors, as estimated, a true ratio lies beyond the margin that other such data find so often.
+
+    Both spreads are estimates: with s the one at hand and s' that of the data that are to find it, as multiples of the
+    true one, they find it where Z + k s > t s', Z normal and t the bound of the test. k is such that this has the
+    probability `power`, over s and s', each roots of chi squared over its freedom.
+    """
+    least = float(stats.t.ppf(1 - size / 2, freedom))
+    if np.isinf(freedom):
+        return least + float(stats.norm.ppf(power))
+    shares = (np.arange(CUTS) + 0.5) / CUTS
+    spreads = np.sqrt(stats.chi2.ppf(shares, freedom) / freedom)
+
+    def found(k: float) -> float:
+        return float(stats.norm.cdf(k * spreads[:, None] - least * spreads[None, :]).mean()) - power
+
+    most = 2.0 * least + 2.0
+    while found(most) < 0.0:
+        most *= 2.0
+    return float(optimize.brentq(found, 0.0, most, xtol=1e-6))
