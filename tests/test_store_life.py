@@ -14,7 +14,7 @@ import pytest
 from reliability.planted import TARGET, plant, records
 
 import gdbench
-from gdbench.errors import GdbenchError, StoreError, UsageError, WritingError
+from gdbench.errors import StoreError, UsageError, WritingError
 from gdbench.files import remove_leftovers, replacing, run_folder
 from gdbench.store import Store, life
 
@@ -100,8 +100,7 @@ def test_heartbeats_go_on_while_a_trial_takes_long(small, tmp_path, monkeypatch)
     monkeypatch.setattr("gdbench.runner.run.HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(Store, "heartbeat", lambda self, run: beats.append(run))
     monkeypatch.setattr("gdbench.runner.run.safely", lambda *_: time.sleep(0.2))
-    with pytest.raises(GdbenchError):  # no trial gave a record
-        gdbench.run({**small, "seeds": 1, "rule": {"sgd": {"lr": [0.1, 0.2]}}}, store=tmp_path / "s.db", jobs=1)
+    gdbench.run({**small, "seeds": 1, "rule": {"sgd": {"lr": [0.1, 0.2]}}}, store=tmp_path / "s.db", jobs=1, time=False)
     assert len(beats) > 10
 
 

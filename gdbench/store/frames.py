@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.curves import curve_from_bytes
 from gdbench.store.database import Store
 from gdbench.store.records import RunRecord, StoredRun
 from gdbench.store.schema import METRICS
@@ -17,6 +16,7 @@ TIMING_COLUMNS = ("subject", "backend", "round", "sample", "seconds", "steps")
 SUBJECT_COLUMNS = (
     *("subject", "part", "problem", "rule", "batch_size", "dtype", "jobs", "layer", "flops", "bytes", "memory"),
 )
+TOGETHER = 10_000  # curves that are put into columns at a time
 CURVE_COLUMNS = ("step", "epoch", *METRICS, "grad_norm", "lr")
 
 
@@ -152,13 +152,22 @@ def _curves(stored: StoredRun) -> pd.DataFrame:
     points = [len(data) // (8 * len(names)) if names else 0 for names, data in stored.curves]
     starts = np.concatenate([[0], np.cumsum(points)]).astype(np.int64)
     values = {name: np.full(starts[-1], np.nan) for name in columns}
-    for (names, data), first, last in zip(stored.curves, starts[:-1], starts[1:], strict=True):
-        if names:
-            for name, column in zip(names, curve_from_bytes(data, len(names)).T, strict=True):
-                values[name][first:last] = column
+    alike: dict[tuple[tuple[str, ...], int], list[int]] = {}  # curves of the same columns and length
+    for number, (names, data) in enumerate(stored.curves):
+        alike.setdefault((names, len(data)), []).append(number)
+    for (names, _), numbers in alike.items():
+        for first in range(0, len(numbers) if names else 0, TOGETHER):
+            some = numbers[first : first + TOGETHER]
+            block = np.frombuffer(b"".join(stored.curves[number][1] for number in some), "<f8")
+            block = block.reshape(len(some), len(names), -1)
+            places = starts[some][:, None] + np.arange(block.shape[2])
+            for column, name in enumerate(names):
+                values[name][places] = block[:, column]
     values["step"] = values["step"].astype(np.int64)
     frame = pd.DataFrame({"trial": np.repeat(np.array(stored.trials["trial"], np.int64), points), **values}, copy=False)
-    return frame.sort_values(["trial", "step"], kind="stable", ignore_index=True)
+    ordered = np.diff(values["step"]) >= 0
+    ordered[starts[1:-1][(starts[1:-1] > 0) & (starts[1:-1] < starts[-1])] - 1] = True  # where another trial begins
+    return frame if ordered.all() else frame.sort_values(["trial", "step"], kind="stable", ignore_index=True)
 
 
 def _targets(curves: pd.DataFrame, trials: pd.DataFrame, target: Mapping[str, list[float]]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pytest
 # The script, and how many of its attempts take a few seconds.
 SHORT: dict[str, int] = {
     "flipped_cache": 3,
+    "flipped_bits": 6,
     "odd_suites": 20,
     "odd_baselines": 8,
     "odd_exports": 8,
