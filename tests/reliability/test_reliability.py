@@ -12,6 +12,7 @@ SHORT: dict[str, int] = {
     "odd_baselines": 8,
     "odd_exports": 8,
     "odd_command_lines": 12,
+    "odd_data": 30,
 }
 
 
