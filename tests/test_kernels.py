@@ -357,7 +357,7 @@ def test_shuffle_once_repeats_the_batches_and_drop_last_skips_the_short_one():
 @pytest.mark.parametrize("options", [{}, {"shuffle": "once"}, {"drop_last": True}])
 def test_training_uses_the_batches_that_batch_names(options):
     problem = make(n=23, **options)
-    rule = gdbench.kernels.RULES["sgd"]
+    rule = gdbench.kernels.find("sgd")
     trained, theta = problem.begin(seed=4, batch_size=5), problem.initial(4)
     trained.advance(rule.update("float64"), np.zeros((0, problem.size)), np.array([[0.1, 0.0]] * 12))
     for step in range(1, 13):
@@ -369,7 +369,7 @@ def test_clipping_bounds_norm_and_values():
     problem = make()
     full = problem.gradient(problem.initial(0))
     table, none = np.array([[1.0, 0.0]]), np.zeros((0, problem.size))
-    update = gdbench.kernels.RULES["sgd"].update("float64")
+    update = gdbench.kernels.find("sgd").update("float64")
 
     def moved(**clip):
         trained = problem.begin(seed=0, batch_size=problem.n, **clip)
@@ -428,3 +428,31 @@ def test_an_empty_split_is_no_number():
 def test_a_network_that_no_memory_holds_is_refused():
     with pytest.raises(UsageError, match=r"hidden = \[1000000000\] makes 11,000,000,004 parameters, 41 GB"):
         make("float32", hidden=(10**9,))
+
+
+def test_what_is_recorded_is_without_the_penalty_and_the_gradients_norm_with_it():
+    problem, plain = make(l2=0.5), make(l2=0.0)
+    training = problem.begin(seed=0, batch_size=8)
+    found = dict(zip(problem.columns, training.evaluate(), strict=True))
+    theta = training.theta
+    assert found["train_loss"] == pytest.approx(plain.loss(theta), rel=1e-12)
+    assert problem.loss(theta) > found["train_loss"] + 0.1
+    assert found["grad_norm"] == pytest.approx(np.linalg.norm(problem.gradient(theta)), rel=1e-12)
+
+
+def test_the_norm_is_clipped_before_the_elements():
+    steps = {}
+    for name, limits in {
+        "none": {},
+        "norm": {"clip_norm": 0.5},
+        "both": {"clip_norm": 0.5, "clip_value": 0.15},
+    }.items():
+        training = make().begin(seed=0, batch_size=8, **limits)
+        start, rule = training.theta.copy(), find("sgd")
+        table = rule.table(rule.settings({"lr": 1.0}), 1, np.ones(1), "float64")
+        training.advance(rule.update("float64"), rule.state(start.size, "float64"), table)
+        steps[name] = start - training.theta
+    length = np.linalg.norm(steps["none"])
+    assert length > 0.5 and np.abs(steps["none"] / length).max() > 0.3
+    np.testing.assert_allclose(steps["norm"], 0.5 * steps["none"] / length, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(steps["both"], (0.5 * steps["none"] / length).clip(-0.15, 0.15), rtol=1e-9, atol=1e-12)

@@ -65,7 +65,7 @@ def _h(y):
 def _(t, lr, beta1, beta2, eps, weight_decay, rectify_above):
     step, half = lr / one_minus_power(beta1, t), -0.5 * log1p(beta2 - 1.0)
     limit = 2.0 / (1.0 - beta2) - 1.0
-    rho = t * _h(t * half)[1] + _h(half)[0]
+    rho = min(t * _h(t * half)[1] + _h(half)[0], limit)  # its bound, beyond which only rounding leads
     rectified = rho > rectify_above
     if rectified:
         squared = (rho - 4.0) * (rho - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * rho)
