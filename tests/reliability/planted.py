@@ -51,7 +51,7 @@ def records(trials: int, points: int, rng: np.random.Generator) -> Iterator[Tria
         curve = np.column_stack([steps, steps / 100, loss, loss * 1.1, loss * 1.2, loss * 0.1, np.full(points, rate)])
         below = steps[loss * 1.1 <= TARGET["val_loss"][0]]
         definition = {
-            "problem": {"kind": "mlp", "dataset": "iris", "hidden": [5], "activation": "relu", "l2": 0.0},
+            "problem": {"kind": "mlp", "dataset": {"name": "iris"}, "hidden": [5], "activation": "relu", "l2": 0.0},
             "rule": rule,
             "hyperparameters": {"lr": rate, "weight_decay": 0.0},
             "schedule": {"kind": "constant"},
