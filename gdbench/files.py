@@ -92,9 +92,10 @@ def remove_leftovers(folder: Path) -> None:
 
 def remove_all_leftovers(out: Path) -> None:
     """Remove them from the folder for results and the folders in it."""
-    for folder in (out, *(out.iterdir() if out.is_dir() else ())):
-        if folder.is_dir() and not folder.is_symlink():
-            remove_leftovers(folder)
+    with suppress(OSError):
+        for folder in (out, *(out.iterdir() if out.is_dir() else ())):
+            if folder.is_dir() and not folder.is_symlink():
+                remove_leftovers(folder)
 
 
 def _is_nobodys(path: Path, first: Path) -> bool:

@@ -1,4 +1,4 @@
-"""How much a suite, a command or a call may ask for; what asks for more is refused before anything is allocated.
+"""How much a suite, a command, a call or a data file may ask for; what asks for more is refused by its size.
 
     limits.TRIALS                                               # 1,000,000
     limits.check_network([784, 10**6, 10], 60000, itemsize=4)   # raises ValueError: it would take 27.3 GB
@@ -33,6 +33,19 @@ JOBS = 1_024
 CHUNK = 1_000_000
 ROUNDS = 10_000
 PEER_TRIALS = 100_000
+
+DATA_VALUES = 200_000_000  # 1.6 GB as float64; CIFAR-10 has 184 million
+SAMPLES = 100_000_000
+FEATURES = 1_000_000
+CLASSES = 10_000
+DATA_BYTES = 2_000_000_000
+UNPACKED_BYTES = 1_000_000_000
+# Data unpack to two to ten times their size, sparse ones to fifty times; bombs to a thousand times.
+INFLATION = 100
+FREELY = 64_000_000
+WEIGHTS = 100_000_000
+UNITS = 100_000
+PRODUCTS = 1_000_000_000_000  # a minute of one core
 
 BLOCK = 256  # samples that a network's kernels hold at a time
 SAMPLED, KEPT = 3, 5  # arrays of a trial with an element a unit and sample of a block, and with one a parameter
@@ -69,6 +82,16 @@ TABLE = (
     Limit(CHUNK, "steps a call", "`--chunk`, `--steps`"),
     Limit(ROUNDS, "rounds, processes", "`--rounds`, `--processes`"),
     Limit(PEER_TRIALS, "trials side by side", "`peers --trials`"),
+    Limit(DATA_VALUES, "values of a data set", "`dataset`: samples times features"),
+    Limit(SAMPLES, "samples of a data set", "`dataset`"),
+    Limit(FEATURES, "features of a data set", "`dataset`"),
+    Limit(CLASSES, "classes of a data set", "`dataset`"),
+    Limit(DATA_BYTES, "bytes of a data file", "as it lies on disk, and of a CSV file's text"),
+    Limit(UNPACKED_BYTES, "bytes unpacked from a data file", "NPZ, Parquet, gzip"),
+    Limit(INFLATION, "times its size that a data file unpacks to", f"beyond {FREELY:,} bytes"),
+    Limit(WEIGHTS, "weights of a teacher", '`dataset = {name = "teacher"}`'),
+    Limit(UNITS, "hidden units of a teacher", "all its layers"),
+    Limit(PRODUCTS, "multiplications to make one data set", "a teacher's or sparse data's answers"),
 )
 
 

@@ -41,11 +41,18 @@ def _without_plugins(asked: bool) -> None:
         os.environ[SWITCH] = "0"
 
 
+def _folder(given: Path) -> Path:
+    """A folder as a user writes it."""
+    from gdbench.data.paths import user_path
+
+    return user_path(given)
+
+
 StoreOption = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", help="Database URL or file; by default gdbench.db in the folder of --out."),
 ]
-OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.")]
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.", callback=_folder)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 PluginOption = Annotated[
     list[Path] | None, repeated("--plugin", "FILE.py", "Python file that registers rules or functions")

@@ -14,10 +14,11 @@ from typing import NoReturn, TextIO
 import numpy as np
 
 from gdbench.data.contents import Contents, shown
-from gdbench.data.limits import CLASSES, FEATURES, SAMPLES, UNPACKED_BYTES, VALUES, check_values
+from gdbench.data.limits import check_values
 from gdbench.data.packed import ERRORS, first_bytes, open_unpacked
 from gdbench.data.tables import Place, answers, check_matrix, divided, is_number, miss, parsed
 from gdbench.errors import UsageError
+from gdbench.limits import CLASSES, DATA_BYTES, DATA_VALUES, FEATURES, SAMPLES
 
 ROW = 32 * FEATURES  # characters of a record: more than the widest has
 _OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -66,7 +67,7 @@ def read_csv(path: Path, target: str | list[str]) -> Contents:
             _complain(cells, features, len(lines) - 1, place)
         if "_" in "".join(cells):  # which Python allows in numbers
             _complain(cells, features, len(lines) - 1, place)
-        if len(values) >= VALUES or len(lines) > SAMPLES:
+        if len(values) >= DATA_VALUES or len(lines) > SAMPLES:
             check_values(str(path), len(lines), len(features), "keep fewer samples in it")
     if not lines:
         raise UsageError(f"{path} has a header and no rows; add a row a sample")
@@ -146,8 +147,8 @@ class _Lines:
                 self.first = line
             if self.taken > ROW:
                 raise UsageError(f"{self.path}, line {self.count}, ends a row of more than {ROW:,} characters; cut it")
-            if self.all > UNPACKED_BYTES:
-                raise UsageError(f"{self.path} holds more than {UNPACKED_BYTES:,} characters; keep fewer samples in it")
+            if self.all > DATA_BYTES:
+                raise UsageError(f"{self.path} holds more than {DATA_BYTES:,} characters; keep fewer samples in it")
             if "\0" in line:
                 raise UsageError(
                     f"{self.path}, line {self.count}, holds a zero byte, as text in UTF-16 does; save it in UTF-8"

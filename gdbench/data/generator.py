@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gdbench.data.contents import LIMIT, shown
 from gdbench.data.dataset import Dataset
-from gdbench.data.limits import CLASSES, FEATURES, SAMPLES, check_products, check_values
+from gdbench.data.limits import check_products, check_values
 from gdbench.errors import UsageError, nearest
 from gdbench.kernels.random import Stream, normals
+from gdbench.limits import CLASSES, FEATURES, SAMPLES
 
 
 def _check_classes(classes: int) -> int:

@@ -12,9 +12,9 @@ import numpy as np
 
 from gdbench.data.contents import Contents, named, shown
 from gdbench.data.dataset import Dataset
-from gdbench.data.limits import CLASSES
 from gdbench.data.tables import is_number
 from gdbench.errors import UsageError, nearest
+from gdbench.limits import CLASSES
 
 TASKS = ("classification", "regression")
 

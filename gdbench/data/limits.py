@@ -1,24 +1,19 @@
-"""The sizes from which on data are refused: one table, and each is checked before memory is taken for it.
-
-Suites have limits of their own (README, "Suites").
-"""
+"""Data that are too large are refused before memory is taken for them, by the table of gdbench/limits.py."""
 
 from pathlib import Path
 
 from gdbench.errors import UsageError
-
-VALUES = 200_000_000  # samples x features, 1.6 GB as float64; CIFAR-10 has 184 million
-FEATURES = 1_000_000
-SAMPLES = 100_000_000
-CLASSES = 10_000
-FILE_BYTES = 2_000_000_000  # of a file as it lies on disk
-UNPACKED_BYTES = 1_000_000_000  # of what lies packed in a file, and of a CSV file's text
-WEIGHTS = 100_000_000  # of a teacher
-UNITS = 100_000  # of all its hidden layers
-PRODUCTS = 1_000_000_000_000  # multiply-adds that make a teacher's or sparse data's answers: a minute of one core
-# Data unpack to two to ten times their size, sparse ones to fifty times; bombs to a thousand times.
-INFLATION = 100
-FREELY = 64_000_000  # bytes to which anything may unpack
+from gdbench.limits import (
+    DATA_BYTES,
+    DATA_VALUES,
+    FEATURES,
+    FREELY,
+    INFLATION,
+    PRODUCTS,
+    SAMPLES,
+    UNPACKED_BYTES,
+    WEIGHTS,
+)
 
 
 def check_values(place: str, samples: int, features: int, remedy: str = "use fewer of either") -> None:
@@ -26,9 +21,9 @@ def check_values(place: str, samples: int, features: int, remedy: str = "use few
     for count, most, what in ((samples, SAMPLES, "samples"), (features, FEATURES, "features")):
         if count > most:
             raise UsageError(f"{place} has {count:,} {what}, and at most {most:,} are supported; {remedy}")
-    if samples * features >= VALUES:
+    if samples * features >= DATA_VALUES:
         raise UsageError(
-            f"{place} has {samples:,} samples x {features:,} features, and fewer than {VALUES:,} values are "
+            f"{place} has {samples:,} samples x {features:,} features, and fewer than {DATA_VALUES:,} values are "
             f"supported; {remedy}"
         )
 
@@ -48,8 +43,8 @@ def check_products(name: str, samples: int, weights: int) -> None:
 
 def check_file(path: Path, size: int) -> None:
     """Raise UsageError for a file of too many bytes, before it is read to be hashed."""
-    if size > FILE_BYTES:
-        raise UsageError(f"{path} has {size:,} bytes, and at most {FILE_BYTES:,} are read; keep fewer samples in it")
+    if size > DATA_BYTES:
+        raise UsageError(f"{path} has {size:,} bytes, and at most {DATA_BYTES:,} are read; keep fewer samples in it")
 
 
 def check_unpacked(path: Path, packed: int, unpacked: int) -> None:

@@ -12,10 +12,11 @@ from typing import IO
 import numpy as np
 
 from gdbench.data.contents import Contents, first_unusable, shown
-from gdbench.data.limits import VALUES, check_unpacked, check_values
+from gdbench.data.limits import check_unpacked, check_values
 from gdbench.data.packed import first_bytes
 from gdbench.data.tables import parsed
 from gdbench.errors import UsageError
+from gdbench.limits import DATA_VALUES
 
 SAVE = "save it with numpy.savez(path, X=..., y=...)"
 _READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -54,9 +55,10 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str, member: zipfile.ZipI
                 f"{path}: {name} holds Python objects, which are not read, since reading them could run any code; "
                 f"save {name}.astype(str), or numbers"
             )
-        if math.prod(shape) >= VALUES:
+        if math.prod(shape) >= DATA_VALUES:
             raise UsageError(
-                f"{path}: {name} has shape {shown(shape)}, and fewer than {VALUES:,} values are supported; keep fewer"
+                f"{path}: {name} has shape {shown(shape)}, and fewer than {DATA_VALUES:,} values are supported; keep "
+                "fewer"
             )
         size = math.prod(shape) * dtype.itemsize
         if size != member.file_size - file.tell():

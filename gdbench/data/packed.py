@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from gdbench.data.limits import check_unpacked, most_unpacked
+from gdbench.data.limits import check_unpacked
 
 GZIP = b"\x1f\x8b"
 ERRORS = (OSError, EOFError, zlib.error)  # what reading a file that is damaged or gone raises
@@ -33,7 +33,10 @@ def open_unpacked(path: Path) -> BinaryIO:
 
 
 def _refuse_bomb(path: Path) -> None:
-    """Unpack once without keeping anything, until the end or what is too much: a second for 500 MB."""
+    """Unpack once without keeping anything, until the end or what is too much: a second for 500 MB.
+
+    What is too much for the part that has been read is too much for all of it, so that a bomb ends soon.
+    """
     packed = os.path.getsize(path)
     with path.open("rb") as file:
         file.seek(max(0, packed - 4))
@@ -41,10 +44,7 @@ def _refuse_bomb(path: Path) -> None:
     if told <= 1100 * packed:  # deflate packs to a 1032nd at most, so that more is damage, which reading will tell
         check_unpacked(path, packed, told)
     unpacked = 0
-    with gzip.open(path, "rb") as stream:
-        while unpacked <= most_unpacked(packed):
-            piece = stream.read(_PIECE)
-            if not piece:
-                return
+    with path.open("rb") as file, gzip.open(file, "rb") as stream:
+        while piece := stream.read(_PIECE):
             unpacked += len(piece)
-    check_unpacked(path, packed, unpacked)
+            check_unpacked(path, min(packed, file.tell()), unpacked)

@@ -12,8 +12,8 @@ from typing import NoReturn
 import numpy as np
 
 from gdbench.data.contents import first_unusable, named, shown
-from gdbench.data.limits import FEATURES
 from gdbench.errors import UsageError, nearest
+from gdbench.limits import FEATURES
 
 Place = Callable[[int, str], str]  # what errors call a cell: its row (0, 1, ...) and its column's name
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
