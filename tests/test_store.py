@@ -23,13 +23,13 @@ def content(path):
 
 
 def foreign(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE albums (id INTEGER)")
     connection.close()
 
 
 def newer(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE gdbench_schema (version INTEGER PRIMARY KEY)")
         connection.execute("INSERT INTO gdbench_schema VALUES (?)", (VERSION + 1,))
     connection.close()
@@ -118,7 +118,7 @@ def test_removing_a_run_leaves_the_other(two):
     for table in ("trials", "curves", "timings"):
         assert not store.rows(table, first)
     assert len(store.rows("trials", second)) == 32
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
 

@@ -16,7 +16,7 @@ from reliability.planted import TARGET, plant, records
 import gdbench
 from gdbench.errors import StoreError, UsageError, WritingError
 from gdbench.files import remove_leftovers, replacing, run_folder
-from gdbench.store import Store, life
+from gdbench.store import Store, database, life
 
 RUN = {
     "suite": "s",
@@ -296,3 +296,20 @@ def test_a_folder_that_leads_elsewhere_is_not_written_to(tmp_path):
     (tmp_path / "out" / "abc").symlink_to(tmp_path / "victim")
     with pytest.raises(UsageError, match="outside"):
         run_folder(tmp_path / "out", "abc")
+
+
+def test_who_makes_a_store_while_another_does_leaves_the_log_of_the_first_alone(tmp_path, monkeypatch):
+    path, first, make = tmp_path / "s.db", Store(tmp_path / "s.db"), database.make_file
+    runs = []
+
+    def meanwhile(temporary):
+        make(temporary)
+        monkeypatch.setattr(database, "make_file", make)
+        runs.append(first.begin(identity="first", **RUN))
+
+    monkeypatch.setattr(database, "make_file", meanwhile)
+    second = Store(path)
+    runs.append(second.begin(identity="second", **RUN))
+    assert {record.run for record in Store(path).runs()} == set(runs)
+    for store in (first, second):
+        store.close()

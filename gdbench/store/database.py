@@ -92,6 +92,10 @@ class Store:
 
     def _make(self, path: Path) -> None:
         """Make the database beside its place and give it its name when it is whole: nobody sees half of one."""
+        logs = [path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm")]
+        left = {log: log.stat().st_ino for log in logs if log.exists()}
+        if path.exists():  # another process was first, and these may be its own
+            return
         with temporary_in(path.parent) as temporary:
             try:
                 make_file(temporary)
@@ -99,10 +103,12 @@ class Store:
                 raise StoreError(
                     f"store {path} cannot be made: {reason(error)}; make room, or choose another with --store or --out"
                 ) from None
-            # The log of a database that was moved away would be read as this one's.
-            for name in (f"{path.name}-wal", f"{path.name}-shm"):
+            # The log of a database that was moved away would be read as this one's. Another process may have made the
+            # store meanwhile, and its log is alive: only what lay there before is set aside.
+            for log, number in left.items():
                 with suppress(FileNotFoundError):
-                    path.with_name(name).replace(path.with_name(f"{name}.of-a-moved-store"))
+                    if log.stat().st_ino == number:
+                        log.replace(log.with_name(f"{log.name}.of-a-moved-store"))
             try:
                 with suppress(FileExistsError):  # another process was first
                     os.link(temporary, path)
