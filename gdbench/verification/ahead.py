@@ -35,8 +35,8 @@ def compile_all() -> None:
 
 
 @contextmanager
-def compiled_ahead(wanted: bool) -> Iterator[Callable[[], object]]:
-    """Begin to compile, if that is wanted and can be kept; gives the function that waits for it."""
+def compiled_ahead(wanted: bool) -> Iterator[Callable[[], int | None]]:
+    """Begin to compile, if that is wanted and can be kept; gives what waits for it and returns the exit code."""
     if not wanted or DISABLED or cache_problem():
         yield lambda: None
         return
@@ -44,9 +44,10 @@ def compiled_ahead(wanted: bool) -> Iterator[Callable[[], object]]:
     command, nowhere = [sys.executable, "-c", _COMMAND], subprocess.DEVNULL
     process = subprocess.Popen(command, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
-    def wait() -> None:
+    def wait() -> int | None:
         with suppress(subprocess.TimeoutExpired):  # then this process compiles what is missing
-            process.wait(PATIENCE)
+            return process.wait(PATIENCE)
+        return None
 
     try:
         yield wait
