@@ -148,6 +148,7 @@ def _show_suite(name: str, as_json: bool) -> None:
 
 
 def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool) -> None:
+    from gdbench.api import is_export
     from gdbench.cli.results import summary
     from gdbench.reports import ranking
     from gdbench.reports.ranking_table import readable
@@ -155,7 +156,7 @@ def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool
     try:
         run = open_run(name, store, out, skip=skip)
     except UsageError as error:
-        if name.startswith("latest"):
+        if name.startswith("latest") or is_export(Path(name)):
             raise
         from gdbench import suites
 

@@ -3,20 +3,26 @@
     python tests/reliability/many_stored.py [--trials 200000]
 
 Two runs of so many drawn trials (planted.py), one after another read by each command in a process of its own. Exit code
-1 beyond 1 s for `list runs`, 15 s for another, or 1 GB.
-"""
+1 beyond 1 s for `list runs`, 15 s for another, or 1 GB."""
 
 import argparse
 import os
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from planted import plant
 
+from gdbench.store import integrity, schema
+
 LIMITS = {"list runs": 1.0, "show latest": 15.0, "history": 15.0, "compare latest~1 latest": 15.0}
 MEMORY = 1000.0  # MB, resident
+DRAWN = 4000  # trials of a run that are drawn; the others have the curves and settings of these, on other seeds
+SEEDS = 5  # of those that are drawn
 
 
 def main() -> int:
@@ -30,7 +36,7 @@ def main() -> int:
         store = options.store or Path(folder) / "gdbench.db"
         if not store.exists():
             started = time.perf_counter()
-            plant(store, trials=options.trials, points=12)
+            plant_many(store, options.trials)
             seconds, size = time.perf_counter() - started, store.stat().st_size / 1e6
             print(f"written in {seconds:.1f} s, {size:.0f} MB", flush=True)  # noqa: T201
         for command, limit in LIMITS.items():
@@ -38,6 +44,48 @@ def main() -> int:
             print(f"{command}: {seconds:.1f} s, {memory:.0f} MB, exit code {code}", flush=True)  # noqa: T201
             worst |= seconds > limit or memory > MEMORY or code != 0
     return int(worst)
+
+
+def plant_many(path: Path, trials: int, runs: int = 2) -> list[str]:
+    """Make a store of runs of so many trials each, whose rows are copies with numbers and hashes of their own."""
+    ids = plant(path, runs=runs, trials=min(trials, DRAWN), points=12)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for run in ids:
+            _multiply(connection, run, trials)
+    return ids
+
+
+def _multiply(connection: sqlite3.Connection, run: str, trials: int) -> None:
+    """Copy the trials of a run until there are so many."""
+    names = [name for _, name, *_ in connection.execute("PRAGMA table_info(trials)")]
+    drawn = connection.execute("SELECT * FROM trials WHERE run = ? ORDER BY trial", (run,)).fetchall()
+    curves = connection.execute("SELECT columns, data FROM curves WHERE run = ? ORDER BY trial", (run,)).fetchall()
+    place = {name: names.index(name) for name in ("trial", "key", "seed", "definition", "hash")}
+
+    def copies() -> Any:
+        for trial in range(len(drawn), trials):
+            row, (columns, _) = list(drawn[trial % len(drawn)]), curves[trial % len(drawn)]
+            seed = row[place["seed"]] + SEEDS * (trial // len(drawn))
+            text = row[place["definition"]].rpartition('"seed": ')[0]
+            row[place["trial"]], row[place["key"]], row[place["seed"]] = trial, f"{trial:032x}", seed
+            row[place["definition"]] = f'{text}"seed": {seed}}}'
+            cells = [cell for name, cell in zip(names, row, strict=True) if name != "hash"]
+            row[place["hash"]] = integrity.cells_hash((*cells, columns))
+            yield row
+
+    marks = ", ".join("?" * len(names))
+    connection.executemany(f"INSERT INTO trials ({', '.join(names)}) VALUES ({marks})", copies())
+    connection.executemany(
+        "INSERT INTO curves (run, trial, columns, data) VALUES (?, ?, ?, ?)",
+        ((run, trial, *curves[trial % len(curves)]) for trial in range(len(drawn), trials)),
+    )
+    connection.row_factory = sqlite3.Row
+    record = dict(connection.execute("SELECT * FROM runs WHERE run = ?", (run,)).fetchone())
+    connection.row_factory = None
+    record |= {"stored": trials, "done": trials, "trials": trials, "git_dirty": bool(record["git_dirty"])}
+    hashed = integrity.row_hash(schema.runs, record)
+    change = "UPDATE runs SET stored = ?, done = ?, trials = ?, hash = ? WHERE run = ?"
+    connection.execute(change, (trials, trials, trials, hashed, run))
 
 
 def _run(arguments: list[str]) -> tuple[float, float, int]:
