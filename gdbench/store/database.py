@@ -3,6 +3,7 @@
 import os
 import time
 import uuid
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,6 +68,7 @@ class Store:
         except DatabaseError as error:
             engine.dispose()
             raise StoreError(f"store {self.place} cannot be opened: {reason(error)}") from None
+        weakref.finalize(self, engine.dispose)  # a store that is dropped leaves no connection open
         return engine
 
     def _writable(self) -> None:
