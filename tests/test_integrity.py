@@ -99,6 +99,26 @@ def test_damaged_trials_are_left_out_on_demand_and_that_is_said(store, capsys, t
         gdbench.load(path, damaged="read")
 
 
+def test_doctor_checks_all_that_a_store_holds(store, capsys, monkeypatch):
+    path, (first, second) = store
+    code, out, err = call(capsys, "doctor", "--store", path)
+    assert code == 0 and "2 runs, 24 trials read; 0 faults" in out and err == ""
+    change(
+        path,
+        CURVE,
+        f"UPDATE timings SET seconds = 2 * seconds WHERE run = '{first}'",
+        "UPDATE notes SET text = 'all is well'",
+        "INSERT INTO curves SELECT 'nobody', trial, columns, data FROM curves WHERE trial = 1 LIMIT 1",
+    )
+    code, out, _ = call(capsys, "doctor", "--store", "--out", path.parent, "--json")
+    found = json.loads(out)
+    assert code == 3 and found["runs"] == 2 and found["trials"] == 23 and found["unverified"] == []
+    told = " ".join(found["damaged"])
+    assert all(words in told for words in (f"trial 3 of run {second}", f"run {first}", "note", "belong to no run"))
+    monkeypatch.chdir(path.parent)
+    assert call(capsys, "doctor", "--store", "no.db")[0] == call(capsys, "doctor", "no.db")[0] == 2
+
+
 def test_a_run_beside_a_damaged_one_is_read_and_the_damaged_one_removed(store, capsys, tmp_path):
     path, (first, second) = store
     change(path, f"UPDATE runs SET trials = 13 WHERE run = '{second}'")

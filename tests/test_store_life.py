@@ -313,3 +313,30 @@ def test_who_makes_a_store_while_another_does_leaves_the_log_of_the_first_alone(
     assert {record.run for record in Store(path).runs()} == set(runs)
     for store in (first, second):
         store.close()
+
+
+# ------------------------------------------------------------------------------------------------- who reads meanwhile
+
+
+def test_what_is_read_of_a_run_that_goes_on_is_of_one_moment(tmp_path):
+    path = tmp_path / "s.db"
+    store, run = begin(path, trials=2)
+    with Store(path).snapshot() as snapshot:
+        (before,) = snapshot.runs
+        store.add(run, "c", "cpu", TRIALS[2:])
+        store.finish(run, "complete")
+        stored = snapshot.read(run)
+    assert before.state == "running" and stored.trials["trial"] == [0, 1] and len(stored.curves) == 2
+    frames = gdbench.load(path).frames
+    assert frames.trials["trial"].tolist() == sorted(set(frames.curves["trial"])) == [0, 1, 2, 3]
+    assert frames.targets["step"].tolist() == frames.trials["steps_to_target"].fillna(np.inf).tolist()
+
+
+def test_a_disk_that_is_full_before_the_log_is_chosen_is_told(tmp_path, monkeypatch):
+    def fails(path):  # what SQLite says by itself, without SQLAlchemy
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(database, "make_file", fails)
+    with pytest.raises(StoreError, match=r"cannot be made: database or disk is full; make room") as caught:
+        Store(tmp_path / "s.db").begin(identity="i", **RUN)
+    assert caught.value.exit_code == 2 and not list(tmp_path.iterdir())

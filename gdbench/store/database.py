@@ -1,6 +1,7 @@
 """The database: SQLite in WAL mode unless a URL says otherwise. One process writes a run; any may read."""
 
 import os
+import sqlite3
 import time
 import uuid
 import weakref
@@ -101,7 +102,7 @@ class Store:
         with temporary_in(path.parent) as temporary:
             try:
                 make_file(temporary)
-            except DatabaseError as error:
+            except (DatabaseError, sqlite3.Error) as error:
                 raise StoreError(
                     f"store {path} cannot be made: {reason(error)}; make room, or choose another with --store or --out"
                 ) from None

@@ -37,7 +37,9 @@ def read_frames(store: Store, record: RunRecord, *, damaged: str = "stop") -> Fr
     """The frames of a stored run, as it is now; raises DamagedError, or with `skip` leaves out what is damaged."""
     stored = store.read(record.run, damaged=damaged)
     record = stored.record
-    curves, trials = _curves(stored), trials_frame(stored)
+    curves = _curves(stored)
+    stored.curves.clear()  # of a large run, a good part of the memory
+    trials = trials_frame(stored)
     timings, subjects = timing_frames(stored)
     problems = dict(zip(stored.trials["problem"], stored.trials["definition"], strict=True))
     return Frames(

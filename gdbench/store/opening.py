@@ -168,7 +168,7 @@ def make_file(path: Path) -> None:
     """Make an empty store in place of `path`, whole: what a full disk keeps from being written is an error here.
 
     The tables are committed by a journal that is emptied at once; a log would be emptied when the last connection
-    closes, where SQLite tells of no error. Raises DatabaseError.
+    closes, where SQLite tells of no error. Raises DatabaseError or sqlite3.Error.
     """
     connect = partial(_connect, path, mode="rw")
     engine = sqlite_engine(parse_url(path), connect)

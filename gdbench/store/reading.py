@@ -204,32 +204,33 @@ class _Columns:
         for (name, values), column in zip(self.values.items(), columns, strict=True):
             if name == "definition":
                 values.extend(map(self._definition, column))
+            elif name in SHARED and column.count(column[0]) == len(column):
+                values.extend([self._shared.setdefault(column[0], column[0])] * len(column))
             elif name in SHARED:
-                values.extend([self._shared.setdefault(value, value) for value in column])
+                values.extend(map(self._shared.setdefault, column, column))
             else:
                 values.extend(column)
         self.curves.extend(zip(map(self._column_names, names), data, strict=True))
 
     def _is_good(self, row: Any) -> bool:
         self.seen += 1
-        *_, stored, data = row
-        cells = tuple(row[:-2])
-        trial = cells[1]
+        cells, stored, data = row[:-2], row[-2], row[-1]
+        trial, points = cells[1], hashlib.sha256(data).hexdigest() if data and isinstance(data, bytes) else None
+        again, self._last = trial == self._last, trial
+        hashed = cells_hash(cells)
+        if stored == hashed and cells[DIGEST] == points and isinstance(data, bytes) and not again:
+            return True
+        self.unverified |= stored == UNVERIFIED
         problem = None
-        if stored == UNVERIFIED:
-            self.unverified = True
+        if stored != hashed or not isinstance(data, bytes):
             problem = _odd(cells, data)
-        elif stored != cells_hash(cells):
-            problem = _odd(cells, data) or Problem(trial, "its row does not agree with its hash")
-        if problem is None and not isinstance(data, bytes):
-            problem = _odd(cells, data)
-        if problem is None and cells[DIGEST] != (hashlib.sha256(data).hexdigest() if data else None):
+        if problem is None and stored not in (hashed, UNVERIFIED):
+            problem = Problem(trial, "its row does not agree with its hash")
+        if problem is None and cells[DIGEST] != points:
             problem = Problem(trial, "its curve does not agree with its digest")
-        if problem is None and trial == self._last:
+        if problem is None and again:
             problem = Problem(trial, "it is there twice")
-        self._last = trial
-        if problem is not None:
-            self.problems.append(problem)
+        self.problems += [problem] if problem else []
         return problem is None
 
     def _definition(self, text: str) -> Any:

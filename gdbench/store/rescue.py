@@ -1,5 +1,6 @@
 """What a run has stored, written beside a database that was taken away from under it."""
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def rescue(connection: Connection, run: str, file: Path, trials: Sequence[Sequen
             make_file(temporary)
             _fill(temporary, tables)
             temporary.replace(path)
-    except (OSError, DatabaseError, LookupError) as error:
+    except (OSError, DatabaseError, sqlite3.Error, LookupError) as error:
         return f"its results could not be written beside it either ({reason(error)})"
     return (
         f"its {len(tables[schema.trials])} finished trials are in {path}, where the same command with --store {path} "

@@ -4,8 +4,9 @@
         outcome = run("run", "odd.toml", "--dry-run", cwd=folder)
         outcome.complaint()                 # None, or what a user should not have seen
 
-A process with everything imported is forked for each command. It has 10 s and 1 GB; what it prints comes back. `warm`
-is run once before, so that the kernels that a command needs are loaded in the process that is forked.
+A process with everything imported is forked for each command. It has 10 s (or `seconds`, after which it is killed) and
+1 GB; what it prints comes back. `warm` is run once before, so that the kernels that a command needs are loaded in the
+process that is forked. `largest`: bytes beyond which it can write no file.
 """
 
 import contextlib
@@ -40,11 +41,11 @@ class Outcome:
     seconds: float
     resident: int
 
-    def complaint(self, codes: Sequence[int] = CODES) -> str | None:
+    def complaint(self, codes: Sequence[int] = CODES, limit: float = SECONDS) -> str | None:
         """What was wrong with it, in one line; None for success and for one sentence that says what is not."""
         sentence = self.err.strip()
-        if self.seconds > SECONDS:
-            return f"took more than {SECONDS:g} s"
+        if self.seconds > limit:
+            return f"took more than {limit:g} s"
         if "Traceback (most recent call last)" in self.err:
             return f"traceback: {sentence.splitlines()[-1][:300]}"
         if "this is a fault of gdbench" in self.err:
@@ -68,15 +69,16 @@ Run = Callable[..., Outcome]
 
 @contextlib.contextmanager
 def commands(warm: Sequence[Sequence[str]] = (), cwd: Path | None = None) -> Iterator[Run]:
-    """A function that runs a command line (`run(*arguments, cwd=..., env=...)`) and gives its outcome.
+    """A function that runs a command line and gives its outcome: `run(*arguments, cwd=...)`, and what is said above.
 
     warm: command lines that load what the others need; they must succeed. cwd: where these run.
     """
     server = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin is not None and server.stdout is not None
 
-    def ask(arguments: Sequence[str], cwd: Path, env: dict[str, str] | None = None, warming: bool = False) -> Outcome:
-        request = {"arguments": [*map(os.fsdecode, arguments)], "cwd": str(cwd), "env": env or {}, "warm": warming}
+    def ask(arguments: Sequence[str], cwd: Path, **request: Any) -> Outcome:
+        request = {"env": {}, "warm": False, "seconds": SECONDS, "largest": None, **request}
+        request |= {"arguments": [*map(os.fsdecode, arguments)], "cwd": str(cwd)}
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
         answer = server.stdout.readline()
@@ -84,12 +86,12 @@ def commands(warm: Sequence[Sequence[str]] = (), cwd: Path | None = None) -> Ite
             raise RuntimeError(f"the process that is forked died of {arguments}")
         return Outcome(**json.loads(answer))
 
-    def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Outcome:
-        return ask(arguments, cwd, env)
+    def run(*arguments: str, cwd: Path, **request: Any) -> Outcome:
+        return ask(arguments, cwd, **request)
 
     try:
         for line in warm:
-            done = ask(line, cwd or Path.cwd(), warming=True)
+            done = ask(line, cwd or Path.cwd(), warm=True)
             if done.code != 0:
                 raise RuntimeError(f"{line} must succeed: {done.err}")
         yield run
@@ -139,7 +141,7 @@ def _forked(request: dict[str, Any]) -> dict[str, Any]:
         child = os.fork()
         if child == 0:
             try:
-                _limit()
+                _limit(request["largest"])
                 for number, file in ((1, out), (2, err)):
                     os.dup2(file.fileno(), number)
                 os.environ.update(request["env"])
@@ -150,7 +152,7 @@ def _forked(request: dict[str, Any]) -> dict[str, Any]:
         while not ended:
             ended, status, used = os.wait4(child, os.WNOHANG)
             if not ended:
-                if time.monotonic() - started > SECONDS:
+                if time.monotonic() - started > request["seconds"]:
                     os.kill(child, signal.SIGKILL)
                 time.sleep(0.002)
         seconds = time.monotonic() - started
@@ -168,8 +170,10 @@ def _forked(request: dict[str, Any]) -> dict[str, Any]:
         }
 
 
-def _limit() -> None:
+def _limit(largest: int | None) -> None:
     """A child that would eat the machine fails by itself: addresses beyond those of its parent are counted."""
+    if largest is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + 2 * BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

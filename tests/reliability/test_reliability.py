@@ -13,6 +13,10 @@ SHORT: dict[str, int] = {
     "odd_exports": 8,
     "odd_command_lines": 12,
     "odd_data": 30,
+    "kills": 1,
+    "torn_reads": 8,
+    "full_disk": 2,
+    "clock_steps": 4,
 }
 
 
