@@ -14,12 +14,12 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from gdbench.data.paths import user_path
 from gdbench.errors import UsageError
 from gdbench.kernels import FUNCTIONS, RULES
 from gdbench.kernels.registry import Written
 from gdbench.kernels.source import hash_files
 from gdbench.limits import check_name
+from gdbench.paths import user_path
 
 GROUP = "gdbench.plugins"
 SWITCH = "GDBENCH_PLUGINS"

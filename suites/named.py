@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gdbench.data import SHIPPED, SYNTHETIC, is_place
-from gdbench.data.paths import user_path
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.kernels import FUNCTIONS
+from gdbench.paths import user_path
 from gdbench.suites.reading import read
 from gdbench.suites.schema import LABEL, label_of
 

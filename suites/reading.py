@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from gdbench import limits
-from gdbench.data.paths import user_path
 from gdbench.errors import UsageError, nearest, shown
+from gdbench.paths import user_path
 from gdbench.suites.counting import check_counts
 from gdbench.suites.schema import PROBLEMS, Budget, Evaluate, SuiteModel
 from gdbench.suites.suite import Suite

@@ -272,7 +272,7 @@ def test_a_folder_that_others_may_change_is_refused_and_never_read(case, folder)
 def test_a_command_tells_once_that_a_folder_was_refused(capsys, monkeypatch):
     from gdbench.cli import app
 
-    monkeypatch.setattr(app, "refused", {"others may write to x; run `chmod go-w x`"})
+    monkeypatch.setattr(cache, "refused", {"others may write to x; run `chmod go-w x`"})
     assert app.command(["list", "schedules", "--json"]) == 0
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1 and "others may write to x" in printed.err and "others" not in printed.out

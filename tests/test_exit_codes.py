@@ -47,9 +47,9 @@ def blocking(tmp_path):
 
 
 COMMANDS = (
-    ("--help",), ("--version",), ("run", "--help"), ("run", "quick"), ("report",), ("list", "rules"), ("show", "adam"),
+    ("--help",), ("run", "quick"), ("report",), ("list", "rules"), ("show", "adam"),
     ("tune", "sgd", "iris"), ("time",), ("peers",), ("compare", "a.json", "b.json"), ("gate", "a.json", "b.json"),
-    ("history",), ("export",), ("remove", "latest"), ("verify",), ("gpu-check",), ("doctor",), ("nonsense",),
+    ("history",), ("export",), ("verify",), ("gpu-check",), ("doctor",), ("nonsense",),
 )  # fmt: skip
 
 
@@ -57,6 +57,14 @@ COMMANDS = (
 def test_no_command_reads_as_a_regression_where_numba_cannot_be_imported(arguments, blocking):
     done = command(*arguments, env=blocking("llvmlite"))
     assert one_sentence(done) and "llvmlite is broken: it needs another NumPy" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("--version", 0), ("run --help", 0), ("list runs", 0), ("remove latest", 2)]
+)
+def test_what_needs_no_numba_does_without(arguments, code, blocking, tmp_path):
+    done = command(*arguments.split(), env=blocking("llvmlite"), cwd=tmp_path)
+    assert done.returncode == code and "llvmlite" not in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("package", ["typer", "rich", "numba", "numpy", "gdbench.kernels.rules.adam", "pandas"])

@@ -204,3 +204,13 @@ def test_a_store_of_before_the_table_of_subjects_is_read(small, tmp_path):
         connection.execute("UPDATE gdbench_schema SET version = 2")
     run = gdbench.load(store)
     assert run.trials["digest"].tolist() == kept and run.subjects.empty and run.timings.empty
+
+
+def test_the_list_of_runs_needs_no_compiler_and_no_frames(two):
+    code = (
+        "import sys\nfrom gdbench.cli.app import command\n"
+        f"assert command(['list', 'runs', '--store', {str(two[0])!r}]) == 0\n"
+        "print(*({'numba', 'pandas', 'scipy', 'matplotlib', 'gdbench.kernels', 'gdbench.data'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""

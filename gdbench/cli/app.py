@@ -1,56 +1,71 @@
 """The commands put together."""
 
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import typer
 
 from gdbench import __version__
-from gdbench.cli import (
-    doctor,
-    gate,
-    gpu_check,
-    history,
-    listing,
-    peers,
-    results,
-    run,
-    showing,
-    timing,
-    tune,
-    verify,
-)
 from gdbench.cli.options import NoPluginsOption
 from gdbench.cli.output import note
 from gdbench.errors import UsageError
-from gdbench.kernels.cache import refused
 
 # click's ClickException, which older typers import and newer ones carry inside.
 CommandError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
+# In the order of the help: the module of this folder and the function.
+COMMANDS = {
+    "run": ("run", "run"),
+    "report": ("results", "report"),
+    "list": ("listing", "list_"),
+    "show": ("showing", "show"),
+    "tune": ("tune", "tune"),
+    "time": ("timing", "time"),
+    "peers": ("peers", "peers"),
+    "compare": ("gate", "compare"),
+    "gate": ("gate", "gate"),
+    "history": ("history", "history"),
+    "export": ("results", "export"),
+    "remove": ("results", "remove"),
+    "verify": ("verify", "verify"),
+    "gpu-check": ("gpu_check", "gpu_check"),
+    "doctor": ("doctor", "doctor"),
+}
+SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": "markdown",
+    "pretty_exceptions_enable": False,
+}
+
+
+class Commands(typer.core.TyperGroup):
+    """The commands, each loaded when it is asked for: `list runs` does without the kernels and their compiler."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, as the help has them."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name; None where there is none."""
+        # Beside a name that there is not, all are loaded: the complaint names one like it.
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            if name not in self.commands:
+                module, function = COMMANDS[name]
+                alone = typer.Typer(**SETTINGS)
+                alone.command(name)(getattr(import_module(f"gdbench.cli.{module}"), function))
+                self.commands[name] = typer.main.get_command(alone)
+        return self.commands.get(cmd_name)
+
+
 app = typer.Typer(
     name="gdbench",
+    cls=Commands,
     help="Which gradient-descent rule, at which learning rate and batch size, reaches the target soonest?",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
+    **SETTINGS,
 )
-app.command("run")(run.run)
-app.command("report")(results.report)
-app.command("list")(listing.list_)
-app.command("show")(showing.show)
-app.command("tune")(tune.tune)
-app.command("time")(timing.time)
-app.command("peers")(peers.peers)
-app.command("compare")(gate.compare)
-app.command("gate")(gate.gate)
-app.command("history")(history.history)
-app.command("export")(results.export)
-app.command("remove")(results.remove)
-app.command("verify")(verify.verify)
-app.command("gpu-check")(gpu_check.gpu_check)
-app.command("doctor")(doctor.doctor)
 
 
 def _version(asked: bool) -> None:
@@ -69,6 +84,12 @@ def _root(
     pass
 
 
+def _refused() -> set[str]:
+    """Why compiled kernels were not kept, where a command loaded any."""
+    cache = sys.modules.get("gdbench.kernels.cache")
+    return set() if cache is None else cache.refused
+
+
 def command(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit code, and raises GdbenchError for what is wrong with it.
 
@@ -79,7 +100,7 @@ def command(arguments: Sequence[str]) -> int:
     try:
         with group.make_context("gdbench", list(arguments)) as context:
             code = group.invoke(context)
-        for reason in sorted(refused):
+        for reason in sorted(_refused()):
             note(f"note: compiled kernels were not kept, so every start compiles anew: {reason}")
     except typer.Exit as done:
         code = done.exit_code

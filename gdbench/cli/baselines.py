@@ -9,9 +9,9 @@ import typer
 
 from gdbench.cli.options import repeated
 from gdbench.cli.output import note
-from gdbench.data.paths import user_path
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.files import RESULTS
+from gdbench.paths import user_path
 
 if TYPE_CHECKING:
     from gdbench.gate import Comparison, NoBaselineError, Side

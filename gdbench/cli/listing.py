@@ -19,7 +19,6 @@ from gdbench.cli.options import (
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
-from gdbench.kernels import FUNCTIONS, RULES, Direction
 
 
 def list_(
@@ -39,7 +38,8 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List what there is."""
-    load_plugins(plugin)
+    if what != "runs" or plugin:  # runs need neither plug-ins nor kernels
+        load_plugins(plugin)
     lists: dict[str, Callable[[], list[dict[str, Any]]]] = {**_LISTS, "runs": lambda: _runs(store, out)}
     if what and what not in lists:
         raise UsageError(f"cannot list {what!r}{nearest(what, lists)}")
@@ -58,6 +58,8 @@ def list_(
 
 
 def _rules() -> list[dict[str, Any]]:
+    from gdbench.kernels import RULES, Direction
+
     return [
         {
             "rule": rule.name,
@@ -70,6 +72,8 @@ def _rules() -> list[dict[str, Any]]:
 
 
 def _functions() -> list[dict[str, Any]]:
+    from gdbench.kernels import FUNCTIONS
+
     return [
         {
             "function": function.name,

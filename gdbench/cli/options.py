@@ -43,7 +43,7 @@ def _without_plugins(asked: bool) -> None:
 
 def _folder(given: Path) -> Path:
     """A folder as a user writes it."""
-    from gdbench.data.paths import user_path
+    from gdbench.paths import user_path
 
     return user_path(given)
 

@@ -20,8 +20,8 @@ from gdbench.data.labels import TASKS, assemble
 from gdbench.data.limits import check_file
 from gdbench.data.npz import read_npz
 from gdbench.data.parquet import read_parquet
-from gdbench.data.paths import user_path
 from gdbench.errors import UsageError, nearest
+from gdbench.paths import user_path
 
 FILES = {
     "FILE.csv, FILE.csv.gz": "a header, the column y (or target = NAME) to predict, numbers as features",

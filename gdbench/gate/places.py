@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import gdbench
-from gdbench.data.paths import user_path
 from gdbench.errors import UsageError, shown
 from gdbench.git import NO_REPOSITORY, GitError, git
+from gdbench.paths import user_path
 from gdbench.plugins import GROUP
 
 PATIENCE = 300.0  # seconds, of git

@@ -15,9 +15,9 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
-from gdbench.data.paths import user_path
 from gdbench.errors import StoreError, UsageError
 from gdbench.files import sqlite_uri
+from gdbench.paths import user_path
 from gdbench.store import schema
 from gdbench.store.migration import make_tables
 
