@@ -89,6 +89,7 @@ def read_points(
             for metric, value, raw in _values(stored, labels[record.run], data)
             if not np.isnan(value)
         ]
+        del stored  # before the next is read: a large run takes hundreds of megabytes
     frame = pd.DataFrame(rows, columns=list(POINT)).astype({"value": "float64", "raw": "float64"})
     return frame.sort_values("metric", kind="stable", ignore_index=True)
 
