@@ -41,7 +41,7 @@ def export(frames: Frames, path: Path, form: str) -> Path:
     document: dict[str, Any] = {"about": frames.about, "environment": frames.environment}
     if form == "json":
         tables = {name: _columns(getattr(frames, name)) for name in TABLES}
-        write_text(path, _with_hash({**document, **tables}, None))
+        write_text(path, sealed({**document, **tables}))
         return path
     files = {}
     for name in TABLES:
@@ -49,11 +49,11 @@ def export(frames: Frames, path: Path, form: str) -> Path:
             _write(getattr(frames, name), temporary, form)
             files[name] = hashlib.sha256(temporary.read_bytes()).hexdigest()
     document |= {"format": form, "rows": {name: len(getattr(frames, name)) for name in TABLES}, "files": files}
-    write_text(path / "about.json", _with_hash(document, 1))
+    write_text(path / "about.json", sealed(document, 1))
     return path
 
 
-def _with_hash(document: Mapping[str, Any], indent: int | None) -> str:
+def sealed(document: Mapping[str, Any], indent: int | None = None) -> str:
     """The document as JSON, its version and the hash of all that follows at the top."""
     head, _, rest = json.dumps(
         {"gdbench_export": VERSION, "hash": "", **document}, indent=indent, allow_nan=False

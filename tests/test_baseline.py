@@ -374,7 +374,7 @@ def test_run_saves_what_ended_and_tells_what_changed(tiny, capsys):
     assert code == 0 and "nothing changed in 7 metrics" in out and path.read_bytes() == before
     code, out, _ = call(capsys, *command, "--set", "rule.sgd.lr=0.2", "--json")
     (document,) = json.loads(out)
-    assert document["baseline"]["path"] == str(path) and document["baseline"]["metrics"] == 6
+    assert document["baseline"]["path"] == str(path) and document["baseline"]["metrics"] == 7
     assert document["baseline"]["changes"][0] == "iris, sgd, 16, float32: digest of 2 new, 2 gone"
     assert load_baseline("main", Path("gdbench-results")).facts["run"] == document["run"]
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gdbench.cli import gate, main
+from gdbench.export import sealed
 
 SUITE = """
 title = "Little"
@@ -53,7 +54,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture
 def exported(store, tmp_path):
-    """The exported run, to be edited."""
+    """The exported run, to be changed."""
     return json.loads((store / "base.json").read_text())
 
 
@@ -62,8 +63,9 @@ def trials(*families):
 
 
 def planted(exported, tmp_path, name="head.json"):
+    """A file of the changed export, as a run that went so would have been exported."""
     path = tmp_path / name
-    path.write_text(json.dumps(exported))
+    path.write_text(sealed({part: exported[part] for part in exported if part not in ("gdbench_export", "hash")}))
     return path
 
 
@@ -163,7 +165,7 @@ def test_a_base_that_is_not_complete_is_none_and_a_head_says_so(store, exported,
 def test_files_that_cannot_be_compared_have_one_sentence(store, exported, tmp_path, capsys):
     whole = (store / "base.json").read_text()
     (tmp_path / "truncated.json").write_text(whole[: len(whole) // 2])
-    planted({**exported, "gdbench_export": 99}, tmp_path, "newer.json")
+    (tmp_path / "newer.json").write_text(whole.replace('"gdbench_export": 1', '"gdbench_export": 99', 1))
     planted({**exported, "about": {"run": "abc"}}, tmp_path, "poor.json")
     planted({name: value for name, value in exported.items() if name != "trials"}, tmp_path, "part.json")
     for name in ("truncated", "newer", "poor", "part", "none"):
