@@ -94,6 +94,8 @@ def read_export(path: Path) -> Frames:
             if name not in tables or len(tables[name]) != rows:
                 raise ValueError(f"{name} has {len(tables.get(name, ()))} rows in place of {rows}")
         tables.setdefault(ADDED, pd.DataFrame(columns=list(SUBJECT_COLUMNS)))
+        # Where there are no rows, pandas takes text for numbers, and then joins no other table to it.
+        tables = {name: frame if len(frame) else frame.astype(object) for name, frame in tables.items()}
         about = dict(document["about"])
         check_about(about)
         if "hash" not in document:

@@ -121,7 +121,7 @@ def test_an_export_whose_file_was_cut_short_is_noticed(name, mixed, tmp_path):
     lines = (path / f"{name}.csv").read_text().splitlines(keepends=True)
     for kept in ("".join(lines[:-2]), "".join(lines)[:-30]):
         (path / f"{name}.csv").write_text(kept)
-        with pytest.raises(gdbench.GdbenchError, match="incomplete export"):
+        with pytest.raises(gdbench.GdbenchError, match="was changed since gdbench wrote it"):
             gdbench.load(path)
 
 

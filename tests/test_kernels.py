@@ -357,7 +357,7 @@ def test_shuffle_once_repeats_the_batches_and_drop_last_skips_the_short_one():
 @pytest.mark.parametrize("options", [{}, {"shuffle": "once"}, {"drop_last": True}])
 def test_training_uses_the_batches_that_batch_names(options):
     problem = make(n=23, **options)
-    rule = gdbench.kernels.find("sgd")
+    rule = find("sgd")
     trained, theta = problem.begin(seed=4, batch_size=5), problem.initial(4)
     trained.advance(rule.update("float64"), np.zeros((0, problem.size)), np.array([[0.1, 0.0]] * 12))
     for step in range(1, 13):
@@ -369,7 +369,7 @@ def test_clipping_bounds_norm_and_values():
     problem = make()
     full = problem.gradient(problem.initial(0))
     table, none = np.array([[1.0, 0.0]]), np.zeros((0, problem.size))
-    update = gdbench.kernels.find("sgd").update("float64")
+    update = find("sgd").update("float64")
 
     def moved(**clip):
         trained = problem.begin(seed=0, batch_size=problem.n, **clip)

@@ -10,6 +10,7 @@ import gdbench
 from gdbench.caches import ASSUMED, MEMORY, Level, level_of, levels
 from gdbench.cli import main
 from gdbench.errors import UsageError
+from gdbench.export import export
 from gdbench.reports import timing_table
 from gdbench.stats import bootstrap_product
 from gdbench.stats.timings import MOVED, roofline, spreads
@@ -244,6 +245,10 @@ def test_saved_timings_are_a_run_of_their_own_with_a_page(tmp_path, capsys):
     assert code == 0 and run.id == document["run"] and run.state == "complete" and run.trials.empty
     assert len(run.timings) == len(document["samples"]) and set(run.timings["subject"]) == set(run.subjects["subject"])
     assert (tmp_path / "out" / run.id / "report.html").is_file()
+    for form in ("json", "csv"):  # tables without rows have no types
+        assert (
+            gdbench.load(export(run.frames, tmp_path / f"run.{form}", form)).report(tmp_path / f"{form}.html").is_file()
+        )
     found = roofline(run.timings, run.subjects).set_index("subject")["ratio"]
     for row in document["subjects"]:
         assert row["ratio"] is None or found[row["subject"]] == pytest.approx(row["ratio"])
@@ -255,11 +260,11 @@ def test_saved_timings_are_a_run_of_their_own_with_a_page(tmp_path, capsys):
         (["adem"], "did you mean 'adam'"),
         (["--net", "784"], "such as 784-128-10"),
         (["--net", "4-2", "--batch", "full"], "has none, so give a number"),
-        (["--batch", "0"], "--batch 0 must be a whole number"),
-        (["--batch", "many"], "--batch many must be a whole number"),
+        (["--batch", "0"], "--batch '0' must be a whole number"),
+        (["--batch", "many"], "--batch 'many' must be a whole number"),
         (["--problem", "irish"], "did you mean 'iris'"),
         (["--problem", "iris", "--batch", "4000"], "batch_size = 4000 is larger"),
-        (["--dtype", "float16"], "--dtype float16 is not known"),
+        (["--dtype", "float16"], "--dtype 'float16' is not known"),
         (["--rounds", "0"], "--rounds"),
         (["--jobs", "0"], "--jobs"),
         (["--plugin", "none.py"], "none.py cannot be read"),

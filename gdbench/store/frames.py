@@ -114,7 +114,8 @@ def trials_frame(stored: StoredRun) -> pd.DataFrame:
             **{name: columns[name] for name in METRICS},
             **{name: [d[name] for d in definitions] for name in ("clip_norm", "clip_value")},
             **{name: columns[name] for name in _LAST},
-        }
+        },
+        dtype=None if definitions else object,  # of no rows pandas would make numbers
     )
     numbers = dict.fromkeys(("steps_to_target", *METRICS, *_LAST[2:]), "float64")  # float64: NaN for what failed
     return frame.astype({"lr": "float64", **numbers})
