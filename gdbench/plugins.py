@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from hashlib import sha256
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from gdbench.errors import UsageError
@@ -28,6 +30,15 @@ _REGISTRIES: tuple[dict[str, Any], ...] = (RULES, FUNCTIONS)
 _loaded: dict[str, tuple[str, list[Written]]] = {}  # by file: hash of its source, and what it registered
 
 
+class _Loader(SourceFileLoader):
+    """Compiles a plug-in from its source: Python takes bytecode of before for a file of the same second and size."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the file as it is now."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
 def load_file(path: str | Path) -> None:
     """Run a plug-in file, which registers its rules and functions; again when it changed, in place of what it was."""
     path = user_path(path).absolute()
@@ -41,12 +52,12 @@ def load_file(path: str | Path) -> None:
     _forget(former)
     _loaded.pop(str(path), None)  # should the new one fail, the next try begins from nothing
     module_name = f"gdbench_plugin_{path.stem}_{content[:8]}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
+    loader = _Loader(module_name, str(path))
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
+    if spec is None or path.suffix != ".py":
         raise UsageError(f"plug-in {path} is not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # inspect.getsource looks for it there
-    loader = spec.loader
     sys.path.insert(0, str(path.parent))  # so that a plug-in can import what lies beside it
     try:
         registered = _register(str(path), lambda: loader.exec_module(module))
