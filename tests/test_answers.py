@@ -172,6 +172,30 @@ def test_text_of_bytes_is_utf8(tmp_path):
         load("l.npz", tmp_path)
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet", "npz"])
+def test_text_has_no_spaces_around_it_in_any_format(form, tmp_path):
+    y = np.array(["u ", " u", "v"])[LABELS]
+    assert load(save(form, y, tmp_path), tmp_path).names == ("u", "v")
+    with pytest.raises(UsageError, match=r"missing|empty text"):
+        load(save(form, np.array(["u", "v", " "])[LABELS], tmp_path, name="e"), tmp_path)
+
+
+def test_bytes_in_parquet_that_are_no_text_are_refused(tmp_path):
+    pq.write_table(pa.table({"x": X[:3, 0], "y": [b"u", b"v", b"\xff"]}), tmp_path / "d.parquet")
+    with pytest.raises(UsageError, match=r"row 3, column 'y', is b'\\xff', no text in UTF-8"):
+        load("d.parquet", tmp_path)
+
+
+def test_long_doubles_beyond_doubles_are_refused_as_infinite(tmp_path):
+    beyond = np.full((12, 1), np.finfo(np.longdouble).max)
+    np.savez(tmp_path / "d.npz", X=beyond, y=LABELS)
+    with pytest.raises(UsageError, match=r"X\[0, 0\] is (inf|1\.79)"):
+        load("d.npz", tmp_path)
+    np.savez(tmp_path / "e.npz", X=X, y=beyond)
+    with pytest.raises(UsageError, match=r"y\[0, 0\] is (inf|1\.79)"):
+        load("e.npz", tmp_path)
+
+
 def test_python_objects_are_never_read(tmp_path):
     np.savez(tmp_path / "d.npz", X=X, y=np.array(["u", "v"], object)[LABELS % 2])
     with pytest.raises(UsageError, match=r"y holds Python objects, .* save y\.astype\(str\)"):
@@ -188,6 +212,8 @@ HEADLESS = {
     "one feature": ("1.5,u\n2.5,v\n", {"target": "u"}, "1 of 2 names are numbers"),
     "the same number twice": ("0,0,u\n0,1,v\n", {}, "2 of 3 names are numbers"),
     "numbers that count up": ("0,1,u\n1,1,v\n0,0,u\n", {"target": "u"}, "'u' stands in its column again"),
+    "whole numbers that count": ("5,6,u\n1,2,v\n3,4,w\n", {"target": "u"}, "2 of 3 names are numbers"),
+    "a single whole number": ("5,u\n1,v\n3,w\n", {"target": "u"}, "1 of 2 names are numbers"),
     "a missing value": ("nan,1.5,u\n1,2,v\n", {}, "2 of 3 names are numbers"),
 }
 

@@ -11,6 +11,8 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gdbench import data, suites
@@ -189,6 +191,28 @@ def test_parquet_files_are_checked_by_their_metadata(tmp_path):
     assert "unpacks from" in refused("d.parquet", tmp_path)
 
 
+def test_a_long_text_that_rows_of_a_parquet_file_share_is_held_once(tmp_path):
+    codes = pa.array(np.arange(20_000, dtype=np.int32) % 2)
+    shared = pa.DictionaryArray.from_arrays(codes, ["a" * 10**6, "b" * 10**6])  # 20 GB, row by row
+    table = pa.table({"x": np.arange(20_000.0), "y": shared})
+    pq.write_table(table, tmp_path / "d.parquet", store_schema=False, dictionary_pagesize_limit=10**7)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loaded = data.load(data.resolve("d.parquet", tmp_path))
+    assert loaded.classes == 2 and loaded.y[:4].tolist() == [0, 1, 0, 1]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes
+
+
+def test_values_of_a_parquet_file_are_counted_by_their_number_and_length(tmp_path):
+    wide = pa.DictionaryArray.from_arrays(
+        pa.array(np.zeros(1000, np.int32)), pa.array([bytes(10**5)], pa.binary(10**5))
+    )
+    pq.write_table(pa.table({"x": wide.dictionary_decode(), "y": np.arange(1000)}), tmp_path / "d.parquet")
+    assert "unpacks from" in refused("d.parquet", tmp_path)
+    nested = pa.ListArray.from_arrays([0, 10**7], np.zeros(10**7))
+    pq.write_table(pa.table({"x": nested, "y": [0]}), tmp_path / "e.parquet")
+    assert "unpacks from" in refused("e.parquet", tmp_path)
+
+
 GENERATED = [
     ({"name": "teacher", "samples": 10**8, "features": 2}, "fewer than 200,000,000 values"),
     ({"name": "teacher", "samples": 10**9}, "samples = 1000000000 must be less than"),
@@ -199,7 +223,7 @@ GENERATED = [
     ({"name": "teacher", "samples": 10**6, "features": 10, "classes": 0, "outputs": 10**4}, "fewer than 200,000,000"),
     ({"name": "teacher", "samples": 10**6, "features": 10, "classes": 10**4}, "fewer than 200,000,000 values"),
     ({"name": "teacher", "noise": 1e300}, "noise = 1e+300"),
-    ({"name": "teacher", "seed": 10**5000}, "seed = a number of 5,000 digits"),
+    ({"name": "teacher", "seed": 10**5000}, "seed = a whole number of 5000 digits"),
     ({"name": "sparse", "samples": 10**4, "features": 10**6}, "fewer than 200,000,000 values"),
     ({"name": "sparse", "samples": 100, "features": 10**6, "classes": 10**4}, "10,000,000,000 weights"),
 ]

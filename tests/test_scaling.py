@@ -59,8 +59,12 @@ def test_a_feature_is_standard_however_little_it_varies(kind):
 def test_what_differs_by_rounding_alone_is_constant(scale):
     x = np.array([0.1 + 0.2, 0.3, 0.15 + 0.15, 0.3]).reshape(-1, 1)
     scaled = scaling(x, scale)
-    assert np.abs(scaled(x)).max() < 1e-15
+    assert not scaled(x).any()
     np.testing.assert_allclose(scaled(np.array([[0.5]])), 0.2)
+    large = 1e20 * x  # whose rounding is thousands
+    scaled = scaling(large, scale)
+    assert not scaled(large).any()
+    np.testing.assert_allclose(scaled(np.array([[5e19]])), 2e19)
 
 
 def test_a_feature_does_not_depend_on_the_others():

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gdbench.errors import shown
+
 LIMIT = 1e100  # a greater value would overflow its square in the standard deviation
-SHOWN = 60  # characters of a cell or a name in a message
+NAME = 60  # characters of a column's or a class's name in a list of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +37,6 @@ def first_unusable(values: np.ndarray) -> tuple[int, int] | None:
     return int(row), int(column)
 
 
-def shown(value: object) -> str:
-    """A value of a file in a message: on one line, cut where it is long."""
-    if isinstance(value, int) and value.bit_length() > 1000:  # Python writes no more than 4,300 digits
-        return f"a number of {value.bit_length() * 0.30103:,.0f} digits"
-    text = repr(value[:SHOWN] if isinstance(value, str | bytes) else value)
-    cut = isinstance(value, str | bytes) and len(value) > SHOWN
-    return f"{text[:SHOWN]}..." if cut or len(text) > SHOWN + 2 else text
-
-
 def named(name: str) -> str:
-    """A column's name in a list of them."""
-    return name if len(name) <= SHOWN and name.isprintable() else shown(name)
+    """A name in a list of them."""
+    return name if len(name) <= NAME and name.isprintable() else shown(name)

@@ -13,11 +13,11 @@ from typing import NoReturn, TextIO
 
 import numpy as np
 
-from gdbench.data.contents import Contents, shown
+from gdbench.data.contents import Contents
 from gdbench.data.limits import check_values
 from gdbench.data.packed import ERRORS, first_bytes, open_unpacked
 from gdbench.data.tables import Place, answers, check_matrix, divided, is_number, miss, parsed
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
 from gdbench.limits import CLASSES, DATA_BYTES, DATA_VALUES, FEATURES, SAMPLES
 
 ROW = 32 * FEATURES  # characters of a record: more than the widest has
@@ -83,16 +83,23 @@ def read_csv(path: Path, target: str | list[str]) -> Contents:
 def _check_header(path: Path, names: list[str]) -> None:
     """Refuse a first line that is a sample: it would be lost without a word.
 
-    Columns may be called 0, 1, 2, ..., as tables made of arrays call them, or by years; samples do not count up.
+    Columns may be called 0, 1, 2, ..., as tables made of arrays call them, or by years; samples seldom count so.
     """
     found = [name for name in names if is_number(name)]
     if len(found) == len(names):
         raise UsageError(
             f"{path}, line 1, holds numbers alone ({shown(names[0])}, ...); put a header with names above it"
         )
-    counting = all(name.isdecimal() for name in found) and all(int(b) - int(a) == 1 for a, b in pairwise(found))
-    if 2 * len(found) >= len(names) and not counting:
+    if 2 * len(found) >= len(names) and not _counts_up(found):
         raise UsageError(_headless(path, names))
+
+
+def _counts_up(names: list[str]) -> bool:
+    """Whether these are 0, 1, 2, ..., or such numbers from 1 or from a year on."""
+    if not all(name.isdecimal() and len(name) < 10 for name in names):
+        return False
+    first, *_ = numbers = [int(name) for name in names]
+    return (first in (0, 1) or 1000 <= first < 3000) and all(b - a == 1 for a, b in pairwise(numbers))
 
 
 def _headless(path: Path, names: list[str], more: str = "") -> str:

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from gdbench.data.contents import LIMIT, shown
+from gdbench.data.contents import LIMIT
 from gdbench.data.dataset import Dataset
 from gdbench.data.limits import check_products, check_values
-from gdbench.errors import UsageError, nearest
+from gdbench.errors import UsageError, nearest, shown
 from gdbench.kernels.random import Stream, normals
 from gdbench.limits import CLASSES, FEATURES, SAMPLES
 

@@ -10,10 +10,10 @@ from itertools import islice
 
 import numpy as np
 
-from gdbench.data.contents import Contents, named, shown
+from gdbench.data.contents import Contents, named
 from gdbench.data.dataset import Dataset
 from gdbench.data.tables import is_number
-from gdbench.errors import UsageError, nearest
+from gdbench.errors import UsageError, nearest, shown
 from gdbench.limits import CLASSES
 
 TASKS = ("classification", "regression")
@@ -115,7 +115,8 @@ def _targets(part: Contents) -> np.ndarray:
 
 def _check_mixture(train: Contents) -> None:
     """A text among numbers is rather a slip than a class."""
-    numeric = np.array([is_number(text) for text in train.y])
+    known = {text: is_number(text) for text in set(train.y)}
+    numeric = np.array([known[text] for text in train.y])
     if numeric.any():
         few = bool(numeric.mean() <= 0.5)
         row = int(np.argmax(numeric == few))

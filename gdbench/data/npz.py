@@ -11,11 +11,11 @@ from typing import IO
 
 import numpy as np
 
-from gdbench.data.contents import Contents, first_unusable, shown
+from gdbench.data.contents import Contents, first_unusable
 from gdbench.data.limits import check_unpacked, check_values
 from gdbench.data.packed import first_bytes
 from gdbench.data.tables import parsed
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
 from gdbench.limits import DATA_VALUES
 
 SAVE = "save it with numpy.savez(path, X=..., y=...)"
@@ -87,7 +87,7 @@ def _features(path: Path, x: np.ndarray) -> np.ndarray:
     if x.ndim < 2 or x.size == 0:
         raise UsageError(f"{path}: X has shape {x.shape}; it must be samples x features, with at least one of each")
     check_values(f"{path}: X", len(x), x.size // len(x))
-    x = np.ascontiguousarray(x.reshape(len(x), -1), np.float64)
+    x = _doubles(x.reshape(len(x), -1))
     _check_finite(path, "X", x)
     return x
 
@@ -102,9 +102,15 @@ def _answers(path: Path, y: np.ndarray, samples: int) -> np.ndarray:
     if y.dtype.kind in "US":
         y = _texts(path, y)
     if y.dtype.kind == "f":
-        y = y.astype(np.float64)
+        y = _doubles(y)
         _check_finite(path, "y", y.reshape(samples, -1))
     return y
+
+
+def _doubles(values: np.ndarray) -> np.ndarray:
+    """As float64; a long double that is too great for it is infinite."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, np.float64)
 
 
 def _texts(path: Path, y: np.ndarray) -> np.ndarray:

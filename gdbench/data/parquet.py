@@ -9,10 +9,11 @@ import numpy as np
 from gdbench.data.contents import Contents
 from gdbench.data.limits import check_unpacked, check_values
 from gdbench.data.tables import Place, answers, check_matrix, divided, miss, numbers, parsed
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pyarrow.parquet import FileMetaData
 
 
 def read_parquet(path: Path, target: str | list[str]) -> Contents:
@@ -43,12 +44,11 @@ def _frame(path: Path) -> "pd.DataFrame":
         ) from None
     try:
         with ParquetFile(path) as file:
-            told = file.metadata
-            check_values(str(path), told.num_rows, told.num_columns, "keep fewer samples in it")
-            packed = path.stat().st_size
-            # A column of one value takes a few bytes, however many rows there are.
-            check_unpacked(path, packed, 8 * told.num_rows * told.num_columns)
-            check_unpacked(path, packed, sum(told.row_group(i).total_byte_size for i in range(told.num_row_groups)))
+            _check_size(path, file.metadata)
+            columns = [file.metadata.schema.column(j) for j in range(file.metadata.num_columns)]
+        # Texts stay numbers of a dictionary: a long one that all rows share would take its length for each of them.
+        texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        with ParquetFile(path, read_dictionary=texts) as file:
             return file.read().to_pandas()
     except UsageError:
         raise
@@ -57,28 +57,46 @@ def _frame(path: Path) -> "pd.DataFrame":
         raise UsageError(f"{path} cannot be read as a Parquet file ({reason}); write it again") from None
 
 
+def _check_size(path: Path, told: "FileMetaData") -> None:
+    """Refuse by its metadata a file of too many values, or of more bytes than may be unpacked from it."""
+    check_values(str(path), told.num_rows, told.num_columns, "keep fewer samples in it")
+    groups = [told.row_group(i) for i in range(told.num_row_groups)]
+    packed = path.stat().st_size
+    check_unpacked(path, packed, sum(group.total_byte_size for group in groups))
+    # A column of one value takes a few bytes in the file, however many rows there are, and however long it is.
+    lengths = [max(8, told.schema.column(j).length) for j in range(told.num_columns)]
+    values = ((group.column(j).num_values, length) for group in groups for j, length in enumerate(lengths))
+    check_unpacked(path, packed, sum(count * length for count, length in values))
+
+
 def _cells(column: "pd.Series[Any]", place: Place) -> np.ndarray:
     """A column without gaps: numbers in a dtype of their own, or objects."""
     missing = np.flatnonzero(column.isna().to_numpy())
     if missing.size:
         miss(place(int(missing[0]), str(column.name)))
     if column.dtype.name == "category":
-        column = column.astype(column.cat.categories.dtype)
+        used = column.cat.remove_unused_categories().cat
+        codes = used.codes.to_numpy()
+        values = used.categories.to_series(name=column.name)
+        return np.asarray(_cells(values, lambda value, name: place(int(np.argmax(codes == value)), name))[codes])
     dtype = {"f": np.float64, "i": np.int64, "u": np.uint64, "b": np.bool_}.get(column.dtype.kind)
     if dtype:
         return np.asarray(column.to_numpy(dtype))
-    cells = [_plain(cell) for cell in column.tolist()]
+    cells = [_plain(cell, row, str(column.name), place) for row, cell in enumerate(column.tolist())]
     if all(isinstance(cell, str) for cell in cells):
+        if "" in cells:
+            miss(place(cells.index(""), str(column.name)))
         return parsed(cells)
     out = np.empty(len(cells), object)  # not np.array, which would make a matrix of lists
     out[:] = cells
     return out
 
 
-def _plain(cell: Any) -> Any:
-    """A decimal number, as databases write prices, or text as bytes, as some write it, in the text of it."""
-    if isinstance(cell, Decimal):
-        return str(cell)
+def _plain(cell: Any, row: int, column: str, place: Place) -> Any:
+    """Text without spaces around it, as in CSV files; so is a decimal number, as databases write prices, or bytes."""
     if isinstance(cell, bytes):
-        return cell.decode(errors="replace")
-    return cell
+        try:
+            cell = cell.decode()
+        except UnicodeDecodeError:
+            raise UsageError(f"{place(row, column)}, is {shown(cell)}, no text in UTF-8; write it as text") from None
+    return str(cell).strip() if isinstance(cell, str | Decimal) else cell

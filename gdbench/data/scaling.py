@@ -52,9 +52,13 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """(x - shift) / width, of which the columns `again` then become (x - mean) / deviation."""
+    """(x - shift) / width, of which the columns `again` then become (x - mean) / deviation.
+
+    rounding: how far from the shift a value may be and still count as it; 0 but for features of one value, rounded.
+    """
 
     shift: np.ndarray
+    rounding: np.ndarray
     width: np.ndarray
     again: np.ndarray
     mean: np.ndarray
@@ -63,7 +67,9 @@ class Scaling:
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Samples x features, scaled; what is too far from the training samples is infinite."""
         with np.errstate(over="ignore"):
-            scaled: np.ndarray = (x - self.shift) / self.width
+            difference = x - self.shift
+            difference[np.abs(difference) <= self.rounding] = 0.0
+            scaled: np.ndarray = difference / self.width
             if self.again.any():
                 scaled[:, self.again] = (scaled[:, self.again] - self.mean) / self.deviation
         return scaled
@@ -74,14 +80,16 @@ def scaling(train: np.ndarray, scale: str) -> Scaling:
     features = train.shape[1]
     none, nothing = np.zeros(features, np.bool_), np.zeros(0)
     if scale == "none":
-        return Scaling(np.zeros(features), np.ones(features), none, nothing, nothing)
+        zeros = np.zeros(features)
+        return Scaling(zeros, zeros, np.ones(features), none, nothing, nothing)
     spread = Spread.of(train)
     constant = spread.constant
+    rounding = np.where(constant, spread.width, 0.0)
     if scale == "minmax":
-        return Scaling(spread.low, np.where(constant, 1.0, spread.width), none, nothing, nothing)
+        return Scaling(spread.low, rounding, np.where(constant, 1.0, spread.width), none, nothing, nothing)
     again = ~constant & (spread.narrow | (spread.width < TINY))
     means, deviations = column_means_and_deviations(train)
     shift = np.where(constant | again, spread.low, means)
     width = np.where(constant, 1.0, np.where(again, spread.width, deviations))
     moments = column_means_and_deviations((train[:, again] - shift[again]) / width[again])
-    return Scaling(shift, width, again, *moments)
+    return Scaling(shift, rounding, width, again, *moments)

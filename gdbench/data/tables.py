@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from gdbench.data.contents import first_unusable, named, shown
-from gdbench.errors import UsageError, nearest
+from gdbench.data.contents import first_unusable, named
+from gdbench.errors import UsageError, nearest, shown
 from gdbench.limits import FEATURES
 
 Place = Callable[[int, str], str]  # what errors call a cell: its row (0, 1, ...) and its column's name
