@@ -152,6 +152,44 @@ def test_a_database_that_is_taken_away_is_noticed_and_the_results_are_beside_it(
         assert len(gdbench.load(path).trials) == 3 and gdbench.load(path).state == "complete"
 
 
+def by_another_process(path):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE runs SET token = 'of another process'")
+
+
+def by_nobody(path):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for table in ("curves", "trials", "runs"):
+            connection.execute(f"DELETE FROM {table}")
+
+
+LOST = {removed: "was removed", replaced: "was replaced", by_another_process: "taken over", by_nobody: "was removed"}
+
+
+@pytest.mark.parametrize("moment", ["finished", "timing", "deliver"])
+@pytest.mark.parametrize("take", LOST)
+def test_a_run_that_is_lost_ends_with_that_sentence_and_changes_nothing_any_more(take, moment, small, tmp_path):
+    path = tmp_path / "gdbench.db"
+
+    class Taking(gdbench.runner.Watcher):
+        def __getattribute__(self, name):
+            if name == moment and not taken:
+                taken.append(take(path))
+            return super().__getattribute__(name)
+
+    taken, suite = [], {**small, "seeds": 1, "tune_seeds": 0, "rule": {"sgd": {"lr": [0.01, 0.1]}}}
+    with pytest.raises(WritingError, match=LOST[take]) as caught:
+        gdbench.run(suite, store=path, jobs=1, watcher=Taking(), deliver=lambda run: getattr(Taking(), moment, None))
+    assert caught.value.exit_code == 3 and taken
+    if take in (removed, replaced):
+        (rescued,) = tmp_path.glob("gdbench-rescued-*.db")
+        assert str(rescued) in str(caught.value) and len(gdbench.load(rescued).trials)
+    if take is by_another_process:
+        with closing(sqlite3.connect(path)) as connection:
+            state = "complete" if moment == "deliver" else "running"
+            assert connection.execute("SELECT state, token FROM runs").fetchall() == [(state, "of another process")]
+
+
 def test_a_log_that_a_moved_database_left_is_not_read_into_a_new_one(tmp_path):
     path = tmp_path / "gdbench.db"
     store, run = begin(path)

@@ -250,10 +250,12 @@ class Store:
                 connection.execute(update(schema.runs).where(schema.runs.c.run == run).values(heartbeat()))
 
     def finish(self, run: str, state: str, environment: Mapping[str, Any] | None = None, *, hold: bool = False) -> None:
-        """Close a run as `complete`, `failed` or `interrupted`.
+        """Close a run as `complete`, `failed` or `interrupted`, unless it is not this store's any more.
 
         hold: the run stays this process's, which has more to make of it; `release` ends that.
         """
+        if run not in self._tokens:  # lost, removed or taken over: who wrote last was told, and it is not ours to change
+            return
         values = {"state": state, "finished": time.time()}
         values |= {} if environment is None else {"environment": dict(environment)}
         values |= {} if hold else {"token": None}
@@ -265,7 +267,7 @@ class Store:
     def release(self, run: str) -> None:
         """All that was to be made of a run is made: the same suite begins a new one from now on."""
         if run in self._tokens:
-            with self._writing(run) as connection:
+            with self._rescuing(run), self._writing(run) as connection:
                 self._change(connection, run, token=None)
             self._release(run)
 
