@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any
 
-from gdbench.errors import GdbenchError, UsageError
+from gdbench.errors import GdbenchError, UsageError, shown
 
 try:
     import fcntl
@@ -22,19 +22,19 @@ BESIDE = ("", "-wal", "-shm", "-journal")  # what SQLite puts beside a database,
 OLD = 86400.0  # seconds after which a file of no known command is nobody's
 
 _TEMPORARY = re.compile(r"(\.gdbench-[a-z0-9_]{8})(-wal|-shm|-journal)?")
-_ID = re.compile(r"[A-Za-z0-9_]{1,32}")
+_ID = re.compile(r"[0-9a-f]{8}")  # as `Store.begin` gives them: no other folder of --out has such a name
 
 
 def is_id(text: Any) -> bool:
-    """Whether a text may be the id of a run, which names a folder."""
+    """Whether a text may be the id of a run, which names a folder that `remove` deletes."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def run_folder(out: Path, run: str) -> Path:
-    """The folder of a run (or of several, `+` between their ids); raises UsageError for one outside `out`."""
+    """The folder of a run (or of several, `+` between their ids); raises UsageError for any other."""
     folder = out / run
     if not all(map(is_id, run.split("+"))) or folder.resolve().parent != out.resolve():
-        raise UsageError(f"run {run!r} has its folder outside {out}, where gdbench reads, writes and deletes nothing")
+        raise UsageError(f"run {shown(run)} names no folder of a run in {out}, so nothing is written or deleted for it")
     return folder
 
 

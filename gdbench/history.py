@@ -76,20 +76,28 @@ def read_points(
     records: the oldest first. created: seconds since 1970. value and raw: of costs, multiples of the reference's and
     seconds a step (medians over rounds of the fastest sample of a visit); of steps to the target and final losses, the
     median over the reporting seeds of the chosen setting, twice. A run has no row for a metric that it lacks.
-    damaged: `stop` raises DamagedError, `skip` leaves out what is damaged; `tell` is told of it.
+    damaged: `stop` raises DamagedError, `skip` leaves out what is damaged. tell: is told what was left out, and of
+    problems whose data were not the same in all runs; sentences.
     """
-    labels, data = suite_labels(records), data_labels(read_contents(store, records))
-    rows = []
+    labels = suite_labels(records)
+    contents: Contents = {}
+    found = []
     for record in records:
         stored = store.read(record.run, damaged=damaged)
         for notice in stored.notices:
             tell(notice)
-        rows += [
-            (metric, record.run, record.created, record.git_commit, value, raw)
-            for metric, value, raw in _values(stored, labels[record.run], data)
-            if not np.isnan(value)
-        ]
+        for problem, held in _contents(stored):
+            contents.setdefault(problem, {})[record.run] = held
+        found += [(record, *metric) for metric in _values(stored, labels[record.run])]
         del stored  # before the next is read: a large run takes hundreds of megabytes
+    for sentence in parted(contents):
+        tell(sentence)
+    data = data_labels(contents)
+    rows = [
+        (f"{name} ({suite}{data.get((r.run, problem), '')})", r.run, r.created, r.git_commit, value, raw)
+        for r, name, suite, problem, value, raw in found
+        if not np.isnan(value)
+    ]
     frame = pd.DataFrame(rows, columns=list(POINT)).astype({"value": "float64", "raw": "float64"})
     return frame.sort_values("metric", kind="stable", ignore_index=True)
 
@@ -106,15 +114,13 @@ def suite_labels(records: Collection[RunRecord]) -> dict[str, str]:
     return {r.run: f"{r.suite} {hashes[r.run]}" if len(kinds[r.suite]) > 1 else r.suite for r in records}
 
 
-def read_contents(store: Store, records: Sequence[RunRecord]) -> Contents:
-    """The hash of what each problem's data held, by problem and run; None where a run does not tell."""
-    found: Contents = {}
-    for record in records:
-        for problem, definition in store.problems(record.run).items():
-            dataset = definition.get("dataset", {})
-            if CONTENTS in dataset or ("dataset" in definition and dataset.get("name") not in SYNTHETIC):
-                found.setdefault(problem, {})[record.run] = dataset.get(CONTENTS)
-    return found
+def _contents(stored: StoredRun) -> Iterator[tuple[str, str | None]]:
+    """The problems of a run that learn from data, with the hash of what these held; None where the run tells none."""
+    definitions = dict(zip(stored.trials["problem"], stored.trials["definition"], strict=True))
+    for problem, definition in definitions.items():
+        dataset = definition["problem"].get("dataset")
+        if dataset is not None and (CONTENTS in dataset or dataset.get("name") not in SYNTHETIC):
+            yield problem, dataset.get(CONTENTS)
 
 
 def data_labels(contents: Contents) -> dict[tuple[str, str], str]:
@@ -138,14 +144,14 @@ def parted(contents: Contents) -> Iterator[str]:
             yield f"The data of {problem} were not the same in all runs ({told}), so these have metrics of their own."
 
 
-def _values(stored: StoredRun, suite: str, data: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, float, float]]:
-    """All metrics of a run: name, value and raw value."""
+def _values(stored: StoredRun, suite: str) -> Iterator[tuple[str, str, str, float, float]]:
+    """All metrics of a run: name, suite, problem (empty of a cost), value and raw value."""
     timings, subjects = timing_frames(stored)
     # Of a run that trained on the GPU, what was timed was timed on the CPU nevertheless.
     card = ", cuda" if (timings["backend"] == "cuda").any() else ""
     costs = relative_costs(timings, subjects[subjects["part"].isin(["step", "peak"])])
     for row in costs.to_dict("records"):
-        yield f"{row['subject']} ({suite}{card})", row["relative"], row["cost"]
+        yield row["subject"], f"{suite}{card}", "", row["relative"], row["cost"]
     trials = trials_frame(stored)
     if not len(trials):
         return
@@ -156,7 +162,7 @@ def _values(stored: StoredRun, suite: str, data: Mapping[tuple[str, str], str]) 
         where = f"{problem}, {rule}" if problem in functions else f"{problem}, {rule}, batch {batch}"
         for metric in ("final_loss", *(["steps_to_target"] if stored.record.target else [])):
             value = float(group[metric].median())
-            yield f"{metric}: {where} ({suite}{data.get((stored.record.run, problem), '')})", value, value
+            yield f"{metric}: {where}", suite, problem, value, value
 
 
 def machines(records: Collection[RunRecord]) -> dict[str, dict[str, Any]]:

@@ -146,6 +146,19 @@ def test_words_may_change(store):
 
 
 @pytest.mark.parametrize(
+    "definition", ['{"problem', "{}", "[]", '{"problem": 3}', '{"problem": {"dataset": 3}}', "\x00"]
+)
+def test_history_rests_on_no_definition_that_is_damaged(definition, store, capsys):
+    path, (_, second) = store
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE trials SET definition = ? WHERE trial = 0 AND run = ?", (definition, second))
+    code, _, err = call(capsys, "history", "--store", path)
+    assert code in (2, 3) and err.count("\n") == 1 and f"trial 0 of run {second} is damaged" in err, err
+    code, out, err = call(capsys, "history", "--store", path, "--skip-damaged")
+    assert code == 0 and "2 runs" in out and f"trial 0 of run {second} is damaged" in err, err
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         of_latest("UPDATE trials SET steps = 'many'"),

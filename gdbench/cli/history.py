@@ -84,8 +84,6 @@ def history(
         print_json(_document(frame, records, name, minimum, magnitude, plot))
         return
     _print(frame, records, minimum, magnitude)
-    for sentence in past.parted(past.read_contents(database, records)):
-        say(sentence)
     if plot is not None:
         say(f"figure: {plot}")
     cpu = known[name].get("cpu")

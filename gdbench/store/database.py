@@ -254,7 +254,9 @@ class Store:
 
         hold: the run stays this process's, which has more to make of it; `release` ends that.
         """
-        if run not in self._tokens:  # lost, removed or taken over: who wrote last was told, and it is not ours to change
+        if (
+            run not in self._tokens
+        ):  # lost, removed or taken over: who wrote last was told, and it is not ours to change
             return
         values = {"state": state, "finished": time.time()}
         values |= {} if environment is None else {"environment": dict(environment)}
@@ -425,15 +427,6 @@ class Store:
                 return []
             query = select(chosen).where(chosen.c.run == run).order_by(*chosen.primary_key.columns)
             return [dict(row) for row in snapshot.connection.execute(query).mappings()]
-
-    def problems(self, run: str) -> dict[str, dict[str, Any]]:
-        """The definition of each problem of a run, by its name."""
-        columns = schema.trials.c
-        first = select(func.min(columns.trial)).where(columns.run == run).group_by(columns.problem)
-        query = select(columns.problem, columns.definition).where(columns.run == run, columns.trial.in_(first))
-        with self.snapshot() as snapshot:
-            rows = [] if snapshot.connection is None else snapshot.connection.execute(query).all()
-        return {problem: definition["problem"] for problem, definition in rows}
 
 
 def _delete_trials(
