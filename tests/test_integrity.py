@@ -116,7 +116,12 @@ def test_doctor_checks_all_that_a_store_holds(store, capsys, monkeypatch):
     told = " ".join(found["damaged"])
     assert all(words in told for words in (f"trial 3 of run {second}", f"run {first}", "note", "belong to no run"))
     monkeypatch.chdir(path.parent)
-    assert call(capsys, "doctor", "--store", "no.db")[0] == call(capsys, "doctor", "no.db")[0] == 2
+    for arguments in ([f"--store={path}"], ["--store=gdbench.db", "--json"], ["--json", "--store", "gdbench.db"]):
+        code, out, _ = call(capsys, "doctor", *arguments)
+        assert code == 3 and "belong to no run" in out, arguments
+    for arguments in (["--store", "no.db"], ["--store=no.db"], ["no.db"], ["--store=a", "b"], ["--store="]):
+        code, out, err = call(capsys, "doctor", *arguments)
+        assert code == 2 and out == "" and err.count("\n") == 1, arguments
 
 
 def test_a_run_beside_a_damaged_one_is_read_and_the_damaged_one_removed(store, capsys, tmp_path):

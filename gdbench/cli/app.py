@@ -52,9 +52,10 @@ class Commands(typer.core.TyperGroup):
         # Beside a name that there is not, all are loaded: the complaint names one like it.
         for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
             if name not in self.commands:
-                module, function = COMMANDS[name]
+                file, function = COMMANDS[name]
+                module = import_module(f"gdbench.cli.{file}")
                 alone = typer.Typer(**SETTINGS)
-                alone.command(name)(getattr(import_module(f"gdbench.cli.{module}"), function))
+                alone.command(name, cls=getattr(module, "Command", None))(getattr(module, function))
                 self.commands[name] = typer.main.get_command(alone)
         return self.commands.get(cmd_name)
 

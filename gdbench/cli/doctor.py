@@ -10,11 +10,20 @@ import typer
 from gdbench.cards import QueryError, cards, told
 from gdbench.cli.options import JsonOption, OutOption, open_store
 from gdbench.cli.output import print_facts, print_json, say
-from gdbench.environment import environment, slow_products
 from gdbench.errors import UsageError
 from gdbench.files import RESULTS
-from gdbench.kernels.cache import cache_folder, cache_problem
-from gdbench.kernels.driver import driver_found
+
+
+class Command(typer.core.TyperCommand):
+    """Takes `--store=URL` for `--store URL`: --store is a flag and URL an argument, since URL may be left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line, with such an option in two parts."""
+        return super().parse_args(ctx, [part for arg in args for part in _parts(arg)])
+
+
+def _parts(argument: str) -> list[str]:
+    return argument.split("=", 1) if argument.startswith("--store=") else [argument]
 
 
 def doctor(
@@ -33,6 +42,9 @@ def doctor(
         return _check_store(url, out, as_json)
     if url is not None:
         raise UsageError(f"doctor {url} means nothing by itself; `doctor --store {url}` checks that store")
+    from gdbench.environment import environment  # which loads Numba: a store is checked without
+    from gdbench.kernels.cache import cache_folder
+
     facts = environment()
     libraries = blas_libraries()
     facts["blas"] = [
@@ -89,6 +101,7 @@ def gpu() -> dict[str, Any]:
     gpu_advice: what to do about what is missing, None where it is nothing or there is no driver.
     """
     from gdbench.kernels import cuda  # which loads numba.cuda
+    from gdbench.kernels.driver import driver_found
 
     missing, compiler = cuda.missing(), cuda.missing_compiler()
     named = {"gpu_compiler": compiler or f"libNVVM {cuda.compiler_version()}"}
@@ -111,6 +124,9 @@ def _text(value: Any) -> str:
 
 def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Iterator[str]:
     """What would make it faster, one sentence each."""
+    from gdbench.environment import slow_products
+    from gdbench.kernels.cache import cache_problem
+
     features = facts["features"]
     assert isinstance(features, list)
     if "avx512f" in features and any(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,10 +21,11 @@ from gdbench.cli.options import (
 from gdbench.cli.output import print_facts, print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.files import RESULTS
-from gdbench.kernels import FUNCTIONS, RULES, Direction, Rule
-from gdbench.kernels.function import Function
-from gdbench.kernels.registry import BaseRule, find
 from gdbench.limits import check_name
+
+if TYPE_CHECKING:
+    from gdbench.kernels.function import Function
+    from gdbench.kernels.registry import BaseRule
 
 
 def show(
@@ -37,7 +38,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one rule or function (formula, defaults, source), one suite, or a run's summary."""
-    from gdbench import suites
+    from gdbench import suites  # which loads the kernels: `--help` does without
+    from gdbench.kernels import FUNCTIONS, RULES
+    from gdbench.kernels.registry import find
 
     load_plugins(plugin)
     if name in RULES or name.endswith(")"):  # lookahead(sgd) is built on demand
@@ -51,7 +54,9 @@ def show(
         _show_run(name, store, out, skip, as_json)
 
 
-def _show_rule(rule: BaseRule, as_json: bool) -> None:
+def _show_rule(rule: "BaseRule", as_json: bool) -> None:
+    from gdbench.kernels import Direction
+
     meanings = {name: rule.hyperparameter(name).meaning for name in rule.defaults}
     if as_json:
         print_json(
@@ -85,12 +90,14 @@ def _lines(document: str) -> list[str]:
     return document.expandtabs().splitlines()
 
 
-def _slots(rule: BaseRule) -> tuple[str, ...]:
+def _slots(rule: "BaseRule") -> tuple[str, ...]:
     """The state that a scalar rule keeps for each parameter; a direction rule has none of that kind."""
+    from gdbench.kernels import Rule
+
     return rule.slots if isinstance(rule, Rule) else ()
 
 
-def _show_function(function: Function, as_json: bool) -> None:
+def _show_function(function: "Function", as_json: bool) -> None:
     points = {
         "global minimisers": function.global_minimisers,
         "local minimisers": function.local_minimisers,
@@ -159,6 +166,7 @@ def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool
         if name.startswith("latest") or is_export(Path(name)):
             raise
         from gdbench import suites
+        from gdbench.kernels import FUNCTIONS, RULES
 
         raise UsageError(
             f"{name!r} is no rule, function, suite or run{nearest(name, [*RULES, *FUNCTIONS, *suites.shipped()])}"
