@@ -103,6 +103,8 @@ def minimize(
     dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
     if dtype not in ("float32", "float64"):
         raise UsageError(f"dtype = {shown(dtype)} must be 'float32' or 'float64'")
+    if np.abs(start).max() > np.finfo(dtype).max:
+        raise UsageError(f"x0 = {shown(x0)} holds more than {dtype} can; use smaller numbers, or dtype = 'float64'")
     known, title, parts, options, noise = _function(function, grad, hess, start)
     problem = FunctionProblem(
         parts,

@@ -27,6 +27,7 @@ PATH_NUMBERS = 20_000_000
 FILE_BYTES = 250_000
 DEPTH = 20
 DIGITS = 300
+MAGNITUDE = 10**30  # float32 ends at 3e38
 NAME_BYTES = 255
 TEXT = 10_000
 JOBS = 1_024
@@ -76,6 +77,7 @@ TABLE = (
     Limit(FILE_BYTES, "bytes of a suite's file", "TOML"),
     Limit(DEPTH, "tables or lists in one another", "TOML, dicts, `--set`"),
     Limit(DIGITS, "digits of a whole number", "TOML, dicts, `--set`, options"),
+    Limit(MAGNITUDE, "size of a number", "`start`, `noise`, `l2`, `clip_norm`, `clip_value`"),
     Limit(NAME_BYTES, "bytes of a name in UTF-8", "files, folders, rules, functions, problems"),
     Limit(TEXT, "characters of a text", "titles, descriptions, `--set`"),
     Limit(JOBS, "threads", "`--jobs`"),

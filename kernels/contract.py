@@ -114,7 +114,8 @@ class Rule(BaseRule):
         except ValueError:  # from _store
             names = ", ".join(self.derived)
             raise UsageError(f"rule {self.name!r}: its coefficients must return one value each for {names}") from None
-        return out.astype(dtype)
+        with np.errstate(over="ignore"):  # a rate beyond float32 is infinite, and what it does is seen afterwards
+            return out.astype(dtype)
 
     def state(self, size: int, dtype: str) -> np.ndarray:
         """The slots of `size` parameters before the first step: zeros, a row a slot, each from a cache line on."""

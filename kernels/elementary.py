@@ -368,8 +368,8 @@ def power(x, n):
 def one_minus_power(x, n):
     """1 - x^n for 0 <= x < 1 and an integer n >= 1, in float64; the relative error stays below 2e-12.
 
-    Near x = 1 the error of the power would be many times the difference: there 1 - e^-y = 2 T / (1 + T) with
-    T = tanh(y / 2) and y = -n log x, to some ULP.
+    Near x = 1 the power's error may be greater than the difference. There it is 1 - e^-y = 2 T / (1 + T), to some ULP,
+    with T = tanh(y / 2) and y = -n log x.
     """
     if 1.0 - x >= _NEAR_ONE:
         return 1.0 - power(x, n)

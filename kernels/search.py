@@ -107,12 +107,13 @@ def exact(
     float32, where rounding drowns the slope) the slope changes sign between this step and one of its two neighbours
     among the numbers of x's dtype. A slope that is not finite counts as uphill, so no such point is returned. Where the
     slope stays negative: `longest`, or else the first step past 2^60 |slope / curvature| (2^60 where the line is
-    straight) at which it was looked at. 0 when the direction does not lead down.
+    straight) at which it was looked at. 0 when the direction does not lead down, or the slope is not finite.
 
-    The line is walked from x on. A stretch is taken for free of other minimisers when the slopes at both ends and the
-    curvatures at both ends (a product with the Hessian each) agree on how the slope ran between them. Missed can be:
-    what is narrower than a 4^-8 of the first stretch tried from a point, a dip between two kinks among them; whatever
-    is left after 100 stretches; and a wave whose slopes and curvatures at both ends look like a straight line's.
+    The search goes along the line from x, stretch by stretch. It takes a stretch for free of other minimisers when the
+    slopes at both ends and the curvatures at both ends (a product with the Hessian each) agree on how the slope ran
+    between them. So it can miss a minimiser that is narrower than 4^-8 of the first stretch tried from a point, such
+    as a dip between two kinks; any that lies beyond 100 stretches; and a wave whose slopes and curvatures at both ends
+    look like a straight line's.
     """
     number = x.dtype.type
 
@@ -123,7 +124,7 @@ def exact(
     def curvature(step: float) -> float:
         return dot(objective.product(x + number(step) * direction, direction), direction)
 
-    if not slope < 0.0:
+    if not (-math.inf < slope < 0.0 and longest > 0.0):
         return 0.0
     enough = CLOSE * -slope if x.dtype == np.float64 else 0.0
     low, below, high, above = _first_turn(along, curvature, slope, enough, number, longest)
@@ -142,6 +143,7 @@ def _first_turn(
     """
     bend = curvature(0.0)
     scale = abs(slope / bend) if math.isfinite(bend) and bend != 0.0 else 1.0
+    scale = max(scale, float(np.finfo(number).tiny))  # no less, or steps of it would be 0
     longest = min(longest, MUCH * scale, float(np.finfo(number).max))
     low, below, width, looks, tries = 0.0, slope, FIRST * min(scale, longest), LOOKS, 0
     if bend > 0.0 and scale <= longest:

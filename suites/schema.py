@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -33,8 +34,15 @@ METRICS = (*(f"{split}_{kind}" for split in ("train", "val") for kind in ("loss"
 
 
 def label_of(name: str) -> str:
-    """The label nearest to a name: what cannot be drawn and printed left out, and cut; a label is its own."""
-    kept = "".join("_" if char == "$" or not char.isprintable() else char for char in name)[:LABEL]
+    """The label nearest to a name: what cannot be drawn and printed left out, and cut; a label is its own.
+
+    Joiners within emoji and words, as of Persian and Hindi, are drawn, though Python does not call them printable.
+    """
+
+    def fits(before: str, char: str) -> bool:
+        return char != "$" and (char.isprintable() or (char in "\u200c\u200d" and before > "\x7f"))
+
+    kept = "".join(char if fits(before, char) else "_" for before, char in pairwise(f" {name}"))[:LABEL]
     return kept if kept.strip() else "_"
 
 
@@ -85,10 +93,15 @@ def _starts(value: Any) -> list[Any]:
 
 
 def _start(value: Any) -> Any:
-    point = isinstance(value, list) and value and all(type(x) in (int, float) and abs(x) < 1e100 for x in value)
+    point = (
+        isinstance(value, list) and value and all(type(x) in (int, float) and abs(x) <= limits.MAGNITUDE for x in value)
+    )
     if value is None or value == "random" or point:
         return value
-    raise ValueError('must be a list of numbers, or "random" for a point of the domain that the seed draws')
+    raise ValueError(
+        f'must be a list of numbers up to {limits.MAGNITUDE:.0e}, or "random" for a point of the domain that a seed '
+        "draws"
+    )
 
 
 class _Model(BaseModel):
@@ -98,7 +111,7 @@ class _Model(BaseModel):
 _Fraction = Annotated[float, Field(ge=0, lt=1)]
 _Count = Annotated[int, Field(ge=1, le=limits.STEPS)]
 _Seeds = Annotated[int, Field(le=TUNE_SEED)]  # more would run into the tuning seeds
-_Bound = Annotated[float, Field(ge=0)]
+_Bound = Annotated[float, Field(ge=0, le=limits.MAGNITUDE)]
 _Axis = BeforeValidator(expand)
 _Activation = Annotated[str, AfterValidator(_one_of(tuple(ACTIVATIONS)))]
 _Loss = Annotated[str, AfterValidator(_one_of(tuple(LOSSES)))]
@@ -184,7 +197,7 @@ class QuadraticModel(SampledModel):
     samples: Annotated[list[Annotated[int, Field(ge=1, le=10**6)]], _Axis] = Field([1000])
     test_samples: Annotated[list[Annotated[int, Field(ge=1, le=10**6)]], _Axis] = Field([896])
     noise: Annotated[list[_Bound], _Axis] = Field([0.6])
-    start: Annotated[list[float], _Axis] = Field([1.0])
+    start: Annotated[list[Annotated[float, Field(ge=-limits.MAGNITUDE, le=limits.MAGNITUDE)]], _Axis] = Field([1.0])
     seed: Annotated[list[Annotated[int, Field(ge=0, lt=2**32 - 1)]], _Axis] = Field([42])
     shuffle: Annotated[list[_Shuffle], _Axis] = Field(["once"])
     drop_last: Annotated[list[bool], _Axis] = Field([True])

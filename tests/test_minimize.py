@@ -360,6 +360,12 @@ def test_a_sequence_of_gradients_that_is_too_short_is_told_in_one_sentence():
         gdbench.minimize(lambda x: x[0], [0.0], "sgd", grad=sequence, lr=1.0, steps=4)
 
 
+def test_rates_beyond_float32_diverge_and_starts_beyond_it_are_refused():
+    assert gdbench.minimize("rosenbrock", [0.0, 0.0], "sgd", lr=1e99, steps=3, dtype="float32").status == "diverged"
+    with pytest.raises(UsageError, match=r"x0 = .*1e\+39.* holds more than float32 can; use smaller numbers"):
+        gdbench.minimize("rosenbrock", [1e39, 0.0], "sgd", steps=3, dtype="float32")
+
+
 def test_a_sentence_of_ours_within_a_rule_of_the_users_own_stays_as_it_is():
     @gdbench.direction(lr=1.0)
     def greedy(objective, x, c, memory):

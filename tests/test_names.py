@@ -20,6 +20,7 @@ RULES = {
     "网络优化器" * 16: "rmsprop",
     "🚀 <i>&amp;</i>": "adagrad",
     "größe eins": "adamax",
+    "👨\u200d👩\u200d👧 می\u200cخواهم": "nadam",
 }
 
 

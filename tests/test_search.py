@@ -142,12 +142,34 @@ def test_exact_accepts_no_point_that_is_not_finite():
         assert 3.0 - step > 1.0 and 3.0 - step - 1.0 < 1e-15 * 3
 
 
-@pytest.mark.parametrize("slope", [0.0, 1.0, math.nan, math.inf])
+@pytest.mark.parametrize("slope", [0.0, 1.0, math.nan, math.inf, -math.inf])
 def test_no_search_leaves_a_point_whose_slope_does_not_lead_down(slope):
     seen, x, d = line(lambda x: x * x, lambda x: 2 * x, lambda x: 2.0), np.ones(1), np.ones(1)
     assert search.exact(seen, x, d, slope) == 0.0
     assert search.backtrack(seen, x, d, 1.0, slope, step=1.0, decrease=1e-4, shrink=0.5) is None
     assert search.wolfe(seen, x, d, 1.0, slope, step=1.0, decrease=1e-4, curvature=0.9) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [1e-300, 1e-40, 1e-20, 1.0, 1e30, 1e300])
+def test_exact_ends_whatever_the_scale(scale, dtype):
+    # A line whose slope is -1 here and whose curvature is 1 / scale, with and without a limit.
+    with np.errstate(all="ignore"):
+        seen = line(lambda x: 0.5 * x * x / scale - x, lambda x: x / scale - 1.0, lambda x: 1.0 / scale, dtype)
+        for longest in (math.inf, 1.0, 1e-320, 0.0):
+            step = search.exact(seen, np.zeros(1, dtype), np.ones(1, dtype), -1.0, longest=longest)
+            assert 0.0 <= step <= max(longest, 0.0)
+            if math.isinf(longest) and np.finfo(dtype).tiny < scale < np.finfo(dtype).max:
+                assert step == pytest.approx(scale, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rule", ["gd-armijo", "gd-exact", "lbfgs", "newton", "newton-cg", "newton-damped"])
+@pytest.mark.parametrize("size", [1e9, 1e18, 1e30])
+def test_searches_end_where_gradients_overflow(size, rule, dtype):
+    for start in ([size, -size], [size, size]):
+        descent = gdbench.minimize("rosenbrock", start, rule, steps=3, dtype=dtype)
+        assert descent.status in ("exhausted", "stalled", "diverged")
 
 
 def test_searches_find_quadratics_at_once():

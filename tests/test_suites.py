@@ -261,6 +261,7 @@ BAD = {
         ["problem.iris.dataset", "hidden.0 = 0", "greater than or equal to 1"],
     ),
     "subset too large": (GOOD.replace("hidden = [4]", "subset = 1000"), ["subset = 1000", "150"]),
+    "label with a joiner of nothing": (GOOD.replace("problem.iris", "problem.'a\u200db'"), ["label", "printable"]),
     "a loss that needs labels": (
         GOOD.replace('"iris"', '"diabetes"').replace("hidden = [4]", 'loss = "cross-entropy"'),
         ["needs labels"],

@@ -26,7 +26,7 @@ def gd_exact(objective, x, c, memory):
     """
     g, value = objective.gradient(x), objective.value(x)
     slope = -dot(g, g)
-    if not -slope >= float(np.finfo(x.dtype).tiny):  # too small to divide by
+    if not float(np.finfo(x.dtype).tiny) <= -slope < math.inf:  # too small to divide by, or too large to tell
         return None
     longest = math.inf
     for _ in range(search.MOST):
