@@ -39,11 +39,11 @@ import sqlalchemy.dialects.sqlite  # noqa: F401
 ROOT = Path(__file__).resolve().parent.parent
 # Which tests judge which files. Comparisons with PyTorch, which need not be installed, do not.
 JUDGES = {
-    "rules/*.py": "test_rules.py",
-    "functions/*.py": "test_functions.py",
-    "losses.py": "test_losses.py",
-    "activations.py": "test_activations.py",
-    "schedules.py": "test_schedules.py",
+    "rules/*.py": ("test_rules.py", "test_rule_updates.py"),
+    "functions/*.py": ("test_functions.py",),
+    "losses.py": ("test_losses.py",),
+    "activations.py": ("test_activations.py",),
+    "schedules.py": ("test_schedules.py",),
 }
 WORKERS, SECONDS = 2, 120  # seconds of processor time, so that a busy machine kills nothing
 
@@ -85,7 +85,7 @@ class Mutant(SourceFileLoader):
         return compile(self.text, self.path, "exec")
 
 
-def judge(path: Path, text: str, tests: str) -> int:
+def judge(path: Path, text: str, tests: tuple[str, ...]) -> int:
     """The tests' exit code with `text` in place of a file, in this process, which is of no other use from then on."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     for stream in (1, 2):
@@ -100,13 +100,13 @@ def judge(path: Path, text: str, tests: str) -> int:
     options = ["-x", "-p", "no:cacheprovider", "--assert=plain", "--tb=no", "-o", "addopts="]  # nobody reads a report
     code = 0
     for called in (f"{file.stem.replace('_', '-')} and not pytorchs", "not pytorchs"):
-        code = pytest.main([*options, str(ROOT / "tests" / tests), "-k", called])
+        code = pytest.main([*options, *(str(ROOT / "tests" / name) for name in tests), "-k", called])
         if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             break
     return int(code)
 
 
-def survives(job: tuple[Path, str, str]) -> bool:
+def survives(job: tuple[Path, str, tuple[str, ...]]) -> bool:
     """Whether all tests pass, in a process of their own."""
     child = os.fork()
     if child == 0:
@@ -125,7 +125,9 @@ def main(arguments: list[str]) -> int:
         for pattern, tests in JUDGES.items():
             paths = [path for path in sorted((ROOT / "kernels").glob(pattern)) if not chosen or path in chosen]
             sources = [path.read_text(encoding="utf-8") for path in paths]
-            assert not paths or survives((paths[0], sources[0], tests)), f"{tests} fails where nothing is changed"
+            assert not paths or survives((paths[0], sources[0], tests)), (
+                f"{' or '.join(tests)} fails where nothing is changed"
+            )
             for path, source in zip(paths, sources, strict=True):
                 file, texts = path.relative_to(ROOT), list(mutants(source))
                 survived = pool.imap(survives, [(path, text, tests) for text in texts])

@@ -1,22 +1,17 @@
 """Every rule against its formula, hand-worked steps and identities of the literature; the contract's errors."""
 
-import copy
 import json
 import math
-import re
 from functools import partial
-from unittest import mock
 
 import numpy as np
 import pytest
 import reference
 from prescribed import run
 
-import gdbench
 from gdbench.errors import UsageError
 from gdbench.kernels import RULES, Rule, hyperparameters, jit, schedules
-from gdbench.kernels.jit import DISABLED, kernel
-from gdbench.kernels.quotient import quotient
+from gdbench.kernels.jit import DISABLED
 from gdbench.kernels.registry import find
 
 SHIPPED = (
@@ -259,103 +254,6 @@ def test_warm_up_grows_linearly_to_lr():
     np.testing.assert_allclose(lrs, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], rtol=1e-15)
 
 
-@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
-def test_the_second_call_compiles_nothing():
-    from gdbench.kernels import training
-
-    problem = gdbench.problem("iris", dtype="float32")
-    rule = RULES["adam"]
-
-    def once(seed):
-        trained = problem.begin(seed=seed, batch_size=10)
-        table = rule.table(rule.settings({}), 1, np.full(5, 0.1), "float32")
-        trained.advance(rule.update("float32"), np.zeros((2, problem.size), "float32"), table)
-        trained.evaluate()
-        problem.gradient(trained.theta)
-
-    kernels = [training.evaluate, training.gradient, rule.table_kernel]
-    once(0)
-    counts = [len(k.signatures) for k in kernels]
-    update, loop = rule.update("float32"), training.train("float32")
-    once(1)
-    assert [len(k.signatures) for k in kernels] == counts
-    assert rule.update("float32") is update and training.train("float32") is loop
-    assert len(update.signatures) == len(loop.signatures) == 1
-
-
-DIVIDING = ("adam", "amsgrad", "nadam", "adamw", "lookahead", "lookahead(amsgrad)")  # by kernels/quotient.py
-
-
-@pytest.mark.parametrize("name", (*SHIPPED, *WRAPPED))
-@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
-def test_float32_updates_hold_no_double_and_no_fused_operation_but_those_of_a_quotient(name):
-    from gdbench.kernels.contract import _compile_update
-
-    fresh = copy.copy(find(name))
-    fresh.source = None  # compiled anew, since what comes from the cache cannot be inspected
-    update = _compile_update(fresh, "float32")
-    for text in update.inspect_llvm().values():
-        assert "fmuladd" not in text and not re.search(r"\bf(mul|add|sub|div) [a-z ]*contract", text)
-        assert " double " not in text
-        assert ("llvm.fma" in text) == (name in DIVIDING)
-    for text in update.inspect_asm().values():
-        fused = "vfmadd" in text or "vfnmadd" in text
-        assert not fused or name in DIVIDING
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.skipif(DISABLED, reason="plain Python rounds a multiply-add twice")
-def test_a_quotient_is_the_division_to_the_bit(dtype):
-    rng, number = np.random.default_rng(0), np.dtype(dtype).type
-    bits = 23 if dtype == "float32" else 52
-    mantissas = 1 + rng.integers(0, 2**bits, 200_000) / 2**bits
-    x = np.concatenate([mantissas, np.exp(rng.uniform(-50, 43, 50_000)), [0.0, np.inf, np.nan]]).astype(dtype)
-    edges = [1.0, 1 - 2.0 ** -(bits + 1), 1 - 2.0**-bits, 1 + 2.0**-bits, 2 - 2.0**-bits, 1e-8]
-    divisors = [*edges, *np.sqrt(1 - 0.999 ** np.arange(1, 100)), *rng.uniform(1e-6, 1, 100)]
-    for d in np.array(divisors, dtype):
-        np.testing.assert_array_equal(_quotients(x, d), x / number(d))
-
-
-@kernel(source=None)
-def _quotients(x, d):
-    out = np.empty_like(x)
-    for i in range(x.size):
-        out[i] = quotient(x[i], d)
-    return out
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.skipif(DISABLED, reason="plain Python rounds a multiply-add twice")
-def test_adams_update_has_the_bits_of_its_formula_operation_by_operation(dtype):
-    rng, rule, n = np.random.default_rng(0), find("adam"), 1003
-    p, g, m, v = (rng.normal(size=n).astype(dtype) for _ in range(4))
-    m *= np.exp(rng.uniform(-40, 3, n)).astype(dtype)
-    v = (v * v * np.exp(rng.uniform(-80, 3, n))).astype(dtype)
-    state = rule.state(n, dtype)
-    state[0, :n], state[1, :n] = m, v
-    (row,) = rule.table(rule.settings({"weight_decay": 0.1}), 3, np.full(1, 0.01), dtype)
-    c = dict(zip(rule.coefficient_names, row, strict=True))
-    got = p.copy()
-    rule.update(dtype)(got, g, state, row, 0)
-    g = g + c["weight_decay"] * p
-    m = c["beta1"] * m + c["one_minus_beta1"] * g
-    v = c["beta2"] * v + c["one_minus_beta2"] * (g * g)
-    np.testing.assert_array_equal(got, p - c["step"] * m / (np.sqrt(v) / c["root"] + c["eps"]))
-    np.testing.assert_array_equal(state[:, :n], [m, v])
-
-
-def test_an_update_moves_the_stretch_that_it_is_given_and_no_other():
-    rule, n = find("momentum"), 40
-    table = rule.table(rule.settings({}), 1, np.full(1, 0.1), "float64")
-    whole, parts, g = np.ones(n), np.ones(n), np.arange(float(n))
-    one, other = rule.state(n, "float64"), rule.state(n, "float64")
-    rule.update("float64")(whole, g, one, table[0], 0)
-    for low, high in ((17, 40), (0, 17)):
-        rule.update("float64")(parts[low:high], g[low:high], other, table[0], low)
-    np.testing.assert_array_equal(whole, parts)
-    np.testing.assert_array_equal(one, other)
-
-
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
@@ -408,106 +306,6 @@ def test_wrong_hyperparameters_are_refused(given, words):
     with pytest.raises(UsageError, match=r"adam|must") as caught:
         RULES["adam"].settings(given)
     assert words in str(caught.value)
-
-
-def declare(function, slots=(), **defaults):
-    with mock.patch.dict(RULES):  # a plug-in of another test may have left a rule of this name
-        RULES.pop(function.__name__.replace("_", "-"), None)
-        return gdbench.rule(slots=slots, **defaults)(function)
-
-
-def test_rules_of_any_number_of_slots_run():
-    def zero(p, g, c):
-        return p - c.lr * g
-
-    def three(p, g, a, b, d, c):
-        return p - c.lr * (g + a + b + d), g, a, b
-
-    def four(p, g, a, b, d, e, c):
-        return p - c.lr * (g + a + b + d + e), g, a, b, d
-
-    gradients = [1.0, 2.0, 4.0, 8.0, 16.0]
-    for function, slots in ((zero, ()), (three, ("a", "b", "d")), (four, ("a", "b", "d", "e"))):
-        rule = declare(function, slots, lr=1.0)
-        p, state = np.zeros(1), np.zeros((len(slots), 1))
-        for t, g in enumerate(gradients, 1):
-            rule.update("float64")(p, np.array([g]), state, rule.table({"lr": 1.0}, t, np.ones(1), "float64")[0], 0)
-        window = len(slots) + 1  # each slot remembers one gradient more
-        assert p[0] == -sum(sum(gradients[max(0, i - window + 1) : i + 1]) for i in range(5))
-
-
-def test_coefficients_may_be_derived_from_lr_alone_and_mix_integers():
-    def halving(p, g, c):
-        return p - c.half * c.count * g
-
-    rule = declare(halving, lr=1.0)
-
-    @rule.coefficients("half", "count")
-    def _(t, lr):
-        return lr / 2.0, t
-
-    np.testing.assert_array_equal(
-        rule.table({"lr": 3.0}, 5, np.array([3.0, 3.0]), "float64"), [[3, 1.5, 5], [3, 1.5, 6]]
-    )
-
-
-@pytest.mark.parametrize(
-    "returned",
-    [
-        pytest.param("0.5", marks=pytest.mark.skipif(DISABLED, reason="only the compiler sees that it is no tuple")),
-        *("(0.5, 0.5)", "()", "0.5, 1, 2.0"),
-    ],
-)
-def test_coefficients_that_return_too_few_or_too_many_are_refused(returned):
-    names = {}
-    exec(f"def derive(t, lr):\n    return {returned}", names)
-
-    def short(p, g, c):
-        return p - c.a * g
-
-    rule = declare(short, lr=1.0)
-    rule.coefficients("a")(names["derive"])
-    with pytest.raises(UsageError, match="coefficients must return"):
-        rule.table({"lr": 1.0}, 1, np.ones(3), "float64")
-
-
-def test_a_rule_that_is_wrong_says_why():
-    def bad(p, gradient, c):
-        return p
-
-    def no_lr(p, g, c):
-        return p
-
-    with pytest.raises(UsageError, match=r"must take \(p, g, c\), not \(p, gradient, c\)"):
-        declare(bad, lr=0.1)
-    with pytest.raises(UsageError, match="needs a default for lr"):
-        declare(no_lr)
-    with pytest.raises(UsageError, match="registered already"):
-        gdbench.rule("adam", lr=0.1)(no_lr)
-    with pytest.raises(UsageError, match=r'write @no-lr\.coefficients\("name", \.\.\.\) with the names'):
-        declare(no_lr, lr=0.1).coefficients(bad)
-    with pytest.raises(UsageError, match=r"write @rule\(lr=\.\.\.\) above no_lr"):
-        gdbench.rule(no_lr)
-    with pytest.raises(UsageError, match=r"write @direction\(lr=\.\.\.\) above no_lr"):
-        gdbench.direction(no_lr)
-    with pytest.raises(UsageError, match="slots = 'v' must be a tuple of names"):
-        declare(no_lr, slots="v", lr=0.1)
-    with pytest.raises(UsageError, match="'steps' cannot name a coefficient"):
-        declare(no_lr, lr=0.1, steps=3)
-    with pytest.raises(UsageError, match="rule 'my rule' must have a name of small letters"):
-        gdbench.rule("my rule", lr=0.1)(no_lr)
-    with pytest.raises(UsageError, match="at most 4"):
-        declare(no_lr, slots=tuple("abdef"), lr=0.1)
-
-
-@pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
-def test_a_rule_that_numba_cannot_compile_names_the_line():
-    def broken(p, g, c):
-        return p - c.rate * g
-
-    rule = declare(broken, lr=0.1)
-    with pytest.raises(UsageError, match=r"rule 'broken' cannot be compiled by Numba, at .*test_rules\.py.*line \d+"):
-        rule.update("float32")
 
 
 def test_lookahead_goes_around_the_rule_that_is_named():
@@ -663,38 +461,3 @@ def test_lookahead_follows_a_plug_in_that_changes(plugin):
     assert old.source != new.source == RULES["half"].source  # which names the folder of machine code
     assert new.fingerprint != old.fingerprint
     assert run("lookahead(half)", [[2.0]], [1.0], lr=0.1) == pytest.approx(0.95)
-
-
-def test_a_fingerprint_tells_helpers_apart_and_holds_no_address():
-    def made(factor):
-        def helper(values):
-            return sum(factor * value for value in values)  # a function of its own within, whose repr has an address
-
-        def mine(p, g, c):
-            return p - c.lr * helper((g,))
-
-        return declare(mine, lr=0.1).fingerprint
-
-    assert made(1.0) == made(1.0) != made(2.0)
-    assert " at 0x" not in made(1.0)
-
-
-def test_a_fingerprint_tells_arrays_and_functions_without_source_apart():
-    def with_array(values):
-        weights = np.array(values)
-
-        def mine(p, g, c):
-            return p - c.lr * weights[0] * g
-
-        return declare(mine, lr=0.1).fingerprint
-
-    def typed(formula):
-        names = {}
-        exec(f"def mine(p, g, c):\n    return {formula}", names)
-        return declare(names["mine"], lr=0.1).fingerprint
-
-    assert with_array([1.0, 2.0]) == with_array([1.0, 2.0]) != with_array([1.0, 3.0])
-    formulas = ["p - c.lr * g", "p - 0.1 * g", "p - 0.2 * g", "p - sum(0.1 for _ in (1, 2)) * g"]
-    formulas += ["p - sum(0.2 for _ in (1, 2)) * g", "p - abs(0.1) * g", "p - int(0.1) * g"]
-    assert len({typed(formula) for formula in formulas}) == len(formulas)
-    assert all(typed(formula) == typed(formula) and " at 0x" not in typed(formula) for formula in formulas)
