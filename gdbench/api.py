@@ -1,5 +1,6 @@
 """What `import gdbench` offers."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import index
@@ -183,7 +184,7 @@ def load(store: str | Path | None = None, run: str = "latest", *, damaged: str =
 
 def is_export(path: Path) -> bool:
     """Whether a path looks like what `gdbench export` writes."""
-    return path.suffix == ".json" or (path / "about.json").is_file()
+    return path.suffix == ".json" or os.path.isfile(path / "about.json")  # no error for a name that is too long
 
 
 def _store(store: str | Path | None) -> Store:

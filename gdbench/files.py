@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from gdbench.errors import GdbenchError, UsageError, shown
+from gdbench.paths import user_path
 
 try:
     import fcntl
@@ -41,13 +42,16 @@ def run_folder(out: Path, run: str) -> Path:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
-    if path.is_dir():
+    path = user_path(path)
+    if os.path.isdir(path):
         raise UsageError(f"{path} is a folder; give a file's path")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary_in(path.parent) as temporary:
             yield temporary
             temporary.replace(path)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{path} cannot be written, since a part of this path is a file; give another path") from None
     except OSError as error:
         raise GdbenchError(f"{path} cannot be written: {error.strerror or error}") from None
 

@@ -29,6 +29,7 @@ DEPTH = 20
 DIGITS = 300
 MAGNITUDE = 10**30  # float32 ends at 3e38
 NAME_BYTES = 255
+PATH_BYTES = 4_095  # Linux; other systems take fewer
 TEXT = 10_000
 JOBS = 1_024
 CHUNK = 1_000_000
@@ -79,6 +80,7 @@ TABLE = (
     Limit(DIGITS, "digits of a whole number", "TOML, dicts, `--set`, options"),
     Limit(MAGNITUDE, "size of a number", "`start`, `noise`, `l2`, `clip_norm`, `clip_value`"),
     Limit(NAME_BYTES, "bytes of a name in UTF-8", "files, folders, rules, functions, problems"),
+    Limit(PATH_BYTES, "bytes of a path", "files, folders, stores"),
     Limit(TEXT, "characters of a text", "titles, descriptions, `--set`"),
     Limit(JOBS, "threads", "`--jobs`"),
     Limit(CHUNK, "steps a call", "`--chunk`, `--steps`"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gdbench.errors import UsageError, shown
-from gdbench.limits import NAME_BYTES
+from gdbench.limits import NAME_BYTES, PATH_BYTES
 
 
 def user_path(text: str | Path) -> Path:
@@ -16,8 +16,13 @@ def user_path(text: str | Path) -> Path:
         ) from None
     if "\0" in str(path):
         raise UsageError(f"path {shown(str(text))} holds a character that no file's name may have")
+    if (size := _bytes(str(path))) > PATH_BYTES:
+        raise UsageError(f"path {shown(str(text))} has {size:,} bytes; use at most {PATH_BYTES:,}")
     for name in path.parts:
-        size = len(name.encode(errors="surrogatepass"))
-        if size > NAME_BYTES:
+        if (size := _bytes(name)) > NAME_BYTES:
             raise UsageError(f"path {shown(str(text))} has a name of {size} bytes; use at most {NAME_BYTES}")
     return path
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from gdbench.errors import UsageError
+from gdbench.errors import GdbenchError, UsageError
 from gdbench.kernels import FUNCTIONS, RULES
 from gdbench.kernels.registry import Written
 from gdbench.kernels.source import hash_files
@@ -71,7 +71,7 @@ def load_installed() -> None:
     """Load the plug-ins of installed packages, once a process, unless they are switched off."""
     wanted = os.environ.get(SWITCH, "1")
     if wanted not in ("0", "1", ""):
-        raise UsageError(f"{SWITCH}={wanted} must be 0, which loads no plug-ins of installed packages, or 1")
+        raise GdbenchError(f"{SWITCH}={wanted} must be 0, which loads no plug-ins of installed packages, or 1")
     if wanted != "0":
         _load_installed()
 

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -149,6 +151,22 @@ def ended(capsys, monkeypatch, error):
 def test_whatever_ends_a_command_has_its_exit_code_and_one_sentence(error, code, words, capsys, monkeypatch):
     got, err = ended(capsys, monkeypatch, error)
     assert got == code and words in err and err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_what_interrupts_llvm_is_neither_lost_nor_printed():
+    source = "def notify(act):\n    act()\n    return 'compiled'"
+    names = {}
+    exec(compile(source, f"/somewhere/{start.CALLBACKS}", "exec"), names)
+    before = signal.signal(signal.SIGTERM, start._interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            assert names["notify"](lambda: signal.raise_signal(signal.SIGTERM)) == "compiled"
+            for _ in range(1000):
+                time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_the_traceback_of_a_fault_is_shown_when_asked_for(capsys, monkeypatch):

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -76,6 +77,11 @@ def assert_inert(printed):
     assert not re.search(r"(?m)^\s*::|##\[", printed)
 
 
+def test_no_other_file_prints_by_itself():
+    files = Path(output.__file__).parent.glob("*.py")
+    assert {file.name for file in files if re.search(r"\bprint\(", file.read_text())} == {Path(output.__file__).name}
+
+
 def test_progress_shows_labels_as_text_where_there_is_no_terminal(capsys, monkeypatch):
     monkeypatch.setattr(Bar, "EVERY", -1.0)
     record = SimpleNamespace(
@@ -83,11 +89,13 @@ def test_progress_shows_labels_as_text_where_there_is_no_terminal(capsys, monkey
         definition={"hyperparameters": {"lr": 0.1}},
     )  # fmt: skip
     with Bar() as bar:
+        bar.notices([f"{HOSTILE}: 60 samples"])
+        bar.uses(HOSTILE)
         bar.started(HOSTILE, SimpleNamespace(name=HOSTILE, problems=("a", "b")), 2, 1)
         bar.finished(record)
         bar.timing()
     printed = capsys.readouterr().err
-    assert "2 of 2 trials" in printed and "sgd [red][/x] lr 0.1" in printed
+    assert "60 samples" in printed and "2 of 2 trials" in printed and "sgd [red][/x] lr 0.1" in printed
     assert_inert(printed)
 
 

@@ -58,7 +58,7 @@ class Bar(Watcher):
     def notices(self, sentences: Sequence[str]) -> None:
         """Say what the data are."""
         for sentence in sentences:
-            errors.print(sentence, markup=False)
+            note(sentence)
 
     def uses(self, what: str) -> None:
         """Say that it is not the CPU, or not alone."""

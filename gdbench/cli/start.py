@@ -11,16 +11,22 @@ import signal
 import sys
 import traceback
 import warnings
+from _thread import interrupt_main
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from threading import Timer
+from types import FrameType
+from typing import NoReturn
 
 from gdbench.cli.streams import unfailing
 from gdbench.errors import GdbenchError
+from gdbench.visible import visible
 
 FAILED, INTERRUPTED, BROKEN_PIPE = GdbenchError.exit_code, 130, 141  # the last two as shells have them
 DEBUG = "GDBENCH_DEBUG"
 FEATURES = "NUMBA_CPU_FEATURES"
+CALLBACKS = os.path.join("llvmlite", "binding", "executionengine.py")  # the file where LLVM calls Python
+MOMENT = 0.05  # seconds
 PACKAGE = Path(__file__).parents[1]
 ANEW = "install gdbench anew in an environment of its own, with what it depends on"
 
@@ -30,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with unfailing() as streams:
         try:
             signal.signal(signal.SIGTERM, _interrupt)
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not what a shell's `&` ignores
+                signal.signal(signal.SIGINT, _interrupt)
             with warnings.catch_warnings():
                 # Numba warns of a variable that it cannot read, with a traceback, and goes on without it.
                 warnings.filterwarnings("error", "Environment variable 'NUMBA_", RuntimeWarning)
@@ -92,7 +100,7 @@ def tell(message: str) -> None:
 
         fail(message, FAILED)
     except Exception:  # what prints in colour is missing too
-        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.write(f"error: {visible(message)}\n")
 
 
 def ended(code: int, lost: OSError | None) -> int:
@@ -105,5 +113,13 @@ def ended(code: int, lost: OSError | None) -> int:
     return code or FAILED
 
 
-def _interrupt(signum: int, frame: Any) -> None:
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """Interrupt the command, a moment later where LLVM is at work: what its callbacks raise is printed and lost."""
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(CALLBACKS):
+            again = Timer(MOMENT, interrupt_main, (signum,))
+            again.daemon = True
+            again.start()
+            return
+        frame = frame.f_back
     raise KeyboardInterrupt

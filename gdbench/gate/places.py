@@ -64,7 +64,7 @@ class Place:
 
     def plugin(self, file: Path, start: Path) -> Path:
         """The plug-in's file here. A relative path begins where the user was: at `start`, in any place's copy of it."""
-        path = (self.home or start) / file
+        path = (self.home or start) / user_path(file)
         if not path.is_file():
             raise UsageError(f"plug-in {file} is not in {self.name} ({path}); give its path from the current folder")
         if self.commit and not path.resolve().is_relative_to((self.root or path).resolve()):

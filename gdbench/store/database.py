@@ -336,7 +336,10 @@ class Store:
         """Delete a run with all that belongs to it; raises UsageError for one that is being written."""
         with self._writing() as connection:
             query = select(*map(raw, RUN_COLUMNS)).where(schema.runs.c.run == run)
-            row = dict(connection.execute(query).mappings().one())
+            found = connection.execute(query).mappings().one_or_none()
+            if found is None:  # another process was first
+                raise UsageError(f"run {run!r} is not in {self.place} any more")
+            row = dict(found)
             if (row["state"] == "running" or row["token"] is not None) and is_alive(row):
                 raise UsageError(f"run {run} is running (process {row['process']} on {row['host']}); stop it first")
             for table in OF_RUNS:

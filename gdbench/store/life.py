@@ -44,18 +44,22 @@ def this_process() -> dict[str, Any]:
 
 
 def is_alive(row: Mapping[str, Any]) -> bool:
-    """Whether the process lives that a row of `runs` names."""
+    """Whether the process lives that a row of `runs` names; a row whose cells name none, being damaged, has none."""
+    try:
+        process, start, beat = int(row["process"]), float(row["process_started"]), float(row["heartbeat"])
+        uptime = None if row["uptime"] is None else float(row["uptime"])
+    except (TypeError, ValueError, OverflowError):
+        return False
     boot, namespace = _machine()
     if row["boot"] == boot and row["namespace"] == namespace:
-        process = int(row["process"])
         if not _exists(process):
             return False
         started = _started(process)
         if started is not None:
-            return started == float(row["process_started"])
-    if row["boot"] == boot and row["uptime"] is not None:
-        return abs(time.monotonic() - float(row["uptime"])) < ALIVE_SECONDS
-    return -AHEAD_SECONDS < time.time() - float(row["heartbeat"]) < ALIVE_SECONDS
+            return started == start
+    if row["boot"] == boot and uptime is not None:
+        return abs(time.monotonic() - uptime) < ALIVE_SECONDS
+    return -AHEAD_SECONDS < time.time() - beat < ALIVE_SECONDS
 
 
 @cache
