@@ -98,8 +98,8 @@ def read_export(path: Path) -> Frames:
         tables = {name: frame if len(frame) else frame.astype(object) for name, frame in tables.items()}
         about = dict(document["about"])
         check_about(about)
+        check_tables(tables, about.get("hyperparameters", ()))  # a hash shows a change, not who wrote it
         if "hash" not in document:
-            check_tables(tables, about.get("hyperparameters", ()))
             about["notices"] = [*about.get("notices", ()), _UNHASHED.format(path)]
         return Frames(about=about, environment=dict(document["environment"]), **tables)
     except (OSError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What an export must hold, for one that has no hash: somebody may have edited it."""
+"""What an export must hold: anybody may have written or edited it."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

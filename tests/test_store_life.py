@@ -367,7 +367,7 @@ def test_what_is_read_of_a_run_that_goes_on_is_of_one_moment(tmp_path):
         store.add(run, "c", "cpu", TRIALS[2:])
         store.finish(run, "complete")
         stored = snapshot.read(run)
-    assert before.state == "running" and stored.trials["trial"] == [0, 1] and len(stored.curves) == 2
+    assert before.state == "running" and stored.trials["trial"].tolist() == [0, 1]
     frames = gdbench.load(path).frames
     assert frames.trials["trial"].tolist() == sorted(set(frames.curves["trial"])) == [0, 1, 2, 3]
     assert frames.targets["step"].tolist() == frames.trials["steps_to_target"].fillna(np.inf).tolist()

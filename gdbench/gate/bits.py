@@ -24,7 +24,7 @@ class Bits:
         """Those of the pairs that are no copies: where no seed matters, all trials of a setting are one."""
         found: dict[Any, str] = {}
         for pair in pairs:
-            digests = self.common.get(pair.split(AT)[0], (UNTOLD, UNTOLD))
+            digests = self.common.get(pair.partition(AT)[0], (UNTOLD, UNTOLD))
             found.setdefault(pair if digests == (UNTOLD, UNTOLD) else digests, pair)
         return list(found.values())
 

@@ -11,7 +11,7 @@ that is called `regressed` or `improved` is bounded (Benjamini and Hochberg, J. 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,7 @@ from scipy.stats import false_discovery_control
 
 from gdbench.gate.bits import Bits
 from gdbench.gate.contents import apart
-from gdbench.gate.measures import AT, COUNTS, DATA, FAILED, NAMES, TUNING, kind
-from gdbench.gate.measures import COLUMNS as MEASURED
+from gdbench.gate.measures import AT, COUNTS, DATA, FAILED, NAMES, NONE, TUNING, Metrics, Values, by_metric, kind
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import REGRESSION, SUSPICIOUS, VERDICTS, exit_code, fails, gravest
 from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
@@ -94,20 +93,9 @@ def compare(
     return Comparison(base.facts, head.facts, findings, margin, level, list(notes(findings)))
 
 
-class Value(NamedTuple):
-    """What a metric has of one pair."""
-
-    number: float
-    text: Any
-
-
-Values = dict[str, Value]  # of a metric, by pair
-Metrics = dict[tuple[Any, ...], Values]  # by their names
-
-
 def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row a metric: its names, and either a verdict with its reason or a test, for `judge`."""
-    mine, theirs = (_metrics(side.measures) for side in (base, head))
+    mine, theirs = (by_metric(side.measures) for side in (base, head))
     alone = _telling(mine, level)
     mine, theirs = (_of_reporting(metrics) if alone else _together_again(metrics) for metrics in (mine, theirs))
     same_machine = base.facts["machine"] == head.facts["machine"]
@@ -116,7 +104,7 @@ def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bo
     for name in dict.fromkeys([*mine, *theirs]):
         group = name[2:]
         if group not in bits:
-            bits[group] = Bits(*(_texts(side.get((*DIGEST, *group), {})) for side in (mine, theirs)))
+            bits[group] = Bits(*(side.get((*DIGEST, *group), NONE).texts for side in (mine, theirs)))
         if name[:2] == DATA:
             found = _parted(parted[name[2]]) if name[2] in parted else None
         elif name[2] in parted and _rests_on_data(name):
@@ -130,21 +118,11 @@ def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bo
         elif name[0] == "cost":
             found = _cost(mine[name], theirs[name], margin, level, same_machine)
         elif name[0] == "count":
-            found = _count(name[1], _first(mine[name]).number, _first(theirs[name]).number, bits[group], margin)
+            found = _count(name[1], _first(mine[name]), _first(theirs[name]), bits[group], margin)
         else:
             found = _convergence(kind(name[1]), mine[name], theirs[name], bits[group], margin)
         if found is not None:
             yield {**dict(zip(NAMES, name, strict=True)), **found}
-
-
-def _metrics(measures: pd.DataFrame) -> Metrics:
-    """The values of every metric by its names, of which those that it lacks are empty, or 0."""
-    names = dict.fromkeys(("problem", "rule", "dtype"), "")
-    plain = measures.astype(dict.fromkeys(names, object)).fillna({**names, "batch_size": 0})
-    found: Metrics = {}
-    for *name, pair, number, text in plain[list(MEASURED)].itertuples(index=False, name=None):
-        found.setdefault(tuple(name), {})[pair] = Value(number, text)
-    return found
 
 
 def _telling(base: Metrics, level: float) -> bool:
@@ -155,7 +133,7 @@ def _telling(base: Metrics, level: float) -> bool:
     rule are taken together, which still tells what became of most of them. Base decides, whatever head adds.
     """
     names = [name for name in base if name[0] == "convergence" and not name[1].startswith(TUNING)]
-    fewest = min((len(base[name]) for name in names), default=0)
+    fewest = min((len(base[name].numbers) for name in names), default=0)
     return 2.0 ** (1 - fewest) * len(names) <= level
 
 
@@ -168,16 +146,14 @@ def _together_again(metrics: Metrics) -> Metrics:
     """With the trials of all roles as one."""
     found: Metrics = {}
     for (family, metric, *group), values in metrics.items():
-        found.setdefault((family, kind(metric), *group), {}).update(values)
+        merged = found.setdefault((family, kind(metric), *group), Values({}, {}))
+        merged.numbers.update(values.numbers)
+        merged.texts.update(values.texts)
     return found
 
 
-def _first(values: Values) -> Value:
-    return next(iter(values.values()))
-
-
-def _texts(values: Values) -> dict[str, str]:
-    return {pair: value.text for pair, value in values.items()}
+def _first(values: Values) -> float:
+    return next(iter(values.numbers.values()))
 
 
 def _new(name: tuple[Any, ...], bits: Bits, lenient: bool) -> dict[str, Any] | None:
@@ -197,14 +173,14 @@ def _rests_on_data(name: tuple[Any, ...]) -> bool:
 
 
 def _setting(base: Values, head: Values) -> dict[str, Any]:
-    if _texts(base) == _texts(head):
+    if base.texts == head.texts:
         return {"verdict": "unchanged", "reason": "equal"}
     return {"verdict": "changed", "reason": "setting-differs"}
 
 
 def _cost(base: Values, head: Values, margin: float, level: float, same_machine: bool) -> dict[str, Any]:
     """The test of two timings that were not taken together. Their middles are geometric means, as in its ratio."""
-    mine, theirs = (np.array([value.number for value in side.values()]) for side in (base, head))
+    mine, theirs = (np.array([*side.numbers.values()]) for side in (base, head))
     middle = dict(zip(("base", "head"), (float(np.exp(np.log(each).mean())) for each in (mine, theirs)), strict=True))
     if not same_machine:
         return {**middle, "verdict": "inconclusive", "reason": "other-machine"}
@@ -232,14 +208,16 @@ def _count(metric: str, base: float, head: float, bits: Bits, margin: float) -> 
 
 def _convergence(metric: str, base: Values, head: Values, bits: Bits, margin: float) -> dict[str, Any] | None:
     """The test of one metric over the trials that both sides have; None where all their bits are equal."""
-    trials = {pair.split(AT)[0] for pair in base}
+    if not bits.differ and not bits.untold:
+        return None
+    trials = {pair.partition(AT)[0] for pair in base.numbers}
     if trials.isdisjoint([*bits.differ, *bits.untold]):
         return None
-    common = [pair for pair in base if pair in head]
+    common = [pair for pair in base.numbers if pair in head.numbers]
     if not common and metric in OF_TARGET:
         return {"verdict": "inconclusive", "reason": "no-baseline", "detail": "the two have different targets"}
-    trained = [pair for pair in bits.distinct(common) if FAILED not in (base[pair].text, head[pair].text)]
-    mine, theirs = (np.array([side[pair].number for pair in trained]) for side in (base, head))
+    trained = [pair for pair in bits.distinct(common) if FAILED not in (base.texts[pair], head.texts[pair])]
+    mine, theirs = (np.array([side.numbers[pair] for pair in trained]) for side in (base, head))
     if not trained:
         return None
     if trials.isdisjoint(bits.differ) and np.array_equal(mine, theirs):

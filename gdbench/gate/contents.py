@@ -1,19 +1,14 @@
 """Whether two sides learnt from the same data: trials on other data have other keys, and cannot be joined."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from gdbench.gate.measures import DATA, UNTOLD
+from gdbench.gate.measures import DATA, UNTOLD, Metrics
 
 SHOWN = 8  # digits of a hash
 
 
-def apart(
-    base: Mapping[tuple[Any, ...], Mapping[str, Any]], head: Mapping[tuple[Any, ...], Mapping[str, Any]]
-) -> dict[str, str]:
+def apart(base: Metrics, head: Metrics) -> dict[str, str]:
     """For each problem of both sides whose trials cannot be joined, why, in a sentence.
 
-    base, head: each side's metrics by their names, values by pair. A side that was made before gdbench kept hashes of
+    base, head: each side's metrics. A side that was made before gdbench kept hashes of
     data has none, and its keys are others.
     """
     mine, theirs = (_contents(side) for side in (base, head))
@@ -38,15 +33,15 @@ def apart(
     return found
 
 
-def _contents(side: Mapping[tuple[Any, ...], Mapping[str, Any]]) -> dict[str, str | None]:
+def _contents(side: Metrics) -> dict[str, str | None]:
     """The hash of each problem's data, None where it is not told."""
-    texts = {name[2]: next(iter(values.values())).text for name, values in side.items() if name[:2] == DATA}
+    texts = {name[2]: next(iter(values.texts.values())) for name, values in side.items() if name[:2] == DATA}
     return {problem: None if text == UNTOLD else str(text) for problem, text in texts.items()}
 
 
-def _pairs(side: Mapping[tuple[Any, ...], Mapping[str, Any]]) -> dict[str, set[str]]:
+def _pairs(side: Metrics) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, values in side.items():
         if name[:2] == ("digest", "digest"):
-            found.setdefault(name[2], set()).update(values)
+            found.setdefault(name[2], set()).update(values.texts)
     return found

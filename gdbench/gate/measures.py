@@ -17,7 +17,7 @@ by `pair`: the trial's key, the reporting seed, or the round; of a trial and its
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,17 @@ KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
 ROUNDINGS = 100  # so many of a dtype's roundings of the loss at step 0 are added, so that one moves it by a percent
 
 
+class Values(NamedTuple):
+    """What a metric has of its pairs, by pair."""
+
+    numbers: dict[str, float]
+    texts: dict[str, Any]
+
+
+NONE = Values({}, {})
+Metrics = dict[tuple[Any, ...], Values]  # by their names
+
+
 def measures(frames: Frames) -> pd.DataFrame:
     """Everything of a run that can be compared."""
     # A run of `gdbench time` has no trials, and one that was stopped at once.
@@ -58,6 +69,21 @@ def nothing() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="float64" if name == "value" else "object") for name in COLUMNS})
 
 
+def by_metric(measures: pd.DataFrame) -> Metrics:
+    """The values of every metric by its names, of which those that it lacks are empty, or 0."""
+    names = dict.fromkeys(("problem", "rule", "dtype"), "")
+    plain = measures.astype(dict.fromkeys(names, object)).fillna({**names, "batch_size": 0})
+    numbers = plain.groupby(list(NAMES), sort=False).ngroup().to_numpy()
+    plain, numbers = plain.iloc[np.argsort(numbers, kind="stable")], np.sort(numbers)
+    first = np.flatnonzero(np.diff(numbers, prepend=-1))
+    names_of = plain[list(NAMES)].iloc[first].itertuples(index=False, name=None)
+    pairs, values, texts = (plain[column].tolist() for column in ("pair", "value", "text"))
+    return {
+        name: Values(dict(zip(pairs[a:b], values[a:b], strict=True)), dict(zip(pairs[a:b], texts[a:b], strict=True)))
+        for name, a, b in zip(names_of, first, [*first[1:], len(pairs)], strict=True)
+    }
+
+
 def _paired_trials(frames: Frames) -> pd.DataFrame:
     """The trials with the name by which another run's trial is found.
 
@@ -69,7 +95,7 @@ def _paired_trials(frames: Frames) -> pd.DataFrame:
     trials["dtype"], trials["pair"] = trials["dtype"].astype(str), trials["key"].str.slice(0, KEY_DIGITS)
     trials["loss"] = _above_resolution(final_loss(trials), frames, trials)
     tuned = (trials["role"] == "report") & (trials["role"] == "tune").any()
-    among = trials.groupby(CHOICE)["dtype"].transform(lambda dtypes: "/".join(sorted(set(dtypes))))
+    among = trials.groupby(CHOICE)["dtype"].transform(lambda dtypes: "/".join(sorted(dtypes.unique())))
     trials["dtype"] = trials["dtype"].where(~tuned, among)
     context = {
         name: _hash([definition, frames.about["table"].get("budget")])
@@ -152,7 +178,8 @@ def _above_resolution(losses: pd.Series, frames: Frames, trials: pd.DataFrame) -
     names = [name for name in ("val_loss", "train_loss", "value") if name in frames.curves]
     first = frames.curves[frames.curves["step"] == 0].set_index("trial")[names].bfill(axis=1).iloc[:, :1]
     start = trials["trial"].map(first.squeeze(axis=1) if len(names) else {}).abs().fillna(0.0)
-    floor = start * [ROUNDINGS * np.finfo(name).eps for name in trials["dtype"]]
+    dtypes = {name: ROUNDINGS * float(np.finfo(name).eps) for name in trials["dtype"].unique()}
+    floor = start * trials["dtype"].map(dtypes)
     return losses.where(losses < -floor, losses.clip(lower=0.0) + floor)
 
 

@@ -33,7 +33,7 @@ def check(store: Store) -> Checkup:
                 damaged.append(record.damage)
                 continue
             found = snapshot.read(record.run, damaged="skip")
-            trials += len(found.curves)
+            trials += len(found.trials["trial"])
             for notice in found.notices:
                 (damaged if notice.startswith("left out") else unverified).append(notice)
         try:

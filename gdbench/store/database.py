@@ -44,6 +44,7 @@ class Store:
         self.shared = not sqlite or self.file is not None  # other threads and processes see it
         self._reads = {} if sqlite else {"isolation_level": "REPEATABLE READ"}  # else two reads see two moments
         self._tokens: dict[str, str] = {}  # of the runs that this store writes
+        self._lost: set[str] = set()  # runs that it wrote, until they were taken from it
         self._watch: Watch | None = None
         self._engine: Engine | None = None
         if self.file is None or self.file.exists():
@@ -184,6 +185,7 @@ class Store:
     def _hold(self, run: str, token: str) -> None:
         """From now on this store writes the run; called within the transaction that says so."""
         self._tokens[run] = token
+        self._lost.discard(run)
         if self.file is not None and self._watch is None:
             self._watch = Watch(self.file)
 
@@ -250,13 +252,11 @@ class Store:
                 connection.execute(update(schema.runs).where(schema.runs.c.run == run).values(heartbeat()))
 
     def finish(self, run: str, state: str, environment: Mapping[str, Any] | None = None, *, hold: bool = False) -> None:
-        """Close a run as `complete`, `failed` or `interrupted`, unless it is not this store's any more.
+        """Close a run as `complete`, `failed` or `interrupted`, unless it was this store's and is not any more.
 
         hold: the run stays this process's, which has more to make of it; `release` ends that.
         """
-        if (
-            run not in self._tokens
-        ):  # lost, removed or taken over: who wrote last was told, and it is not ours to change
+        if run in self._lost - self._tokens.keys():  # who wrote was told of it, and it is not ours to change
             return
         values = {"state": state, "finished": time.time()}
         values |= {} if environment is None else {"environment": dict(environment)}
@@ -285,6 +285,7 @@ class Store:
             yield
         except LostError as lost:
             assert self._engine is not None and self.file is not None
+            self._lost |= self._tokens.keys()
             self._tokens.clear()
             with self._engine.connect() as connection:
                 sentence = rescue(connection, run, self.file, trials)
@@ -294,6 +295,7 @@ class Store:
             self._rest()
             raise WritingError(f"{lost}; {sentence}") from None
         except WritingError:
+            self._lost.add(run)
             self._release(run)
             raise
 

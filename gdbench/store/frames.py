@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.store.database import Store
-from gdbench.store.records import RunRecord, StoredRun
+from gdbench.store.records import Curves, RunRecord, StoredRun
 from gdbench.store.schema import METRICS
 from gdbench.targets import first_steps
 
@@ -16,7 +16,6 @@ TIMING_COLUMNS = ("subject", "backend", "round", "sample", "seconds", "steps")
 SUBJECT_COLUMNS = (
     *("subject", "part", "problem", "rule", "batch_size", "dtype", "jobs", "layer", "flops", "bytes", "memory"),
 )
-TOGETHER = 10_000  # curves that are put into columns at a time
 CURVE_COLUMNS = ("step", "epoch", *METRICS, "grad_norm", "lr")
 
 
@@ -38,7 +37,6 @@ def read_frames(store: Store, record: RunRecord, *, damaged: str = "stop") -> Fr
     stored = store.read(record.run, damaged=damaged)
     record = stored.record
     curves = _curves(stored)
-    stored.curves.clear()  # of a large run, a good part of the memory
     trials = trials_frame(stored)
     timings, subjects = timing_frames(stored)
     problems = dict(zip(stored.trials["problem"], stored.trials["definition"], strict=True))
@@ -149,28 +147,39 @@ def schedule_name(schedule: Mapping[str, Any]) -> str:
 
 
 def _curves(stored: StoredRun) -> pd.DataFrame:
-    """The points of every trial, one below the other."""
-    present = {name for names, _ in stored.curves for name in names}
+    """The points of every trial, one below the other. Takes them out of `stored`: there may be very many."""
+    present = {name for part in stored.curves for names in set(part.names) for name in names}
     columns = [name for name in CURVE_COLUMNS if name in present] or ["step", "epoch", "grad_norm", "lr"]
-    points = [len(data) // (8 * len(names)) if names else 0 for names, data in stored.curves]
+    sizes = [(names, size) for part in stored.curves for names, size in zip(part.names, part.sizes, strict=True)]
+    points = [size // (8 * len(names)) if names else 0 for names, size in sizes]
     starts = np.concatenate([[0], np.cumsum(points)]).astype(np.int64)
     values = {name: np.full(starts[-1], np.nan) for name in columns}
-    alike: dict[tuple[tuple[str, ...], int], list[int]] = {}  # curves of the same columns and length
-    for number, (names, data) in enumerate(stored.curves):
-        alike.setdefault((names, len(data)), []).append(number)
-    for (names, _), numbers in alike.items():
-        for first in range(0, len(numbers) if names else 0, TOGETHER):
-            some = numbers[first : first + TOGETHER]
-            block = np.frombuffer(b"".join(stored.curves[number][1] for number in some), "<f8")
-            block = block.reshape(len(some), len(names), -1)
-            places = starts[some][:, None] + np.arange(block.shape[2])
-            for column, name in enumerate(names):
-                values[name][places] = block[:, column]
+    first = 0
+    while stored.curves:
+        part = stored.curves.pop(0)
+        of_part = slice(first, first + len(part.names))
+        _place(part, starts[of_part], values)
+        first = of_part.stop
     values["step"] = values["step"].astype(np.int64)
-    frame = pd.DataFrame({"trial": np.repeat(np.array(stored.trials["trial"], np.int64), points), **values}, copy=False)
+    frame = pd.DataFrame({"trial": np.repeat(stored.trials["trial"], points), **values}, copy=False)
     ordered = np.diff(values["step"]) >= 0
     ordered[starts[1:-1][(starts[1:-1] > 0) & (starts[1:-1] < starts[-1])] - 1] = True  # where another trial begins
     return frame if ordered.all() else frame.sort_values(["trial", "step"], kind="stable", ignore_index=True)
+
+
+def _place(part: Curves, starts: np.ndarray, values: dict[str, np.ndarray]) -> None:
+    """Write curves into the columns, each from its start on."""
+    numbers = np.frombuffer(part.data, "<f8")
+    offsets = np.concatenate([[0], np.cumsum(part.sizes)]).astype(np.int64) // 8
+    alike: dict[tuple[tuple[str, ...], int], list[int]] = {}  # curves of the same columns and length
+    for place, key in enumerate(zip(part.names, part.sizes, strict=True)):
+        alike.setdefault(key, []).append(place)
+    for (names, size), places in alike.items():
+        if names:
+            block = numbers[offsets[places][:, None] + np.arange(size // 8)].reshape(len(places), len(names), -1)
+            rows = starts[places][:, None] + np.arange(block.shape[2])
+            for column, name in enumerate(names):
+                values[name][rows] = block[:, column]
 
 
 def _targets(curves: pd.DataFrame, trials: pd.DataFrame, target: Mapping[str, list[float]]) -> pd.DataFrame:

@@ -4,21 +4,24 @@ with store.snapshot() as snapshot:
     run = snapshot.read(snapshot.find("latest").run)
 """
 
+import gc
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, and_, func, select
+import numpy as np
+from sqlalchemy import Column, Connection, Float, Integer, Table, and_, func, select
 
 from gdbench.errors import DamagedError, StoreError, UsageError
 from gdbench.files import is_id
 from gdbench.store import schema
 from gdbench.store.integrity import UNVERIFIED, cells_hash, covered, odd_cell, raw, row_hash, timed_hash
 from gdbench.store.life import is_alive
-from gdbench.store.records import RunRecord, StoredRun
+from gdbench.store.records import Curves, RunRecord, StoredRun
 
 NAMED = 5  # trials that a sentence names at most
 BATCH = 2000  # rows that are checked and put into columns at a time
@@ -132,7 +135,7 @@ class Snapshot:
             [dict(zip(table.columns.keys(), row, strict=True)) for row in rows]
             for table, rows in zip((schema.timings, schema.subjects), tables, strict=True)
         )
-        return StoredRun(record, found.values, found.curves, timings, subjects, notices)
+        return StoredRun(record, found.values(), found.curves, timings, subjects, notices)
 
     def damaged_trials(self, run: str) -> list[Any]:
         """The numbers of the trials of a run that are not as they were written."""
@@ -167,7 +170,7 @@ class Snapshot:
             .order_by(trials.c.trial)
         )
         found = _Columns()
-        with _cells(self.place):
+        with _cells(self.place), _uncollected():
             for rows in self.connection.execute(query).partitions(BATCH):
                 found.add(rows)
         return found
@@ -182,12 +185,24 @@ def _cells(place: str) -> Iterator[None]:
         raise StoreError(f"store {place} holds a cell that is not of its column's type ({error})") from None
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: it looks through millions of cells again and again, and they hold none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class _Columns:
     """The trials that are as they were written, by column, and what is wrong with the others."""
 
     def __init__(self) -> None:
-        self.values: dict[str, list[Any]] = {column.name: [] for column in TRIAL_COLUMNS}
-        self.curves: list[tuple[tuple[str, ...], bytes]] = []
+        self._values: dict[Column[Any], list[Any]] = {column: [] for column in TRIAL_COLUMNS}
+        self.curves: list[Curves] = []
         self.problems: list[Problem] = []
         self.unverified = False
         self.seen = 0
@@ -201,16 +216,30 @@ class _Columns:
         if not good:
             return
         *columns, names, _, data = zip(*good, strict=True)
-        for (name, values), column in zip(self.values.items(), columns, strict=True):
-            if name == "definition":
-                values.extend(map(self._definition, column))
-            elif name in SHARED and column.count(column[0]) == len(column):
-                values.extend([self._shared.setdefault(column[0], column[0])] * len(column))
-            elif name in SHARED:
-                values.extend(map(self._shared.setdefault, column, column))
-            else:
-                values.extend(column)
-        self.curves.extend(zip(map(self._column_names, names), data, strict=True))
+        for (column, values), cells in zip(self._values.items(), columns, strict=True):
+            values.append(self._kept(column, cells))
+        self.curves.append(Curves([*map(self._column_names, names)], [*map(len, data)], b"".join(data)))
+
+    def values(self) -> dict[str, Any]:
+        """The values of all trials by column: numbers as an array, NaN for those that may be missing and are."""
+        found: dict[str, Any] = {}
+        for column, parts in self._values.items():
+            dtype = _dtype(column)
+            texts = dtype is None
+            found[column.name] = (
+                [*chain.from_iterable(parts)] if texts else np.concatenate([np.zeros(0, dtype), *parts])
+            )
+            parts.clear()
+        return found
+
+    def _kept(self, column: Column[Any], cells: Sequence[Any]) -> Any:
+        """The cells of a column as `values` gives them; of texts that many trials share, one copy."""
+        dtype = _dtype(column)
+        if dtype is not None:
+            return np.array(cells, dtype)
+        if column.name == "definition":
+            return [*map(self._definition, cells)]
+        return [*map(self._shared.setdefault, cells, cells)] if column.name in SHARED else cells
 
     def _is_good(self, row: Any) -> bool:
         self.seen += 1
@@ -245,6 +274,13 @@ class _Columns:
         if text not in self._names:
             self._names[text] = tuple(json.loads(text))
         return self._names[text]
+
+
+def _dtype(column: Column[Any]) -> type | None:
+    """What an array of a column's numbers is of; None for a column of texts."""
+    if isinstance(column.type, Integer):
+        return np.float64 if column.nullable else np.int64
+    return np.float64 if isinstance(column.type, Float) else None
 
 
 def _odd(cells: Sequence[Any], data: Any) -> Problem | None:

@@ -6,6 +6,7 @@ Two runs of so many drawn trials (planted.py), one after another read by each co
 1 beyond 1 s for `list runs`, 15 s for another, or 1 GB."""
 
 import argparse
+import hashlib
 import os
 import sqlite3
 import sys
@@ -67,7 +68,7 @@ def _multiply(connection: sqlite3.Connection, run: str, trials: int) -> None:
             row, (columns, _) = list(drawn[trial % len(drawn)]), curves[trial % len(drawn)]
             seed = row[place["seed"]] + SEEDS * (trial // len(drawn))
             text = row[place["definition"]].rpartition('"seed": ')[0]
-            row[place["trial"]], row[place["key"]], row[place["seed"]] = trial, f"{trial:032x}", seed
+            row[place["trial"]], row[place["key"]], row[place["seed"]] = trial, _key(trial), seed
             row[place["definition"]] = f'{text}"seed": {seed}}}'
             cells = [cell for name, cell in zip(names, row, strict=True) if name != "hash"]
             row[place["hash"]] = integrity.cells_hash((*cells, columns))
@@ -86,6 +87,10 @@ def _multiply(connection: sqlite3.Connection, run: str, trials: int) -> None:
     hashed = integrity.row_hash(schema.runs, record)
     change = "UPDATE runs SET stored = ?, done = ?, trials = ?, hash = ? WHERE run = ?"
     connection.execute(change, (trials, trials, trials, hashed, run))
+
+
+def _key(trial: int) -> str:
+    return hashlib.sha256(str(trial).encode()).hexdigest()[:32]
 
 
 def _run(arguments: list[str]) -> tuple[float, float, int]:

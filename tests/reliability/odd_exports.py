@@ -13,6 +13,8 @@ from mutations import of_bytes, of_lines, of_table
 from stored import CSV, JSON, begin
 from tally import main
 
+from gdbench.export import sealed
+
 WAYS = [
     ["show", "ODD"],
     ["show", "ODD", "--json"],
@@ -41,30 +43,42 @@ def _with(way: list[str], name: str) -> list[str]:
 
 
 def _of_json(rng: random.Random, folder: Path, document: dict[str, Any]) -> str:
-    """A changed document; every other one says nothing of what it was, so that its parts are read."""
-    sound = (folder / JSON).read_bytes()
+    """A changed document, a third of them with the hash that they had."""
+    way = rng.choice([_kept, _without_hash, _with_hash])
     if rng.random() < 0.5:
-        content = of_bytes(rng, sound)
+        content = of_bytes(rng, way(document))
     else:
-        changed = of_table(rng, document, KEYS)
-        if rng.random() < 0.5:
-            changed = _unsealed(changed)
-        content = json.dumps(changed).encode()
+        content = way(of_table(rng, document, KEYS))
     (folder / "odd.json").write_bytes(content)
     return "odd.json"
 
 
-def _unsealed(value: Any) -> Any:
-    """Without the hashes of what it held."""
-    if isinstance(value, dict):
-        return {key: _unsealed(each) for key, each in value.items() if key not in ("sha256", "hash", "hashes")}
-    return value
+def _kept(document: dict[str, Any]) -> bytes:
+    return json.dumps(document).encode()
+
+
+def _without_hash(document: dict[str, Any]) -> bytes:
+    """As of a gdbench that wrote no hashes, so that what the document holds is read."""
+    return _kept({key: value for key, value in document.items() if key not in ("hash", "files")})
+
+
+def _with_hash(document: dict[str, Any]) -> bytes:
+    """With the hash of what it holds now."""
+    held = {key: value for key, value in document.items() if key not in ("hash", "gdbench_export")}
+    try:
+        return sealed(held).encode()
+    except ValueError:  # a number that JSON does not have
+        return _kept(document)
 
 
 def _of_folder(rng: random.Random, folder: Path) -> str:
+    """A folder one of whose files was changed, half of them without a hash of it."""
     odd = folder / "odd"
     shutil.rmtree(odd, ignore_errors=True)
     shutil.copytree(folder / CSV, odd)
+    about = odd / "about.json"
+    if rng.random() < 0.5:
+        about.write_bytes(_without_hash(json.loads(about.read_text(encoding="utf-8"))))
     file = rng.choice(sorted(odd.iterdir()))
     if rng.random() < 0.1:
         file.unlink()
