@@ -156,7 +156,8 @@ def sentence(error: ValidationError) -> str:
             )
         )
     if first["type"] in _TYPES:
-        return f"{key} = {shown(first['input'])} must be {_TYPES[first['type']]}"
+        example = _TABLES.get(key, "") if first["type"] == "model_type" else ""
+        return f"{key} = {shown(first['input'])} must be {_TYPES[first['type']]}{example}"
     message = str(first["ctx"]["error"]) if "error" in first.get("ctx", {}) else first["msg"]
     message = message[:1].lower() + message[1:]
     message = message.removeprefix("input ").replace("should", "must")
@@ -165,8 +166,9 @@ def sentence(error: ValidationError) -> str:
     return f"{key} = {shown(first['input'])} {message}"
 
 
+_TABLES = {"budget": ", such as {epochs = 30}", "evaluate": ", such as {points = 40}"}
 _TYPES = {
-    "model_type": "a table, such as {epochs = 30}",
+    "model_type": "a table",
     "dict_type": "a table",
     "list_type": "a list",
     "string_type": "text",

@@ -160,6 +160,8 @@ def test_csv_files_are_read_up_to_a_limit(tmp_path, monkeypatch):
     for name, content in (("wide", b"a," * 10_000), ("quoted", b"a,y\n" + b'"\n",' * 10_000)):
         (tmp_path / f"{name}.csv").write_bytes(content)
         assert "ends a row of more than 10,000 characters" in refused(f"{name}.csv", tmp_path)
+    (tmp_path / "b.csv").write_bytes(b"a,y\n1,1\n" + b"\n" * 10**6)
+    assert "line 100003, is blank, as 100,000 before it are" in refused("b.csv", tmp_path)
     monkeypatch.setattr("gdbench.data.csv_files.DATA_VALUES", 100)
     monkeypatch.setattr("gdbench.data.limits.DATA_VALUES", 100)
     (tmp_path / "d.csv").write_bytes(b"a,y\n" + b"1,1\n" * 200)

@@ -261,6 +261,12 @@ BAD = {
         ["problem.iris.dataset", "hidden.0 = 0", "greater than or equal to 1"],
     ),
     "subset too large": (GOOD.replace("hidden = [4]", "subset = 1000"), ["subset = 1000", "150"]),
+    "budget as a number": (
+        "budget = 30\n" + GOOD.replace("budget", "#"),
+        ["budget = 30 must be a table, such as {epochs"],
+    ),
+    "evaluate as a number": ("evaluate = 30\n" + GOOD, ["evaluate = 30 must be a table, such as {points = 40}"]),
+    "a problem as a list": (GOOD.replace("[problem.iris]", "[[problem.iris]]"), ["[{", "must be a table"]),
     "label with a joiner of nothing": (GOOD.replace("problem.iris", "problem.'a\u200db'"), ["label", "printable"]),
     "a loss that needs labels": (
         GOOD.replace('"iris"', '"diabetes"').replace("hidden = [4]", 'loss = "cross-entropy"'),

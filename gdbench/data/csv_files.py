@@ -21,6 +21,7 @@ from gdbench.errors import UsageError, shown
 from gdbench.limits import CLASSES, DATA_BYTES, DATA_VALUES, FEATURES, SAMPLES
 
 ROW = 32 * FEATURES  # characters of a record: more than the widest has
+BLANK = 100_000  # lines without anything in them
 _OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _OTHER_KINDS = {
     b"PK\x03\x04": "a ZIP archive, as Excel's files are; save it as CSV, or unpack it",
@@ -109,7 +110,7 @@ def _headless(path: Path, names: list[str], more: str = "") -> str:
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The line number and the cells of every record that is not blank."""
-    line, header = 1, True
+    line, header, blank = 1, True, 0
     lines = _Lines(path)
     try:
         _check_kind(path, first_bytes(path, 8))
@@ -120,6 +121,10 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
                         _check_marks(path, lines.first)
                     header = False
                     yield line, cells
+                else:
+                    blank += 1
+                    if blank > BLANK:
+                        raise UsageError(f"{path}, line {line}, is blank, as {BLANK:,} before it are; leave them out")
                 line = lines.count + 1  # where the next record begins
                 lines.taken = 0
     except csv.Error as error:
