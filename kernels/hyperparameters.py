@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
+
+ANY = "a finite number"
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ class Hyperparameter:
         if self.switch:
             if isinstance(value, bool):
                 return value
-            raise UsageError(f"{name} = {value!r} must be {self.range()}")
+            raise UsageError(f"{name} = {shown(value)} must be {self.range()}")
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{name} = {value!r} must be a number")
+            raise UsageError(f"{name} = {shown(value)} must be a number")
         try:
             value = float(value)
         except OverflowError:
@@ -45,8 +47,8 @@ class Hyperparameter:
         inside = value > self.low if self.open_low else value >= self.low
         inside = inside and (value <= self.high if self.closed_high else value < self.high)
         if not (inside and math.isfinite(value) and (value.is_integer() or not self.whole)):
-            finite = "" if math.isfinite(value) else "finite and "
-            raise UsageError(f"{name} = {value!r} must be {finite}{self.range()}")
+            finite = "" if math.isfinite(value) or self.range() == ANY else "finite and "
+            raise UsageError(f"{name} = {shown(value)} must be {finite}{self.range()}")
         return int(value) if self.whole else value
 
     def range(self) -> str:
@@ -59,7 +61,7 @@ class Hyperparameter:
         if self.high < math.inf:
             parts.append(f"{'at most' if self.closed_high else 'below'} {self.high:g}")
         words = " and ".join(parts)
-        return f"a whole number {words}".rstrip() if self.whole else words or "a finite number"
+        return f"a whole number {words}".rstrip() if self.whole else words or ANY
 
 
 def _decay(meaning: str) -> Hyperparameter:
@@ -94,14 +96,15 @@ KNOWN: dict[str, Hyperparameter] = {
     ),
 }
 
-OTHER = Hyperparameter("defined by the rule")  # any finite number will do
+OTHER = Hyperparameter("defined by the rule")
 SWITCH = Hyperparameter("defined by the rule", switch=True)
 
 
 def of_rule(name: str, default: float | bool, ours: bool) -> Hyperparameter:
-    """What a rule's hyperparameter is, by its name; whoever wrote the rule alone knows, if that was not us.
+    """What a hyperparameter of a rule means and takes.
 
-    But for lr, which schedules and grids take for what it is everywhere.
+    Our names have our meaning in our own rules. In a plug-in's rule each has its author's, but for lr, with which
+    schedules and grids compute.
 
     >>> of_rule("alpha", 0.5, ours=True).range()
     'greater than 0 and at most 1'

@@ -1,6 +1,6 @@
 """What Numba compiles for: the processor's name, and the features that its machine code really has.
 
-Names and flags tell neither: a processor's name implies features, a feature implies others, `-avx` takes fused
+Names and flags do not tell: a processor's name implies features, a feature implies others, `-avx` takes fused
 multiply-adds with it, and Numba takes away what `NUMBA_ENABLE_AVX=0` names. So a few lines are compiled just as Numba
 compiles, and what they become is read.
 """

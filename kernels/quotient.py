@@ -6,7 +6,7 @@ A processor divides vectors some ten times more slowly than it multiplies them. 
 the same for the whole loop, so LLVM computes it once, before it; their product with x misses the quotient by less than
 a unit in the last place, and one correction by the remainder, which a fused multiply-add finds exactly, rounds it
 correctly: Markstein, IBM Journal of Research and Development 34 (1990), theorem 7; Brisebarre, Muller and Raina, IEEE
-Transactions on Computers 53 (2004). Where a fused multiply-add takes many instructions, dividing is sooner done.
+Transactions on Computers 53 (2004). Where a fused multiply-add takes many instructions, a division is faster.
 """
 
 from gdbench.kernels.intrinsics import fma

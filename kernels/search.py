@@ -12,9 +12,9 @@ import numpy as np
 from gdbench.kernels.linear import dot
 from gdbench.kernels.objective import Objective
 
-MOST = 60  # halvings or doublings: 2^-60 of the first guess is nowhere
+MOST = 60  # halvings or doublings, after which a step is too short to move anything
 
-# Of `exact`, whose docstring says what they mean for what it finds.
+# Of `exact`; its docstring says what follows from them.
 CLOSE = 1e-10  # share of the first slope that may be left in float64: a hundredth of what is promised
 STRAIGHT = 1e-3  # share of the first slope that a line may be off and still count as a quadratic's
 FIRST = 0.125  # share of a quadratic's step that is walked first, where the line is no quadratic's
@@ -117,55 +117,55 @@ def exact(
     """
     number = x.dtype.type
 
-    def along(step: float) -> float:
+    def slope_at(step: float) -> float:
         here = dot(objective.gradient(x + number(step) * direction), direction)
         return here if math.isfinite(here) else math.inf
 
-    def curvature(step: float) -> float:
+    def curvature_at(step: float) -> float:
         return dot(objective.product(x + number(step) * direction, direction), direction)
 
     if not (-math.inf < slope < 0.0 and longest > 0.0):
         return 0.0
     enough = CLOSE * -slope if x.dtype == np.float64 else 0.0
-    low, below, high, above = _first_turn(along, curvature, slope, enough, number, longest)
+    low, below, high, above = _first_turn(slope_at, curvature_at, slope, enough, number, longest)
     if above < 0.0 or abs(above) <= enough:
         return high
-    return _turn(along, low, below, high, above, enough, number)
+    return _turn(slope_at, low, below, high, above, enough, number)
 
 
 def _first_turn(
-    along: Line, curvature: Line, slope: float, enough: float, number: Any, longest: float
+    slope_at: Line, curvature_at: Line, slope: float, enough: float, number: Any, longest: float
 ) -> tuple[float, float, float, float]:
     """Two steps and their slopes, between which the slope first turns; the last ones tried where it does not.
 
-    Walks as a solver of differential equations does: a stretch whose ends disagree is made shorter, and the next one
-    longer the better they agree.
+    It chooses stretches as a solver of differential equations does: it shortens one whose ends disagree, and makes the
+    next one longer the better they agree.
     """
-    bend = curvature(0.0)
-    scale = abs(slope / bend) if math.isfinite(bend) and bend != 0.0 else 1.0
+    curvature = curvature_at(0.0)
+    scale = abs(slope / curvature) if math.isfinite(curvature) and curvature != 0.0 else 1.0
     scale = max(scale, float(np.finfo(number).tiny))  # no less, or steps of it would be 0
     longest = min(longest, MUCH * scale, float(np.finfo(number).max))
     low, below, width, looks, tries = 0.0, slope, FIRST * min(scale, longest), LOOKS, 0
-    if bend > 0.0 and scale <= longest:
+    if curvature > 0.0 and scale <= longest:
         high = float(number(scale))  # where a quadratic has its minimiser
-        above = along(high)
+        above = slope_at(high)
         if abs(above) <= STRAIGHT * -slope:
             if above >= 0.0 or -above <= enough:
                 return low, below, high, above
-            low, below, width, looks = high, above, 2.0 * -above / bend, 0
+            low, below, width, looks = high, above, 2.0 * -above / curvature, 0
     while True:
         high = min(float(number(low + width)), longest)
         if high <= low:  # less than the least step
             width = max(2.0 * width, math.ulp(low))
             continue
-        above, wrong = along(high), 0.0
+        above, wrong = slope_at(high), 0.0
         if looks:
             looks -= 1
-            wrong, after = _disagreement(curvature, low, below, bend, high, above)
+            wrong, after = _disagreement(curvature_at, low, below, curvature, high, above)
             if not wrong <= 1.0 and tries < TRIES:
                 tries, width = tries + 1, 0.25 * width
                 continue
-            bend = after
+            curvature = after
         if above >= 0.0 or high >= longest:
             return low, below, high, above
         low, below, tries = high, above, 0
@@ -174,18 +174,18 @@ def _first_turn(
 
 
 def _disagreement(
-    curvature: Line, low: float, below: float, bend: float, high: float, above: float
+    curvature_at: Line, low: float, below: float, curvature: float, high: float, above: float
 ) -> tuple[float, float]:
     """By how much slopes differ from what the curvatures say, 1 being what is allowed; and the curvature at `high`.
 
     Allowed is what leaves no room for another minimiser: half of the change of the slope, or the flatter end's slope.
     """
-    width, after = high - low, curvature(high)
-    wrong = max(abs(above - below - width * bend), abs(above - below - 0.5 * width * (bend + after)))
+    width, after = high - low, curvature_at(high)
+    wrong = max(abs(above - below - width * curvature), abs(above - below - 0.5 * width * (curvature + after)))
     return wrong / max(0.5 * abs(above - below), -max(below, above)), after
 
 
-def _turn(along: Line, low: float, below: float, high: float, above: float, enough: float, number: Any) -> float:
+def _turn(slope_at: Line, low: float, below: float, high: float, above: float, enough: float, number: Any) -> float:
     """The step between `low` (slope `below` < 0) and `high` (`above` >= 0) at which the slope turns.
 
     Regula falsi in its Illinois form (Dowell and Jarratt, BIT 11, 1971), which halves the bracket where three steps did
@@ -202,7 +202,7 @@ def _turn(along: Line, low: float, below: float, high: float, above: float, enou
             middle = low + 0.5 * (high - low)
         widths = [*widths[1:], high - low]
         middle = min(max(float(number(middle)), least), most)
-        here = along(middle)
+        here = slope_at(middle)
         if abs(here) <= enough:
             return middle
         if here < 0.0:

@@ -256,7 +256,7 @@ class Suite:
     def _check_rule(self, rule: BaseRule, grid: Mapping[str, list[Any]], problem: Problem) -> None:
         if not isinstance(rule, Direction):
             return
-        if "history" in rule.defaults:  # as many pairs of vectors in float64
+        if "history" in rule.defaults and rule.hyperparameter("history").whole:  # as many pairs of vectors in float64
             history = int(max(grid.get("history", [rule.defaults["history"]])))
             if 2 * 8 * problem.size * min(history, self.model.total_steps(problem.n)) > limits.NETWORK_BYTES:
                 raise UsageError(

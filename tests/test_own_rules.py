@@ -1,11 +1,13 @@
 """Rules of the user's own: what may be declared, what is refused in one sentence, and what tells two of them apart."""
 
+import math
 from unittest import mock
 
 import numpy as np
 import pytest
 
 import gdbench
+from gdbench import suites
 from gdbench.errors import UsageError
 from gdbench.kernels import RULES
 from gdbench.kernels.jit import DISABLED
@@ -15,6 +17,42 @@ def declare(function, slots=(), **defaults):
     with mock.patch.dict(RULES):  # a plug-in of another test may have left a rule of this name
         RULES.pop(function.__name__.replace("_", "-"), None)
         return gdbench.rule(slots=slots, **defaults)(function)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("alpha", math.inf, "alpha = inf must be a finite number"),
+        ("lr", math.inf, "lr = inf must be finite and greater than 0"),
+        ("flag", 10**5000, "flag = a whole number of 5000 digits must be true or false"),
+        ("alpha", "x" * 10**6, "must be a number"),
+    ],
+    ids=["infinite", "an infinite rate", "a long number", "a long text"],
+)
+def test_values_that_a_rule_does_not_take_are_told_in_a_line(name, value, words):
+    def mine(p, g, c):
+        return p - c.lr * c.alpha * g
+
+    with pytest.raises(UsageError, match=words) as caught:
+        declare(mine, lr=0.1, alpha=3.0, flag=True).settings({name: value})
+    assert len(str(caught.value)) < 200
+
+
+def test_a_plug_ins_history_is_its_own():
+    def stepping(objective, x, c, memory):
+        return x - 1e-3 * objective.gradient(x)
+
+    with mock.patch.dict(RULES):
+        gdbench.direction(lr=1.0, history=0.5)(stepping)
+        suite = {"problem": {"r": {"kind": "function", "function": "quadratic", "dimension": 1000}}}
+        suite |= {
+            "budget": {"steps": 10**9},
+            "rule": {"stepping": {"history": [0.5, 1e9]}, "lbfgs": {"history": 10**5}},
+        }
+        with pytest.raises(UsageError, match="history = 100,000 of rule 'lbfgs' with 1,000 parameters takes more than"):
+            suites.load(suite)
+        del suite["rule"]["lbfgs"]
+        assert suites.load(suite).count() > 0
 
 
 def test_rules_of_any_number_of_slots_run():

@@ -52,7 +52,7 @@ class Lookahead(Rule):
         self.inner = inner
 
     def hyperparameter(self, name: str) -> Hyperparameter:
-        """Of its own two what lookahead means by them, of the others what the inner rule does."""
+        """What lookahead means by its own two, and the inner rule by all others."""
         return KNOWN[name] if name in OWN else self.inner.hyperparameter(name)
 
     @property

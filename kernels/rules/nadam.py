@@ -31,6 +31,7 @@ def nadam(p, g, m, v, c):
 
 @inlined
 def _fading(t, momentum_decay):
+    """By which share mu_t is less than beta1."""
     return 0.5 * exp(t * momentum_decay * log(0.96))
 
 
