@@ -177,7 +177,7 @@ def test_a_process_that_does_not_answer_is_ended():
 
 
 def test_what_a_process_writes_in_place_of_an_answer_is_told(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text('print("hello from site")')
+    (tmp_path / "sitecustomize.py").write_text('print("hello from site", flush=True)')
     place = Place("noisy", Path(sys.executable), shadow=ROOT, root=tmp_path)
     with Process(place, []) as process, pytest.raises(SideError, match="noisy: its process wrote 'hello from site'"):
         process.greeted()
