@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import re
 from collections.abc import Collection, Mapping
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ import pandas as pd
 from gdbench.errors import GdbenchError, UsageError
 from gdbench.export_checks import NULLABLE, TEXT, check_about, check_tables
 from gdbench.files import replacing, write_text
+from gdbench.paths import user_path
 from gdbench.store.frames import SUBJECT_COLUMNS, Frames
 
 _NO_PARQUET = "Parquet needs pyarrow, which is not installed; run: pip install pyarrow"
@@ -70,7 +72,8 @@ def _content(path: Path) -> bytes:
 
 def read_export(path: Path) -> Frames:
     """The frames that `export` wrote. Raises UsageError for a file that is none, was changed since, or is newer."""
-    file = path / "about.json" if path.is_dir() else path
+    path = user_path(path)
+    file = path / "about.json" if os.path.isdir(path) else path
     try:
         text = file.read_text(encoding="utf-8")
         document = json.loads(text)

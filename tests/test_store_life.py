@@ -73,6 +73,20 @@ def test_a_process_is_known_by_boot_namespace_and_start_and_else_by_its_heartbea
     assert life.is_alive(row) is expected
 
 
+@pytest.mark.parametrize("column", ["process", "process_started", "heartbeat", "uptime"])
+@pytest.mark.parametrize("cell", ["text", b"\0"])
+def test_a_run_whose_row_names_no_process_is_passed_over_and_can_be_removed(column, cell, tmp_path):
+    path = tmp_path / "s.db"
+    begin(path)[0].close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE runs SET namespace = 'of a container', {column} = ?", (cell,))
+    assert Store(path).resume("i") is None
+    Store(path).remove(Store(path).runs()[0].run)
+    assert not Store(path).runs()
+    with pytest.raises(UsageError, match="any more"):
+        Store(path).remove("0123abcd")
+
+
 def test_a_run_that_is_written_is_not_removed_and_one_that_was_taken_over_is_written_by_one_alone(tmp_path):
     path = tmp_path / "s.db"
     first, run = begin(path)
