@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ import pandas as pd
 from gdbench.errors import GdbenchError, UsageError
 from gdbench.export_checks import NULLABLE, TEXT, check_about, check_tables
 from gdbench.files import replacing, write_text
+from gdbench.limits import DATA_VALUES, EXPORT_BYTES
 from gdbench.paths import user_path
 from gdbench.store.frames import SUBJECT_COLUMNS, Frames
 
@@ -63,6 +65,36 @@ def sealed(document: Mapping[str, Any], indent: int | None = None) -> str:
     return f'{head}"hash": "{hashlib.sha256(rest.encode()).hexdigest()}",{rest}\n'
 
 
+def _check_size(path: Path) -> None:
+    """Raise UsageError for a file that is too large, endless or none, before anything of it is read."""
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise UsageError(f"{path} is no file; give the path of a run exported by gdbench")
+    if facts.st_size > EXPORT_BYTES:
+        raise UsageError(
+            f"{path} has {facts.st_size:,} bytes, and at most {EXPORT_BYTES:,} are read; export fewer trials"
+        )
+    if path.suffix == ".parquet" and find_spec("pyarrow") is not None:
+        values = _parquet_values(path)
+        if values > DATA_VALUES:
+            raise UsageError(
+                f"{path} holds {values:,} values, and at most {DATA_VALUES:,} are read; export fewer trials"
+            )
+
+
+def _parquet_values(path: Path) -> int:
+    """How many values a Parquet file unpacks to, of which very many that are equal take a few bytes."""
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            told = file.metadata
+            groups = [told.row_group(number) for number in range(told.num_row_groups)]
+            return sum(group.column(j).num_values for group in groups for j in range(told.num_columns))
+    except Exception as error:  # a damaged file makes pyarrow raise whatever it makes it raise
+        raise UsageError(f"{path} cannot be read as a Parquet file ({error!s:.100}); export the run again") from None
+
+
 def _content(path: Path) -> bytes:
     """A table's file; of a CSV with the ends of lines that we write, since git may have checked it out with others."""
     content = path.read_bytes()
@@ -75,10 +107,13 @@ def read_export(path: Path) -> Frames:
     path = user_path(path)
     file = path / "about.json" if os.path.isdir(path) else path
     try:
+        _check_size(file)
         text = file.read_text(encoding="utf-8")
         document = json.loads(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+    except UsageError:
+        raise
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or "gdbench_export" not in document:
@@ -119,6 +154,9 @@ def _tables(document: Mapping[str, Any], file: Path) -> dict[str, pd.DataFrame]:
     if document["format"] not in FORMATS:
         raise ValueError(f"format {document['format']!r} is none")
     files = {name: file.parent / f"{name}.{document['format']}" for name in TABLES}
+    for path in files.values():
+        if path.exists():
+            _check_size(path)
     hashes = document.get("files", {})
     for name, wanted in hashes.items():
         if hashlib.sha256(_content(files[name])).hexdigest() != wanted:

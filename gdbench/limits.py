@@ -41,6 +41,7 @@ SAMPLES = 100_000_000
 FEATURES = 1_000_000
 CLASSES = 10_000
 DATA_BYTES = 2_000_000_000
+EXPORT_BYTES = 2_000_000_000  # 200,000 trials looked at twelve times take half a gigabyte as JSON
 UNPACKED_BYTES = 1_000_000_000
 # Data unpack to two to ten times their size, sparse ones to fifty times; bombs to a thousand times.
 INFLATION = 100
@@ -86,11 +87,12 @@ TABLE = (
     Limit(CHUNK, "steps a call", "`--chunk`, `--steps`"),
     Limit(ROUNDS, "rounds, processes", "`--rounds`, `--processes`"),
     Limit(PEER_TRIALS, "trials side by side", "`peers --trials`"),
-    Limit(DATA_VALUES, "values of a data set", "`dataset`: samples times features"),
+    Limit(DATA_VALUES, "values of a data set", "`dataset`: samples times features; an exported Parquet file"),
     Limit(SAMPLES, "samples of a data set", "`dataset`"),
     Limit(FEATURES, "features of a data set", "`dataset`"),
     Limit(CLASSES, "classes of a data set", "`dataset`"),
     Limit(DATA_BYTES, "bytes of a data file", "as it lies on disk, and of a CSV file's text"),
+    Limit(EXPORT_BYTES, "bytes of an exported file", "whatever takes a run"),
     Limit(UNPACKED_BYTES, "bytes unpacked from a data file", "NPZ, Parquet, gzip"),
     Limit(INFLATION, "times its size that a data file unpacks to", f"beyond {FREELY:,} bytes"),
     Limit(WEIGHTS, "weights of a teacher", '`dataset = {name = "teacher"}`'),

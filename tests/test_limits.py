@@ -1,5 +1,7 @@
 """What would end a machine is refused by its size, before anything is made, in one sentence that names the key."""
 
+import json
+import os
 import re
 import time
 from pathlib import Path
@@ -210,3 +212,49 @@ def test_a_value_is_shown_as_it_is_and_never_more_of_it_than_a_line_holds():
     assert {text: shown(value) for text, value in plain.items()} == {text: text for text in plain}
     for value in ("x" * 10**6, [1] * 10**6, {i: i for i in range(1000)}, ENDLESS, b"x" * 1000, LOOP):
         assert len(shown(value)) <= 80 and shown(value).isprintable()
+
+
+def _sparse(folder):
+    path = folder / "export.json"
+    with path.open("wb") as file:
+        file.truncate(10 * limits.EXPORT_BYTES)
+    return path, "20,000,000,000 bytes"
+
+
+def _endless(folder):
+    path = folder / "export.json"
+    path.symlink_to("/dev/zero")
+    return path, "is no file"
+
+
+def _waiting(folder):
+    path = folder / "export.json"
+    os.mkfifo(path)
+    return path, "is no file"
+
+
+def _large_table(folder):
+    (folder / "about.json").write_text(json.dumps({"gdbench_export": 1, "format": "csv", "about": {}}))
+    with (folder / "curves.csv").open("wb") as file:
+        file.truncate(10 * limits.EXPORT_BYTES)
+    return folder, "curves.csv has 20,000,000,000 bytes"
+
+
+def _equal_values(folder):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    (folder / "about.json").write_text(json.dumps({"gdbench_export": 1, "format": "parquet", "about": {}}))
+    one = pa.table({"trial": pa.array(np.zeros(10**6, np.int8))})
+    with parquet.ParquetWriter(folder / "curves.parquet", one.schema) as writer:
+        for _ in range(6):
+            writer.write_table(one)
+    return folder, "curves.parquet holds 6,000,000 values"
+
+
+@pytest.mark.parametrize("bomb", [_sparse, _endless, _waiting, _large_table, _equal_values])
+def test_an_export_that_is_too_large_is_refused_before_it_is_read(bomb, tmp_path, monkeypatch):
+    monkeypatch.setattr("gdbench.export.DATA_VALUES", 5_000_000)
+    path, words = bomb(tmp_path)
+    started = time.process_time()
+    with pytest.raises(UsageError, match=words):
+        _ = gdbench.load(path).trials
+    assert time.process_time() - started < 1.0
