@@ -25,7 +25,7 @@ def read_parquet(path: Path, target: str | list[str]) -> Contents:
         raise UsageError(f"{path} has columns and no rows; add a row a sample")
 
     def place(row: int, column: str) -> str:
-        return f"{path}, row {row + 1}, column {column!r}"
+        return f"{path}, row {row + 1}, column {shown(column)}"
 
     x = np.empty((len(frame), len(features)))
     for j, name in enumerate(features):

@@ -80,7 +80,7 @@ def by_metric(measures: pd.DataFrame) -> Metrics:
     pairs, values, texts = (plain[column].tolist() for column in ("pair", "value", "text"))
     return {
         name: Values(dict(zip(pairs[a:b], values[a:b], strict=True)), dict(zip(pairs[a:b], texts[a:b], strict=True)))
-        for name, a, b in zip(names_of, first, [*first[1:], len(pairs)], strict=True)
+        for name, a, b in zip(names_of, first, np.append(first, len(pairs))[1:], strict=True)
     }
 
 
