@@ -1,6 +1,7 @@
 """The store: what is no store of ours is left alone, names find runs, nothing is half-written."""
 
 import hashlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -214,3 +215,22 @@ def test_the_list_of_runs_needs_no_compiler_and_no_frames(two):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("sqlite+aiosqlite:///s.db", "a driver that gdbench does not use"),
+        ("sqlite+nonsense:///s.db", "a driver that gdbench does not use"),
+        ("sqlite+pysqlcipher://:secret@/s.db", "a driver that gdbench does not use"),
+        ("sqlite:///s.db?timeout=abc", "an option with a wrong value"),
+        ("pipe", "a device or a pipe"),
+        ("/dev/null", "a device or a pipe"),
+        ("/dev/zero", "a device or a pipe"),
+    ],
+)
+def test_what_no_database_can_be_is_refused_in_a_sentence(location, words):
+    os.mkfifo("pipe")
+    with pytest.raises((UsageError, StoreError), match=words) as caught:
+        Store(location)
+    assert caught.value.exit_code == 2 and "secret" not in str(caught.value)

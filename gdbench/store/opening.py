@@ -39,7 +39,22 @@ def parse_url(location: str | Path) -> URL:
         raise UsageError(f"store {text!r} is no database URL; write sqlite:///path/to/gdbench.db or a file's path")
     if url.get_backend_name() == "sqlite" and (url.host or (url.database or "").startswith("file:")):
         raise UsageError(f"store {text!r} is no SQLite URL, which has neither host nor file:; give the file's path")
+    if url.get_backend_name() == "sqlite":
+        _check_sqlite(url)
     return url
+
+
+def _check_sqlite(url: URL) -> None:
+    """Raise UsageError for another driver than Python's own, and for options that it does not understand."""
+    place = url.render_as_string()
+    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise UsageError(
+            f"store {place} asks for a driver that gdbench does not use; write sqlite:///path/to/gdbench.db"
+        )
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except ValueError as error:
+        raise UsageError(f"store {place} has an option with a wrong value ({error}); leave it out") from None
 
 
 def open_engine(url: URL, file: Path | None) -> Engine:
@@ -76,6 +91,8 @@ def _reader(file: Path) -> "partial[sqlite3.Connection]":
     """
     if file.is_dir():
         raise StoreError(f"store {file} is a folder; give a file's path, such as {file / 'gdbench.db'}")
+    if not file.is_file():  # SQLite would wait for whoever writes to a pipe
+        raise StoreError(f"store {file} is a device or a pipe, and no file; give a file's path")
     connect = partial(_connect, file, mode="ro")
     try:
         with closing(connect()) as connection:
