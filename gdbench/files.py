@@ -23,12 +23,18 @@ BESIDE = ("", "-wal", "-shm", "-journal")  # what SQLite puts beside a database,
 OLD = 86400.0  # seconds after which a file of no known command is nobody's
 
 _TEMPORARY = re.compile(r"(\.gdbench-[a-z0-9_]{8})(-wal|-shm|-journal)?")
-_ID = re.compile(r"[0-9a-f]{8}")  # as `Store.begin` gives them: no other folder of --out has such a name
+_ID = re.compile(r"[A-Za-z0-9_]{1,32}")
+_GIVEN = re.compile(r"[0-9a-f]{8}")  # what `Store.begin` gives; no other folder of --out is called so
 
 
 def is_id(text: Any) -> bool:
-    """Whether a text may be the id of a run, which names a folder that `remove` deletes."""
+    """Whether a text may be the id of a run, which names a folder."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+def is_given(run: str) -> bool:
+    """Whether gdbench gave this id: only then the folder of that name is the run's, and may be deleted with it."""
+    return _GIVEN.fullmatch(run) is not None
 
 
 def run_folder(out: Path, run: str) -> Path:

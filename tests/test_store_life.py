@@ -14,6 +14,7 @@ import pytest
 from reliability.planted import TARGET, plant, records
 
 import gdbench
+from gdbench.cli import main
 from gdbench.errors import StoreError, UsageError, WritingError
 from gdbench.files import remove_leftovers, replacing, run_folder
 from gdbench.store import Store, database, life
@@ -327,7 +328,7 @@ def test_a_finished_store_on_a_read_only_mount_is_read(tmp_path):
 # ------------------------------------------------------------------------------------------------------- open doors
 
 
-IDS = ["../victim", "/victim", "..", ".", "a/b", "é", "\x1b[2J", "", "baselines", "src", "12345678+", "0" * 9]
+IDS = ["../victim", "/victim", "..", ".", "a/b", "é", "\x1b[2J", "", "12345678+", "0" * 33]
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -343,6 +344,21 @@ def test_an_id_that_is_none_of_ours_names_no_folder(name, tmp_path):
             Store(path).find("latest", damaged=damaged)
     with pytest.raises(UsageError, match="names no folder"):
         run_folder(tmp_path / "out", name)
+
+
+@pytest.mark.parametrize("name", ["baselines", "src", "0123abcd"])
+def test_removing_a_run_deletes_no_folder_that_is_not_called_as_those_of_runs_are(name, tmp_path, capsys):
+    path, out = tmp_path / "s.db", tmp_path / "out"
+    plant(path, runs=1, trials=2, notes=False)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys=OFF")
+        for table in ("runs", "trials", "curves", "timings", "subjects"):
+            connection.execute(f"UPDATE {table} SET run = ?", (name,))
+    (out / name).mkdir(parents=True)
+    with pytest.raises(SystemExit) as ended:
+        main(["remove", name, "--store", str(path), "--out", str(out)])
+    assert not ended.value.code and not Store(path).runs()
+    assert (out / name).exists() == (name != "0123abcd")
 
 
 def test_a_folder_that_leads_elsewhere_is_not_written_to(tmp_path):

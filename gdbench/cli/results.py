@@ -9,7 +9,7 @@ import typer
 from gdbench.cli.options import JsonOption, OutOption, RunArgument, SkipOption, StoreOption, open_run, open_store
 from gdbench.cli.output import print_json, say
 from gdbench.errors import UsageError
-from gdbench.files import RESULTS, run_folder
+from gdbench.files import RESULTS, is_given, run_folder
 
 if TYPE_CHECKING:
     from gdbench.api import Run
@@ -105,7 +105,7 @@ def remove(
     record = database.find(run, damaged="take")
     folder = run_folder(out, record.run)
     database.remove(record.run)
-    if not folder.is_symlink():
+    if is_given(record.run) and not folder.is_symlink():
         shutil.rmtree(folder, ignore_errors=True)
     if as_json:
         print_json({"removed": record.run})
