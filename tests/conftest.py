@@ -49,6 +49,13 @@ def small():
     }
 
 
+@pytest.fixture
+def no_pictures(request, monkeypatch):
+    """Pages without figures, which take longer than all else of a command; but in tests with the mark `pictures`."""
+    if request.node.get_closest_marker("pictures") is None:
+        monkeypatch.setattr("gdbench.reports.page._figures", lambda *_: [])
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _short_closing_pass():
     """One round of each run's closing pass is enough but where a test is about it."""

@@ -14,6 +14,8 @@ from gdbench.errors import GdbenchError, UsageError
 from gdbench.gate import NoBaselineError, read_baseline, side_of
 from gdbench.gate.measures import FAILED
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 TOML = """
 seeds = 2
 tune_seeds = 0

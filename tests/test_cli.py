@@ -10,6 +10,8 @@ import pytest
 from gdbench.cli import main
 from gdbench.store import Store
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def call(capsys, *arguments):
     """Exit code, standard output and standard error of a command."""
@@ -99,6 +101,7 @@ def test_mistakes_have_their_exit_code_and_one_sentence(arguments, code, words, 
     assert err.count("\n") == 1 and "Traceback" not in err
 
 
+@pytest.mark.pictures
 def test_stored_runs_are_listed_shown_reported_exported_and_removed(done, tmp_path, capsys):
     _, out, _ = call(capsys, "list", "runs", "--json", "--out", done)
     (row,) = json.loads(out)
@@ -387,6 +390,7 @@ def my_bowl(x, c):
 '''
 
 
+@pytest.mark.pictures
 def test_a_plugin_function_is_listed_shown_swept_tuned_and_drawn_like_ours(tmp_path, capsys):
     from gdbench import plugins
     from gdbench.kernels import FUNCTIONS

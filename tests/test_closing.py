@@ -17,6 +17,8 @@ from gdbench.runner import Watcher, closing
 from gdbench.stats import bootstrap_product
 from gdbench.stats.timings import step_costs
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 MIXED = {
     "seeds": 2,
     "batch_size": [8, "full"],
@@ -106,6 +108,7 @@ def test_a_run_without_the_pass_shows_no_times(small, tmp_path, monkeypatch):
     assert "take" not in " ".join(answers(frame, run.frames)) and "Time to target" not in render(run.frames)
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("form", ["json", "csv"])
 def test_an_export_has_the_same_times(form, mixed, tmp_path):
     path = export(mixed.frames, tmp_path / f"out.{form}", form)

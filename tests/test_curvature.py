@@ -123,6 +123,7 @@ def lane(*, every=1, n=40, hessians=True, block=0, dtypes=("float32", "float64")
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_avx2_code_gives_the_same_bits():
     features = "+avx2,+fma,+avx,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+popcnt,+bmi,+bmi2"

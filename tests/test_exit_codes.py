@@ -14,6 +14,8 @@ import gdbench
 from gdbench.cli import app, main, start
 from gdbench.errors import GdbenchError, UsageError
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ROOT = Path(gdbench.__file__).parents[1]
 # Stands for a broken environment: of these packages, none can be imported.
 BLOCKING = """

@@ -197,6 +197,7 @@ def test_a_missing_interpreter_is_told(tmp_path):
 # -------------------------------------------------------------------------------------------------- the whole, for real
 
 
+@pytest.mark.slow
 def test_two_revisions_of_a_plug_in_are_told_apart_and_the_rule_is_named(plugins, suite, tmp_path):
     places = tuple(find_place(tag, plugins, tmp_path) for tag in ("one", "two"))
     files = tuple([place.plugin(Path("mine.py"), plugins)] for place in places)
@@ -336,6 +337,7 @@ def decided(first, again, margin=0.03, level=0.05):
     return judge(rows, level).set_index("metric")["verdict"]
 
 
+@pytest.mark.slow
 def test_two_measurements_seldom_cry_wolf():
     # At the edge of the null, where one measurement would say so of one in forty, and two of one in sixteen hundred.
     random, edge = np.random.default_rng(1), dict.fromkeys(range(20), 0.03)
@@ -343,6 +345,7 @@ def test_two_measurements_seldom_cry_wolf():
     assert (pd.concat(found) == "regressed").sum() <= 4
 
 
+@pytest.mark.slow
 def test_a_slow_down_is_found_among_many_and_nothing_else_is():
     random = np.random.default_rng(2)
     hits = others = 0

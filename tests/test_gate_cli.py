@@ -12,6 +12,8 @@ import pytest
 from gdbench.cli import gate, main
 from gdbench.export import sealed
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SUITE = """
 title = "Little"
 seeds = 10

@@ -64,6 +64,7 @@ NULLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NULLS)
 def test_where_nothing_is_worse_than_the_margin_few_comparisons_say_so(name):
     simulate, family, times = NULLS[name]
@@ -149,6 +150,7 @@ def test_a_slow_down_is_found_though_one_pair_in_ten_was_disturbed():
     assert np.mean(found) >= 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [3, 4, 6, 10, 18])
 def test_what_is_said_to_be_detectable_is_found_four_times_in_five(pairs):
     # Each comparison says its own, from the spread that it happened to see; other data of the kind then meet it.

@@ -20,6 +20,8 @@ from gdbench.stats.timings import relative_costs
 from gdbench.store import Store, TrialRecord
 from gdbench.store.frames import read_timings
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 HERE = environment()
 DAY = 86400.0
 

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reliability.planted import plant
 
@@ -15,6 +15,8 @@ from gdbench.cli import main
 from gdbench.errors import DamagedError, StoreError, UsageError
 from gdbench.export import export
 from gdbench.store import Store
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +273,7 @@ TEXTS = st.one_of(st.sampled_from(LABELS), st.text(st.characters(blacklist_categ
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+@settings(max_examples=25)  # each of which writes files
 @given(labels=st.lists(TEXTS, min_size=12, max_size=12), error=TEXTS)
 def test_texts_survive_every_format_as_they_are(form, labels, error, whole, tmp_path_factory):
     run = gdbench.load(whole[0])

@@ -95,6 +95,7 @@ print(json.dumps([name for name in compiled if "update" in name or "table" in na
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DISABLED or usable_cores() < 2, reason="needs the compiler and two cores")
 def test_on_a_cold_cache_another_process_compiles_the_rules_and_this_one_loads_them(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -11,6 +11,8 @@ from gdbench.reports import ranking
 from gdbench.reports.answers import answers
 from tests.test_cli import call
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SUITE = """
 title = "Little"
 seeds = 2
@@ -79,6 +81,7 @@ def test_time_keeps_its_results_in_a_file_unless_they_are_stored(tmp_path, capsy
     assert code == 3 and "run " in out and "could not be written" in err and len(list(tmp_path.glob("*.json"))) == 1
 
 
+@pytest.mark.pictures
 def test_a_page_that_fails_leaves_the_run_and_its_ranking(suite, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("gdbench.reports.render", stop)
     code, out, err = call(capsys, "run", suite(0.1), "--no-time", "--out", tmp_path / "out")

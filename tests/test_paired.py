@@ -285,6 +285,7 @@ def test_the_interval_of_clusters_covers_the_truth_in_95_of_100():
     assert within(np.mean(covered), 0.95, times)
 
 
+@pytest.mark.slow
 def test_the_interval_of_unpaired_timings_covers_the_truth_in_95_of_100_or_more():
     times, rng = 1500, np.random.default_rng(3)
     layouts = rng.normal(0, 0.01, (times, 2, 1))

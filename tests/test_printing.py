@@ -20,6 +20,8 @@ from gdbench.export import export
 from gdbench.visible import inert, visible
 from tests.test_cli import call
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 HOSTILE = (
     "\x1b[31m[red] [/red] [link=http://evil]:smile:\r\n::error::pwn\n##[error]pwn %0A::add-mask::x"
     "\x9b2J\x07\x08\u202eevil\u2066\udcff <b>|`@you &amp;"

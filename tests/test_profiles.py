@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdbench.stats.best_of import chance_of_any, expected_best
@@ -123,6 +123,7 @@ def slow_rho(times, rule, tau, reference=None):
     return within / len(times)
 
 
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(TIMES, TIMES, TIMES), min_size=1, max_size=8),
     st.floats(1.0, 100.0),
@@ -292,6 +293,7 @@ def test_no_tolerance_of_few_rates_or_of_no_success_or_of_reporting_trials():
     assert tolerance(reported)["low"].item() == 0.1
 
 
+@settings(max_examples=30)
 @given(st.lists(TIMES, min_size=3, max_size=9))
 def test_tolerance_properties(steps):
     rates = [10.0 ** (i / 2) for i in range(len(steps))]

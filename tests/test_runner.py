@@ -218,6 +218,7 @@ def _value(value):
     return json.dumps(value)
 
 
+@pytest.mark.slow
 def test_avx2_code_gives_the_same_bits(small, tmp_path):
     path = tmp_path / "small.toml"
     wide = {
@@ -410,6 +411,7 @@ print(sum(sum(k.stats.cache_misses.values()) for k in kernels), sum(sum(k.stats.
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_two_at_once_agree(small, plain, tmp_path):
     code, here = CACHE.format(suite=small), {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
 

@@ -18,6 +18,8 @@ from gdbench.timing import cases, plan
 from gdbench.timing.machine import footprint, peak, triad
 from gdbench.timing.subjects import FACTS
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def call(capsys, *arguments):
     """Exit code, standard output and standard error of a command."""

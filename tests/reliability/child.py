@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 SECONDS = 10.0
 BYTES = 2**30  # resident, of the whole process
@@ -68,10 +69,11 @@ Run = Callable[..., Outcome]
 
 
 @contextlib.contextmanager
-def commands(warm: Sequence[Sequence[str]] = (), cwd: Path | None = None) -> Iterator[Run]:
+def commands(warm: Sequence[Sequence[str]] = (), cwd: Path | None = None, *, pictures: bool = False) -> Iterator[Run]:
     """A function that runs a command line and gives its outcome: `run(*arguments, cwd=...)`, and what is said above.
 
-    warm: command lines that load what the others need; they must succeed. cwd: where these run.
+    warm: command lines that load what the others need; they must succeed. cwd: where these run. pictures: their pages
+    have their figures, which take longer than all the rest.
     """
     server = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin is not None and server.stdout is not None
@@ -91,7 +93,7 @@ def commands(warm: Sequence[Sequence[str]] = (), cwd: Path | None = None) -> Ite
 
     try:
         for line in warm:
-            done = ask(line, cwd or Path.cwd(), warm=True)
+            done = ask(line, cwd or Path.cwd(), warm=True, pictures=pictures)
             if done.code != 0:
                 raise RuntimeError(f"{line} must succeed: {done.err}")
         yield run
@@ -126,7 +128,9 @@ def _warmed(request: dict[str, Any]) -> dict[str, Any]:
         kept = [os.dup(number) for number in (1, 2)]
         for number in (1, 2):
             os.dup2(printed.fileno(), number)
-        code = _code(request)
+        plain = mock.patch("gdbench.reports.page._figures", lambda *_: [])
+        with contextlib.nullcontext() if request["pictures"] else plain:
+            code = _code(request)
         for number, old in zip((1, 2), kept, strict=True):
             os.dup2(old, number)
             os.close(old)

@@ -28,7 +28,10 @@ SIZE = 64 * 2**20
 def attempts(rng: random.Random, folder: Path) -> Iterator[str | None]:
     """Run, export or draw the page where there is too little room, and then again with enough."""
     (folder / "small.toml").write_text(SUITE, encoding="utf-8")
-    with commands(warm=[[*COMMAND, "--out", "whole"]], cwd=folder) as run, _disk(folder / "disk") as mounted:
+    with (
+        commands(warm=[[*COMMAND, "--out", "whole"]], cwd=folder, pictures=True) as run,
+        _disk(folder / "disk") as mounted,
+    ):
         expected, disk = digests(folder / "whole"), folder / "disk"
         sizes = [path.stat().st_size for path in (folder / "whole").rglob("*") if path.is_file()]
         while True:

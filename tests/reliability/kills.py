@@ -20,7 +20,7 @@ MOST = 3  # kills of one run
 def attempts(rng: random.Random, folder: Path) -> Iterator[str | None]:
     """Kill a run up to three times, between its first moment and a little after its last."""
     (folder / "small.toml").write_text(SUITE, encoding="utf-8")
-    with commands(warm=[[*COMMAND, "--out", "warm"]], cwd=folder) as run:
+    with commands(warm=[[*COMMAND, "--out", "warm"]], cwd=folder, pictures=True) as run:
         seconds = run(*COMMAND, "--out", "whole", cwd=folder, seconds=LONG).seconds
         expected = digests(folder / "whole")
         while True:

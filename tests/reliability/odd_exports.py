@@ -21,6 +21,8 @@ WAYS = [
     ["gate", "ODD", "latest"],
     ["gate", "latest", "ODD", "--github"],
     ["compare", "ODD", "latest"],
+    ["report", "ODD"],
+    ["report", "ODD", "latest"],
     ["export", "ODD", "--format", "json", "--to", "again.json"],
     ["export", "ODD", "--format", "csv", "--to", "again"],
 ]

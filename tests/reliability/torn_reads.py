@@ -31,7 +31,7 @@ def attempts(rng: random.Random, folder: Path) -> Iterator[str | None]:
     """Read again and again, by this process, what a command writes in another."""
     (folder / "small.toml").write_text(SUITE, encoding="utf-8")
     more = ("--set", "seeds=60")  # hundreds of commits a run
-    with commands(warm=[[*COMMAND, "--out", "warm"]], cwd=folder) as run, ThreadPoolExecutor(1) as pool:
+    with commands(warm=[[*COMMAND, "--out", "warm"]], cwd=folder, pictures=True) as run, ThreadPoolExecutor(1) as pool:
         while True:
             going = pool.submit(run, *COMMAND, *more, "--out", "out", cwd=folder, seconds=LONG)
             while not going.done():
