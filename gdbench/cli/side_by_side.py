@@ -68,6 +68,7 @@ def _workload(asked: "Asked", places: "tuple[Place, Place]") -> "Workload":
 
 def _tell(found: "SelfCheck", outputs: "Outputs") -> None:
     from gdbench.export import plain, plain_rows
+    from gdbench.reports.text import percent
 
     rows = found.by_metric()
     if outputs.as_json:
@@ -85,14 +86,16 @@ def _tell(found: "SelfCheck", outputs: "Outputs") -> None:
     )
     say(
         f"The smallest slow-down that is found four times in five here, at a margin of {100 * found.margin:g} %: "
-        f"{100 * (found.smallest - 1):.1f} %."
+        f"{percent(found.smallest - 1)}."
     )
 
 
 def _cells(row: dict[Any, Any]) -> dict[str, str]:
+    from gdbench.reports.text import percent
+
     batch = f"batch {row['batch_size']:g}"
     return {
         "metric": ", ".join([row["metric"], row["problem"], row["rule"], batch, row["dtype"]]),
         "false alarms": str(row["alarms"]),
-        "smallest found 4 times in 5": f"{100 * (row['smallest'] - 1):.1f} %",
+        "smallest found 4 times in 5": f"{percent(row['smallest'] - 1)}",
     }
