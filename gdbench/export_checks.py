@@ -70,6 +70,8 @@ def check_tables(tables: Mapping[str, pd.DataFrame], hyperparameters: Collection
     numbers = tables["trials"]["trial"]
     if not numbers.is_unique or not set(tables["curves"]["trial"]) <= set(numbers):
         raise ValueError("trials have not a number each")
+    if tables["curves"].duplicated(["trial", "step"]).any():
+        raise ValueError("a curve has two points of one step")
 
 
 def _fits(values: pd.Series, name: str, table: str) -> bool:

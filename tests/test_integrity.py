@@ -13,7 +13,7 @@ from reliability.planted import plant
 import gdbench
 from gdbench.cli import main
 from gdbench.errors import DamagedError, StoreError, UsageError
-from gdbench.export import export
+from gdbench.export import export, sealed
 from gdbench.store import Store
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -250,6 +250,7 @@ def test_an_export_without_a_hash_is_unverified_and_checked_by_its_kinds(whole, 
         ("trials", "rule", 5),
         ("trials", "trial", 1),
         ("curves", "val_loss", []),
+        ("curves", "step", document["curves"]["step"][1]),
         ("timings", "seconds", True),
         ("about", "run", "../x"),
         ("about", "created", 1e300),
@@ -260,9 +261,11 @@ def test_an_export_without_a_hash_is_unverified_and_checked_by_its_kinds(whole, 
             changed["about"][column] = value
         else:
             changed[table][column][0] = value
-        path.write_text(json.dumps(changed))
-        code, _, err = call(capsys, "show", path)
-        assert code == 2 and err.count("\n") == 1 and "incomplete export" in err, (table, column, err)
+        del changed["gdbench_export"]
+        for text in (json.dumps({"gdbench_export": 1, **changed}), sealed(changed)):  # anybody can make a hash
+            path.write_text(text)
+            code, _, err = call(capsys, "show", path)
+            assert code == 2 and err.count("\n") == 1 and "incomplete export" in err, (table, column, err)
     for text in ("[" * 100000, '{"gdbench_export": ' + "1" * 5000 + "}"):
         path.write_text(text)
         assert call(capsys, "show", path)[0] == 2
