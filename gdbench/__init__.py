@@ -9,7 +9,6 @@
 Names are loaded when they are first used, so that importing gdbench costs next to nothing.
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
     from gdbench.mathematics import problem
 
 __version__ = "0.1.0"
-
-# In a checkout without links (git on Windows, an unpacked archive) gdbench/kernels is a text file; what the link would
-# lead to lies beside this folder.
-_HERE = os.path.dirname(os.path.abspath(__file__))
-if not os.path.isdir(os.path.join(_HERE, "kernels")):
-    __path__.append(os.path.dirname(_HERE))
 
 __all__ = [
     "Descent",

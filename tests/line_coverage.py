@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-KERNELS = TESTS.parent / "kernels"
+KERNELS = TESTS.parent / "gdbench" / "kernels"
 # What takes long without the compiler, and comparisons with what is not ours.
 SLOW = (
     "test_error_is_within_the_stated_bound",

@@ -91,7 +91,7 @@ def judge(path: Path, text: str, tests: tuple[str, ...]) -> int:
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     file = path.relative_to(ROOT)
-    mutant = Mutant("gdbench." + ".".join(file.with_suffix("").parts), str(ROOT / "gdbench" / file))
+    mutant = Mutant(".".join(file.with_suffix("").parts), str(path))
     mutant.text = text
     sys.meta_path.insert(0, mutant)
     if {"-@inlined", "-@kernel"} & {*difference(path.read_text(encoding="utf-8"), text)}:
@@ -123,7 +123,9 @@ def main(arguments: list[str]) -> int:
     gc.freeze()  # so that no fork looks through what all share
     with tempfile.TemporaryDirectory() as tempfile.tempdir, multiprocessing.get_context("fork").Pool(WORKERS) as pool:
         for pattern, tests in JUDGES.items():
-            paths = [path for path in sorted((ROOT / "kernels").glob(pattern)) if not chosen or path in chosen]
+            paths = [
+                path for path in sorted((ROOT / "gdbench" / "kernels").glob(pattern)) if not chosen or path in chosen
+            ]
             sources = [path.read_text(encoding="utf-8") for path in paths]
             assert not paths or survives((paths[0], sources[0], tests)), (
                 f"{' or '.join(tests)} fails where nothing is changed"
