@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 from contextlib import closing
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from gdbench.cli import main
 from gdbench.environment import spread, usable_set
 from gdbench.errors import GdbenchError, UsageError
 from gdbench.kernels import RULES, Rule
-from gdbench.peers import OURS, PEERS, Peer, UnsupportedError, comparison, optimizers
+from gdbench.peers import ON_CUDA, OURS, PEERS, Peer, UnsupportedError, absent, comparison, optimizers
 from gdbench.peers.agreement import STEPS, difference, losses
 from gdbench.peers.contract import Task, flat, layers
 from gdbench.peers.group import Group
@@ -373,6 +373,15 @@ def call(capsys, *arguments):
         main(["peers", *map(str, arguments)])
     printed = capsys.readouterr()
     return ended.value.code, printed.out, printed.err
+
+
+def test_a_missing_module_is_installed_by_an_extra_that_holds_it(monkeypatch):
+    extras = metadata("gdbench").get_all("Provides-Extra")
+    needed = {"peers": {"torch", "jax", "optax", "sklearn"}, "cuda": {"numba_cuda"}}
+    monkeypatch.setattr("gdbench.environment.missing", lambda *names: f"not installed: {', '.join(names)}")
+    for peer in (*PEERS.values(), *ON_CUDA.values()):
+        assert peer.extra in extras and set(peer.needs) <= needed[peer.extra]
+        assert absent(peer).endswith(f'; pip install "gdbench[{peer.extra}]"')
 
 
 FEW = ("--net", "6-5-3", "--batch", 4, "--trials", 2, "--cores", 1, "--rounds", 2, "--steps", 20)

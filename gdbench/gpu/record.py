@@ -16,7 +16,7 @@ from gdbench.gpu.clocks import driver
 from gdbench.kernels import cuda
 
 NAME = "gpu-check"
-PACKAGES = ("cuda-core", "cuda-bindings", "cupy-cuda13x", "torch", "jax", "jaxlib", "optax")
+PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cublas", "torch", "jax", "jaxlib", "optax")
 
 
 def machine_facts() -> dict[str, Any]:

@@ -9,8 +9,8 @@ from gdbench.peers.contract import Adapter, Task, UnsupportedError
 class Peer(NamedTuple):
     """Where an adapter is, how it is made, which modules it needs, and whether it trains trials side by side.
 
-    device: where it trains. cores: that its process may have at most, 0 for all. most: trials that it is given at most,
-    0 for all, where its speed does not depend on how many there are.
+    device: where it trains. extra: of gdbench, that installs what it needs. cores: that its process may have at most, 0
+    for all. most: trials that it is given at most, 0 for all, where its speed does not depend on how many there are.
     """
 
     module: str
@@ -19,6 +19,7 @@ class Peer(NamedTuple):
     needs: tuple[str, ...]
     together: bool = False
     device: str = "cpu"
+    extra: str = "peers"
     cores: int = 0
     most: int = 0
 
@@ -36,14 +37,13 @@ PEERS = {
 
 _TURNS: dict[str, Any] = {"device": "cuda", "most": 8}  # those that train one trial after another
 _CUDA: dict[str, Any] = {"device": "cuda"}
+_OURS: dict[str, Any] = {"module": "gdbench.peers.ours_cuda", "kind": "GdbenchCuda", "needs": ("numba_cuda",)}
 
 # On a GPU. `gdbench-cpu` is the yardstick of a sweep's speed; `jax-vmap-tf32` has products in the precision that JAX
 # chooses there, which is less than float32's.
 ON_CUDA = {
-    OURS: Peer("gdbench.peers.ours_cuda", "GdbenchCuda", {}, ("numba_cuda",), together=True, device="cuda"),
-    "gdbench-cublas": Peer(
-        "gdbench.peers.ours_cuda", "GdbenchCuda", {"products": "cublas"}, ("numba_cuda", "cupy"), **_TURNS
-    ),
+    OURS: Peer(**_OURS, options={}, together=True, device="cuda", extra="cuda"),
+    "gdbench-cublas": Peer(**_OURS, options={"products": "cublas"}, extra="cuda", **_TURNS),
     "pytorch": Peer("gdbench.peers.pytorch", "PyTorch", dict(_CUDA), ("torch",), **_TURNS),
     "pytorch-fused": Peer("gdbench.peers.pytorch", "PyTorch", {**_CUDA, "fused": True}, ("torch",), **_TURNS),
     "pytorch-graphs": Peer("gdbench.peers.pytorch_graphs", "Graphs", {}, ("torch",), **_TURNS),
@@ -63,7 +63,7 @@ def absent(peer: Peer) -> str | None:
     from gdbench.environment import missing  # brings the compiler along, and a library's process does without
 
     reason = missing(*peer.needs)
-    return reason and f'{reason}; pip install "gdbench[peers]"'
+    return reason and f'{reason}; pip install "gdbench[{peer.extra}]"'
 
 
 def load(peer: Peer) -> Adapter:
