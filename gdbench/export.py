@@ -12,10 +12,12 @@ import math
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,8 +26,12 @@ from gdbench.errors import GdbenchError, UsageError
 from gdbench.export_checks import NULLABLE, TEXT, check_about, check_tables
 from gdbench.files import replacing, write_text
 from gdbench.limits import DATA_VALUES, EXPORT_BYTES
+from gdbench.parquet import check_table, read_table
 from gdbench.paths import user_path
 from gdbench.store.frames import SUBJECT_COLUMNS, Frames
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import FileMetaData
 
 _NO_PARQUET = "Parquet needs pyarrow, which is not installed; run: pip install pyarrow"
 VERSION = 1
@@ -75,23 +81,27 @@ def _check_size(path: Path) -> None:
             f"{path} has {facts.st_size:,} bytes, and at most {EXPORT_BYTES:,} are read; export fewer trials"
         )
     if path.suffix == ".parquet" and find_spec("pyarrow") is not None:
-        values = _parquet_values(path)
-        if values > DATA_VALUES:
-            raise UsageError(
-                f"{path} holds {values:,} values, and at most {DATA_VALUES:,} are read; export fewer trials"
-            )
+        with _parquet(path):
+            check_table(path, partial(_check_values, path))
 
 
-def _parquet_values(path: Path) -> int:
-    """How many values a Parquet file unpacks to, of which very many that are equal take a few bytes."""
-    from pyarrow.parquet import ParquetFile
+def _check_values(path: Path, told: "FileMetaData") -> None:
+    """Raise UsageError for a Parquet file of too many values, of which very many that are equal take a few bytes."""
+    values = told.num_rows * told.num_columns
+    if values > DATA_VALUES:
+        raise UsageError(f"{path} holds {values:,} values, and at most {DATA_VALUES:,} are read; export fewer trials")
 
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[None]:
+    """A damaged file makes pyarrow raise whatever it makes it raise."""
     try:
-        with ParquetFile(path) as file:
-            told = file.metadata
-            groups = [told.row_group(number) for number in range(told.num_row_groups)]
-            return sum(group.column(j).num_values for group in groups for j in range(told.num_columns))
-    except Exception as error:  # a damaged file makes pyarrow raise whatever it makes it raise
+        yield
+    except UsageError:
+        raise
+    except ImportError:
+        raise GdbenchError(_NO_PARQUET) from None
+    except Exception as error:
         raise UsageError(f"{path} cannot be read as a Parquet file ({error!s:.100}); export the run again") from None
 
 
@@ -206,10 +216,8 @@ def _read(path: Path, hyperparameters: Collection[str]) -> pd.DataFrame:
         # A carriage return in a text is no end of a row.
         cells = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, lineterminator="\n")
         return pd.DataFrame({name: _parsed(str(name), cells[name].tolist(), hyperparameters) for name in cells})
-    try:
-        return pd.read_parquet(path)
-    except ImportError:
-        raise GdbenchError(_NO_PARQUET) from None
+    with _parquet(path):
+        return read_table(path, partial(_check_values, path)).to_pandas()
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

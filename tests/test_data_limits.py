@@ -6,8 +6,11 @@ import os
 import pickle
 import resource
 import struct
+import subprocess
+import sys
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -212,7 +215,22 @@ def test_values_of_a_parquet_file_are_counted_by_their_number_and_length(tmp_pat
     assert "unpacks from" in refused("d.parquet", tmp_path)
     nested = pa.ListArray.from_arrays([0, 10**7], np.zeros(10**7))
     pq.write_table(pa.table({"x": nested, "y": [0]}), tmp_path / "e.parquet")
-    assert "unpacks from" in refused("e.parquet", tmp_path)
+    assert "column 'x' holds lists, and a row has one value" in refused("e.parquet", tmp_path)
+
+
+def test_a_damaged_parquet_file_does_not_end_the_process(tmp_path):
+    # Metadata of a column's chunk in which a histogram has one entry too many: asked for them, pyarrow 26 aborts.
+    (tmp_path / "d.parquet").write_bytes(Path(__file__).with_name("histogram.parquet").read_bytes())
+    code = f"from gdbench import data; data.load(data.resolve('d.parquet', {str(tmp_path)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "UsageError" in done.stderr and "cannot be read as a Parquet file" in done.stderr
+
+
+def test_a_parquet_file_that_holds_more_rows_than_it_tells_is_refused(tmp_path, monkeypatch):
+    pq.write_table(pa.table({"x": np.arange(10.0), "y": np.arange(10)}), tmp_path / "d.parquet")
+    whole = pq.ParquetFile.iter_batches
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *a, **k: [*whole(*a, **k), *whole(*a, **k)])
+    assert "more rows than the 10 that it tells" in refused("d.parquet", tmp_path)
 
 
 GENERATED = [

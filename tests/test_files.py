@@ -259,7 +259,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
 
 BAD_TABLES = {
     "no such file": ("nowhere.csv", ["nowhere.csv", "does not exist"]),
-    "a path that no system has": ("x" * 5000 + ".csv", ["has a name of 5004 bytes"]),
+    "a path that no system has": ("x" * 5000 + ".csv", ["has 5,004 bytes; use at most 4,095"]),
     "no such folder": ("nowhere/", ["nowhere", "does not exist"]),
     "another kind": ("d.xlsx", ["d.xlsx", "no CSV, Parquet or NPZ file", ".csv"]),
     "gzipped NPZ": ("d.npz.gz", ["d.npz.gz", "only CSV", "unpack it"]),

@@ -10,6 +10,7 @@ from gdbench.data.contents import Contents
 from gdbench.data.limits import check_unpacked, check_values
 from gdbench.data.tables import Place, answers, check_matrix, divided, miss, numbers, parsed
 from gdbench.errors import UsageError, shown
+from gdbench.parquet import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,21 +38,13 @@ def read_parquet(path: Path, target: str | list[str]) -> Contents:
 
 def _frame(path: Path) -> "pd.DataFrame":
     try:
-        from pyarrow.parquet import ParquetFile
+        return read_table(path, lambda told: _check_size(path, told), shared=True).to_pandas()
+    except UsageError:
+        raise
     except ImportError:
         raise UsageError(
             f"{path} is a Parquet file, which needs pyarrow, and that is not installed; run: pip install pyarrow"
         ) from None
-    try:
-        with ParquetFile(path) as file:
-            _check_size(path, file.metadata)
-            columns = [file.metadata.schema.column(j) for j in range(file.metadata.num_columns)]
-        # Texts stay numbers of a dictionary: a long one that all rows share would take its length for each of them.
-        texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-        with ParquetFile(path, read_dictionary=texts) as file:
-            return file.read().to_pandas()
-    except UsageError:
-        raise
     except Exception as error:  # a damaged file makes pyarrow and pandas raise whatever it makes them do
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise UsageError(f"{path} cannot be read as a Parquet file ({reason}); write it again") from None
@@ -60,13 +53,11 @@ def _frame(path: Path) -> "pd.DataFrame":
 def _check_size(path: Path, told: "FileMetaData") -> None:
     """Refuse by its metadata a file of too many values, or of more bytes than may be unpacked from it."""
     check_values(str(path), told.num_rows, told.num_columns, "keep fewer samples in it")
-    groups = [told.row_group(i) for i in range(told.num_row_groups)]
     packed = path.stat().st_size
-    check_unpacked(path, packed, sum(group.total_byte_size for group in groups))
+    check_unpacked(path, packed, sum(told.row_group(i).total_byte_size for i in range(told.num_row_groups)))
     # A column of one value takes a few bytes in the file, however many rows there are, and however long it is.
     lengths = [max(8, told.schema.column(j).length) for j in range(told.num_columns)]
-    values = ((group.column(j).num_values, length) for group in groups for j, length in enumerate(lengths))
-    check_unpacked(path, packed, sum(count * length for count, length in values))
+    check_unpacked(path, packed, told.num_rows * sum(lengths))
 
 
 def _cells(column: "pd.Series[Any]", place: Place) -> np.ndarray:
