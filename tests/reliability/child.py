@@ -79,7 +79,7 @@ def commands(warm: Sequence[Sequence[str]] = (), cwd: Path | None = None, *, pic
     assert server.stdin is not None and server.stdout is not None
 
     def ask(arguments: Sequence[str], cwd: Path, **request: Any) -> Outcome:
-        request = {"env": {}, "warm": False, "seconds": SECONDS, "largest": None, **request}
+        request = {"env": {}, "warm": False, "seconds": SECONDS, "largest": None, "pictures": pictures, **request}
         request |= {"arguments": [*map(os.fsdecode, arguments)], "cwd": str(cwd)}
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
@@ -93,7 +93,7 @@ def commands(warm: Sequence[Sequence[str]] = (), cwd: Path | None = None, *, pic
 
     try:
         for line in warm:
-            done = ask(line, cwd or Path.cwd(), warm=True, pictures=pictures)
+            done = ask(line, cwd or Path.cwd(), warm=True)
             if done.code != 0:
                 raise RuntimeError(f"{line} must succeed: {done.err}")
         yield run
@@ -128,9 +128,7 @@ def _warmed(request: dict[str, Any]) -> dict[str, Any]:
         kept = [os.dup(number) for number in (1, 2)]
         for number in (1, 2):
             os.dup2(printed.fileno(), number)
-        plain = mock.patch("gdbench.reports.page._figures", lambda *_: [])
-        with contextlib.nullcontext() if request["pictures"] else plain:
-            code = _code(request)
+        code = _code(request)
         for number, old in zip((1, 2), kept, strict=True):
             os.dup2(old, number)
             os.close(old)
@@ -188,8 +186,10 @@ def _code(request: dict[str, Any]) -> int:
     from gdbench.cli import main
 
     os.chdir(request["cwd"])
+    plain = mock.patch("gdbench.reports.page._figures", lambda *_: [])
     try:
-        main(request["arguments"])
+        with contextlib.nullcontext() if request["pictures"] else plain:
+            main(request["arguments"])
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)

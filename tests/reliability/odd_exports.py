@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from child import commands
+from child import SECONDS, commands
+from endings import LONG
 from mutations import of_bytes, of_lines, of_table
 from stored import CSV, JSON, begin
 from tally import main
@@ -22,7 +23,6 @@ WAYS = [
     ["gate", "latest", "ODD", "--github"],
     ["compare", "ODD", "latest"],
     ["report", "ODD"],
-    ["report", "ODD", "latest"],
     ["export", "ODD", "--format", "json", "--to", "again.json"],
     ["export", "ODD", "--format", "csv", "--to", "again"],
 ]
@@ -31,12 +31,13 @@ KEYS = ["run", "trials", "curves", "about", "environment", "lr", "rule", "proble
 
 def attempts(rng: random.Random, folder: Path) -> Iterator[str | None]:
     """Change an export, and read it."""
-    with commands([*begin(folder), *(_with(way, JSON) for way in WAYS)], cwd=folder) as run:
+    with commands([*begin(folder), *(_with(way, JSON) for way in WAYS)], cwd=folder, pictures=True) as run:
         document = json.loads((folder / JSON).read_text(encoding="utf-8"))
         while True:
             odd = _of_json(rng, folder, document) if rng.random() < 0.6 else _of_folder(rng, folder)
             way = _with(rng.choice(WAYS), odd)
-            complaint = run(*way, cwd=folder).complaint((0, 1, 2, 3, 4))
+            limit = LONG if way[0] == "report" else SECONDS
+            complaint = run(*way, cwd=folder, seconds=limit).complaint((0, 1, 2, 3, 4), limit)
             yield complaint and f"{' '.join(way)}: {complaint}"
 
 
