@@ -242,6 +242,7 @@ def test_steps_of_two_revisions_are_measured_from_the_command_line(plugins, suit
     assert {sample["side"] for sample in document["samples"]} == set(costs.SIDES)
 
 
+@pytest.mark.slow
 def test_a_place_is_measured_with_itself_from_the_command_line(suite, called):
     code, document = called("--selfcheck", ROOT, "--gates", 1, "--suite", suite)
     assert code == 0 and document["gates"] == 1 and document["verdicts"] == 1

@@ -21,8 +21,15 @@ CARDS = {
 NETS = ([1, 1], [64, 32, 10], [64, 10], [784, 128, 10], [30, 500, 500, 1], [5000, 3], [8, 4096])
 
 
+# Every third; the others are slow, and `gdbench gpu-check --offline` compiles and judges them all.
+KERNELS = [
+    pytest.param(number, id="-".join(map(str, line[:4])), marks=[pytest.mark.slow] * (number % 3 > 0))
+    for number, line in enumerate(SWEEPS)
+]
+
+
 @pytest.mark.needs("cuda-compiler")
-@pytest.mark.parametrize("number", range(len(SWEEPS)), ids=["-".join(map(str, line[:4])) for line in SWEEPS])
+@pytest.mark.parametrize("number", KERNELS)
 def test_the_training_kernel_compiles_to_what_we_wrote(number):
     subject = list(sweeps())[number]
     row = examine(subject)
