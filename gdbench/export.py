@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.errors import GdbenchError, UsageError
-from gdbench.export_checks import NULLABLE, TEXT, check_about, check_tables
+from gdbench.export_checks import NULLABLE, TEXT, check_about, check_tables, check_whole
 from gdbench.files import replacing, write_text
 from gdbench.limits import DATA_VALUES, EXPORT_BYTES
 from gdbench.parquet import check_table, read_table
@@ -148,6 +148,7 @@ def read_export(path: Path) -> Frames:
         check_about(about)
         check_tables(tables, about.get("hyperparameters", ()))  # a hash shows a change, not who wrote it
         if "hash" not in document:
+            check_whole(tables)
             about["notices"] = [*about.get("notices", ()), _UNHASHED.format(path)]
         return Frames(about=about, environment=dict(document["environment"]), **tables)
     except (OSError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:

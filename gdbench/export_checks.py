@@ -67,8 +67,7 @@ def check_tables(tables: Mapping[str, pd.DataFrame], hyperparameters: Collection
                 continue
             if not _fits(frame[name], str(name), table):
                 raise ValueError(f"column {name!r} of {table} holds what it cannot hold")
-    numbers = tables["trials"]["trial"]
-    if not numbers.is_unique or not set(tables["curves"]["trial"]) <= set(numbers):
+    if not tables["trials"]["trial"].is_unique:
         raise ValueError("trials have not a number each")
     if tables["curves"].duplicated(["trial", "step"]).any():
         raise ValueError("a curve has two points of one step")
@@ -82,3 +81,9 @@ def _fits(values: pd.Series, name: str, table: str) -> bool:
     if name in WHOLE and not (table == "subjects" and name == "batch_size") and table != "targets":
         return bool(pd.api.types.is_integer_dtype(values))
     return bool(pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values))
+
+
+def check_whole(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Raise ValueError for curves of trials that are not there: somebody removed these."""
+    if not set(tables["curves"]["trial"]) <= set(tables["trials"]["trial"]):
+        raise ValueError("curves of trials that are not there")
