@@ -109,7 +109,7 @@ def test_a_run_without_the_pass_shows_no_times(small, tmp_path, monkeypatch):
 
 
 @pytest.mark.pictures
-@pytest.mark.parametrize("form", ["json", "csv"])
+@pytest.mark.parametrize("form", ["json", pytest.param("csv", marks=pytest.mark.slow)])
 def test_an_export_has_the_same_times(form, mixed, tmp_path):
     path = export(mixed.frames, tmp_path / f"out.{form}", form)
     again = gdbench.load(path)

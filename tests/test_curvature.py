@@ -132,6 +132,7 @@ def test_avx2_code_gives_the_same_bits():
     assert other == networks.numbers(networks.CASES, n=40, hessians=True, dtypes=("float32",))
 
 
+@pytest.mark.slow
 def test_without_the_compiler_numbers_agree_to_rounding_and_blocks_change_no_bit():
     plain = lane(every=5, n=7, hessians=False, NUMBA_DISABLE_JIT="1")
     assert lane(every=5, n=7, hessians=False, block=3, NUMBA_DISABLE_JIT="1") == plain

@@ -231,6 +231,7 @@ def called(capsys, monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_steps_of_two_revisions_are_measured_from_the_command_line(plugins, suite, called, monkeypatch):
     monkeypatch.chdir(plugins)
     options = ["--suite", suite, "--plugin", "mine.py", "--set", "rule={mine={lr=0.1}}", "--family", "cost"]
@@ -257,6 +258,7 @@ def test_registers_are_counted_for_every_scalar_rule(suite):
     assert [(row["rule"], row["registers"] > 0) for row in rows] == [("sgd", True)]
 
 
+@pytest.mark.slow
 def test_launches_of_a_step_are_counted_for_every_network_and_scalar_rule(suite):
     with Process(HERE, []) as process:
         process.greeted()

@@ -204,6 +204,7 @@ def two_sides(draw):
     return side(*parts[0]), side(*parts[1])
 
 
+@pytest.mark.slow
 @given(two_sides())
 @settings(max_examples=20)
 def test_swapping_base_and_head_swaps_regressed_and_improved(sides):
@@ -223,6 +224,7 @@ def test_swapping_base_and_head_swaps_regressed_and_improved(sides):
     np.testing.assert_allclose(one[tested][~success], theirs[~success], rtol=1e-9)
 
 
+@pytest.mark.slow
 @given(two_sides(), st.booleans())
 @settings(max_examples=20)
 def test_metrics_that_are_equal_or_of_another_family_turn_no_other_into_regressed_or_improved(sides, same_family):

@@ -27,6 +27,7 @@ def test_every_rules_update_compiles_to_what_we_wrote(name):
     assert [(row.kernel, row.capability, row.wrong) for row in map(examine, mine) if row.wrong] == []
 
 
+@pytest.mark.slow
 @pytest.mark.needs("cuda-compiler")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_the_whole_card_does_compiles_to_what_we_wrote(dtype):

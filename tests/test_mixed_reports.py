@@ -93,6 +93,7 @@ def test_a_trial_that_stalled_stays_where_it_is():
     assert sorted(whole.loc[whole["step"] == 5, "value"]) == [1.0, 1.5]
 
 
+@pytest.mark.slow
 def test_the_page_shows_all_kinds_and_no_growth_for_few_sizes(run, recwarn):
     html = render(run.frames)
     assert re.search(r" at lr [\d.]+ ends at the lowest value", html)

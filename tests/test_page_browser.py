@@ -285,6 +285,7 @@ def faults_of(page):
     return {fault["id"]: [node["html"][:200] for node in fault["nodes"]] for fault in found}
 
 
+@pytest.mark.slow
 def test_a_page_of_two_runs_is_read_and_filtered_like_any(opened, frames, tmp_path):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     path = tmp_path / "both.html"

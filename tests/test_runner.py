@@ -168,6 +168,7 @@ def test_another_suite_or_a_living_run_is_not_gone_on_with(small, tmp_path):
 SCRIPT = "import sys; from gdbench.cli import main; main(sys.argv[1:])"
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(small, plain, tmp_path):
     path, store = tmp_path / "small.toml", tmp_path / "killed.db"
     path.write_text(toml({**small, "budget": {"epochs": 2000}, "evaluate": {"points": 2}}))
@@ -260,6 +261,7 @@ print(json.dumps([np.nan_to_num(train(t).curve, nan=-1.0).tolist() for t in suit
 """
 
 
+@pytest.mark.slow
 def test_without_the_compiler_the_numbers_agree_to_rounding(tmp_path):
     suite = {
         "seeds": 1,

@@ -28,7 +28,8 @@ def test_every_shipped_suite_is_in_the_table():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("second-order", "scaling"))) for name in SUITES]
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ("quick", "digits", "sparse"))) for name in SUITES],
 )
 def test_a_shipped_suite_counts_its_trials_and_a_piece_of_it_runs(name, tmp_path):
     trials, problems, rules, small = SUITES[name]

@@ -157,6 +157,7 @@ def test_the_place_of_a_file_is_no_other_problem(run):
     assert list(cautions([here, there])) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_was_not_timed_or_only_failed_stands_beside_another(run, tmp_path):
     plain = gdbench.run({**SUITE, "description": "Another"}, store=tmp_path / "s.db", time=False).frames
     trials = plain.trials.assign(status="failed", digest=None, steps_to_target=np.inf, error="no luck")
@@ -166,6 +167,7 @@ def test_a_run_that_was_not_timed_or_only_failed_stands_beside_another(run, tmp_
     assert side_by_side.data(together([run.frames, plain]))["quantity"].nunique() == 2  # no cost, no time
 
 
+@pytest.mark.slow
 def test_runs_that_share_no_setting_and_choose_otherwise_stand_side_by_side_too(run, tmp_path_factory):
     other = run_of(tmp_path_factory, rule={"momentum": {"lr": [0.01, 0.1]}}, tune_seeds=0)
     both = together([run.frames, other.frames])
