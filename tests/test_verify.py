@@ -40,6 +40,7 @@ def failed(name):
     return [row for row in verify([name]) if row.verdict == "failed"]
 
 
+@pytest.mark.slow
 def test_verify_passes_and_shows_every_check(whole):
     assert {row["verdict"] for row in whole} <= {"ok", "skipped"}
     ours = [name for name, item in CHECKS.items() if item.backend == "cpu"]
