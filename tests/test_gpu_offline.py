@@ -19,6 +19,7 @@ from gdbench.kernels.gpu.update import _max, _min
 from gdbench.kernels.jit import CUDA_FLAGS
 
 
+@pytest.mark.slow
 @pytest.mark.needs("cuda-compiler")
 @pytest.mark.parametrize("name", sorted(rule.name for rule in offline._rules()))
 def test_every_rules_update_compiles_to_what_we_wrote(name):
