@@ -3,8 +3,8 @@
 import numpy as np
 
 from gdbench.kernels import MLP, Samples
-from gdbench.kernels.activations import ACTIVATIONS
-from gdbench.kernels.losses import LOSSES, NEEDS_LABELS
+from gdbench.kernels.networks.activations import ACTIVATIONS
+from gdbench.kernels.networks.losses import LOSSES
 
 HIDDEN = ((), (5,), (7, 3), (4, 6, 5))
 # (activation, loss, hidden, l2); without a hidden layer the activation is not used, so one stands for all.
@@ -23,9 +23,9 @@ def make(dtype="float64", *, n=40, hidden=(5,), activation="relu", loss="cross-e
 
     def samples(count):
         x, labels = rng.normal(size=(count, 6)).astype(dtype), rng.integers(0, 4, count)
-        if loss not in NEEDS_LABELS:
+        if not LOSSES[loss].classes:
             return Samples(x, np.zeros(0, np.int64), rng.normal(size=(count, 4)).astype(dtype))
-        return Samples(x, labels, np.eye(4, dtype=dtype)[labels[:0] if loss == "cross-entropy" else labels])
+        return Samples(x, labels, np.eye(4, dtype=dtype)[labels[:0] if LOSSES[loss].by_label else labels])
 
     splits = [samples(n), samples(9), samples(11)]
     return MLP(

@@ -90,16 +90,16 @@ def problem(
 ):  # fmt: skip
     """A network on five random features."""
     from gdbench.kernels import MLP, Samples
-    from gdbench.kernels.losses import NEEDS_LABELS
+    from gdbench.kernels.networks.losses import LOSSES
 
     rng = np.random.default_rng(0)
 
     def split(count):
         x, labels = rng.standard_normal((count, 5)).astype(dtype), rng.integers(0, max(2, outputs), count)
-        if loss not in NEEDS_LABELS:
+        if not LOSSES[loss].classes:
             return Samples(x, np.zeros(0, np.int64), rng.standard_normal((count, outputs)).astype(dtype))
         targets = labels[:, None] if outputs == 1 else np.eye(outputs)[labels]
-        return Samples(x, labels, targets[: 0 if loss == "cross-entropy" else count].astype(dtype))
+        return Samples(x, labels, targets[: 0 if LOSSES[loss].by_label else count].astype(dtype))
 
     options = {"l2": l2, "init": "glorot-normal", "shuffle": shuffle, "drop_last": drop_last, "dtype": dtype}
     splits = [split(count) for count in (n, *others)]

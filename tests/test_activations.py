@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import reference
 
-from gdbench.kernels import activations
-from gdbench.kernels.activations import ACTIVATIONS, FORMULAS
 from gdbench.kernels.jit import kernel
+from gdbench.kernels.networks import activations
+from gdbench.kernels.networks.activations import ACTIVATIONS, NUMBERS, Activation
 
 NAMES = ("identity", "relu", "leaky-relu", "tanh", "sigmoid", "gelu")
 POINTS = np.array([-3.0, -1.0, -0.3, 0.2, 0.5, 1.0, 2.5])  # away from the kinks
@@ -26,22 +26,22 @@ def _backpropagate(activation, a, z, d):
 
 @kernel(source=None)
 def _bend(activation, a, z, out):
-    activations.bend(activation, a, z, out)
+    activations.second_derivative(activation, a, z, out)
 
 
 def derivatives(name, z, d=1.0):
     """The activation of z, d times its derivative and its second derivative, as the kernels give them."""
     a, sums = z.copy(), np.full_like(z, math.nan)
-    _activate(ACTIVATIONS[name], a, sums)
+    _activate(NUMBERS[name], a, sums)
     np.testing.assert_array_equal(sums, z if name == "gelu" else np.full_like(z, math.nan))
     slope, bend = np.full_like(z, d), np.full_like(z, math.nan)
-    _backpropagate(ACTIVATIONS[name], a, sums, slope)
-    _bend(ACTIVATIONS[name], a, sums, bend)
+    _backpropagate(NUMBERS[name], a, sums, slope)
+    _bend(NUMBERS[name], a, sums, bend)
     return a, slope, bend
 
 
 def test_the_activations_are_those_named_here():
-    assert tuple(sorted(ACTIVATIONS)) == tuple(sorted(FORMULAS)) == tuple(sorted(NAMES))
+    assert tuple(sorted(NUMBERS)) == tuple(sorted(NAMES))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,3 +78,11 @@ def test_a_zero_of_either_sign_takes_the_derivatives_from_the_left(name):
 def test_a_nan_passes_through(name):
     a, slope, _ = derivatives(name, np.array([math.nan, 1.0]), math.nan)
     assert np.isnan(a).tolist() == [True, False] and (name == "relu" or np.isnan(slope[0]))
+
+
+@pytest.mark.parametrize("missing", ["apply", "backpropagate", "second_derivative"])
+def test_an_activation_that_lacks_one_of_its_functions_cannot_be_made(missing):
+    given = ACTIVATIONS["tanh"]._asdict()
+    assert Activation(**given) == ACTIVATIONS["tanh"]
+    with pytest.raises(TypeError, match=missing):
+        Activation(**{name: value for name, value in given.items() if name != missing})

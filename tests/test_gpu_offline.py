@@ -171,10 +171,8 @@ def two(monkeypatch):
         offline.Row("a", "9.0", 32, 16, Needs(96, 512, 0), dict.fromkeys(cubin.KINDS, 0), ()),
         offline.Row("b", "7.5", 32, 16, Needs(128, 512, 8), dict.fromkeys(cubin.KINDS, 1), ("8 bytes a thread",)),
     ]
-    given = iter(updates())
     monkeypatch.setattr("gdbench.kernels.cuda.missing_compiler", lambda: None)
-    monkeypatch.setattr(offline, "subjects", lambda: itertools.islice(given, len(rows)))
-    monkeypatch.setattr(offline, "examine", lambda subject: rows.pop(0))
+    monkeypatch.setattr(offline, "examined", lambda processes: iter(rows))
     return rows
 
 
@@ -239,3 +237,10 @@ def test_max_and_min_of_a_plug_in_are_pythons():
     for x, y in ((1.0, np.nan), (np.nan, 1.0), (0.0, -0.0), (-0.0, 0.0), (1.0, 2.0), (2.0, 1.0)):
         assert np.array_equal([_max(x, y), _min(x, y)], [max(x, y), min(x, y)], equal_nan=True)
         assert np.signbit(_max(x, y)) == np.signbit(max(x, y))
+
+
+@pytest.mark.needs("numba-cuda")
+def test_processes_find_what_one_finds_in_the_same_order(monkeypatch):
+    few = list(itertools.islice(updates(), 3))
+    monkeypatch.setattr(offline, "_all", lambda: few)
+    assert list(offline.examined(2)) == list(offline.examined(1)) == [examine(subject) for subject in few]

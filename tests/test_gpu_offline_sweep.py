@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gdbench.kernels.activations import GELU, RELU
 from gdbench.kernels.cuda import Card
 from gdbench.kernels.gpu.offline import SWEEPS, examine, sweeps
 from gdbench.kernels.gpu.planning import RESERVED, declared, sweep_plan
+from gdbench.kernels.networks.activations import NUMBERS
 
 # Shared memory of a block and of a multiprocessor: CUDA C++ Programming Guide, table of technical specifications.
 CARDS = {
@@ -42,7 +42,11 @@ def test_the_training_kernel_compiles_to_what_we_wrote(number):
 @pytest.mark.parametrize("itemsize", [4, 8])
 def test_every_plan_fits_its_card(card, itemsize):
     for sizes in NETS:
-        for activation, slots, batch in ((RELU, 0, 1), (GELU, 4, 32), (RELU, 2, 10_000)):
+        for activation, slots, batch in (
+            (NUMBERS["relu"], 0, 1),
+            (NUMBERS["gelu"], 4, 32),
+            (NUMBERS["relu"], 2, 10_000),
+        ):
             plan = sweep_plan(np.array(sizes), activation, slots, itemsize, batch, card)
             asked = plan.shared + declared(plan.threads, itemsize)
             assert asked <= card.shared and plan.resident * (asked + RESERVED) <= max(
@@ -53,5 +57,5 @@ def test_every_plan_fits_its_card(card, itemsize):
 
 def test_small_networks_lie_in_the_shared_memory_of_every_card():
     for card in CARDS.values():
-        assert sweep_plan(np.array([64, 32, 10]), RELU, 2, 4, 8, card).near == (True, True), card.name
-    assert sweep_plan(np.array([784, 128, 10]), RELU, 2, 4, 32, CARDS["H200"]).near == (False, True)
+        assert sweep_plan(np.array([64, 32, 10]), NUMBERS["relu"], 2, 4, 8, card).near == (True, True), card.name
+    assert sweep_plan(np.array([784, 128, 10]), NUMBERS["relu"], 2, 4, 32, CARDS["H200"]).near == (False, True)

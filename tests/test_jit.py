@@ -183,3 +183,19 @@ def test_a_process_that_compiles_rules_and_hangs_or_crashes_holds_nobody_up(code
     cache.cache_folder.cache_clear()
     assert len(trained) > 3 and time.monotonic() - started < 5  # not a wait for each of them
     assert len(begun) == 1 and begun[0].returncode is not None
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+def test_one_of_several_functions_is_chosen_as_the_kernel_runs(count):
+    def writing(number):
+        def write(out, factor):
+            out[0] = factor * number
+
+        return jit.inlined(write)
+
+    choose = jit.one_of([writing(number) for number in range(count)])
+    chosen = kernel(lambda which, out: choose(which, out, 10), source=None)
+    for which in range(count):
+        out = np.full(1, -1.0)
+        chosen(which, out)
+        assert out[0] == 10 * which

@@ -15,9 +15,9 @@ from networks import make
 import gdbench
 from gdbench.errors import UsageError
 from gdbench.kernels import MLP, Samples, arrays, network, steps
-from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.jit import DISABLED, kernel
-from gdbench.kernels.losses import LOSSES
+from gdbench.kernels.networks.activations import ACTIVATIONS
+from gdbench.kernels.networks.losses import LOSSES, NUMBERS
 from gdbench.kernels.products import add_column_sums, add_product, biased_product, column_sums, product
 from gdbench.kernels.registry import find
 from gdbench.kernels.sums import norm, ordered_sum
@@ -282,7 +282,7 @@ def test_activations_and_losses_are_pytorchs():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_two_classes_have_one_output_that_says_yes_above_zero(dtype):
     problem = gdbench.problem({"kind": "mlp", "dataset": "breast-cancer", "hidden": [4], "l2": 0.1}, dtype=dtype)
-    assert problem.network.loss == LOSSES["binary-cross-entropy"] and problem.sizes[-1] == 1
+    assert problem.network.loss == NUMBERS["binary-cross-entropy"] and problem.sizes[-1] == 1
     trained = problem.begin(seed=0, batch_size=10)
     z = reference.outputs(trained.theta.astype(float), problem.sizes, "relu", problem.x)
     values = dict(zip(problem.columns, trained.evaluate(), strict=True))

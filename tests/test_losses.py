@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import reference
 
-from gdbench.kernels import losses
 from gdbench.kernels.jit import kernel
-from gdbench.kernels.losses import FORMULAS, LOSSES
+from gdbench.kernels.networks import losses
+from gdbench.kernels.networks.losses import LOSSES, NUMBERS, Loss
 
 NAMES = ("cross-entropy", "binary-cross-entropy", "mse", "huber")
 LABELLED = ("cross-entropy", "binary-cross-entropy")
@@ -28,8 +28,8 @@ def _gradient(loss, z, labels, targets, order, first, scale, d):
 
 @kernel(source=None)
 def _turn(loss, z, targets, order, first, scale, h, rz, rd):
-    losses.loss_bend(loss, z, targets, order, first, scale, h)
-    losses.loss_turn(loss, h, rz, scale, rd)
+    losses.loss_hessian(loss, z, targets, order, first, scale, h)
+    losses.loss_hvp(loss, h, rz, scale, rd)
 
 
 def block(name, rows, outputs):
@@ -48,7 +48,7 @@ def block(name, rows, outputs):
 def values(name, z, labels, targets, order=ORDER, first=FIRST):
     """Losses and scores of the block's samples; the others' are left alone."""
     found, scores = np.full(order.size, math.nan), np.full(order.size, math.nan)
-    _values(LOSSES[name], z, labels, targets, order, first, np.full_like(z, math.nan), found, scores)
+    _values(NUMBERS[name], z, labels, targets, order, first, np.full_like(z, math.nan), found, scores)
     others = np.r_[0:first, first + len(z) : order.size]
     assert np.isnan(found[others]).all() and np.isnan(scores[others]).all()
     return found[first : first + len(z)], scores[first : first + len(z)]
@@ -56,13 +56,13 @@ def values(name, z, labels, targets, order=ORDER, first=FIRST):
 
 def gradient(name, z, labels, targets):
     d = np.full_like(z, math.nan)
-    _gradient(LOSSES[name], z, labels, targets, ORDER, FIRST, SCALE, d)
+    _gradient(NUMBERS[name], z, labels, targets, ORDER, FIRST, SCALE, d)
     return d
 
 
 def turn(name, z, targets, rz):
     h, rd = np.full_like(z, math.nan), np.full_like(z, math.nan)
-    _turn(LOSSES[name], z, targets, ORDER, FIRST, SCALE, h, rz, rd)
+    _turn(NUMBERS[name], z, targets, ORDER, FIRST, SCALE, h, rz, rd)
     return rd
 
 
@@ -75,7 +75,8 @@ CASES = [
 
 
 def test_the_losses_are_those_named_here():
-    assert sorted(LOSSES) == sorted(FORMULAS) == sorted(NAMES) and losses.NEEDS_LABELS == LABELLED
+    assert sorted(LOSSES) == sorted(NAMES) == sorted(NUMBERS)
+    assert tuple(name for name in NAMES if LOSSES[name].classes) == LABELLED
     for name in NAMES:
         two = 1 if name == "binary-cross-entropy" else 2
         assert [losses.output_count(name, columns) for columns in (1, 2, 3)] == [1, two, 3]
@@ -174,3 +175,11 @@ def test_huber_is_a_parabola_inside_one_and_a_line_from_there_on():
     share = SCALE / 5
     np.testing.assert_array_equal(gradient("huber", z, none, targets), [[-share, -share, share * 0.5, share, share]])
     np.testing.assert_array_equal(turn("huber", z, targets, np.ones_like(z)), [[0.0, 0.0, share, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("missing", ["values", "gradient", "hessian", "hvp"])
+def test_a_loss_that_lacks_one_of_its_functions_cannot_be_made(missing):
+    given = LOSSES["huber"]._asdict()
+    assert Loss(**given) == LOSSES["huber"]
+    with pytest.raises(TypeError, match=missing):
+        Loss(**{name: value for name, value in given.items() if name != missing})

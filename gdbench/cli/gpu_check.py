@@ -38,18 +38,19 @@ def gpu_check(
     problem = missing_compiler()
     if problem:
         return fail(problem, 3)
-    from gdbench.kernels.gpu.offline import examine, subjects
+    from gdbench.environment import usable_cores
+    from gdbench.kernels.gpu.offline import examined, subjects
 
-    rows, asked = [], list(subjects())
-    with status("") as tell:
+    rows: list[Row] = []
+    count = len(list(subjects()))
+    with status("compiling for GPUs") as tell:
         said = time.monotonic()
-        for number, subject in enumerate(asked, 1):
-            what = f"{subject.kernel.name} for {subject.capability[0]}.{subject.capability[1]}"
-            tell(f"{number} of {len(asked)}: {what}")
+        for row in examined(usable_cores()):
+            rows.append(row)
+            tell(f"{len(rows)} of {count}: {row.kernel} for {row.capability}")
             if not errors.is_terminal and time.monotonic() - said > EVERY:
-                note(f"{number} of {len(asked)} kernels")
+                note(f"{len(rows)} of {count} kernels")
                 said = time.monotonic()
-            rows.append(examine(subject))
     wrong = sum(bool(row.wrong) for row in rows)
     if as_json:
         print_json([row.as_dict() for row in rows])

@@ -116,15 +116,15 @@ def _schedules() -> list[dict[str, Any]]:
 
 
 def _activations() -> list[dict[str, Any]]:
-    from gdbench.kernels.activations import FORMULAS
+    from gdbench.kernels.networks.activations import ACTIVATIONS
 
-    return [{"activation": name, "formula": text} for name, text in FORMULAS.items()]
+    return [{"activation": each.name, "formula": each.formula} for each in ACTIVATIONS.values()]
 
 
 def _losses() -> list[dict[str, Any]]:
-    from gdbench.kernels.losses import FORMULAS
+    from gdbench.kernels.networks.losses import LOSSES
 
-    return [{"loss": name, "formula": text} for name, text in FORMULAS.items()]
+    return [{"loss": each.name, "formula": each.formula} for each in LOSSES.values()]
 
 
 def _backends() -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from gdbench.data.splitting import Split, split
 from gdbench.errors import UsageError
 from gdbench.kernels import MLP, DataQuadratic, FunctionProblem, Samples, deepobs
 from gdbench.kernels.function import find
-from gdbench.kernels.losses import output_count
+from gdbench.kernels.networks.losses import LOSSES, output_count
 
 Problem = MLP | FunctionProblem | DataQuadratic
 
@@ -67,7 +67,7 @@ def _network(definition: Mapping[str, Any], dtype: str) -> MLP:
     loss = definition["loss"]
     outputs = output_count(loss, dataset.outputs)
     text = json.dumps([definition["dataset"], {name: definition[name] for name in _SPLIT}], sort_keys=True)
-    samples = _splits(text, loss == "cross-entropy", outputs, dtype)
+    samples = _splits(text, LOSSES[loss].by_label, outputs, dtype)
     return MLP(samples, outputs, **{name: definition[name] for name in _NETWORK}, dtype=dtype)
 
 
@@ -89,7 +89,7 @@ def _cast(values: np.ndarray, dtype: str, dataset: Dataset) -> np.ndarray:
 
 
 def _samples(part: Split, dataset: Dataset, by_label: bool, outputs: int, dtype: str) -> Samples:
-    """A split as the kernels take it; by_label: cross-entropy wants labels, the others targets.
+    """A split as the kernels take it; by_label: the loss takes labels, else targets.
 
     For labels, targets are one-hot rows, or, for one output, a column that is 1 for class 1.
     """

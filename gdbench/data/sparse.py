@@ -22,10 +22,10 @@ from pydantic import Field
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Classes, Generator, labelled
-from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.elementary import exp, log
 from gdbench.kernels.jit import kernel
 from gdbench.kernels.network import network_outputs
+from gdbench.kernels.networks.activations import NUMBERS
 from gdbench.kernels.random import Stream, normals, uniforms
 from gdbench.kernels.source import hash_files
 from gdbench.limits import FEATURES
@@ -50,7 +50,7 @@ def load_sparse(options: Mapping[str, Any]) -> Dataset:
     w = normals(seed, Stream.TEACHER, features * outputs) / math.sqrt(math.fsum(p * (1.0 - p)))
     weights, sizes = np.concatenate([w, np.zeros(outputs)]), np.array([features, outputs], np.int64)
     # The kernels' product adds in order of j; NumPy's order depends on the processor.
-    z, mean = (network_outputs(weights, sizes, ACTIVATIONS["identity"], rows) for rows in (x, p[np.newaxis]))
+    z, mean = (network_outputs(weights, sizes, NUMBERS["identity"], rows) for rows in (x, p[np.newaxis]))
     return labelled("sparse", x, z - mean, options)
 
 

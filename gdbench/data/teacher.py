@@ -15,9 +15,9 @@ from pydantic import AfterValidator, Field
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Generator, labelled
-from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.initial import initial_weights
 from gdbench.kernels.network import network_outputs
+from gdbench.kernels.networks.activations import NUMBERS
 from gdbench.kernels.random import Stream, normals
 from gdbench.limits import CLASSES, UNITS
 
@@ -52,4 +52,4 @@ def load_teacher(options: Mapping[str, Any]) -> Dataset:
     x = normals(seed, Stream.DATA, samples * features).reshape(samples, features)
     # A stream of its own: a student of the same seed must not begin with the teacher's weights.
     weights = initial_weights(sizes, "glorot-normal", seed, Stream.TEACHER)
-    return labelled("teacher", x, network_outputs(weights, sizes, ACTIVATIONS["tanh"], x), options)
+    return labelled("teacher", x, network_outputs(weights, sizes, NUMBERS["tanh"], x), options)

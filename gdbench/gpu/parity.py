@@ -17,7 +17,7 @@ import numpy as np
 
 from gdbench.curves import digest
 from gdbench.gpu.ulp import ulps
-from gdbench.kernels import MLP, RULES, Samples, steps
+from gdbench.kernels import MLP, RULES, Samples, networks, steps
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.engines import Engine
 from gdbench.kernels.gpu.fleet import Fleet
@@ -43,16 +43,16 @@ class Case:
 
     def problem(self, dtype: str) -> MLP:
         """The network, the same on every call."""
-        random, labelled = np.random.Generator(np.random.PCG64(1)), self.loss == "cross-entropy"
+        random, loss = np.random.Generator(np.random.PCG64(1)), networks.losses.LOSSES[self.loss]
         outputs = self.widths[-1]
 
         def split(count: int) -> Samples:
             x = random.standard_normal((count, self.widths[0])).astype(dtype)
             labels = np.arange(count) % outputs
-            if self.loss == "binary-cross-entropy":
+            if loss.classes and not loss.by_label:
                 return Samples(x, labels, np.eye(outputs, dtype=dtype)[labels])
-            targets = random.standard_normal((0 if labelled else count, outputs)).astype(dtype)
-            return Samples(x, labels if labelled else labels[:0], targets)
+            targets = random.standard_normal((0 if loss.by_label else count, outputs)).astype(dtype)
+            return Samples(x, labels if loss.by_label else labels[:0], targets)
 
         return MLP(
             [split(count) for count in SPLITS],
@@ -212,7 +212,7 @@ def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, case: Cas
 
 
 DEFAULTS = [Case()]
-ACTIVATIONS = [Case(activation=name) for name in ("leaky-relu", "tanh", "sigmoid", "gelu", "identity")]
-LOSSES = [Case(loss=name) for name in ("binary-cross-entropy", "mse", "huber")]
+ACTIVATIONS = [Case(activation=name) for name in networks.activations.ACTIVATIONS if name != Case.activation]
+LOSSES = [Case(loss=name) for name in networks.losses.LOSSES if name != Case.loss]
 SHAPES = [Case((784, 128, 10), batch_size=128), Case((20, 10)), Case((64, 32, 10), batch_size=1)]
 LARGE = [Case((100, 70, 30), batch_size=100, engine="large")]

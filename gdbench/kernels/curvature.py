@@ -11,11 +11,11 @@ derivatives d of the losses by z move by Rd, and the gradient a^T d of W by Ra^T
 At the kink of a relu, and of huber, the second derivative counts as 0.
 """
 
-from gdbench.kernels.activations import backpropagate, bend
 from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined, kernel
-from gdbench.kernels.losses import loss_bend, loss_gradient, loss_turn
 from gdbench.kernels.network import add_penalty, forward, gather
+from gdbench.kernels.networks.activations import backpropagate, second_derivative
+from gdbench.kernels.networks.losses import loss_gradient, loss_hessian, loss_hvp
 from gdbench.kernels.products import add_column_sums, add_product, biased_product, product
 
 
@@ -29,7 +29,7 @@ def _record(theta, network, samples, order, first, rows, scale, work):
     above = work.block * (sizes.sum() - sizes[last])
     z, d = matrix(work.values, above, rows, sizes[last]), matrix(kept.errors, above, rows, sizes[last])
     loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
-    loss_bend(network.loss, z, samples.targets, order, first, scale, matrix(kept.bends, above, rows, sizes[last]))
+    loss_hessian(network.loss, z, samples.targets, order, first, scale, matrix(kept.bends, above, rows, sizes[last]))
     weight = theta.size
     for layer in range(last - 1, 0, -1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
@@ -41,7 +41,7 @@ def _record(theta, network, samples, order, first, rows, scale, work):
         product(d, matrix(theta, weight, inputs, outputs).T, matrix(kept.errors, start, rows, inputs))
         slope[:] = theta.dtype.type(1)
         backpropagate(network.activation, work.values[span], work.sums[span], slope)
-        bend(network.activation, work.values[span], work.sums[span], second)
+        second_derivative(network.activation, work.values[span], work.sums[span], second)
         for i in range(error.size):
             second[i] *= error[i]
             error[i] *= slope[i]
@@ -87,7 +87,7 @@ def _pull(theta, direction, network, rows, scale, work, out):
     weight = theta.size
     above = work.block * (sizes.sum() - sizes[last])
     bends, rz = matrix(kept.bends, above, rows, sizes[last]), matrix(kept.sums, above, rows, sizes[last])
-    loss_turn(network.loss, bends, rz, scale, matrix(work.deltas, above, rows, sizes[last]))
+    loss_hvp(network.loss, bends, rz, scale, matrix(work.deltas, above, rows, sizes[last]))
     for layer in range(last - 1, -1, -1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
         start = above - work.block * inputs

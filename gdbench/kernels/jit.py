@@ -13,7 +13,7 @@ contract a product and a sum; it compiles with numba-cuda's own error model, whi
 import itertools
 import pickle
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial, wraps
 from pathlib import Path
@@ -68,6 +68,39 @@ def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable
     overload(function, jit_options={"error_model": FLAGS["error_model"], "forceinline": True})(choose)
     function.__doc__, function.__name__ = double.__doc__, double.__name__.removesuffix("64")
     return function
+
+
+def one_of(functions: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    """A function whose first argument `which` says which of these inlined functions takes the other arguments.
+
+    The number is compared at run time, so that one compiled kernel serves all of them. A number from len(functions) on
+    means the last.
+    """
+    first, others = functions[0], functions[1:]
+    if not others:
+
+        def choose(which, *arguments):
+            first(*arguments)
+
+    elif len(others) == 1:
+        (last,) = others
+
+        def choose(which, *arguments):
+            if which == 0:
+                first(*arguments)
+            else:
+                last(*arguments)
+
+    else:
+        rest = one_of(others)
+
+        def choose(which, *arguments):
+            if which == 0:
+                first(*arguments)
+            else:
+                rest(which - 1, *arguments)
+
+    return inlined(choose)
 
 
 @contextmanager

@@ -15,11 +15,10 @@ import numpy as np
 
 from gdbench.errors import UsageError
 from gdbench.kernels import linear, sampling, training
-from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.curvature import hessian, hessian_product
 from gdbench.kernels.initial import initial_weights
-from gdbench.kernels.losses import LOSSES
 from gdbench.kernels.network import Network, Workspace, parameter_count, penalty, workspace
+from gdbench.kernels.networks import activations, losses
 from gdbench.kernels.objective import Objective
 from gdbench.kernels.sampling import Batches, SampledTraining
 from gdbench.kernels.team import ALONE, Member, Team
@@ -57,7 +56,7 @@ class MLP:
         self.reshuffle = shuffle == "epoch"
         self.drop_last = drop_last
         self.sizes = np.array([self.samples.x.shape[1], *hidden, outputs], np.int64)
-        self.network = Network(self.sizes, ACTIVATIONS[activation], LOSSES[loss], number(l2))
+        self.network = Network(self.sizes, activations.NUMBERS[activation], losses.NUMBERS[loss], number(l2))
         self.size = parameter_count(self.sizes)
         if self.size > MAX_PARAMETERS:
             gigabytes = self.size * number(0).itemsize / 2**30

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gdbench.kernels import arrays
-from gdbench.kernels.activations import activate, backpropagate
 from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined, kernel
 from gdbench.kernels.memory import address
+from gdbench.kernels.networks.activations import activate, backpropagate
 from gdbench.kernels.products import NOTHING, Ahead, add_column_sums, add_product, biased_product, column_sums, product
 from gdbench.kernels.team import share
 

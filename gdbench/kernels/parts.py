@@ -16,8 +16,8 @@ from numba.core import types
 from gdbench.kernels.contract import update_type
 from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import kernel
-from gdbench.kernels.losses import loss_gradient
 from gdbench.kernels.network import add_penalty, add_up, backward, forward, gather, last_row
+from gdbench.kernels.networks.losses import loss_gradient
 from gdbench.kernels.products import add_product, biased_product, product
 from gdbench.kernels.team import ALONE
 

@@ -14,7 +14,6 @@ from gdbench.kernels.clipping import clip
 from gdbench.kernels.contract import update_type
 from gdbench.kernels.intrinsics import matrix, vector
 from gdbench.kernels.jit import inlined, kernel, linked
-from gdbench.kernels.losses import loss_gradient, loss_values
 from gdbench.kernels.network import (
     ROWS,
     Network,
@@ -27,6 +26,7 @@ from gdbench.kernels.network import (
     last_row,
     workspace,
 )
+from gdbench.kernels.networks.losses import loss_gradient, loss_values
 from gdbench.kernels.sampling import Batches, reorder
 from gdbench.kernels.sums import norm, ordered_sum
 from gdbench.kernels.team import ALONE, barrier, share
@@ -46,7 +46,7 @@ class Samples(NamedTuple):
 def _visit(theta, network, samples, order, begin, end, work, member, charge, slope):
     """Samples order[begin:end], in that order whatever the block, as far as asked for.
 
-    charge: each one's loss and score (kernels/losses.py) into work.losses and work.scores, at begin, begin + 1, ...
+    charge: each one's loss into work.losses and score into work.scores (networks/losses), at begin, begin + 1, ...
     slope: the gradient of the training objective over them, penalty included, into work.gradient.
     """
     scale = theta.dtype.type(1) / theta.dtype.type(end - begin)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.kernels import MLP, Samples
+from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.registry import find
 from gdbench.kernels.steps import ScalarSteps
 from gdbench.kernels.team import WORTH
@@ -56,7 +57,7 @@ class Gdbench:
 
 def problem_of(task: Task) -> MLP:
     """The network and its training samples as our kernels take them."""
-    labels = task.loss == "cross-entropy"
+    labels = LOSSES[task.loss].by_label
     none = np.zeros((0, task.sizes[-1]), task.dtype)
     train = Samples(task.x, task.y if labels else np.zeros(0, np.int64), none if labels else task.y)
     empty = Samples(task.x[:0], train.labels[:0], train.targets[:0])

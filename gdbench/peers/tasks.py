@@ -9,14 +9,15 @@ compiled loops want equal batches.
 
 import copy
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from gdbench.errors import UsageError
 from gdbench.kernels import MLP
-from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.contract import Rule
-from gdbench.kernels.losses import LOSSES
+from gdbench.kernels.networks.activations import ACTIVATIONS
+from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.random import Stream, permutation
 from gdbench.kernels.registry import find
 from gdbench.limits import check_name
@@ -51,13 +52,13 @@ def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None, see
     numbers = [trial % (seeds or trials) for trial in range(trials)]
     thetas = {seed: problem.initial(seed) for seed in set(numbers)}
     rows = {seed: _rows(problem, seed, case.batch_size, chunk) for seed in set(numbers)}
-    labels = problem.network.loss == LOSSES["cross-entropy"]
+    loss = _name(LOSSES, problem.network.loss)
     return Task(
         x=problem.samples.x,
-        y=problem.samples.labels if labels else problem.samples.targets,
+        y=problem.samples.labels if LOSSES[loss].by_label else problem.samples.targets,
         sizes=tuple(int(size) for size in problem.sizes),
         activation=_name(ACTIVATIONS, problem.network.activation),
-        loss=_name(LOSSES, problem.network.loss),
+        loss=loss,
         l2=float(problem.network.l2),
         rule=found.name,
         settings=settings,
@@ -71,8 +72,9 @@ def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None, see
     )
 
 
-def _name(names: dict[str, int], number: int) -> str:
-    return next(name for name, value in names.items() if value == number)
+def _name(table: Iterable[str], number: int) -> str:
+    """The name of a loss or an activation, which its number is the place of."""
+    return list(table)[number]
 
 
 def _rows(problem: MLP, seed: int, size: int, chunk: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from gdbench import data, limits
 from gdbench.errors import UsageError, shown
 from gdbench.kernels.function import find as find_function
-from gdbench.kernels.losses import NEEDS_LABELS, output_count
+from gdbench.kernels.networks.losses import LOSSES, output_count
 from gdbench.suites.schema import FunctionModel, MLPModel, ProblemModel, QuadraticModel
 
 Definition = dict[str, Any]
@@ -150,7 +150,7 @@ def _network(definition: Definition, asks_for_test: bool, dtypes: Iterable[str],
             )
         definition["test_fraction"] = 0.0
     definition["loss"] = definition["loss"] or _default_loss(dataset.classes)
-    if definition["loss"] in NEEDS_LABELS and not dataset.classes:
+    if LOSSES[definition["loss"]].classes and not dataset.classes:
         raise UsageError(
             f"{place}.loss = {definition['loss']!r} needs labels, and this data has numbers as targets; use 'mse' or "
             "'huber'"

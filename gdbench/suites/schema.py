@@ -21,9 +21,9 @@ from gdbench import limits
 from gdbench.data.scaling import SCALES
 from gdbench.errors import nearest, shown
 from gdbench.kernels import schedules
-from gdbench.kernels.activations import ACTIVATIONS
 from gdbench.kernels.initial import INITS
-from gdbench.kernels.losses import LOSSES
+from gdbench.kernels.networks.activations import ACTIVATIONS
+from gdbench.kernels.networks.losses import LOSSES
 from gdbench.suites.counting import axis_size
 from gdbench.suites.grid import check_axis, expand
 from gdbench.suites.trials import TUNE_SEED

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from gdbench import mathematics
-from gdbench.kernels.activations import ACTIVATIONS
-from gdbench.kernels.losses import LOSSES
+from gdbench.kernels.networks.activations import ACTIVATIONS
+from gdbench.kernels.networks.losses import LOSSES
 from gdbench.verification.checks import Rows, check, compare, difference
 from gdbench.verification.work import columns, differences, trials, walk
 

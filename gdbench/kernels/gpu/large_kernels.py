@@ -19,15 +19,15 @@ import numba
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels.activations import GELU, activate, backpropagate
 from gdbench.kernels.clipping import clip_from
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Kernel, barrier, block, blocks, cuda, lane
 from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
 from gdbench.kernels.gpu.update import quad_step_of, source_of_all
 from gdbench.kernels.intrinsics import matrix, vector
-from gdbench.kernels.losses import loss_gradient, loss_values
 from gdbench.kernels.network import penalise
+from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
+from gdbench.kernels.networks.losses import loss_gradient, loss_values
 from gdbench.kernels.sums import CHUNK, chunk_squares, chunk_sum
 
 THREADS = 256  # of a block
@@ -92,7 +92,7 @@ def activations(dtype: str, threads: int = THREADS) -> Kernel:
                 for i in range(QUAD):
                     z[i] = number(1) if column + i == width else z[i]
                 store_quad(z, values, place)
-                if activation == GELU:
+                if keeps_sums(activation):
                     store_quad(kept, sums, place)
 
     whole, flat = types.int64, kind[::1]
@@ -109,7 +109,7 @@ def slopes(dtype: str, threads: int = THREADS) -> Kernel:
             a, z, d = registers(number(0), QUAD), registers(number(0), QUAD), registers(number(0), QUAD)
             load_quad(values, place, a)
             load_quad(deltas, place, d)
-            if activation == GELU:
+            if keeps_sums(activation):
                 load_quad(sums, place, z)
             backpropagate(activation, a, z, d)
             store_quad(d, deltas, place)

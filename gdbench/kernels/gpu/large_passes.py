@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from gdbench.kernels import cuda
-from gdbench.kernels.activations import GELU, IDENTITY
 from gdbench.kernels.cuda import Kernel
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.large_kernels import MEAN, ROOT, THREADS, TOTAL
@@ -17,6 +16,7 @@ from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.kernels.mlp import MLP
 from gdbench.kernels.network import parameter_count
+from gdbench.kernels.networks.activations import NUMBERS, keeps_sums
 from gdbench.kernels.sums import CHUNK
 from gdbench.kernels.training import Samples
 
@@ -69,7 +69,7 @@ class Passes:
         weight = 0
         for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
             values, apart = self._room(outputs)
-            keeps = self.network.activation == GELU and len(self.layers) < len(sizes) - 2
+            keeps = keeps_sums(self.network.activation) and len(self.layers) < len(sizes) - 2
             sums = self._room(outputs)[0] if keeps else values
             self.layers.append(Layer(inputs, outputs, weight, values, sums, self._room(outputs)[0], apart))
             weight += (inputs + 1) * outputs
@@ -82,7 +82,7 @@ class Passes:
     @staticmethod
     def row_bytes(problem: MLP) -> int:
         """Memory that a sample takes of those that are visited together."""
-        arrays = 3 if problem.network.activation == GELU else 2
+        arrays = 3 if keeps_sums(problem.network.activation) else 2
         return arrays * (int(problem.sizes.sum()) + QUAD * len(problem.sizes)) * np.dtype(problem.dtype).itemsize
 
     def _room(self, width: int) -> tuple[Any, int]:
@@ -120,8 +120,9 @@ class Passes:
             self.products.forward(x, w, layer.bias, z, (rows, layer.inputs, layer.outputs), self.stream)
             last = number == len(self.layers) - 1
             if not last or not self.products.biased:
+                activation = NUMBERS["identity"] if last else self.network.activation
                 self._launch(
-                    kernel, rows, IDENTITY if last else self.network.activation, layer.values, layer.sums, layer.apart,
+                    kernel, rows, activation, layer.values, layer.sums, layer.apart,
                     layer.outputs, rows, self.home, layer.bias, not self.products.biased,
                 )  # fmt: skip
 

@@ -10,10 +10,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from gdbench.kernels.activations import GELU
 from gdbench.kernels.gpu.products import leading
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.kernels.network import parameter_count
+from gdbench.kernels.networks.activations import keeps_sums
 
 ROWS = 64  # samples at a time, at most
 SPLITS = 3
@@ -65,4 +65,6 @@ class Layout:
         stride = -(-parameter_count(sizes) // QUAD) * QUAD
         values, above, hidden = rows * sum(widths), rows * sum(widths[1:]), rows * sum(widths[1:-1])
         sums = values + above
-        return Layout(rows, stride, stride * (2 + slots), values, sums, sums + (hidden if activation == GELU else 0))
+        return Layout(
+            rows, stride, stride * (2 + slots), values, sums, sums + (hidden if keeps_sums(activation) else 0)
+        )

@@ -1,7 +1,6 @@
 """The machine code of the kernels for GPUs, looked at where there is none.
 
-    for subject in subjects():
-        row = examine(subject)
+    for row in examined(processes=2):
         print(row.kernel, row.capability, row.needs, row.wrong)
 
 Every rule's update in either dtype for every capability; of the kernel that trains whole trials such variants that any
@@ -10,6 +9,8 @@ one large network, each in either dtype, for the capabilities in turn.
 """
 
 import json
+import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -160,6 +161,31 @@ def writes_fma(function: Callable[..., Any]) -> bool:
         return "fma" in code.co_names or any(map(writes, called))
 
     return writes(function)
+
+
+def examined(processes: int) -> Iterator[Row]:
+    """What is found of every subject, in order, by so many processes: Numba compiles one kernel at a time in each."""
+    asked = _all()
+    if processes == 1:
+        yield from map(examine, asked)
+        return
+    with multiprocessing.get_context("spawn").Pool(min(processes, len(asked)), _ignore_interrupts) as pool:
+        yield from pool.imap(_examine, range(len(asked)))
+
+
+@lru_cache(maxsize=1)
+def _all() -> list[Subject]:
+    return list(subjects())
+
+
+def _examine(number: int) -> Row:
+    """A subject cannot be sent to another process, which has the same ones under the same numbers."""
+    return examine(_all()[number])
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def examine(subject: Subject) -> Row:

@@ -10,7 +10,6 @@ at. Tables of coefficients and permutations of the samples come from the CPU, wh
 """
 
 import math
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,7 +17,6 @@ import numba
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels.activations import GELU, activate, backpropagate
 from gdbench.kernels.clipping import clip_from
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import ALIGNED, Kernel, barrier, block, cuda, lane
@@ -34,9 +32,10 @@ from gdbench.kernels.gpu.quads import QUAD, load_quad, ratio, registers, store_q
 from gdbench.kernels.gpu.update import source_of_all
 from gdbench.kernels.gpu.update import step_of as _step_of
 from gdbench.kernels.intrinsics import matrix, vector
-from gdbench.kernels.jit import inlined
-from gdbench.kernels.losses import loss_gradient, loss_values
+from gdbench.kernels.jit import inlined, one_of
 from gdbench.kernels.network import Network, penalise
+from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
+from gdbench.kernels.networks.losses import loss_gradient, loss_values
 from gdbench.kernels.sums import CHUNK, chunk_squares
 from gdbench.kernels.training import Samples
 
@@ -47,38 +46,6 @@ _RESHUFFLE, _POINT, _CURVE = int(Job.RESHUFFLE), int(Job.POINT), int(Job.CURVE)
 _ENDED, _STOP = int(Job.ENDED), int(Job.STOP)
 _CLIP_NORM, _CLIP_VALUE = int(Limit.CLIP_NORM), int(Limit.CLIP_VALUE)
 _LEVEL, _EXPLOSION = int(Limit.STOP), int(Limit.EXPLOSION)
-
-
-def _one_of(steps: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
-    """The `which`-th of these functions, chosen as the kernel runs; `which` is the same for a block."""
-    if len(steps) == 1:
-        return steps[0]
-    first, others = steps[0], _one_of(steps[1:])
-
-    def choose(which, home, theta, stride, row, lane, lanes):
-        if which == 0:
-            first(home, theta, stride, row, lane, lanes)
-        else:
-            others(which - 1, home, theta, stride, row, lane, lanes)
-
-    def choose_last(which, home, theta, stride, row, lane, lanes):
-        if which == 0:
-            first(home, theta, stride, row, lane, lanes)
-        else:
-            others(home, theta, stride, row, lane, lanes)
-
-    return inlined(choose if len(steps) > 2 else choose_last)
-
-
-def _any_of(steps: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
-    chosen = _one_of(steps)
-    if len(steps) > 1:
-        return chosen
-
-    def only(which, home, theta, stride, row, lane, lanes):
-        chosen(home, theta, stride, row, lane, lanes)
-
-    return inlined(only)
 
 
 class Place(NamedTuple):
@@ -131,7 +98,7 @@ def _forward(place, network, rows, lane, lanes):
         )  # fmt: skip
         barrier()
         if layer < last:
-            sums = place.sums + above - inner if network.activation == GELU else z
+            sums = place.sums + above - inner if keeps_sums(network.activation) else z
             for i in range(lane * QUAD, rows * apart, lanes * QUAD):
                 activate(network.activation, vector(place.space, z + i, QUAD), vector(place.space, sums + i, QUAD))
             barrier()
@@ -177,7 +144,7 @@ def _backward(place, network, rows, lane, lanes):
         )  # fmt: skip
         barrier()
         a = place.values + start
-        z = place.sums + start - inner if network.activation == GELU else a
+        z = place.sums + start - inner if keeps_sums(network.activation) else a
         for i in range(lane * QUAD, rows * apart, lanes * QUAD):
             backpropagate(
                 network.activation,
@@ -268,7 +235,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
     number = np.dtype(dtype).type
     kind = numba.from_dtype(np.dtype(dtype))
     lanes, explosive = threads, number(2e4)
-    update = _any_of([_step_of(rule) for rule in rules])
+    update = one_of([_step_of(rule) for rule in rules])
     near_parameters, near_activations = near
 
     def sweep(

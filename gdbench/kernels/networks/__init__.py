@@ -1,0 +1,1 @@
+"""Multilayer perceptrons: what a layer and a loss compute, forward and backward."""

@@ -1,0 +1,53 @@
+"""Every loss of a network, and the functions that apply the one a network asks for, by its number.
+
+    loss_gradient(network.loss, z, labels, targets, order, first, scale, d)
+
+The loss of a batch is the mean over its samples. A loss is one file and one entry of `_LOSSES`; a number is its place
+there, and all of a network's loops are compiled once for all losses.
+"""
+
+from gdbench.kernels.jit import inlined, one_of
+from gdbench.kernels.networks.losses.binary_cross_entropy import BINARY_CROSS_ENTROPY
+from gdbench.kernels.networks.losses.contract import Loss
+from gdbench.kernels.networks.losses.cross_entropy import CROSS_ENTROPY
+from gdbench.kernels.networks.losses.huber import HUBER
+from gdbench.kernels.networks.losses.mse import MSE
+
+_LOSSES = (CROSS_ENTROPY, BINARY_CROSS_ENTROPY, MSE, HUBER)
+LOSSES: dict[str, Loss] = {loss.name: loss for loss in _LOSSES}
+NUMBERS = {name: number for number, name in enumerate(LOSSES)}
+
+loss_gradient = one_of([loss.gradient for loss in _LOSSES])
+loss_hessian = one_of([loss.hessian for loss in _LOSSES])
+loss_hvp = one_of([loss.hvp for loss in _LOSSES])
+_values = one_of([loss.values for loss in _LOSSES])
+
+
+def output_count(loss: str, columns: int) -> int:
+    """How many outputs a network has for `columns` classes or targets."""
+    return 1 if LOSSES[loss].logit and columns == 2 else columns
+
+
+@inlined
+def loss_values(loss, z, labels, targets, order, first, scratch, values, scores):
+    """Each sample's loss into values, and its score into scores, at first, first + 1, ...
+
+    The score is 1 or 0 for a right or wrong label (the first of equal outputs wins; a single output says 1 when it is
+    above 0; a NaN is wrong), and the sum of squared errors where there are no labels. scratch is (rows x outputs).
+    """
+    _values(loss, z, labels, targets, order, first, scratch, values)
+    rows, outputs = z.shape
+    zero, one = z.dtype.type(0), z.dtype.type(1)
+    for i in range(rows):
+        row = order[first + i]
+        if labels.size > 0:
+            best = 0
+            for j in range(1, outputs):
+                best = j if z[i, j] > z[i, best] else best
+            said = best if outputs > 1 else (1 if z[i, 0] > zero else 0)
+            scores[first + i] = one if said == labels[row] and z[i, best] == z[i, best] else zero
+        else:
+            squared = zero
+            for j in range(outputs):
+                squared += (z[i, j] - targets[row, j]) * (z[i, j] - targets[row, j])
+            scores[first + i] = squared
