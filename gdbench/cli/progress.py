@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gdbench.cli.output import errors, note, shown
-from gdbench.curves import LOST
+from gdbench.results.curves import LOST
 from gdbench.runner import Watcher
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gdbench.store import TrialRecord
 
 BAR = 24  # characters of the longest bar
-SCORES = ("accuracy", "mse")
 
 
 def tune(
@@ -132,21 +131,21 @@ def _row(lr: float, trials: "list[TrialRecord]") -> dict[str, Any]:
     """One learning rate in numbers."""
     import numpy as np
 
+    from gdbench.results.metrics import SCORES, worst
     from gdbench.stats import bootstrap_median
 
     row: dict[str, Any] = {"lr": lr, "loss": bootstrap_median(np.array([trial.loss for trial in trials]))}
     for name in (f"{split}_{score}" for score in SCORES for split in ("val", "test")):
         if name in trials[0].columns:
-            lost = math.inf if name.endswith("mse") else 0.0
-            values = [lost if math.isinf(trial.loss) else trial.final[name] for trial in trials]
+            values = [worst(name) if math.isinf(trial.loss) else trial.final[name] for trial in trials]
             row[name] = bootstrap_median(np.array(values))
     return {**row, "diverged": sum(trial.status == "diverged" for trial in trials) / len(trials)}
 
 
 def _judged(search: "Search") -> str:
     """What the search went by, in words."""
-    from gdbench.curves import OBJECTIVES
     from gdbench.reports.text import metric_title
+    from gdbench.results.metrics import OBJECTIVES
 
     final = search.winner[0].final
     return metric_title(next((n for n in OBJECTIVES if not math.isnan(final.get(n, math.nan))), OBJECTIVES[0]))

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gdbench.curves import LOST
 from gdbench.data import CONTENTS, SYNTHETIC
 from gdbench.files import without_places
+from gdbench.results.curves import LOST
 from gdbench.stats import GROUP as CHOICE
 from gdbench.stats import censored_steps, final_loss
 from gdbench.stats.timings import REFERENCES, over_peak

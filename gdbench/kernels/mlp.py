@@ -20,11 +20,11 @@ from gdbench.kernels.initial import initial_weights
 from gdbench.kernels.network import Network, Workspace, parameter_count, penalty, workspace
 from gdbench.kernels.networks import activations, losses
 from gdbench.kernels.objective import Objective
+from gdbench.kernels.problem import SPLITS
 from gdbench.kernels.sampling import Batches, SampledTraining
 from gdbench.kernels.team import ALONE, Member, Team
 from gdbench.kernels.training import Samples
 
-SPLITS = ("train", "val", "test")
 MAX_PARAMETERS = 10**9
 
 

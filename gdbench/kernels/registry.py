@@ -16,6 +16,7 @@ import numpy as np
 from gdbench.errors import UsageError, nearest
 from gdbench.kernels import hyperparameters
 from gdbench.kernels.hyperparameters import Hyperparameter
+from gdbench.kernels.problem import SPLITS
 
 _OURS = "gdbench.kernels."
 # What trials have beside hyperparameters: names that would clash in their table.
@@ -23,7 +24,7 @@ RESERVED = {
     *("run", "trial", "key", "code", "problem", "rule", "schedule", "batch_size", "seed", "role", "dtype", "backend"),
     *("status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
     *("clip_norm", "clip_value", "parameters", "gradient_evaluations", "function_evaluations"),
-    *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("loss", "accuracy", "mse")),
+    *(f"{split}_{kind}" for split in SPLITS for kind in ("loss", "accuracy", "mse")),
     *("value", "t", "inner"),
 }
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from gdbench.curves import LOST
 from gdbench.reports import text
 from gdbench.reports.results import Results, target
+from gdbench.results.curves import LOST
 from gdbench.stats import FEW, GROUP, Interval, bootstrap_quotient, censored_steps, reported
 from gdbench.stats.timings import step_costs
 from gdbench.stats.tolerance import FACTOR, tolerance

@@ -6,6 +6,8 @@ complete(points, ["train_loss", "test_accuracy"])
 import numpy as np
 import pandas as pd
 
+from gdbench.results.metrics import worst
+
 # Points of a line at equal factors, and as many at equal distances: it is drawn thinner than it was evaluated, and yet
 # thinner where there are many, so that the page can be sent.
 FEWEST, POINTS, TOGETHER = 6, 20, 1200
@@ -18,7 +20,7 @@ def complete(points: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     it is; an accuracy of a diverged one is 0. points: a row a trial and step, with `rule, batch_size,
     trial, status, step` and the metrics.
     """
-    worst = {name: 0.0 if name.endswith("accuracy") else np.inf for name in metrics}
+    worst = {name: worst(name) for name in metrics}
     parts = []
     groups = points.groupby(["rule", "batch_size"])
     most = max(FEWEST, min(POINTS, TOGETHER // len(groups)))

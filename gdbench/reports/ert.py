@@ -13,9 +13,10 @@ from gdbench.reports.hardness import Hardness
 from gdbench.reports.lines import batch_panel, draw_medians, share_legend
 from gdbench.reports.results import Results, has_batches, once, target
 from gdbench.reports.style import order, panels, style
+from gdbench.results.metrics import rises
+from gdbench.results.targets import first_steps
 from gdbench.stats import objective, reported
 from gdbench.stats.ert import running_times
-from gdbench.targets import first_steps
 
 TITLE = "Expected running time"
 ALT = "Line plots of the expected running time in steps against the level to reach, one line a rule."
@@ -69,7 +70,7 @@ def table(results: Results) -> list[dict[str, str]]:
     times = _times(results)
     metric, goal = _metric(results), target(results)
     hardness = Hardness(results, metric)
-    levels = sorted(times["level"].unique(), key=lambda level: level if metric.endswith("accuracy") else -level)
+    levels = sorted(times["level"].unique(), key=lambda level: level if rises(metric) else -level)
     shown = np.linspace(0, len(levels) - 1, COLUMNS + 1).round()[1:]
     marked = goal[1] if goal and goal[0] == metric else None
     chosen = [level for place, level in enumerate(levels) if place in shown or level == marked]

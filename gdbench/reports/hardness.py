@@ -13,6 +13,7 @@ from gdbench.reports import text
 from gdbench.reports.heights import Heights
 from gdbench.reports.lines import plain_ticks
 from gdbench.reports.results import Results
+from gdbench.results.metrics import rises
 
 
 class Hardness:
@@ -20,7 +21,7 @@ class Hardness:
 
     def __init__(self, results: Results, metric: str) -> None:
         self.metric = metric
-        self.rises = metric.endswith("accuracy")
+        self.rises = rises(metric)
         self._heights = Heights.of(results) if metric == "value" else None
         self.title = self._heights.label if self._heights else text.metric_title(metric)
         errors = 1.0 - results.curves[metric] if self.rises else pd.Series(dtype=float)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+from gdbench.results.metrics import rises
+
 NONE = "–"
 _CONTEXT = Context(prec=800)  # digits: all that a float64 can have before and after the point
 
@@ -128,7 +130,7 @@ def sort_key(words: str) -> float | None:
 
 def metric(name: str, value: float) -> str:
     """A value of a metric, in its unit."""
-    return percent(value) if name.endswith("accuracy") else number(value)
+    return percent(value) if rises(name) else number(value)
 
 
 def metric_title(name: str) -> str:

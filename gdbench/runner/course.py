@@ -16,6 +16,8 @@ import numpy as np
 
 from gdbench.data.problems import build
 from gdbench.kernels import schedules
+from gdbench.kernels.problem import DIVERGED
+from gdbench.results.metrics import rises
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial
@@ -114,11 +116,6 @@ def clipping(definition: dict[str, Any]) -> dict[str, float]:
     return {name: definition[name] for name in ("clip_norm", "clip_value")}
 
 
-def at_least(metric: str) -> bool:
-    """Whether a metric's target is met by what is as great, not by what is as small."""
-    return metric.endswith("accuracy")
-
-
 def _record(trial: Trial, **outcome: Any) -> TrialRecord:
     return TrialRecord(
         trial=trial.index,
@@ -136,7 +133,7 @@ def _record(trial: Trial, **outcome: Any) -> TrialRecord:
 
 def _past(now: dict[str, float], metric: str, level: float) -> bool:
     """Whether a metric is at or past its level; NaN never is."""
-    return now[metric] >= level if at_least(metric) else now[metric] <= level
+    return now[metric] >= level if rises(metric) else now[metric] <= level
 
 
 def _diverged(objective: str, now: dict[str, float], first: dict[str, float]) -> bool:
@@ -144,4 +141,4 @@ def _diverged(objective: str, now: dict[str, float], first: dict[str, float]) ->
     losses = [name for name in now if name.endswith("_loss") and not math.isnan(first[name])]
     if not all(math.isfinite(now[name]) for name in (objective, *losses, "grad_norm")):
         return True
-    return now[objective] > 1e4 * (1.0 + abs(first[objective]))
+    return now[objective] > DIVERGED * (1.0 + abs(first[objective]))

@@ -28,7 +28,8 @@ from gdbench.kernels.gpu.fleet import room
 from gdbench.kernels.gpu.layout import SPLITS
 from gdbench.kernels.gpu.members import Member, Stop
 from gdbench.kernels.registry import find
-from gdbench.runner.course import Course, at_least, batch_size, clipping, failed, named
+from gdbench.results.metrics import rises
+from gdbench.runner.course import Course, batch_size, clipping, failed, named
 from gdbench.store import TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
@@ -282,7 +283,7 @@ def _stop(course: Course) -> Stop | None:
     column = course.problem.columns.index(metric)
     if column < 2 * SPLITS and not course.problem.splits[column % SPLITS].x.shape[0]:
         return None
-    return Stop(column, level, at_least(metric))
+    return Stop(column, level, rises(metric))
 
 
 def _probe(rule: Rule, size: int) -> Member:

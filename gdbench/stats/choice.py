@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from gdbench.curves import LOST, OBJECTIVES
+from gdbench.results.curves import LOST
+from gdbench.results.metrics import OBJECTIVES, worst
 
 GROUP = ["problem", "rule", "batch_size"]
 
@@ -83,8 +84,7 @@ def final_loss(trials: pd.DataFrame) -> pd.Series:
 
 def final_score(trials: pd.DataFrame, name: str) -> pd.Series:
     """Each trial's last value of a metric; the worst there is if it diverged or failed: no accuracy, infinite else."""
-    worst = 0.0 if name.endswith("accuracy") else np.inf
-    return trials[name].where(~_lost(trials), worst).fillna(worst)
+    return trials[name].where(~_lost(trials), worst(name)).fillna(worst(name))
 
 
 def objective(trials: pd.DataFrame) -> str:

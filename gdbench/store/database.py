@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError
 
-from gdbench.curves import curve_bytes, digest
 from gdbench.errors import StoreError, UsageError, WritingError
 from gdbench.files import remove_leftovers, temporary_in
+from gdbench.results.curves import curve_bytes, digest
+from gdbench.results.metrics import METRICS
 from gdbench.store import schema
 from gdbench.store.integrity import as_stored, names_text, raw, row_hash, timed_hash
 from gdbench.store.life import heartbeat, is_alive, this_process
@@ -447,7 +448,7 @@ def _trial_row(record: TrialRecord, run: str, code: str, backend: str) -> dict[s
         schema.trials,
         {
             **{k: v for k, v in vars(record).items() if k not in ("columns", "curve")},
-            **{name: final.get(name) for name in schema.METRICS},
+            **{name: final.get(name) for name in METRICS},
             "run": run,
             "code": code,
             "backend": backend,

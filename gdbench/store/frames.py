@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gdbench.results.metrics import METRICS
+from gdbench.results.targets import first_steps
 from gdbench.store.database import Store
 from gdbench.store.records import Curves, RunRecord, StoredRun
-from gdbench.store.schema import METRICS
-from gdbench.targets import first_steps
 
 TIMING_COLUMNS = ("subject", "backend", "round", "sample", "seconds", "steps")
 SUBJECT_COLUMNS = (

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gdbench.curves import LOST, OBJECTIVES
+from gdbench.results.curves import LOST
+from gdbench.results.metrics import OBJECTIVES
 
 DONE = ("reached", "exhausted", "diverged", "stalled")  # a failed trial is tried again
 

@@ -18,6 +18,8 @@ from sqlalchemy import (
     Text,
 )
 
+from gdbench.results.metrics import METRICS
+
 VERSION = 5
 
 # The columns that a database of the version before lacks, by table. Tables that are new need nothing here; what old
@@ -33,11 +35,6 @@ ADDED: dict[int, dict[str, tuple[str, ...]]] = {
         "notes": ("hash",),
     },
 }
-
-METRICS = (
-    *(f"{split}_{kind}" for kind in ("loss", "accuracy", "mse") for split in ("train", "val", "test")),
-    "value",
-)
 
 metadata = MetaData()
 

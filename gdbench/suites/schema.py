@@ -24,13 +24,12 @@ from gdbench.kernels import schedules
 from gdbench.kernels.initial import INITS
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES
+from gdbench.results.metrics import TARGETS, rises
 from gdbench.suites.counting import axis_size
 from gdbench.suites.grid import check_axis, expand
 from gdbench.suites.trials import TUNE_SEED
 
 LABEL = 80  # characters of a problem's or a rule's label
-# What a target may name: choices look at validation or training data, test data is only reported.
-METRICS = (*(f"{split}_{kind}" for split in ("train", "val") for kind in ("loss", "accuracy", "mse")), "value")
 
 
 def label_of(name: str) -> str:
@@ -254,19 +253,17 @@ def _target(value: Any) -> Any:
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError("must name exactly one metric, such as {val_accuracy = 0.95}")
     ((metric, levels),) = value.items()
-    _one_of(METRICS)(metric)
+    _one_of(TARGETS)(metric)
     if axis_size(levels) > limits.LEVELS:
         raise ValueError(f"has {axis_size(levels):,} levels; at most {limits.LEVELS:,} are allowed")
     levels = expand(levels)
     if metric != "value" and any(type(v) in (int, float) and v <= 0 for v in levels):
         raise ValueError("has a level that is not above 0; nothing can reach it")
-    outside = [v for v in levels if metric.endswith("accuracy") and type(v) in (int, float) and not 0 < v <= 1]
+    outside = [v for v in levels if rises(metric) and type(v) in (int, float) and not 0 < v <= 1]
     if outside:
         raise ValueError(f"has an accuracy of {outside[0]}; an accuracy is a share, above 0 and at most 1")
     return {
-        metric: sorted(levels, reverse=not metric.endswith("accuracy"))
-        if all(type(v) in (int, float) for v in levels)
-        else levels
+        metric: sorted(levels, reverse=not rises(metric)) if all(type(v) in (int, float) for v in levels) else levels
     }
 
 

@@ -163,8 +163,8 @@ def _forked() -> dict[str, Any]:
 def _train() -> dict[str, Any]:
     """Train one trial; its digest, and how many functions were compiled."""
     from gdbench import suites
-    from gdbench.curves import digest
     from gdbench.kernels.jit import compilations
+    from gdbench.results.curves import digest
     from gdbench.runner.trial import train
 
     with compilations() as compiled:

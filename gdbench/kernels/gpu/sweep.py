@@ -36,6 +36,7 @@ from gdbench.kernels.jit import inlined, one_of
 from gdbench.kernels.network import Network, penalise
 from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
 from gdbench.kernels.networks.losses import loss_gradient, loss_values
+from gdbench.kernels.problem import DIVERGED
 from gdbench.kernels.sums import CHUNK, chunk_squares
 from gdbench.kernels.training import Samples
 
@@ -234,7 +235,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
     """
     number = np.dtype(dtype).type
     kind = numba.from_dtype(np.dtype(dtype))
-    lanes, explosive = threads, number(2e4)
+    lanes, explosive = threads, number(2 * DIVERGED)
     update = one_of([_step_of(rule) for rule in rules])
     near_parameters, near_activations = near
 

@@ -8,7 +8,6 @@ import hashlib
 import numpy as np
 
 LOST = ("diverged", "failed")
-OBJECTIVES = ("val_loss", "train_loss", "value")  # what a trial is judged by: the first of these that it has
 
 
 def curve_bytes(curve: np.ndarray) -> bytes:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from gdbench.curves import LOST
+from gdbench.results.curves import LOST
+from gdbench.results.metrics import rises
 
 
 def first_steps(curves: pd.DataFrame, trials: pd.DataFrame, metric: str, levels: Iterable[float]) -> pd.DataFrame:
@@ -21,7 +22,7 @@ def first_steps(curves: pd.DataFrame, trials: pd.DataFrame, metric: str, levels:
     lost = trials.loc[trials["status"].isin(LOST), "trial"]
     parts = []
     for level in levels:
-        past = curves[metric] >= level if metric.endswith("accuracy") else curves[metric] <= level
+        past = curves[metric] >= level if rises(metric) else curves[metric] <= level
         first = curves[past].groupby("trial")["step"].min().reindex(numbers).astype(float).fillna(np.inf)
         first[first.index.isin(lost)] = np.inf
         parts.append(pd.DataFrame({"trial": numbers, "metric": metric, "level": level, "step": first.to_numpy()}))
