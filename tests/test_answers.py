@@ -303,6 +303,7 @@ def test_what_is_shown_of_a_file_is_short_and_on_one_line(tmp_path):
 # ------------------------------------------------------------------------------------------------- what is said of it
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_is_read_is_said_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save("npz", np.array(["u", "v"])[LABELS % 2].reshape(-1, 1), tmp_path)

@@ -192,7 +192,7 @@ def digests():
 
 
 @pytest.mark.skipif(not fused.fused(), reason="no instruction to compare with")
-@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("lane", ["SSE2", pytest.param("AVX2", marks=pytest.mark.slow)])
 def test_products_have_the_bits_of_processors_with_the_instruction(lane):
     code = f"import json, sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import test_unfused as t\n"
     code += "from gdbench.kernels.processor import fused; print(json.dumps([fused(), t.digests()]))"

@@ -67,6 +67,7 @@ def test_the_main_job_runs_away_from_the_checkout(wheel, tmp_path):
     assert (away / document["report"]).is_file()
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_published_sources_collect(published, tmp_path):
     (path,) = published.glob("*.tar.gz")
     with tarfile.open(path) as archive:

@@ -23,10 +23,10 @@ import pandas as pd
 from gdbench.gate.places import Place
 from gdbench.gate.process import Process
 from gdbench.stats.paired import POWER, Test, clustered
+from gdbench.timing.pace import LEAST, SHORTEST
 
 PAIRS, ROUNDS, SAMPLES = 6, 3, 5  # of processes, of rounds in each of them, and of samples in a visit
 AGAIN = 10  # pairs of processes the second time, when little is measured and one bad moment must not decide
-LEAST, SHORTEST = 0.01, 0.001  # seconds of a sample, and where there are very many
 STAGE = 60.0  # seconds that samples take together, if they need not be shorter than that for it
 FEW = 60  # noisy ones; where more are, it is the machine, or the samples must be as short as that
 SIDES = ("base", "head")

@@ -10,6 +10,7 @@ from gdbench.gpu.timing import Measured, measured
 from gdbench.kernels import RULES, cuda
 from gdbench.kernels.contract import Rule
 from gdbench.stats.timings import costs, spreads
+from gdbench.timing.pace import LEAST
 
 DTYPES = ("float32", "float64")
 ALONE = ("adam", "sgd")  # rules of the networks whose kernels are compiled for themselves
@@ -19,7 +20,7 @@ FEW = ("adam", "sgd")  # rules whose updates are timed at every size
 
 def launching(budget: Budget) -> Iterator[Row | str]:
     """What it costs to ask the card for something."""
-    found = measured([launch(), round_trip(), graph()], rounds=10, samples=3, least=0.01, limit=budget.left)
+    found = measured([launch(), round_trip(), graph()], rounds=10, samples=3, least=LEAST, limit=budget.left)
     for row in _costs(found):
         each = GRAPH if row["subject"].startswith("graph") else 1
         yield {"what": row["subject"], "µs a launch": row["median"] * 1e6 / each, **_bounds(row, 1e6 / each)}
@@ -35,7 +36,7 @@ def ceilings(budget: Budget) -> Iterator[Row | str]:
     subjects = [peak(card, dtype) for dtype in DTYPES]
     subjects += [moving(card, level, part) for level in (far, near) for part in ("copy", "triad")]
     subjects.append(moving(card, near, "copy", cold=True))
-    found = measured(subjects, rounds=10, samples=3, least=0.01, limit=budget.left)
+    found = measured(subjects, rounds=10, samples=3, least=LEAST, limit=budget.left)
     facts = {subject.name: subject for subject in subjects}
     frames = pd.DataFrame(found.samples), pd.DataFrame([subject.facts() for subject in subjects])
     slowest = spreads(*frames).set_index("subject")["spread"]

@@ -20,7 +20,6 @@ def complete(points: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     it is; an accuracy of a diverged one is 0. points: a row a trial and step, with `rule, batch_size,
     trial, status, step` and the metrics.
     """
-    worst = {name: worst(name) for name in metrics}
     parts = []
     groups = points.groupby(["rule", "batch_size"])
     most = max(FEWEST, min(POINTS, TOGETHER // len(groups)))
@@ -31,7 +30,7 @@ def complete(points: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
             losses = trial.set_index("step")[metrics]
             if trial["status"].iloc[0] == "diverged":
                 losses = losses.iloc[:-1]
-                losses = pd.DataFrame({name: losses[name].reindex(steps, fill_value=worst[name]) for name in metrics})
+                losses = pd.DataFrame({name: losses[name].reindex(steps, fill_value=worst(name)) for name in metrics})
             elif trial["status"].iloc[0] == "stalled":
                 losses = losses.reindex(steps, method="ffill")
             whole.append(losses)

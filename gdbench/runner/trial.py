@@ -5,6 +5,7 @@ from typing import Any
 
 from gdbench.data.problems import build
 from gdbench.kernels import MLP, Direction, Rule, steps
+from gdbench.kernels.problem import UPDATE
 from gdbench.kernels.registry import BaseRule, find
 from gdbench.kernels.team import WORTH
 from gdbench.runner.course import Course, batch_size, clipping
@@ -12,7 +13,6 @@ from gdbench.runner.points import total_steps
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
-_UPDATE = 10  # samples that an update costs as much as
 CHUNK = 1000  # steps a call: how often a trial can be cancelled
 
 
@@ -64,4 +64,4 @@ def work(trial: Trial) -> float:
     problem, size = build(definition["problem"], definition["dtype"]), batch_size(definition)
     total = total_steps(definition["budget"], problem.steps_per_epoch(size))
     pairs = problem.size if isinstance(find(definition["rule"]), Direction) else 1
-    return float(total * (size + _UPDATE) * problem.size * pairs)
+    return float(total * (size + UPDATE) * problem.size * pairs)

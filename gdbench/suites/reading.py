@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from gdbench import limits
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.paths import user_path
+from gdbench.suites.checking import checked_suite
 from gdbench.suites.counting import check_counts
 from gdbench.suites.schema import PROBLEMS, Budget, Evaluate, SuiteModel
 from gdbench.suites.suite import Suite
@@ -54,7 +55,7 @@ def load(
         raise UsageError(f"{where}: {sentence(error)}") from None
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
-    suite = Suite(name, where, folder, table, model)
+    suite = checked_suite(name, where, folder, table, model)
     if not isinstance(source, Mapping):
         suite.command = shlex.join(
             [

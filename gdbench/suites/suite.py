@@ -8,16 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gdbench import limits
 from gdbench.data import notices
-from gdbench.data.problems import Problem, build
-from gdbench.errors import UsageError, nearest, shown
-from gdbench.kernels import MLP, Direction, linear
 from gdbench.kernels.registry import BaseRule
-from gdbench.kernels.registry import find as find_rule
-from gdbench.suites.definitions import check_work, drafts
-from gdbench.suites.grid import expand
-from gdbench.suites.schema import ProblemModel, SampledModel, SuiteModel
+from gdbench.suites.schema import SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
 
 
@@ -34,29 +27,24 @@ class Kind(NamedTuple):
 class Suite:
     """A named set of trials: problems x rules x hyperparameters x batch sizes x seeds.
 
-    `table` is what the user wrote (overrides laid over it), `where` what errors call it, `command` what runs it again
-    (empty for one that has no file).
+    table: what the user wrote, overrides laid over it. rules: by label the rule and the axes of its hyperparameters.
+    problems: by label the complete definition. batch_sizes: of each problem. command: what runs the suite again, empty
+    for one that has no file. Checks are made before (suites/checking.py).
     """
 
-    def __init__(self, name: str, where: str, folder: Path, table: dict[str, Any], model: SuiteModel) -> None:
-        self.name, self.where, self.table, self.model = name, where, table, model
+    def __init__(
+        self,
+        name: str,
+        table: dict[str, Any],
+        model: SuiteModel,
+        rules: dict[str, tuple[BaseRule, dict[str, list[Any]]]],
+        problems: dict[str, dict[str, Any]],
+        batch_sizes: dict[str, list[Any]],
+    ) -> None:
+        self.name, self.table, self.model = name, table, model
+        self.rules, self.problems, self.batch_sizes = rules, problems, batch_sizes
         self.command = ""
         self.title = model.title or name
-        self.rules = {label: self._rule(label, given) for label, given in model.rule.items()}
-        self.problems: dict[str, dict[str, Any]] = {}
-        self.batch_sizes: dict[str, list[Any]] = {}  # by problem
-        found = [
-            draft
-            for label, problem in model.problem.items()
-            for draft in drafts(label, problem, folder, f"{where}: problem.{label}")
-        ]
-        check_work(found)
-        for draft in found:
-            if draft.name in self.problems:
-                raise UsageError(f"{draft.place}: two problems are called {shown(draft.name)}; give one another label")
-            self.problems[draft.name] = draft.complete(model.dtype)
-            self.batch_sizes[draft.name] = self._batch_sizes(draft.model)
-        self._check_against_data()
 
     def add_plugins(self, files: Iterable[str | Path]) -> None:
         """Name the files of plug-ins in `command` too."""
@@ -165,12 +153,6 @@ class Suite:
         model, sizes = self.model, self.batch_sizes[problem]
         return itertools.product(sizes, model.schedule, model.dtype, model.clip_norm, model.clip_value)
 
-    def _batch_sizes(self, problem: ProblemModel) -> list[Any]:
-        """A problem's own batch sizes, or the suite's. A function has no samples: a step sees all of it."""
-        if isinstance(problem, SampledModel):
-            return problem.batch_size or self.model.batch_size
-        return [1]
-
     def _setting(
         self, problem: str, label: str, rule: BaseRule, given: Mapping[str, Any], batch_size: Any, *others: Any
     ) -> Setting:
@@ -189,97 +171,3 @@ class Suite:
             "stop": [self.target[0], self.target[1][-1]] if self.target and self.model.stop_at_target else None,
         }
         return Setting(problem, label, definition)
-
-    def _rule(self, label: str, given: dict[str, Any]) -> tuple[BaseRule, dict[str, list[Any]]]:
-        """The rule and the checked axes of its hyperparameters, lr first."""
-        place = f"{self.where}: rule.{label}"
-        given = dict(given)
-        name, inner = given.pop("rule", label), given.pop("inner", None)
-        try:
-            for each in (name, inner):
-                limits.check_name("rule", each)
-            rule = find_rule(name, inner)
-        except UsageError as error:
-            raise UsageError(f"{place}: {error}") from None
-        axes = {}
-        for name, value in given.items():
-            try:
-                axes[name] = expand(value)
-            except ValueError as error:
-                raise UsageError(f"{place}.{name} = {shown(value)} {error}") from None
-            if name not in rule.defaults:
-                raise UsageError(
-                    f"{place}: rule {rule.name!r} has no hyperparameter {shown(name)}{nearest(name, rule.defaults)}"
-                )
-            takes = rule.hyperparameter(name)
-            for item in axes[name]:
-                if not isinstance(item, int | float):
-                    raise UsageError(f"{place}.{name} = {shown(item)} must be a number, or true or false")
-                try:
-                    takes.check(name, item)
-                except UsageError as error:
-                    raise UsageError(f"{place}.{error}") from None
-        return rule, axes
-
-    def _check_against_data(self) -> None:
-        """What only the data can tell: whether batches fit, targets exist and rules have room."""
-        for label, definition in self.problems.items():
-            place = f"{self.where}: problem.{label}"
-            try:
-                problem = build(definition, self.model.dtype[0])
-                for rule, grid in self.rules.values():
-                    self._check_rule(rule, grid, problem)
-            except UsageError as error:
-                raise UsageError(f"{place}: {error}") from None
-            if definition["kind"] != "function":
-                self._check_batches(label, problem)
-            try:
-                for size in self.batch_sizes[label]:
-                    self.model.check_looks(problem.steps_per_epoch(problem.n if size == "full" else size))
-            except ValueError as error:
-                raise UsageError(f"{place}: {error}") from None
-            if self.target and self.target[0] not in problem.columns:
-                known = ", ".join(c for c in problem.columns if c != "grad_norm" and not c.startswith("test"))
-                raise UsageError(
-                    f"{self.where}: target = {self.target[0]!r} is no metric of problem.{label}; it has {known}"
-                )
-            if (
-                self.target
-                and self.target[0].startswith("val_")
-                and not (isinstance(problem, MLP) and len(problem.splits[1].x))
-            ):
-                raise UsageError(
-                    f"{self.where}: target = {self.target[0]!r} needs validation data, and problem.{label} has none "
-                    "(validation_fraction = 0, or too small a subset); use a training metric"
-                )
-
-    def _check_rule(self, rule: BaseRule, grid: Mapping[str, list[Any]], problem: Problem) -> None:
-        if not isinstance(rule, Direction):
-            return
-        if "history" in rule.defaults and rule.hyperparameter("history").whole:  # as many pairs of vectors in float64
-            history = int(max(grid.get("history", [rule.defaults["history"]])))
-            if 2 * 8 * problem.size * min(history, self.model.total_steps(problem.n)) > limits.NETWORK_BYTES:
-                raise UsageError(
-                    f"history = {history:,} of rule {rule.name!r} with {problem.size:,} parameters takes more than "
-                    f"{limits.NETWORK_BYTES / 2**30:g} GB; remember fewer steps"
-                )
-        if rule.dense:
-            linear.check_order(problem.size)
-        for name in ("clip_norm", "clip_value"):
-            if any(getattr(self.model, name)):
-                raise UsageError(
-                    f"{name} does not go with rule {rule.name!r}, which looks along whole gradients; leave it out"
-                )
-
-    def _check_batches(self, label: str, problem: Problem) -> None:
-        sizes = self.batch_sizes[label]
-        if problem.n in sizes and "full" in sizes:
-            raise UsageError(
-                f'{self.where}: batch_size holds {problem.n} and "full", the same for problem.{label}; give one'
-            )
-        for size in sizes:
-            if size != "full" and size > problem.n:
-                raise UsageError(
-                    f"{self.where}: batch_size = {size} is larger than the {problem.n} training samples of "
-                    f'problem.{label}; use at most that, or "full"'
-                )

@@ -10,13 +10,13 @@ from gdbench.kernels import cuda
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.layout import SPLITS
 from gdbench.kernels.mlp import MLP
+from gdbench.kernels.problem import UPDATE
 from gdbench.kernels.random import Stream, permutation
 from gdbench.kernels.training import Samples
 
 NEVER = int(np.iinfo(np.int64).max)  # more steps than any trial takes
 LOOK = 0.3  # seconds of a launch: how often a run can be cancelled
 ORDERS = 2**28  # bytes of permutations, and of coefficients, that a launch may bring
-_UPDATE = 10  # samples that an update costs as much as
 
 
 class Stop(NamedTuple):
@@ -146,7 +146,7 @@ def step_count(left: int, pace: float) -> int:
 def training_shares(problem: MLP, batch_sizes: np.ndarray, taken: np.ndarray, looks: np.ndarray) -> np.ndarray:
     """What part of a launch's time each member's steps took, by the samples visited; the rest were evaluations."""
     visited = sum(split.x.shape[0] for split in problem.splits) + problem.n
-    training = taken * (batch_sizes + _UPDATE)
+    training = taken * (batch_sizes + UPDATE)
     weight = training.sum() + visited * looks.sum()
     return np.asarray(training / weight if weight else np.zeros(len(training)))
 
