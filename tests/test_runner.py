@@ -20,6 +20,8 @@ from gdbench.runner import Watcher, estimate, train
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import Store
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def digests(run):
     return dict(zip(run.trials["trial"], run.trials["digest"], strict=True))
