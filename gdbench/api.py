@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from gdbench import limits, suites
 from gdbench import plugins as plugin_loader
 from gdbench.errors import UsageError, shown
-from gdbench.files import DATABASE, RESULTS, write_text
+from gdbench.results.files import DATABASE, RESULTS, write_text
 from gdbench.runner import CHUNK, Watcher, run_suite
 from gdbench.store import RunRecord, Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gdbench.store.frames import Frames
+    from gdbench.results.frames import Frames
 
 
 class Run:
@@ -34,7 +34,7 @@ class Run:
     @classmethod
     def from_file(cls, path: str | Path) -> "Run":
         """A run that `gdbench export` wrote."""
-        from gdbench.export import read_export
+        from gdbench.results.export import read_export
 
         run = cls.__new__(cls)
         run.__dict__["frames"] = frames = read_export(Path(path))
@@ -44,9 +44,9 @@ class Run:
     @cached_property
     def frames(self) -> "Frames":
         """All frames, read from the store once."""
-        from gdbench.store.frames import read_frames  # pandas, which importing gdbench must not load
+        from gdbench.results.frames import frames_of  # pandas, which importing gdbench must not load
 
-        return read_frames(self._store, self.record, damaged=self._damaged)
+        return frames_of(self._store.read(self.record.run, damaged=self._damaged))
 
     @property
     def trials(self) -> "pd.DataFrame":

@@ -19,11 +19,11 @@ import pandas as pd
 
 from gdbench.data import CONTENTS, SYNTHETIC, short
 from gdbench.environment import fingerprint
+from gdbench.results.frames import timing_frames, trials_frame
 from gdbench.stats import GROUP, censored_steps, final_loss, objective, reported
 from gdbench.stats.changes import MAGNITUDE, MINIMUM, change_points, levels
 from gdbench.stats.timings import relative_costs
 from gdbench.store import RunRecord, Store, StoredRun
-from gdbench.store.frames import timing_frames, trials_frame
 
 Contents = dict[str, dict[str, str | None]]  # by problem and run
 POINT = ("metric", "run", "created", "commit", "value", "raw")

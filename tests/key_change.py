@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gdbench.data import CONTENTS
-from gdbench.files import without_places
+from gdbench.results.files import without_places
 
 
 def without_contents(definition):

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gdbench.cli import gate, main
-from gdbench.export import sealed
+from gdbench.results.export import sealed
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

@@ -15,10 +15,10 @@ from gdbench.cli import main
 from gdbench.environment import environment, fingerprint
 from gdbench.reports import history as figures
 from gdbench.reports.history_table import rows
+from gdbench.results.frames import timing_frames
 from gdbench.stats.changes import LEVEL, change_points, levels
 from gdbench.stats.timings import relative_costs
 from gdbench.store import Store, TrialRecord
-from gdbench.store.frames import read_timings
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -199,7 +199,7 @@ def frame_of(store, **options):
 
 def test_a_cost_is_the_median_of_ratios_within_rounds(planted):
     store, runs = planted
-    (row,) = relative_costs(*read_timings(store, runs[4])).to_dict("records")
+    (row,) = relative_costs(*timing_frames(store.read(runs[4]))).to_dict("records")
     assert row["relative"] == pytest.approx(10 * 1.002) and row["cost"] == pytest.approx(1.5e-6 * 10 * 1.002)
 
 

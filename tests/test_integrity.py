@@ -13,7 +13,7 @@ from reliability.planted import plant
 import gdbench
 from gdbench.cli import main
 from gdbench.errors import DamagedError, StoreError, UsageError
-from gdbench.export import export, sealed
+from gdbench.results.export import export, sealed
 from gdbench.store import Store
 
 pytestmark = pytest.mark.usefixtures("no_pictures")

@@ -252,7 +252,7 @@ def _equal_values(folder):
 
 @pytest.mark.parametrize("bomb", [_sparse, _endless, _waiting, _large_table, _equal_values])
 def test_an_export_that_is_too_large_is_refused_before_it_is_read(bomb, tmp_path, monkeypatch):
-    monkeypatch.setattr("gdbench.export.DATA_VALUES", 5_000_000)
+    monkeypatch.setattr("gdbench.results.export.DATA_VALUES", 5_000_000)
     path, words = bomb(tmp_path)
     started = time.process_time()
     with pytest.raises(UsageError, match=words):

@@ -16,7 +16,7 @@ import pytest
 import gdbench
 from gdbench.cli import output, streams
 from gdbench.cli.progress import Bar
-from gdbench.export import export
+from gdbench.results.export import export
 from gdbench.visible import inert, visible
 from tests.test_cli import call
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 import gdbench
 from gdbench.reports import render, roofline
-from gdbench.store.frames import SUBJECT_COLUMNS
+from gdbench.results.frames import SUBJECT_COLUMNS
 from gdbench.timing import cases, measure, plan
 from gdbench.timing.rounds import Sample
 from gdbench.timing.work import product_bytes, products_bytes

@@ -131,7 +131,7 @@ def test_a_url_and_a_path_name_the_same_store(two):
 
 @pytest.mark.parametrize("form", ["json", "csv", "parquet"])
 def test_exports_come_back_as_they_were(form, two, tmp_path):
-    from gdbench.export import export
+    from gdbench.results.export import export
 
     run = gdbench.load(two[0])
     run.trials["run"] = "12345678"  # an id of digits alone must come back as text
@@ -187,7 +187,7 @@ def test_one_of_two_gets_the_unfinished_run(small, tmp_path):
 
 
 def test_load_reads_exports_and_refuses_what_is_no_store(two, tmp_path):
-    from gdbench.export import export
+    from gdbench.results.export import export
 
     run = gdbench.load(two[0])
     path = export(run.frames, tmp_path / "e.json", "json")

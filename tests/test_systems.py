@@ -12,10 +12,10 @@ import pytest
 
 import gdbench
 from gdbench.errors import GdbenchError, UsageError
-from gdbench.export import export, read_export
-from gdbench.files import replacing, sqlite_uri, write_text
 from gdbench.gate.places import find_place, interpreter
 from gdbench.kernels.source import source_hash
+from gdbench.results.export import export, read_export
+from gdbench.results.files import replacing, sqlite_uri, write_text
 from gdbench.store import Store
 
 ROOT = Path(__file__).parents[1]

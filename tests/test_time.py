@@ -10,8 +10,8 @@ import gdbench
 from gdbench.caches import ASSUMED, MEMORY, Level, level_of, levels
 from gdbench.cli import main
 from gdbench.errors import UsageError
-from gdbench.export import export
 from gdbench.reports import timing_table
+from gdbench.results.export import export
 from gdbench.stats import bootstrap_product
 from gdbench.stats.timings import MOVED, roofline, spreads
 from gdbench.timing import cases, plan

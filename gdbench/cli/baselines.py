@@ -10,12 +10,12 @@ import typer
 from gdbench.cli.options import repeated
 from gdbench.cli.output import note
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.files import RESULTS
 from gdbench.paths import user_path
+from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
     from gdbench.gate import Comparison, NoBaselineError, Side
-    from gdbench.store.frames import Frames
+    from gdbench.results.frames import Frames
 
 FOLDER = "baselines"  # in the folder of --out
 

@@ -11,7 +11,7 @@ from gdbench.cards import QueryError, cards, told
 from gdbench.cli.options import JsonOption, OutOption, open_store
 from gdbench.cli.output import print_facts, print_json, say
 from gdbench.errors import UsageError
-from gdbench.files import RESULTS
+from gdbench.results.files import RESULTS
 
 
 class Command(typer.core.TyperCommand):

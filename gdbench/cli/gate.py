@@ -22,7 +22,7 @@ from gdbench.cli.options import (
 from gdbench.cli.output import print_json, say
 from gdbench.cli.verdicts import SUMMARY, Outputs, tell
 from gdbench.errors import GdbenchError, UsageError
-from gdbench.files import RESULTS
+from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
     from gdbench.api import Run

@@ -8,7 +8,7 @@ import typer
 from gdbench.cli.options import JsonOption, OutOption, SkipOption, StoreOption, open_store
 from gdbench.cli.output import note, print_json, print_table, say
 from gdbench.errors import GdbenchError, UsageError, nearest
-from gdbench.files import RESULTS, replacing
+from gdbench.results.files import RESULTS, replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,7 @@ def _document(
     frame: "pd.DataFrame", records: "list[RunRecord]", machine: str, minimum: int, magnitude: float, plot: Path | None
 ) -> dict[str, Any]:
     """The history as JSON can hold it; `points` are the rows of `gdbench.history.history`."""
-    from gdbench.export import plain_rows
+    from gdbench.results.export import plain_rows
 
     return {
         "machine": machine,

@@ -18,7 +18,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.errors import UsageError, nearest
-from gdbench.files import RESULTS
+from gdbench.results.files import RESULTS
 
 
 def list_(

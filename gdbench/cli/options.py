@@ -8,8 +8,8 @@ import typer
 
 from gdbench.cli.output import note
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.files import DATABASE, RESULTS
 from gdbench.limits import CHUNK, DIGITS, JOBS, STEPS
+from gdbench.results.files import DATABASE, RESULTS
 
 if TYPE_CHECKING:
     from gdbench.api import Run

@@ -141,7 +141,7 @@ def _document(found: "Found", rounds: int) -> dict[str, Any]:
     import pandas as pd
 
     from gdbench.environment import environment, package_version
-    from gdbench.export import plain_rows
+    from gdbench.results.export import plain_rows
 
     return {
         "environment": {**environment(), **{name: package_version(name) for name in PACKAGES}},

@@ -9,7 +9,7 @@ import typer
 from gdbench.cli.options import JsonOption, OutOption, RunArgument, SkipOption, StoreOption, open_run, open_store
 from gdbench.cli.output import print_json, say
 from gdbench.errors import UsageError
-from gdbench.files import RESULTS, is_given, run_folder
+from gdbench.results.files import RESULTS, is_given, run_folder
 
 if TYPE_CHECKING:
     from gdbench.api import Run
@@ -25,9 +25,9 @@ def report_path(out: Path, run: str) -> Path:
 
 def summary(run: "Run") -> dict[str, Any]:
     """A run in a few numbers, as JSON can hold them."""
-    from gdbench.export import plain_rows
     from gdbench.reports import ranking
     from gdbench.reports.answers import answers
+    from gdbench.results.export import plain_rows
 
     frame = ranking(run.frames)
     statuses = run.trials["status"].value_counts()
@@ -81,7 +81,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's trials, curves, targets and timings as files that other programs read."""
-    from gdbench.export import FORMATS, export
+    from gdbench.results.export import FORMATS, export
 
     if form not in FORMATS:
         raise UsageError(f"--format {form} is not one of {', '.join(FORMATS)}")

@@ -25,8 +25,8 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import note, print_json, print_table, say, warn
 from gdbench.cli.results import report_path, summary
-from gdbench.files import RESULTS, remove_all_leftovers
 from gdbench.results.curves import LOST
+from gdbench.results.files import RESULTS, remove_all_leftovers
 
 if TYPE_CHECKING:
     from gdbench.api import Run

@@ -20,8 +20,8 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import print_facts, print_json, print_table, say
 from gdbench.errors import UsageError, nearest
-from gdbench.files import RESULTS
 from gdbench.limits import check_name
+from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
     from gdbench.kernels.function import Function

@@ -67,8 +67,8 @@ def _workload(asked: "Asked", places: "tuple[Place, Place]") -> "Workload":
 
 
 def _tell(found: "SelfCheck", outputs: "Outputs") -> None:
-    from gdbench.export import plain, plain_rows
     from gdbench.reports.text import percent
+    from gdbench.results.export import plain, plain_rows
 
     rows = found.by_metric()
     if outputs.as_json:

@@ -29,7 +29,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import print_json, print_table, say, status, warn
 from gdbench.cli.results import report_path
-from gdbench.files import RESULTS
+from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +175,7 @@ def _document(
 ) -> dict[str, Any]:
     """The timing as JSON can hold it; seconds a step, flops and bytes of a step of one job."""
     from gdbench.environment import environment
-    from gdbench.export import plain_rows
+    from gdbench.results.export import plain_rows
 
     return {
         **saved,

@@ -10,7 +10,7 @@ from gdbench.cli.kept import keep
 from gdbench.cli.options import JobsOption, JsonOption, NoPluginsOption, OutOption, PluginOption, load_plugins
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.errors import UsageError, shown
-from gdbench.files import RESULTS
+from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
     from gdbench.runner.tuning import Search

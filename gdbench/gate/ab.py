@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from gdbench.environment import environment, fingerprint
-from gdbench.export import read_export
 from gdbench.gate import costs
 from gdbench.gate.comparison import LEVEL, MARGIN, Comparison, compared, judge, notes
 from gdbench.gate.costs import Taken, Watch, Workload
@@ -20,6 +19,7 @@ from gdbench.gate.measures import COLUMNS, FAMILIES, GROUP, metric_of, step_coun
 from gdbench.gate.places import Place
 from gdbench.gate.process import Process
 from gdbench.gate.sides import Side, side_of
+from gdbench.results.export import read_export
 
 TRAINED = ("digest", "convergence", "count")  # families for which a suite's trials are run
 OF_GPUS = {"launches": "launches of a step on a GPU", "registers": "registers of an update"}  # metrics by the question

@@ -23,12 +23,12 @@ import numpy as np
 import pandas as pd
 
 from gdbench.data import CONTENTS, SYNTHETIC
-from gdbench.files import without_places
 from gdbench.results.curves import LOST
+from gdbench.results.files import without_places
+from gdbench.results.frames import Frames
 from gdbench.stats import GROUP as CHOICE
 from gdbench.stats import censored_steps, final_loss
 from gdbench.stats.timings import REFERENCES, over_peak
-from gdbench.store.frames import Frames
 
 FAMILIES = ("digest", "convergence", "count", "cost")
 NAMES = ("family", "metric", "problem", "rule", "batch_size", "dtype")  # of a metric

@@ -9,7 +9,7 @@ import pandas as pd
 from gdbench.environment import fingerprint
 from gdbench.errors import GdbenchError
 from gdbench.gate.measures import measures
-from gdbench.store.frames import Frames
+from gdbench.results.frames import Frames
 
 
 class NoBaselineError(GdbenchError):

@@ -48,15 +48,15 @@ class Desk:
     def train(self, suite: str, overrides: Sequence[str], path: str) -> None:
         """Run the suite on the CPU, and export what came of it as JSON."""
         from gdbench import suites
-        from gdbench.export import export
+        from gdbench.results.export import export
+        from gdbench.results.frames import frames_of
         from gdbench.runner import run_suite
         from gdbench.stats import choose
         from gdbench.store import Store
-        from gdbench.store.frames import read_frames
 
         store = Store(f"{path}.db")
         run = run_suite(suites.load(suite, overrides=overrides), store, choose=choose, backend="cpu", timing=False)
-        export(read_frames(store, store.find(run)), Path(path), "json")
+        export(frames_of(store.read(store.find(run).run)), Path(path), "json")
 
     def prepare(self, suite: str, overrides: Sequence[str]) -> dict[str, Any]:
         """Build the steps of each problem, rule, batch size and dtype, and take each once; `subjects` are their facts.

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.files import without_places
 from gdbench.reports import labels
 from gdbench.reports.results import Part, Results
+from gdbench.results.files import without_places
 
 SAME = ("title", "suite", "backend", "code", "git_commit")  # said once where all runs agree
 WORDS = ("title", "description", "problem", "target")  # of a suite: they make no trial, or are told by themselves

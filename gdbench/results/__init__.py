@@ -1,1 +1,1 @@
-"""What a result is: metrics and their direction, curves, and when a curve reached a target."""
+"""What a result is: metrics, curves, targets; a run as records and as frames; and the files that hold it."""

@@ -215,9 +215,9 @@ def _beating(store: Store, run: str) -> Iterator[None]:
 
 def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[Chosen]:
     """The settings that the tuning seeds (without any, the reporting seeds) chose, in the order of the suite."""
-    from gdbench.store.frames import read_trials  # pandas, which `import gdbench` must not load
+    from gdbench.results.frames import trials_frame  # pandas, which `import gdbench` must not load
 
-    chosen = choose(read_trials(store, run))
+    chosen = choose(trials_frame(store.read(run)))
     names = zip(chosen["problem"], chosen["rule"], chosen["setting"], strict=True)
     steps = dict(zip(names, chosen["median_steps"], strict=True))
     keys = [(s.problem, s.rule, s.hash) for s in suite.settings]

@@ -14,16 +14,16 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 from sqlalchemy.exc import DatabaseError
 
 from gdbench.errors import StoreError, UsageError, WritingError
-from gdbench.files import remove_leftovers, temporary_in
 from gdbench.results.curves import curve_bytes, digest
+from gdbench.results.files import remove_leftovers, temporary_in
 from gdbench.results.metrics import METRICS
+from gdbench.results.records import DONE, RunRecord, StoredRun, TrialRecord
 from gdbench.store import schema
 from gdbench.store.integrity import as_stored, names_text, raw, row_hash, timed_hash
 from gdbench.store.life import heartbeat, is_alive, this_process
 from gdbench.store.migration import bring_up, make_tables
 from gdbench.store.opening import READ_ONLY, WRITE, make_file, open_engine, parse_url, reason, stored_version
 from gdbench.store.reading import RUN_COLUMNS, Snapshot, record_of
-from gdbench.store.records import DONE, RunRecord, StoredRun, TrialRecord
 from gdbench.store.rescue import LostError, rescue
 from gdbench.store.watching import Watch
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection, Table, func, insert, inspect, select, update
 
+from gdbench.results.records import DONE
 from gdbench.store import schema
 from gdbench.store.integrity import UNVERIFIED
-from gdbench.store.records import DONE
 
 
 def make_tables(connection: Connection) -> None:

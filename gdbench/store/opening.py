@@ -16,8 +16,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insp
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from gdbench.errors import StoreError, UsageError
-from gdbench.files import sqlite_uri
 from gdbench.paths import user_path
+from gdbench.results.files import sqlite_uri
 from gdbench.store import schema
 from gdbench.store.migration import make_tables
 

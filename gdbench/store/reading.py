@@ -17,11 +17,11 @@ import numpy as np
 from sqlalchemy import Column, Connection, Float, Integer, Table, and_, func, select
 
 from gdbench.errors import DamagedError, StoreError, UsageError
-from gdbench.files import is_id
+from gdbench.results.files import is_id
+from gdbench.results.records import Curves, RunRecord, StoredRun
 from gdbench.store import schema
 from gdbench.store.integrity import UNVERIFIED, cells_hash, covered, odd_cell, raw, row_hash, timed_hash
 from gdbench.store.life import is_alive
-from gdbench.store.records import Curves, RunRecord, StoredRun
 
 NAMED = 5  # trials that a sentence names at most
 BATCH = 2000  # rows that are checked and put into columns at a time

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Table, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from gdbench.errors import StoreError
-from gdbench.files import temporary_in
+from gdbench.results.files import temporary_in
+from gdbench.results.records import DONE
 from gdbench.store import schema
 from gdbench.store.integrity import UNVERIFIED, names_text, row_hash
 from gdbench.store.opening import WRITE, make_file, parse_url, reason, sqlite_engine
-from gdbench.store.records import DONE
 
 
 class LostError(StoreError):

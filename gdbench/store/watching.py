@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from gdbench.files import sqlite_uri
+from gdbench.results.files import sqlite_uri
 
 Files = tuple[tuple[int, int] | None, ...]
 

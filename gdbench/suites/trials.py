@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from gdbench.files import without_places
+from gdbench.results.files import without_places
 
 TUNE_SEED = 10_000  # tuning seeds start here, reporting seeds at 0, so that no trial is both chosen by and reported
 

@@ -108,12 +108,12 @@ def _serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what an import prints is no answer
     import gdbench.cli
-    import gdbench.export
     import gdbench.gate
     import gdbench.history
     import gdbench.lessons
     import gdbench.reports
-    import gdbench.store.frames
+    import gdbench.results.export
+    import gdbench.results.frames
     import gdbench.suites  # noqa: F401
 
     for line in sys.stdin:

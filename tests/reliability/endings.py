@@ -5,7 +5,7 @@ from pathlib import Path
 from child import Outcome
 
 from gdbench.errors import GdbenchError
-from gdbench.files import DATABASE
+from gdbench.results.files import DATABASE
 from gdbench.store import Store
 
 LONG = 120.0  # seconds of a command that trains and draws a page, on a machine that has more to do

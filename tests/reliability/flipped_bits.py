@@ -18,7 +18,7 @@ from typing import Any
 import gdbench
 from gdbench import history
 from gdbench.errors import DamagedError, GdbenchError
-from gdbench.files import BESIDE
+from gdbench.results.files import BESIDE
 from gdbench.store import Store
 
 TABLES = ("trials", "curves", "targets", "timings", "subjects")

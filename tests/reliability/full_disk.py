@@ -20,7 +20,7 @@ from endings import COMMAND, LONG, SUITE, digests, unlike
 
 import gdbench
 from gdbench.errors import GdbenchError
-from gdbench.files import DATABASE
+from gdbench.results.files import DATABASE
 
 SIZE = 64 * 2**20
 

@@ -14,7 +14,7 @@ from mutations import of_bytes, of_lines, of_table
 from stored import CSV, JSON, begin
 from tally import main
 
-from gdbench.export import sealed
+from gdbench.results.export import sealed
 
 WAYS = [
     ["show", "ODD"],

@@ -18,11 +18,11 @@ from endings import COMMAND, LONG, SUITE
 
 import gdbench
 from gdbench.errors import GdbenchError, UsageError
-from gdbench.export import export
-from gdbench.files import DATABASE
+from gdbench.results.export import export
+from gdbench.results.files import DATABASE
 
 if TYPE_CHECKING:
-    from gdbench.store.frames import Frames
+    from gdbench.results.frames import Frames
 
 EXPORTS = 10  # reads, of which one is exported
 

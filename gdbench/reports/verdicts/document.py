@@ -4,10 +4,10 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.export import plain, plain_rows
 from gdbench.gate import Comparison
 from gdbench.gate.measures import NAMES
 from gdbench.reports.verdicts.words import counts, has, touched
+from gdbench.results.export import plain, plain_rows
 
 VERSION = 1
 WHOLE = ("batch_size", "pairs")  # NaN in some rows, so that pandas holds them as floats

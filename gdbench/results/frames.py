@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from gdbench.results.metrics import METRICS
+from gdbench.results.records import Curves, RunRecord, StoredRun
 from gdbench.results.targets import first_steps
-from gdbench.store.database import Store
-from gdbench.store.records import Curves, RunRecord, StoredRun
 
 TIMING_COLUMNS = ("subject", "backend", "round", "sample", "seconds", "steps")
 SUBJECT_COLUMNS = (
@@ -32,9 +31,8 @@ class Frames:
     subjects: pd.DataFrame
 
 
-def read_frames(store: Store, record: RunRecord, *, damaged: str = "stop") -> Frames:
-    """The frames of a stored run, as it is now; raises DamagedError, or with `skip` leaves out what is damaged."""
-    stored = store.read(record.run, damaged=damaged)
+def frames_of(stored: StoredRun) -> Frames:
+    """The frames of a run as a store holds it. Its curves are taken out of `stored`, since there may be very many."""
     record = stored.record
     curves = _curves(stored)
     trials = trials_frame(stored)
@@ -84,16 +82,6 @@ def _about(record: RunRecord) -> dict[str, Any]:
 def timing_frames(stored: StoredRun) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A run's timings and their subjects, as `Frames` has them."""
     return _table(stored.timings, TIMING_COLUMNS), _table(stored.subjects, SUBJECT_COLUMNS)
-
-
-def read_timings(store: Store, run: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The timings of a stored run and their subjects."""
-    return timing_frames(store.read(run))
-
-
-def read_trials(store: Store, run: str) -> pd.DataFrame:
-    """The trials of a stored run."""
-    return trials_frame(store.read(run))
 
 
 def trials_frame(stored: StoredRun) -> pd.DataFrame:

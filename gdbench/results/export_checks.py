@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.files import is_id
+from gdbench.results.files import is_id
 
 TEXT = {  # columns of text, in whatever table
     *("run", "key", "code", "problem", "rule", "schedule", "role", "dtype", "backend", "status", "digest", "setting"),
