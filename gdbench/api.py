@@ -7,9 +7,10 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdbench import limits, suites
 from gdbench import plugins as plugin_loader
+from gdbench import suites
 from gdbench.errors import UsageError, shown
+from gdbench.inputs import limits
 from gdbench.results.files import DATABASE, RESULTS, write_text
 from gdbench.runner import CHUNK, Watcher, run_suite
 from gdbench.store import RunRecord, Store

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdbench import limits
 from gdbench.errors import UsageError, shown
+from gdbench.inputs import limits
 from gdbench.kernels import schedules
 from gdbench.kernels.callables import Compiled, compiled
 from gdbench.kernels.function import MAX_DIMENSION, Function

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.data import CONTENTS, SYNTHETIC, short
-from gdbench.environment import fingerprint
+from gdbench.machine.environment import fingerprint
 from gdbench.results.frames import timing_frames, trials_frame
 from gdbench.stats import GROUP, censored_steps, final_loss, objective, reported
 from gdbench.stats.changes import MAGNITUDE, MINIMUM, change_points, levels

@@ -17,11 +17,11 @@ from types import CodeType
 from typing import Any
 
 from gdbench.errors import GdbenchError, UsageError
+from gdbench.inputs.limits import check_name
+from gdbench.inputs.paths import user_path
 from gdbench.kernels import FUNCTIONS, RULES
 from gdbench.kernels.registry import Written
 from gdbench.kernels.source import hash_files
-from gdbench.limits import check_name
-from gdbench.paths import user_path
 
 GROUP = "gdbench.plugins"
 SWITCH = "GDBENCH_PLUGINS"

@@ -28,8 +28,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdbench.environment import usable_cores
-from gdbench.processors import cpu_name
+from gdbench.machine.environment import usable_cores
+from gdbench.machine.processors import cpu_name
 
 ROOT = Path(__file__).parents[1]
 SUITE = Path(__file__).with_name("gate_suite.toml")

@@ -21,7 +21,7 @@ import pytest
 from gdbench import data, suites
 from gdbench.data import limits
 from gdbench.errors import UsageError
-from gdbench.limits import CLASSES
+from gdbench.inputs.limits import CLASSES
 
 
 def load(given, folder):

@@ -1,4 +1,4 @@
-"""What `gdbench.environment` tells of a machine that is not this one."""
+"""What `gdbench.machine.environment` tells of a machine that is not this one."""
 
 import itertools
 import json
@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from gdbench import caches, environment, processors
-from gdbench.caches import Level, levels
-from gdbench.environment import fingerprint, spread, usable_set
-from gdbench.processors import cpu_name
+from gdbench.machine import caches, environment, processors
+from gdbench.machine.caches import Level, levels
+from gdbench.machine.environment import fingerprint, spread, usable_set
+from gdbench.machine.processors import cpu_name
 
 SIBLINGS = {
     "halves": ["0,4", "1,5", "2,6", "3,7"] * 2,  # the second threads have the numbers behind all first ones

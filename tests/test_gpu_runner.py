@@ -10,10 +10,10 @@ import pytest
 from fleets import CARD, CpuFleet
 
 import gdbench
-from gdbench import cards
 from gdbench.cli import main
 from gdbench.errors import InterruptedRunError
 from gdbench.kernels import cuda
+from gdbench.machine import gpus as cards
 from gdbench.runner import Watcher
 from gdbench.runner.run import choose_backend
 

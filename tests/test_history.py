@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gdbench import history
 from gdbench.cli import main
-from gdbench.environment import environment, fingerprint
+from gdbench.machine.environment import environment, fingerprint
 from gdbench.reports import history as figures
 from gdbench.reports.history_table import rows
 from gdbench.results.frames import timing_frames

@@ -12,9 +12,9 @@ import pytest
 from numba.core.errors import TypingError
 
 from gdbench import suites
-from gdbench.environment import usable_cores
 from gdbench.kernels import cache, intrinsics, jit
 from gdbench.kernels.jit import DISABLED, kernel
+from gdbench.machine.environment import usable_cores
 from gdbench.runner import compiling
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import gdbench
-from gdbench import limits, suites
+from gdbench import suites
 from gdbench.cli import main
 from gdbench.errors import GdbenchError, UsageError, shown
+from gdbench.inputs import limits
 from gdbench.runner import estimate
 from gdbench.timing import cases
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gdbench.caches import levels
 from gdbench.kernels import MLP, Samples, machine, parts
 from gdbench.kernels.jit import DISABLED, first_class
 from gdbench.kernels.network import BLOCK
 from gdbench.kernels.registry import find
+from gdbench.machine.caches import levels
 from gdbench.timing import Case, cases, plan
 from gdbench.timing.steps import parts as part_subjects
 from gdbench.timing.steps import update, whole_step

@@ -12,9 +12,9 @@ import pytest
 from networks import make
 
 from gdbench.cli import main
-from gdbench.environment import spread, usable_set
 from gdbench.errors import GdbenchError, UsageError
 from gdbench.kernels import RULES, Rule
+from gdbench.machine.environment import spread, usable_set
 from gdbench.peers import ON_CUDA, OURS, PEERS, Peer, UnsupportedError, absent, comparison, optimizers
 from gdbench.peers.agreement import STEPS, difference, losses
 from gdbench.peers.contract import Task, flat, layers
@@ -378,7 +378,7 @@ def call(capsys, *arguments):
 def test_a_missing_module_is_installed_by_an_extra_that_holds_it(monkeypatch):
     extras = metadata("gdbench").get_all("Provides-Extra")
     needed = {"peers": {"torch", "jax", "optax", "sklearn"}, "cuda": {"numba_cuda"}}
-    monkeypatch.setattr("gdbench.environment.missing", lambda *names: f"not installed: {', '.join(names)}")
+    monkeypatch.setattr("gdbench.machine.environment.missing", lambda *names: f"not installed: {', '.join(names)}")
     for peer in (*PEERS.values(), *ON_CUDA.values()):
         assert peer.extra in extras and set(peer.needs) <= needed[peer.extra]
         assert absent(peer).endswith(f'; pip install "gdbench[{peer.extra}]"')

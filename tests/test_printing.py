@@ -16,8 +16,8 @@ import pytest
 import gdbench
 from gdbench.cli import output, streams
 from gdbench.cli.progress import Bar
+from gdbench.inputs.visible import inert, visible
 from gdbench.results.export import export
-from gdbench.visible import inert, visible
 from tests.test_cli import call
 
 pytestmark = pytest.mark.usefixtures("no_pictures")

@@ -7,10 +7,10 @@ import pytest
 from llvmlite import ir
 from numba.core import types
 
-from gdbench import environment
 from gdbench.cli import main
 from gdbench.errors import UsageError
 from gdbench.kernels import arrays, fused, processor, tiles, vectors
+from gdbench.machine import environment
 
 x86 = pytest.mark.skipif(not llvm.get_process_triple().startswith("x86_64"), reason="a table of x86 processors")
 ALL = {"avx512f", "avx2", "avx", "fma", "sse4.2"}

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import gdbench
-from gdbench.caches import ASSUMED, MEMORY, Level, level_of, levels
 from gdbench.cli import main
 from gdbench.errors import UsageError
+from gdbench.machine.caches import ASSUMED, MEMORY, Level, level_of, levels
 from gdbench.reports import timing_table
 from gdbench.results.export import export
 from gdbench.stats import bootstrap_product

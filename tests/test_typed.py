@@ -4,10 +4,11 @@ import subprocess
 
 import pytest
 
-from gdbench import git, suites
+from gdbench import suites
 from gdbench.cli import main
 from gdbench.errors import UsageError
 from gdbench.gate.places import find_place
+from gdbench.machine import git
 from gdbench.suites.typed import UnreadableError, key_of, value_of
 
 TEXT = "[problem.p]\nkind = 'mlp'\ndataset = 'iris'\n[rule.sgd]\nlr = 0.1\n"

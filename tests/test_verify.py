@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gdbench import environment
 from gdbench.cli import main
 from gdbench.errors import UsageError
 from gdbench.kernels import FUNCTIONS, MLP, RULES, Rule, sampling, schedules
 from gdbench.kernels.jit import DISABLED, inlined
 from gdbench.kernels.mlp import Training
+from gdbench.machine import environment
 from gdbench.verification import CHECKS, ahead, checks, peers, verify
 from gdbench.verification.checks import compare
 

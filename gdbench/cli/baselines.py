@@ -10,7 +10,7 @@ import typer
 from gdbench.cli.options import repeated
 from gdbench.cli.output import note
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.paths import user_path
+from gdbench.inputs.paths import user_path
 from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:

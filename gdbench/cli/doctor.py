@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from gdbench.cards import QueryError, cards, told
 from gdbench.cli.options import JsonOption, OutOption, open_store
 from gdbench.cli.output import print_facts, print_json, say
 from gdbench.errors import UsageError
+from gdbench.machine.gpus import QueryError, cards, told
 from gdbench.results.files import RESULTS
 
 
@@ -42,8 +42,8 @@ def doctor(
         return _check_store(url, out, as_json)
     if url is not None:
         raise UsageError(f"doctor {url} means nothing by itself; `doctor --store {url}` checks that store")
-    from gdbench.environment import environment  # which loads Numba: a store is checked without
     from gdbench.kernels.cache import cache_folder
+    from gdbench.machine.environment import environment  # which loads Numba: a store is checked without
 
     facts = environment()
     libraries = blas_libraries()
@@ -124,8 +124,8 @@ def _text(value: Any) -> str:
 
 def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Iterator[str]:
     """What would make it faster, one sentence each."""
-    from gdbench.environment import slow_products
     from gdbench.kernels.cache import cache_problem
+    from gdbench.machine.environment import slow_products
 
     features = facts["features"]
     assert isinstance(features, list)

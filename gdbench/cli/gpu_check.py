@@ -38,8 +38,8 @@ def gpu_check(
     problem = missing_compiler()
     if problem:
         return fail(problem, 3)
-    from gdbench.environment import usable_cores
     from gdbench.kernels.gpu.offline import examined, subjects
+    from gdbench.machine.environment import usable_cores
 
     rows: list[Row] = []
     count = len(list(subjects()))

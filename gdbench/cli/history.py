@@ -106,7 +106,7 @@ def _accept(database: "Store", run: str | None, why: str | None) -> str:
 
 def _machine(asked: str | None, known: list[str]) -> str:
     """The fingerprint of the machine that is shown: this one, or where it has no runs, that of the latest run."""
-    from gdbench.environment import environment, fingerprint
+    from gdbench.machine.environment import environment, fingerprint
 
     if asked is None:
         here = fingerprint(environment())

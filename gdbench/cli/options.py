@@ -8,7 +8,7 @@ import typer
 
 from gdbench.cli.output import note
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.limits import CHUNK, DIGITS, JOBS, STEPS
+from gdbench.inputs.limits import CHUNK, DIGITS, JOBS, STEPS
 from gdbench.results.files import DATABASE, RESULTS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _without_plugins(asked: bool) -> None:
 
 def _folder(given: Path) -> Path:
     """A folder as a user writes it."""
-    from gdbench.paths import user_path
+    from gdbench.inputs.paths import user_path
 
     return user_path(given)
 

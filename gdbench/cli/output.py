@@ -1,7 +1,7 @@
 """Printing: tables for people, JSON for programs, errors on standard error; whatever the text, as text.
 
 Only this file writes to the streams (gdbench/cli/streams.py). What it is given may come from anybody's file, so it is
-made visible first (gdbench/visible.py), is never taken for markup, and what the encoding lacks is written in words.
+made visible first (inputs/visible.py), is never taken for markup, and what the encoding lacks is written in words.
 """
 
 import json
@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gdbench.cli.streams import encodable
-from gdbench.visible import inert, visible
+from gdbench.inputs.visible import inert, visible
 
 console = Console(highlight=False, soft_wrap=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from gdbench import limits
 from gdbench.cli.options import (
     BackendOption,
     BatchOption,
@@ -20,6 +19,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import print_json, print_table, say, status, warn
 from gdbench.errors import UsageError, nearest
+from gdbench.inputs import limits
 
 if TYPE_CHECKING:
     from gdbench.peers.comparison import Found
@@ -67,7 +67,7 @@ def peers(
     is not installed, or that cannot express a rule, is named and left out. On a GPU, all train there but gdbench-cpu,
     which is gdbench on two cores.
     """
-    from gdbench.environment import slow_products, usable_cores
+    from gdbench.machine.environment import slow_products, usable_cores
     from gdbench.peers import BACKENDS
     from gdbench.peers.comparison import compare
     from gdbench.runner.run import choose_backend
@@ -140,7 +140,7 @@ def _document(found: "Found", rounds: int) -> dict[str, Any]:
     """The comparison as JSON can hold it; what a peer does not have is null."""
     import pandas as pd
 
-    from gdbench.environment import environment, package_version
+    from gdbench.machine.environment import environment, package_version
     from gdbench.results.export import plain_rows
 
     return {

@@ -65,7 +65,7 @@ def run(
     """
     from gdbench import api, suites
     from gdbench.cli.progress import Bar
-    from gdbench.environment import slow_products
+    from gdbench.machine.environment import slow_products
     from gdbench.runner import CHUNK
     from gdbench.runner.run import choose_backend
 

@@ -20,7 +20,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import print_facts, print_json, print_table, say
 from gdbench.errors import UsageError, nearest
-from gdbench.limits import check_name
+from gdbench.inputs.limits import check_name
 from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from gdbench.cli.streams import unfailing
 from gdbench.errors import GdbenchError
-from gdbench.visible import visible
+from gdbench.inputs.visible import visible
 
 FAILED, INTERRUPTED, BROKEN_PIPE = GdbenchError.exit_code, 130, 141  # the last two as shells have them
 DEBUG = "GDBENCH_DEBUG"

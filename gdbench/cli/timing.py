@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench import limits
 from gdbench.cli.kept import keep, write_page
 from gdbench.cli.options import (
     BackendOption,
@@ -29,6 +28,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import print_json, print_table, say, status, warn
 from gdbench.cli.results import report_path
+from gdbench.inputs import limits
 from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def time(
     networks are timed. On a GPU, by its own events: a step of one trial alone and of as many as the card trains at a
     time (jobs), and updates.
     """
-    from gdbench.environment import slow_products
     from gdbench.kernels.registry import find
+    from gdbench.machine.environment import slow_products
     from gdbench.runner.run import choose_backend
     from gdbench.timing import Asked, cases, timed, timed_apart
 
@@ -174,7 +174,7 @@ def _document(
     saved: dict[str, str],
 ) -> dict[str, Any]:
     """The timing as JSON can hold it; seconds a step, flops and bytes of a step of one job."""
-    from gdbench.environment import environment
+    from gdbench.machine.environment import environment
     from gdbench.results.export import plain_rows
 
     return {

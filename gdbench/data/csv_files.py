@@ -18,7 +18,7 @@ from gdbench.data.limits import check_values
 from gdbench.data.packed import ERRORS, first_bytes, open_unpacked
 from gdbench.data.tables import Place, answers, check_matrix, divided, is_number, miss, parsed
 from gdbench.errors import UsageError, shown
-from gdbench.limits import CLASSES, DATA_BYTES, DATA_VALUES, FEATURES, SAMPLES
+from gdbench.inputs.limits import CLASSES, DATA_BYTES, DATA_VALUES, FEATURES, SAMPLES
 
 ROW = 32 * FEATURES  # characters of a record: more than the widest has
 BLANK = 100_000  # lines without anything in them

@@ -21,7 +21,7 @@ from gdbench.data.limits import check_file
 from gdbench.data.npz import read_npz
 from gdbench.data.parquet import read_parquet
 from gdbench.errors import UsageError, nearest
-from gdbench.paths import user_path
+from gdbench.inputs.paths import user_path
 
 FILES = {
     "FILE.csv, FILE.csv.gz": "a header, the column y (or target = NAME) to predict, numbers as features",

@@ -10,8 +10,8 @@ from gdbench.data.contents import LIMIT
 from gdbench.data.dataset import Dataset
 from gdbench.data.limits import check_products, check_values
 from gdbench.errors import UsageError, nearest, shown
+from gdbench.inputs.limits import CLASSES, FEATURES, SAMPLES
 from gdbench.kernels.random import Stream, normals
-from gdbench.limits import CLASSES, FEATURES, SAMPLES
 
 
 def _check_classes(classes: int) -> int:

@@ -14,7 +14,7 @@ from gdbench.data.contents import Contents, named
 from gdbench.data.dataset import Dataset
 from gdbench.data.tables import is_number
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.limits import CLASSES
+from gdbench.inputs.limits import CLASSES
 
 TASKS = ("classification", "regression")
 

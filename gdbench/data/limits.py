@@ -1,9 +1,9 @@
-"""Data that are too large are refused before memory is taken for them, by the table of gdbench/limits.py."""
+"""Data that are too large are refused before memory is taken for them, by the table of gdbench/inputs/limits.py."""
 
 from pathlib import Path
 
 from gdbench.errors import UsageError
-from gdbench.limits import (
+from gdbench.inputs.limits import (
     DATA_BYTES,
     DATA_VALUES,
     FEATURES,

@@ -16,7 +16,7 @@ from gdbench.data.limits import check_unpacked, check_values
 from gdbench.data.packed import first_bytes
 from gdbench.data.tables import parsed
 from gdbench.errors import UsageError, shown
-from gdbench.limits import DATA_VALUES
+from gdbench.inputs.limits import DATA_VALUES
 
 SAVE = "save it with numpy.savez(path, X=..., y=...)"
 _READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

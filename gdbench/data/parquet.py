@@ -10,7 +10,7 @@ from gdbench.data.contents import Contents
 from gdbench.data.limits import check_unpacked, check_values
 from gdbench.data.tables import Place, answers, check_matrix, divided, miss, numbers, parsed
 from gdbench.errors import UsageError, shown
-from gdbench.parquet import read_table
+from gdbench.inputs.parquet import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,13 +22,13 @@ from pydantic import Field
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Classes, Generator, labelled
+from gdbench.inputs.limits import FEATURES
 from gdbench.kernels.elementary import exp, log
 from gdbench.kernels.jit import kernel
 from gdbench.kernels.network import network_outputs
 from gdbench.kernels.networks.activations import NUMBERS
 from gdbench.kernels.random import Stream, normals, uniforms
 from gdbench.kernels.source import hash_files
-from gdbench.limits import FEATURES
 
 
 class Sparse(Generator):

@@ -13,7 +13,7 @@ import numpy as np
 
 from gdbench.data.contents import first_unusable, named
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.limits import FEATURES
+from gdbench.inputs.limits import FEATURES
 
 Place = Callable[[int, str], str]  # what errors call a cell: its row (0, 1, ...) and its column's name
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}").fullmatch

@@ -15,11 +15,11 @@ from pydantic import AfterValidator, Field
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Generator, labelled
+from gdbench.inputs.limits import CLASSES, UNITS
 from gdbench.kernels.initial import initial_weights
 from gdbench.kernels.network import network_outputs
 from gdbench.kernels.networks.activations import NUMBERS
 from gdbench.kernels.random import Stream, normals
-from gdbench.limits import CLASSES, UNITS
 
 
 def _check_units(hidden: list[int]) -> list[int]:

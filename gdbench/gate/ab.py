@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.environment import environment, fingerprint
 from gdbench.gate import costs
 from gdbench.gate.comparison import LEVEL, MARGIN, Comparison, compared, judge, notes
 from gdbench.gate.costs import Taken, Watch, Workload
@@ -19,6 +18,7 @@ from gdbench.gate.measures import COLUMNS, FAMILIES, GROUP, metric_of, step_coun
 from gdbench.gate.places import Place
 from gdbench.gate.process import Process
 from gdbench.gate.sides import Side, side_of
+from gdbench.machine.environment import environment, fingerprint
 from gdbench.results.export import read_export
 
 TRAINED = ("digest", "convergence", "count")  # families for which a suite's trials are run

@@ -17,8 +17,8 @@ from typing import Any
 
 import gdbench
 from gdbench.errors import UsageError, shown
-from gdbench.git import NO_REPOSITORY, GitError, git
-from gdbench.paths import user_path
+from gdbench.inputs.paths import user_path
+from gdbench.machine.git import NO_REPOSITORY, GitError, git
 from gdbench.plugins import GROUP
 
 PATIENCE = 300.0  # seconds, of git

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.environment import fingerprint
 from gdbench.errors import GdbenchError
 from gdbench.gate.measures import measures
+from gdbench.machine.environment import fingerprint
 from gdbench.results.frames import Frames
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.caches import MEMORY, Level
 from gdbench.gpu.timing import OnCard
 from gdbench.kernels import cuda
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Card
 from gdbench.kernels.gpu import large_kernels, machine
 from gdbench.kernels.gpu.quads import QUAD
+from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing import work
 from gdbench.timing.steps import LR
 

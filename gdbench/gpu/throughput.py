@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from gdbench.environment import usable_cores
 from gdbench.errors import GdbenchError
 from gdbench.gpu.check import Budget, Row
+from gdbench.machine.environment import usable_cores
 from gdbench.peers import ON_CUDA, OURS
 from gdbench.peers.comparison import Found, Workers, race
 from gdbench.peers.tasks import of_case

@@ -60,7 +60,7 @@ BACKENDS = {"cpu": PEERS, "cuda": ON_CUDA}
 
 def absent(peer: Peer) -> str | None:
     """Why a peer cannot be asked, with the line that installs it, or None."""
-    from gdbench.environment import missing  # brings the compiler along, and a library's process does without
+    from gdbench.machine.environment import missing  # brings the compiler along, and a library's process does without
 
     reason = missing(*peer.needs)
     return reason and f'{reason}; pip install "gdbench[{peer.extra}]"'

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gdbench.environment import spread, usable_set
 from gdbench.errors import GdbenchError
+from gdbench.machine.environment import spread, usable_set
 from gdbench.peers import OURS, PEERS, Peer, absent
 from gdbench.peers.agreement import STEPS, difference, losses
 from gdbench.peers.contract import Task, UnsupportedError

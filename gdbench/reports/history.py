@@ -12,9 +12,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gdbench.inputs.visible import visible
 from gdbench.reports.history_table import date, is_cost, ratio_text
 from gdbench.reports.style import PATH, panels, style
-from gdbench.visible import visible
 
 TICKS = 4  # dates below a panel, at most
 WIDTH = 34  # letters of a line of a title

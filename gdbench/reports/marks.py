@@ -17,7 +17,7 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.transforms import Transform
 
-from gdbench.visible import visible
+from gdbench.inputs.visible import visible
 
 Point = tuple[float, float, str]
 POINTS_AN_INCH = 72  # SVG's unit as matplotlib writes it

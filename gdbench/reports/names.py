@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
+from gdbench.inputs.visible import visible
 from gdbench.reports.marks import mark
-from gdbench.visible import visible
 
 COLUMNS = 30  # of a name; a letter of Chinese, and most emoji, take two
 INCHES = 0.075  # of a column, in the size of legends and ticks

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from gdbench.visible import visible
+from gdbench.inputs.visible import visible
 
 FOLDER = Path(__file__).parent
 

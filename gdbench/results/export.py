@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 
 from gdbench.errors import GdbenchError, UsageError
-from gdbench.limits import DATA_VALUES, EXPORT_BYTES
-from gdbench.parquet import check_table, read_table
-from gdbench.paths import user_path
+from gdbench.inputs.limits import DATA_VALUES, EXPORT_BYTES
+from gdbench.inputs.parquet import check_table, read_table
+from gdbench.inputs.paths import user_path
 from gdbench.results.export_checks import NULLABLE, TEXT, check_about, check_tables, check_whole
 from gdbench.results.files import replacing, write_text
 from gdbench.results.frames import SUBJECT_COLUMNS, Frames

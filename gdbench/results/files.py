@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from gdbench.errors import GdbenchError, UsageError, shown
-from gdbench.paths import user_path
+from gdbench.inputs.paths import user_path
 
 try:
     import fcntl

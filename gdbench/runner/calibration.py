@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.environment import usable_cores
 from gdbench.kernels import steps
 from gdbench.kernels.registry import find
+from gdbench.machine.environment import usable_cores
 from gdbench.runner.points import MAX_EPOCH_ENDS, evaluation_points, total_steps
 from gdbench.suites import Setting, Suite
 

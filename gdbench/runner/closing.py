@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from gdbench.caches import Level
 from gdbench.data.problems import build
 from gdbench.kernels.registry import find
+from gdbench.machine.caches import Level
 from gdbench.runner.course import batch_size, clipping
 from gdbench.suites import Setting
 from gdbench.timing import Case, Plan, Sample, Timed, levels, measure, pace

@@ -9,7 +9,7 @@ from itertools import islice
 from threading import Event
 from typing import Protocol, TypeVar
 
-from gdbench.environment import usable_cores
+from gdbench.machine.environment import usable_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.cards import QueryError, cards
 from gdbench.data.problems import build
 from gdbench.kernels import Rule, cuda
 from gdbench.kernels.driver import SIMULATED
@@ -28,6 +27,7 @@ from gdbench.kernels.gpu.fleet import room
 from gdbench.kernels.gpu.layout import SPLITS
 from gdbench.kernels.gpu.members import Member, Stop
 from gdbench.kernels.registry import find
+from gdbench.machine.gpus import QueryError, cards
 from gdbench.results.metrics import rises
 from gdbench.runner.course import Course, batch_size, clipping, failed, named
 from gdbench.store import TrialRecord

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdbench import git
-from gdbench.environment import environment, usable_cores
 from gdbench.errors import GdbenchError, InterruptedRunError, UsageError
 from gdbench.kernels.driver import SIMULATED, driver_found
+from gdbench.machine import git
+from gdbench.machine.environment import environment, usable_cores
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
 from gdbench.runner.compiling import compile_suite

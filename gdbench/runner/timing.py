@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gdbench import git
-from gdbench.environment import environment
+from gdbench.machine import git
+from gdbench.machine.environment import environment
 from gdbench.runner.code import code_hash
 from gdbench.store import Store
 from gdbench.timing import Sample, Timed, Timing

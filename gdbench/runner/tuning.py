@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from gdbench import data
-from gdbench.environment import usable_cores
 from gdbench.errors import GdbenchError, UsageError, nearest, shown
+from gdbench.inputs.limits import check_name
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule
-from gdbench.limits import check_name
+from gdbench.machine.environment import usable_cores
 from gdbench.runner.compiling import compile_suite
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.run import Watcher, safely

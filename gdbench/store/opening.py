@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insp
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from gdbench.errors import StoreError, UsageError
-from gdbench.paths import user_path
+from gdbench.inputs.paths import user_path
 from gdbench.results.files import sqlite_uri
 from gdbench.store import schema
 from gdbench.store.migration import make_tables

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gdbench import limits
 from gdbench.data.problems import Problem, build
 from gdbench.errors import UsageError, nearest, shown
+from gdbench.inputs import limits
 from gdbench.kernels import MLP, Direction, linear
 from gdbench.kernels.registry import BaseRule
 from gdbench.kernels.registry import find as find_rule

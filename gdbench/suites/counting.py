@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gdbench import limits
 from gdbench.errors import UsageError, shown
+from gdbench.inputs import limits
 from gdbench.kernels.function import MAX_DIMENSION
 from gdbench.suites.grid import KINDS
 from gdbench.suites.trials import TUNE_SEED

@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gdbench import limits
 from gdbench.errors import nearest, shown
+from gdbench.inputs import limits
 from gdbench.kernels.random import Stream, uniforms
 
 KINDS = ("log", "linear", "values", "random")

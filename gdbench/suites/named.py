@@ -11,8 +11,8 @@ from typing import Any
 
 from gdbench.data import SHIPPED, SYNTHETIC, is_place
 from gdbench.errors import UsageError, nearest, shown
+from gdbench.inputs.paths import user_path
 from gdbench.kernels import FUNCTIONS
-from gdbench.paths import user_path
 from gdbench.suites.reading import read
 from gdbench.suites.schema import LABEL, label_of
 

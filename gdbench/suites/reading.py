@@ -10,16 +10,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gdbench import limits
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.paths import user_path
+from gdbench.inputs import limits
+from gdbench.inputs.paths import user_path
+from gdbench.inputs.visible import visible
 from gdbench.suites.checking import checked_suite
 from gdbench.suites.counting import check_counts
 from gdbench.suites.schema import PROBLEMS, Budget, Evaluate, SuiteModel
 from gdbench.suites.suite import Suite
 from gdbench.suites.table import plain
 from gdbench.suites.typed import OutOfBoundsError, UnreadableError, key_of, loose_number, value_of
-from gdbench.visible import visible
 
 FOLDER = Path(__file__).parent
 

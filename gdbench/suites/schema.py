@@ -17,9 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-from gdbench import limits
 from gdbench.data.scaling import SCALES
 from gdbench.errors import nearest, shown
+from gdbench.inputs import limits
 from gdbench.kernels import schedules
 from gdbench.kernels.initial import INITS
 from gdbench.kernels.networks.activations import ACTIVATIONS

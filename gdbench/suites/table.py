@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gdbench import limits
 from gdbench.errors import UsageError, shown
+from gdbench.inputs import limits
 
 GREATEST = 10**limits.DIGITS
 

@@ -1,6 +1,6 @@
 """What things cost on this machine, measured so that its moods hit all of them alike."""
 
-from gdbench.caches import levels
+from gdbench.machine.caches import levels
 from gdbench.timing.cases import cases
 from gdbench.timing.pace import Pace, pace
 from gdbench.timing.plan import Plan, plan

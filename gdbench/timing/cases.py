@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import limits
 from gdbench.errors import UsageError, shown
+from gdbench.inputs import limits
 from gdbench.kernels import MLP, Samples
 from gdbench.timing.steps import Case
 

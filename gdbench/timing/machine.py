@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from gdbench.caches import MEMORY, Level
 from gdbench.kernels import arrays, machine
+from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing.subjects import Timed
 
 OUT_OF_CACHE = 4  # times the last cache

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from gdbench.caches import Level, levels
 from gdbench.kernels import MLP
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.jit import compilations
 from gdbench.kernels.registry import BaseRule
+from gdbench.machine.caches import Level, levels
 from gdbench.timing import machine
 from gdbench.timing.layout import scattered
 from gdbench.timing.steps import Case, parts, update, whole_step

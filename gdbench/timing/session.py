@@ -12,8 +12,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from gdbench.caches import Level
 from gdbench.kernels.registry import find
+from gdbench.machine.caches import Level
 from gdbench.timing.cases import cases
 from gdbench.timing.plan import plan
 from gdbench.timing.rounds import Sample, measure

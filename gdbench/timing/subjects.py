@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import cycle
 from typing import Any
 
-from gdbench.environment import spread, usable_set
+from gdbench.machine.environment import spread, usable_set
 from gdbench.timing.rounds import Subject
 
 
@@ -18,7 +18,7 @@ class Timed(Subject):
 
     part: `step`, `gather`, `forward`, `loss`, `backward`, `update`, one of a layer's products, or a reference: `peak`,
     `triad`. jobs: threads that do it side by side, each on arrays of its own; flops and bytes are those of one of them,
-    for one step. memory: the level (gdbench/caches.py) where the bytes are; None for those of products, which
+    for one step. memory: the level (gdbench/machine/caches.py) where the bytes are; None for those of products, which
     lie wherever the part before left them, and take no time of their own in a floor.
     """
 

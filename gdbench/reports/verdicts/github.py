@@ -14,9 +14,9 @@ import pandas as pd
 
 from gdbench.gate import Comparison
 from gdbench.gate.verdicts import fails
+from gdbench.inputs.visible import visible
 from gdbench.reports.verdicts import table
 from gdbench.reports.verdicts.words import GRAVE, NOTHING, headline, listed, metric_name, plural, why
-from gdbench.visible import visible
 
 MOST = 10  # annotations of a level in a step
 ROOM = 2**20  # bytes of a step's summary

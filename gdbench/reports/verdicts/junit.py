@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 
 from gdbench.gate import Comparison
 from gdbench.gate.verdicts import fails
+from gdbench.inputs.visible import visible
 from gdbench.reports.verdicts.words import NOTHING, headline, metric_name, why
-from gdbench.visible import visible
 
 OUTCOMES = {"regressed": "failure", "failed": "error", "missing": "error", "inconclusive": "skipped"}
 TALLIES = {"failures": "failure", "errors": "error", "skipped": "skipped"}

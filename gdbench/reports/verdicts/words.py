@@ -9,8 +9,8 @@ import pandas as pd
 
 from gdbench.gate import REASONS, VERDICTS, Comparison
 from gdbench.gate.measures import kind
+from gdbench.inputs.visible import visible
 from gdbench.reports import text
-from gdbench.visible import visible
 
 GRAVE = ("regressed", "failed", "missing")  # what a check fails for
 # In a name: what parts names in a metric's own name, and spaces that are hardly seen.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gdbench.errors import UsageError, shown
-from gdbench.limits import NAME_BYTES, PATH_BYTES
+from gdbench.inputs.limits import NAME_BYTES, PATH_BYTES
 
 
 def user_path(text: str | Path) -> Path:

@@ -14,9 +14,9 @@ from typing import Any
 
 import psutil
 
-from gdbench.caches import levels
 from gdbench.kernels.processor import TARGET_VARIABLES, features_of_host, fused, target
-from gdbench.processors import cpu_name
+from gdbench.machine.caches import levels
+from gdbench.machine.processors import cpu_name
 
 PACKAGES = ("gdbench", "numba", "llvmlite", "numpy", "scipy", "pandas", "scikit-learn", "numba-cuda")
 TOPOLOGY = Path("/sys/devices/system/cpu")  # of Linux

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from gdbench.processors import sysctl
+from gdbench.machine.processors import sysctl
 
 SYSTEM = Path("/sys/devices/system/cpu")
 ASSUMED = (("L1", 32 * 2**10), ("L2", 2**20), ("L3", 32 * 2**20))  # where the system does not tell
