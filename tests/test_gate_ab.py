@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gdbench.ab import costs
+from gdbench.ab.comparison import compare_places
+from gdbench.ab.costs import Taken, Workload
+from gdbench.ab.places import Place, find_place
+from gdbench.ab.process import Process, SideError
+from gdbench.ab.selfcheck import SelfCheck, _needed
 from gdbench.cli import main
 from gdbench.errors import UsageError
-from gdbench.gate import costs
-from gdbench.gate.ab import compare_places
 from gdbench.gate.comparison import judge
-from gdbench.gate.costs import Taken, Workload
-from gdbench.gate.places import Place, find_place
-from gdbench.gate.process import Process, SideError
-from gdbench.gate.selfcheck import SelfCheck, _needed
 
 ROOT = Path(__file__).parents[1]
 HERE = Place("here", Path(sys.executable), shadow=ROOT)

@@ -14,11 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbench.cli import main
-from gdbench.gpu import clocks, timing
-from gdbench.gpu.check import WRONG, Part, run_check
-from gdbench.gpu.clocks import Clocks
-from gdbench.gpu.timing import steady
-from gdbench.gpu.ulp import ulps
 from gdbench.kernels import cuda
 from gdbench.peers import BACKENDS, pytorch_graphs
 from gdbench.peers.agreement import losses
@@ -26,6 +21,12 @@ from gdbench.peers.ours import Gdbench
 from gdbench.peers.tasks import of_case
 from gdbench.timing import Sample, Subject
 from gdbench.timing.cases import of_shape
+from gdbench.timing.gpu import clocks
+from gdbench.timing.gpu import samples as timing
+from gdbench.timing.gpu.clocks import Clocks
+from gdbench.timing.gpu.samples import steady
+from gdbench.verification.gpu.check import WRONG, Part, run_check
+from gdbench.verification.gpu.ulp import ulps
 
 ROOT = Path(__file__).parents[1]
 NO_CARD = cuda.missing() is not None
@@ -212,7 +213,10 @@ def test_the_page_and_the_json_hold_all_that_was_found(tmp_path):
 
 # --------------------------------------------------------------------------------------------------- other programs
 
-IMPORTS = "gdbench.cli.app, gdbench.cli.on_card, gdbench.gpu.parts, gdbench.gpu.record, gdbench.peers.worker"
+IMPORTS = ", ".join(
+    f"gdbench.{name}"
+    for name in ("cli.app", "cli.on_card", "verification.gpu.parts", "verification.gpu.record", "peers.worker")
+)
 BLOCKED = f"""
 import sys
 class Block:
@@ -220,7 +224,7 @@ class Block:
         if name.partition(".")[0] in ("pydantic", "pydantic_core", "sqlalchemy"):
             raise ImportError(name)
 sys.meta_path.insert(0, Block())
-import {IMPORTS}, gdbench.peers.ours, gdbench.peers.ours_cuda, gdbench.gpu.races
+import {IMPORTS}, gdbench.peers.ours, gdbench.peers.ours_cuda, gdbench.verification.gpu.races
 from gdbench.cli import main
 """
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from gdbench.gate.places import Place
-from gdbench.gate.process import Process
+from gdbench.ab.places import Place
+from gdbench.ab.process import Process
 
 PACKAGE = """
 import os, pathlib

@@ -15,7 +15,7 @@ from gdbench.results.export import export
 from gdbench.stats import bootstrap_product
 from gdbench.stats.timings import MOVED, roofline, spreads
 from gdbench.timing import cases, plan
-from gdbench.timing.machine import footprint, peak, triad
+from gdbench.timing.references import footprint, peak, triad
 from gdbench.timing.subjects import FACTS
 
 pytestmark = pytest.mark.usefixtures("no_pictures")

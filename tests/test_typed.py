@@ -5,9 +5,9 @@ import subprocess
 import pytest
 
 from gdbench import suites
+from gdbench.ab.places import find_place
 from gdbench.cli import main
 from gdbench.errors import UsageError
-from gdbench.gate.places import find_place
 from gdbench.machine import git
 from gdbench.suites.typed import UnreadableError, key_of, value_of
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gdbench.gate.places import interpreter
+from gdbench.ab.places import interpreter
 
 ROOT = Path(__file__).resolve().parent.parent
 

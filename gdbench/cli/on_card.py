@@ -1,4 +1,4 @@
-"""What `gdbench gpu-check` does on a machine with a GPU: gdbench/gpu/check.py, and its results printed."""
+"""What `gdbench gpu-check` does on a machine with a GPU: gdbench/verification/gpu/check.py, and its results printed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from gdbench.cli.output import fail, print_json, print_table, say, status
 
 if TYPE_CHECKING:
-    from gdbench.gpu.check import Outcome
+    from gdbench.verification.gpu.check import Outcome
 
 
 def check_card(out: Path, as_json: bool) -> int:
@@ -19,8 +19,8 @@ def check_card(out: Path, as_json: bool) -> int:
     reason = cuda.missing()
     if reason:
         return fail(reason, 3)
-    from gdbench.gpu.check import run_check
-    from gdbench.gpu.record import NAME, document
+    from gdbench.verification.gpu.check import run_check
+    from gdbench.verification.gpu.record import NAME, document
 
     with status("") as watch:
         found = run_check(out, watch=watch)
@@ -34,7 +34,7 @@ def check_card(out: Path, as_json: bool) -> int:
 
 
 def _print(part: "Outcome") -> None:
-    from gdbench.gpu.record import cell
+    from gdbench.verification.gpu.record import cell
 
     say()
     names = dict.fromkeys(name for row in part.rows for name in row)

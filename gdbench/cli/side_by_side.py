@@ -10,17 +10,17 @@ from gdbench.cli.output import print_json, print_table, say, status
 from gdbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from gdbench.ab.costs import Workload
+    from gdbench.ab.places import Place
+    from gdbench.ab.selfcheck import SelfCheck
     from gdbench.cli.gate import Asked
     from gdbench.cli.verdicts import Outputs
     from gdbench.gate import Comparison
-    from gdbench.gate.costs import Workload
-    from gdbench.gate.places import Place
-    from gdbench.gate.selfcheck import SelfCheck
 
 
 def of_places(names: Sequence[str], asked: "Asked", quiet: bool) -> "Comparison":
-    """The verdicts on a suite in two places (gdbench/gate/places.py)."""
-    from gdbench.gate.ab import compare_places
+    """The verdicts on a suite in two places (gdbench/ab/places.py)."""
+    from gdbench.ab.comparison import compare_places
     from gdbench.gate.measures import FAMILIES
 
     with _places(names) as (base, head), status("starting", quiet) as watch:
@@ -38,7 +38,7 @@ def of_places(names: Sequence[str], asked: "Asked", quiet: bool) -> "Comparison"
 
 def check_itself(name: str, asked: "Asked", gates: int, outputs: "Outputs") -> int:
     """Gates of a place with itself, printed; returns the exit code, which is 0 also where there were false alarms."""
-    from gdbench.gate.selfcheck import selfcheck
+    from gdbench.ab.selfcheck import selfcheck
 
     with _places([name]) as (place,), status("starting", outputs.quiet or outputs.as_json) as watch:
         workload = _workload(asked, (place, place))
@@ -49,7 +49,7 @@ def check_itself(name: str, asked: "Asked", gates: int, outputs: "Outputs") -> i
 
 @contextmanager
 def _places(names: Sequence[str]) -> "Iterator[list[Place]]":
-    from gdbench.gate.places import find_place
+    from gdbench.ab.places import find_place
 
     # What a virus scanner or an ended process still holds on Windows stays there, and ends no comparison.
     with tempfile.TemporaryDirectory(prefix="gdbench-", ignore_cleanup_errors=True) as scratch:
@@ -58,7 +58,7 @@ def _places(names: Sequence[str]) -> "Iterator[list[Place]]":
 
 def _workload(asked: "Asked", places: "tuple[Place, Place]") -> "Workload":
     """What both places are asked for. A suite's file is one for both; a plug-in's is each place's own."""
-    from gdbench.gate.costs import Workload
+    from gdbench.ab.costs import Workload
     from gdbench.suites import find, shipped
 
     suite = asked.suite if asked.suite in shipped() else str(find(asked.suite).resolve())

@@ -98,7 +98,7 @@ def time(
     cases(asked.nets, asked.problems, asked.batches, asked.dtypes)
     with status("compiling", quiet or as_json) as watch:
         if chosen == "cuda":
-            from gdbench.gpu.steps import timed as timed_on_card
+            from gdbench.timing.gpu.steps import timed as timed_on_card
 
             found = timed_on_card(asked, rounds, watch)
             timing, words, processes = found.timing, found.words, 1

@@ -50,7 +50,7 @@ class Comparison:
     `ratio, low, high` (head as a multiple of base with its 95 % interval; more than 1 is worse), `margin` (a share),
     `p, q` (of being worse or better by more than the margin; q after adjusting for the family), `pairs`, `detectable`
     (the smallest ratio that such data would have found four times in five) and `detail`, a sentence. notes: sentences
-    about the whole. samples: the raw ones, where costs were measured for it (gdbench/gate/costs.py). excused: what has
+    about the whole. samples: the raw ones, where costs were measured for it (gdbench/ab/costs.py). excused: what has
     no baseline is no cause to fail.
     """
 
@@ -246,7 +246,7 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
 
     A tested row says whether the bits behind it differ (`differs`), which makes what is not proven `changed`, and may
     say that it was not `screened`: an earlier test of other data saw nothing in it, so it is no part of the family of
-    those in which that test saw something (gdbench/gate/costs.py).
+    those in which that test saw something (gdbench/ab/costs.py).
     """
     frame = pd.DataFrame([dict(row) for row in rows])
     if not len(frame):

@@ -10,7 +10,7 @@ from gdbench.kernels.contract import Rule
 from gdbench.kernels.jit import compilations
 from gdbench.kernels.registry import BaseRule
 from gdbench.machine.caches import Level, levels
-from gdbench.timing import machine
+from gdbench.timing import references as machine
 from gdbench.timing.layout import scattered
 from gdbench.timing.steps import Case, parts, update, whole_step
 from gdbench.timing.subjects import Timed, side_by_side

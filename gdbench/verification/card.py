@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from gdbench.verification.checks import Row, Rows, check, compare
 
 if TYPE_CHECKING:
-    from gdbench.gpu import parity
+    from gdbench.verification.gpu import parity
 
 DTYPES = ("float32", "float64")
 
 
 def _rows(kind: str, dtypes: Iterable[str] = DTYPES, each: bool = False) -> Rows:
     """The units by which the worst rule is off on each network of a list, or those of each rule by itself."""
-    from gdbench.gpu import parity  # which loads what launches kernels
+    from gdbench.verification.gpu import parity
 
     cases: list[parity.Case] = getattr(parity, kind)
     for case in cases:

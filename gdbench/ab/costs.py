@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gdbench.gate.places import Place
-from gdbench.gate.process import Process
+from gdbench.ab.places import Place
+from gdbench.ab.process import Process
 from gdbench.stats.paired import POWER, Test, clustered
 from gdbench.timing.pace import LEAST, SHORTEST
 

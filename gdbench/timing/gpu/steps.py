@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gdbench.errors import UsageError
-from gdbench.gpu.machine import levels, moving, peak, update
-from gdbench.gpu.timing import Measured, OnCard, measured
 from gdbench.kernels import MLP, cuda
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Card
@@ -23,6 +21,8 @@ from gdbench.kernels.gpu.fleet import Fleet
 from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.registry import BaseRule, find
 from gdbench.timing import Asked, Timing, cases, work
+from gdbench.timing.gpu.references import levels, moving, peak, update
+from gdbench.timing.gpu.samples import Measured, OnCard, measured
 from gdbench.timing.rates import Constant
 from gdbench.timing.steps import LR, Case
 

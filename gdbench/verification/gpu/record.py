@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gdbench.gpu.check import Found, Outcome
-from gdbench.gpu.clocks import driver
 from gdbench.kernels import cuda
 from gdbench.machine import git
 from gdbench.machine.environment import environment, package_version
+from gdbench.timing.gpu.clocks import driver
+from gdbench.verification.gpu.check import Found, Outcome
 
 NAME = "gpu-check"
 PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cublas", "torch", "jax", "jaxlib", "optax")

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.gate import costs
+from gdbench.ab import costs
+from gdbench.ab.costs import Taken, Watch, Workload
+from gdbench.ab.places import Place
+from gdbench.ab.process import Process
 from gdbench.gate.comparison import LEVEL, MARGIN, Comparison, compared, judge, notes
-from gdbench.gate.costs import Taken, Watch, Workload
 from gdbench.gate.families import only
 from gdbench.gate.measures import COLUMNS, FAMILIES, GROUP, metric_of, step_counts
-from gdbench.gate.places import Place
-from gdbench.gate.process import Process
 from gdbench.gate.sides import Side, side_of
 from gdbench.machine.environment import environment, fingerprint
 from gdbench.results.export import read_export

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdbench.gpu.ulp import ulps
 from gdbench.kernels import MLP, RULES, Samples, networks, steps
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.engines import Engine
@@ -24,6 +23,7 @@ from gdbench.kernels.gpu.large import Large
 from gdbench.kernels.gpu.members import Member
 from gdbench.results.curves import digest
 from gdbench.timing.rates import Constant
+from gdbench.verification.gpu.ulp import ulps
 
 STEPS = (1, 10, 100, 1000)
 SEED = 3

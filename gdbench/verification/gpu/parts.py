@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gdbench.gpu import parity, races, throughput
-from gdbench.gpu.check import WRONG, Budget, Part, Row
-from gdbench.gpu.machine import GRAPH, graph, launch, levels, moving, peak, round_trip, update
-from gdbench.gpu.timing import Measured, measured
 from gdbench.kernels import RULES, cuda
 from gdbench.kernels.contract import Rule
 from gdbench.stats.timings import costs, spreads
+from gdbench.timing.gpu.references import GRAPH, graph, launch, levels, moving, peak, round_trip, update
+from gdbench.timing.gpu.samples import Measured, measured
 from gdbench.timing.pace import LEAST
+from gdbench.verification.gpu import parity, races, throughput
+from gdbench.verification.gpu.check import WRONG, Budget, Part, Row
 
 DTYPES = ("float32", "float64")
 ALONE = ("adam", "sgd")  # rules of the networks whose kernels are compiled for themselves

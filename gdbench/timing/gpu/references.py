@@ -1,10 +1,9 @@
-"""The references of timings on a card, and updates beside them: `gdbench/timing/machine.py` for a GPU."""
+"""The references of timings on a card, and updates beside them: `gdbench/timing/references.py` for a GPU."""
 
 from typing import Any
 
 import numpy as np
 
-from gdbench.gpu.timing import OnCard
 from gdbench.kernels import cuda
 from gdbench.kernels.contract import Rule
 from gdbench.kernels.cuda import Card
@@ -12,6 +11,7 @@ from gdbench.kernels.gpu import large_kernels, machine
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing import work
+from gdbench.timing.gpu.samples import OnCard
 from gdbench.timing.steps import LR
 
 TURNS = 200  # of the multiply-adds' loop a launch: a fraction of a millisecond

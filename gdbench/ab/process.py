@@ -1,4 +1,4 @@
-"""The command's end of a worker process (gdbench/gate/worker.py).
+"""The command's end of a worker process (gdbench/ab/worker.py).
 
 with Process(place, plugins=[...]) as process:
     facts = process.ask("prepare", suite="quick", overrides=[])
@@ -14,10 +14,17 @@ from pathlib import Path
 from threading import Event, Timer
 from typing import Any
 
+from gdbench.ab.places import Place
+from gdbench.ab.worker import PROTOCOL
 from gdbench.errors import GdbenchError
-from gdbench.gate.places import Place
-from gdbench.gate.worker import PROTOCOL
 
+# A place may hold a gdbench from before its worker moved.
+START = """
+from importlib.util import find_spec
+from runpy import run_module
+
+run_module("gdbench.ab.worker" if find_spec("gdbench.ab") else "gdbench.gate.worker", run_name="__main__")
+"""
 PATIENCE = 900.0  # seconds, of a question that does not train; compiling everything takes less than two minutes
 
 
@@ -41,7 +48,7 @@ class Process:
         try:
             self._process = subprocess.Popen(
                 # -P: what lies in the current folder is not imported.
-                [str(place.python), "-P", "-W", "ignore", "-m", "gdbench.gate.worker"],
+                [str(place.python), "-P", "-W", "ignore", "-c", START],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

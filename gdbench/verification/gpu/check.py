@@ -84,12 +84,12 @@ def run_check(
     watch: Callable[[str], None] = lambda text: None,
     clock: Clock = time.monotonic,
 ) -> Found:
-    """Run the parts (gdbench/gpu/parts.py) one after another and write what they find to a folder (record.py).
+    """Run the parts (parts.py) one after another and write what they find to a folder (record.py).
 
     watch: is told which part is running. Raises OSError when the folder cannot be written.
     """
-    from gdbench.gpu import parts as ours
-    from gdbench.gpu.record import machine_facts, write
+    from gdbench.verification.gpu import parts as ours
+    from gdbench.verification.gpu.record import machine_facts, write
 
     chosen = ours.PARTS if parts is None else parts
     found = Found(dict(machine_facts() if facts is None else facts), [Outcome(p.name, p.title) for p in chosen])

@@ -5,19 +5,19 @@
 
 A gate's cost verdict is right when it says nothing, since both sides are one. And because a slow-down moves every
 ratio of a metric by the same factor, the same data tell how large it would have had to be: so that in both measurements
-(gdbench/gate/costs.py) the interval had lain above the margin.
+(gdbench/ab/costs.py) the interval had lain above the margin.
 """
 
 from typing import NamedTuple
 
 import pandas as pd
 
-from gdbench.gate import costs
-from gdbench.gate.ab import cost_rows, measured_twice
+from gdbench.ab import costs
+from gdbench.ab.comparison import cost_rows, measured_twice
+from gdbench.ab.costs import Taken, Watch, Workload
+from gdbench.ab.places import Place
 from gdbench.gate.comparison import LEVEL, MARGIN, judge
-from gdbench.gate.costs import Taken, Watch, Workload
 from gdbench.gate.measures import GROUP, metric_of
-from gdbench.gate.places import Place
 from gdbench.stats.paired import POWER, clustered
 
 NAMED = ["metric", *GROUP]

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from gdbench.errors import GdbenchError
-from gdbench.gpu.check import Budget, Row
 from gdbench.machine.environment import usable_cores
 from gdbench.peers import ON_CUDA, OURS
 from gdbench.peers.comparison import Found, Workers, race
 from gdbench.peers.tasks import of_case
 from gdbench.timing.cases import of_shape
 from gdbench.timing.work import step_flops
+from gdbench.verification.gpu.check import Budget, Row
 
 
 class Asked(NamedTuple):

@@ -1,6 +1,6 @@
 """compute-sanitizer over a small fleet: reads and writes outside of arrays, and races in shared memory.
 
-python -m gdbench.gpu.races  # what it watches: a few steps and evaluations of a mixed fleet
+python -m gdbench.verification.gpu.races  # what it watches: a few steps and evaluations of a mixed fleet
 """
 
 import os
@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gdbench.gpu import parity
-from gdbench.gpu.check import WRONG, Budget
+from gdbench.verification.gpu import parity
+from gdbench.verification.gpu.check import WRONG, Budget
 
 TOOLS = ("memcheck", "racecheck")
 PLACES = ("/usr/local/cuda/bin", "/usr/local/cuda/compute-sanitizer")
@@ -42,11 +42,11 @@ def races(budget: Budget) -> Iterator[Mapping[str, Any] | str]:
 
 def _watched(command: list[str], seconds: float) -> tuple[str, str]:
     """The verdict of a tool on the fleet, and its last words."""
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
     try:
         done = subprocess.run(
-            [*command, sys.executable, "-m", "gdbench.gpu.races"],
+            [*command, sys.executable, "-m", "gdbench.verification.gpu.races"],
             env=environment,
             capture_output=True,
             text=True,

@@ -1,6 +1,6 @@
 """The process of one side of `gate --ab`: trains a suite's trials, and takes its steps when it is told to.
 
-    python -m gdbench.gate.worker
+    python -m gdbench.ab.worker
 
 Reads a JSON object a line, `{"do": NAME, ...}`, and answers each with a line: `{"done": answer}` or
 `{"error": sentence, "exit_code": code}`. It runs in the environment of its side, maybe with another version of gdbench

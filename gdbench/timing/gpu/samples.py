@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.gpu.clocks import Clocks, Reader, reader
 from gdbench.kernels import cuda
 from gdbench.kernels.gpu import machine
+from gdbench.timing.gpu.clocks import Clocks, Reader, reader
 from gdbench.timing.rounds import Sample, Subject, measure
 from gdbench.timing.subjects import Timed
 

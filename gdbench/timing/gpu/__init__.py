@@ -1,0 +1,1 @@
+"""What a step costs on a GPU, beside what the card can do."""
