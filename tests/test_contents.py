@@ -17,7 +17,7 @@ from gdbench.errors import UsageError
 from gdbench.gate.comparison import compare
 from gdbench.gate.sides import side_of
 from gdbench.suites.trials import _hash
-from gdbench.verification import verify
+from gdbench.verification.families import verify
 
 PROBLEM = {"kind": "mlp", "dataset": "iris", "hidden": [4]}
 SUITE = {

@@ -258,7 +258,7 @@ from gdbench.kernels.gpu.large_products import Tile
 from gdbench.kernels.gpu import planning
 planning.THREADS.clear()
 planning.THREADS.update({4: {8: 4}, 8: {8: 4}})
-from gdbench.gpu import parity
+from gdbench.verification.gpu import parity
 parity.SPLITS = (7, 2, 0)
 chosen = [rule for rule in parity.rules() if rule.name in ("adam", "sgd")]
 given = parity.Case((4, 3), batch_size=4), "float32", chosen, (1, 3)

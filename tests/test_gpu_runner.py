@@ -129,7 +129,7 @@ def test_a_driver_without_a_compiler_is_no_gpu(monkeypatch):
 def test_auto_loads_no_numba_cuda_where_there_is_no_driver(tmp_path):
     code = (
         "import sys\n"
-        "from gdbench import cards\n"
+        "from gdbench.machine import gpus as cards\n"
         "from gdbench.cli import app\n"
         "from gdbench.runner.run import choose_backend\n"
         "class ctypes:\n"

@@ -15,8 +15,9 @@ from gdbench.kernels import FUNCTIONS, MLP, RULES, Rule, sampling, schedules
 from gdbench.kernels.jit import DISABLED, inlined
 from gdbench.kernels.mlp import Training
 from gdbench.machine import environment
-from gdbench.verification import CHECKS, ahead, checks, peers, verify
+from gdbench.verification import ahead, checks, peers
 from gdbench.verification.checks import compare
+from gdbench.verification.families import CHECKS, verify
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from gdbench.cli.options import BackendOption, JsonOption, NoPluginsOption, Plug
 from gdbench.cli.output import print_json, print_table, say, status
 
 if TYPE_CHECKING:
-    from gdbench.verification import Row
+    from gdbench.verification.checks import Row
 
 
 def verify(
@@ -35,15 +35,15 @@ def verify(
     and functions are checked too. Exit code 3 when a check fails. On a GPU (auto: as well, cuda: alone), training there
     is compared with the CPU's, in units in the last place.
     """
-    from gdbench import verification  # kernels and data sets: `--help` does without
     from gdbench.runner.run import choose_backend
+    from gdbench.verification import families  # kernels and data sets: `--help` does without
 
     usable = choose_backend(backend)
     backends = list(dict.fromkeys(["cpu", usable])) if backend == "auto" else [usable]
     load_plugins(plugin)
     started = time.perf_counter()
     with status("") as tell:
-        rows = list(verification.verify(names or (), lambda check: tell(f"{check.family}: {check.name}"), backends))
+        rows = list(families.verify(names or (), lambda check: tell(f"{check.family}: {check.name}"), backends))
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("failed", "skipped")}
     if as_json:
         print_json([{name: _plain(value) for name, value in asdict(row).items()} for row in rows])

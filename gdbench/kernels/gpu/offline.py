@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import cycle
-from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,13 +148,13 @@ def _plug_in() -> Rule:
 @lru_cache(maxsize=256)
 def writes_fma(function: Callable[..., Any]) -> bool:
     """Whether a function of ours, or one that it calls, writes a fused multiply-add."""
-    seen: set[CodeType] = set()
+    seen: set[Any] = set()  # functions: closures of one code hold different ones
 
     def writes(function: Any) -> bool:
         code = getattr(function, "__code__", None)
-        if code is None or code in seen or not str(function.__module__).startswith("gdbench."):
+        if code is None or function in seen or not str(function.__module__).startswith("gdbench."):
             return False
-        seen.add(code)
+        seen.add(function)
         called = [function.__globals__[name] for name in code.co_names if name in function.__globals__]
         called += [cell.cell_contents for cell in function.__closure__ or ()]
         return "fma" in code.co_names or any(map(writes, called))

@@ -1,0 +1,66 @@
+"""All families of checks: the numbers that a correct installation reproduces, and what this one gives.
+
+    for row in verify(["adam-first-step"]):
+        row.what, row.expected, row.measured, row.verdict
+
+A family of checks is one module; importing this module registers them, in the order in which they run: what takes
+long to compile comes last.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+# isort: off
+from gdbench.verification import (
+    data_sets,
+    quadratics,
+    first_steps,
+    failures,
+    tables,
+    peers,
+    deepobs,
+    functions,
+    networks,
+    digits,
+)
+from gdbench.verification import card
+
+# isort: on
+from gdbench.verification.ahead import FAMILIES, compiled_ahead
+from gdbench.verification.checks import CHECKS, Check, Row, chosen
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Row",
+    "card",
+    "data_sets",
+    "deepobs",
+    "digits",
+    "failures",
+    "first_steps",
+    "functions",
+    "networks",
+    "peers",
+    "quadratics",
+    "tables",
+    "verify",
+]
+
+
+def verify(
+    names: Sequence[str] = (),
+    starting: Callable[[Check], None] = lambda check: None,
+    backends: Sequence[str] = ("cpu",),
+) -> Iterator[Row]:
+    """The rows of these checks or families, of all of these backends by default, as they are computed.
+
+    starting: is told of each check before it runs. Raises UsageError for a name that is neither.
+    """
+    checks = chosen(names, backends)
+    both = {check.family in FAMILIES for check in checks} == {True, False}
+    with compiled_ahead(wanted=both) as ready:
+        for check in checks:
+            starting(check)
+            if check.family in FAMILIES:
+                ready()
+            yield from check.rows()
