@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from gdbench.api import Run, load, run
     from gdbench.descent import Descent, minimize
     from gdbench.errors import GdbenchError
-    from gdbench.kernels.contract import rule
-    from gdbench.kernels.direction import direction
-    from gdbench.kernels.function import function
+    from gdbench.kernels.directions.contract import direction
+    from gdbench.kernels.functions.contract import function
+    from gdbench.kernels.rules.contract import rule
     from gdbench.mathematics import problem
 
 __version__ = "0.1.0"
@@ -38,14 +38,14 @@ __all__ = [
 
 _HOMES = {
     "Descent": "gdbench.descent",
-    "direction": "gdbench.kernels.direction",
-    "function": "gdbench.kernels.function",
+    "direction": "gdbench.kernels.directions.contract",
+    "function": "gdbench.kernels.functions.contract",
     "problem": "gdbench.mathematics",
     "minimize": "gdbench.descent",
     "GdbenchError": "gdbench.errors",
     "Run": "gdbench.api",
     "load": "gdbench.api",
-    "rule": "gdbench.kernels.contract",
+    "rule": "gdbench.kernels.rules.contract",
     "run": "gdbench.api",
 }
 

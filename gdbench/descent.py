@@ -17,12 +17,12 @@ import numpy as np
 
 from gdbench.errors import UsageError, shown
 from gdbench.inputs import limits
-from gdbench.kernels import schedules
-from gdbench.kernels.callables import Compiled, compiled
-from gdbench.kernels.function import MAX_DIMENSION, Function
-from gdbench.kernels.function import find as find_function
-from gdbench.kernels.function_problem import FunctionProblem
-from gdbench.kernels.registry import find as find_rule
+from gdbench.kernels.functions.callables import Compiled, compiled
+from gdbench.kernels.functions.contract import MAX_DIMENSION, Function
+from gdbench.kernels.functions.contract import find as find_function
+from gdbench.kernels.functions.problem import FunctionProblem
+from gdbench.kernels.rules import schedules
+from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.kernels.sampling import check_seed
 from gdbench.kernels.steps import DirectionSteps, ScalarSteps, begin
 
@@ -330,7 +330,7 @@ def _compiled(function: Any, grad: Any, hess: Any, takes: tuple[str, str, str], 
 
 
 def _takes(name: str, function: Any, forms: Mapping[int, str]) -> str:
-    """Which parameters a function takes, as gdbench.kernels.callables spells them, by their number."""
+    """Which parameters a function takes, as gdbench.kernels.functions.callables spells them, by their number."""
     if function is None:
         return ""
     count = len(inspect.signature(getattr(function, "py_func", function)).parameters)

@@ -20,8 +20,8 @@ from gdbench.errors import GdbenchError, UsageError
 from gdbench.inputs.limits import check_name
 from gdbench.inputs.paths import user_path
 from gdbench.kernels import FUNCTIONS, RULES
-from gdbench.kernels.registry import Written
-from gdbench.kernels.source import hash_files
+from gdbench.kernels.compile.source import hash_files
+from gdbench.kernels.rules.registry import Written
 
 GROUP = "gdbench.plugins"
 SWITCH = "GDBENCH_PLUGINS"

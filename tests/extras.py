@@ -20,13 +20,13 @@ def _module(module: str, name: str) -> Callable[[], str | None]:
 
 
 def _numba_cuda() -> str | None:
-    from gdbench.kernels import cuda
+    from gdbench.kernels.compile import cuda
 
     return f'{cuda.ABSENT} (pip install -e ".[cuda]")' if cuda.ABSENT else None
 
 
 def _compiler() -> str | None:
-    from gdbench.kernels import cuda
+    from gdbench.kernels.compile import cuda
 
     return _numba_cuda() or cuda.missing_compiler()
 

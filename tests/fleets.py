@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from gdbench.kernels import steps
-from gdbench.kernels.cuda import Card
+from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.members import Found
 
 CARD = Card("Stand-in", (9, 0), 1, 232_448, 233_472, 2**30)

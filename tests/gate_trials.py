@@ -89,7 +89,11 @@ KINDS = {
     "batch-reused": Kind(
         1,
         "every batch is used twice",
-        ("kernels/training.py", "begin = (step % batches.per_epoch)", "begin = (step // 2 * 2 % batches.per_epoch)"),
+        (
+            "kernels/networks/training.py",
+            "begin = (step % batches.per_epoch)",
+            "begin = (step // 2 * 2 % batches.per_epoch)",
+        ),
         verdicts=SEEN,
     ),
     "wrong-seed": Kind(

@@ -13,13 +13,14 @@ os.environ |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels import MLP, RULES, Samples, cuda, steps
+from gdbench.kernels import MLP, RULES, Samples, steps
+from gdbench.kernels.arithmetic.intrinsics import fma
+from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu import large_multiply
 from gdbench.kernels.gpu.large import Large, launches
 from gdbench.kernels.gpu.large_multiply import Matrix, Tiled
 from gdbench.kernels.gpu.large_products import Tile
 from gdbench.kernels.gpu.members import Member
-from gdbench.kernels.intrinsics import fma
 
 BIG, SMALL = Tile(16, 16, 4, 2), Tile(8, 8, 4, 1)
 THREADS = 8

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gdbench.kernels import schedules
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules import schedules
+from gdbench.kernels.rules.registry import find
 
 
 def run(name, gradients, start, dtype="float64", state=None, **given):

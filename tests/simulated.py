@@ -184,7 +184,7 @@ def alone(case, member, training, last):
 
 def main():
     """Every case, or those named."""
-    from gdbench.kernels import cuda
+    from gdbench.kernels.compile import cuda
     from gdbench.kernels.gpu import planning
 
     assert cuda.SIMULATED

@@ -6,7 +6,8 @@ import reference
 from prescribed import run
 
 import gdbench
-from gdbench.kernels import RULES, Rule, schedules
+from gdbench.kernels import RULES, Rule
+from gdbench.kernels.rules import schedules
 from gdbench.peers import optimizers
 
 STEPS = 1000

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gdbench.kernels import cache, jit
-from gdbench.kernels.jit import DISABLED, kernel
+from gdbench.kernels.compile import cache, jit
+from gdbench.kernels.compile.jit import DISABLED, kernel
 
 compiled = pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs owners and modes of files")

@@ -8,7 +8,7 @@ import pytest
 from mpmath import mpf
 
 from gdbench.kernels import RULES
-from gdbench.kernels.schedules import learning_rates, settings
+from gdbench.kernels.rules.schedules import learning_rates, settings
 
 NEAR = [0.0, 0.3, 0.6, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1 - 1e-6, 1 - 1e-9, 1 - 1e-12, 1 - 2.0**-53]
 STEPS = [1, 2, 3, 4, 5, 6, 7, 10, 100, 1000, 12345, 10**6, 10**7]

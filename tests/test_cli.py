@@ -153,7 +153,7 @@ def test_everything_can_be_listed_and_shown(capsys):
 
 def test_doctor_says_what_is_here_and_what_would_help(capsys, tmp_path, monkeypatch):
     from gdbench.cli import doctor
-    from gdbench.kernels import cache
+    from gdbench.kernels.compile import cache
 
     monkeypatch.setattr(doctor, "blas_libraries", lambda: [
         {"internal_api": "openblas", "version": "0.3", "architecture": "Haswell", "num_threads": 2}

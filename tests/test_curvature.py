@@ -13,11 +13,11 @@ from networks import make
 
 import gdbench
 from gdbench.errors import UsageError
-from gdbench.kernels.jit import DISABLED
-from gdbench.kernels.linear import MAX_ORDER
-from gdbench.kernels.network import BLOCK
+from gdbench.kernels.arithmetic.linear import MAX_ORDER
+from gdbench.kernels.compile.jit import DISABLED
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES
+from gdbench.kernels.networks.network import BLOCK
 
 
 @pytest.mark.parametrize("batch", [1, 7, BLOCK + 5])

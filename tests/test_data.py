@@ -11,7 +11,7 @@ from gdbench import data
 from gdbench.data.sparse import probabilities
 from gdbench.data.synthetic import load_synthetic
 from gdbench.errors import UsageError
-from gdbench.kernels.moments import column_means_and_deviations
+from gdbench.kernels.rules.moments import column_means_and_deviations
 
 SPLIT = {"validation_fraction": 0.15, "test_fraction": 0.15, "scale": "standard", "subset": None}
 

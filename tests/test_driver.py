@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gdbench.kernels import cuda
+from gdbench.kernels.compile import cuda
 
 # What numba-cuda puts in the way of Numba's own module is taken away, as where it is not installed.
 WITHOUT = """

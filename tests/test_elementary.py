@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbench.kernels import elementary, trigonometry
-from gdbench.kernels.jit import DISABLED, kernel
+from gdbench.kernels.arithmetic import elementary, trigonometry
+from gdbench.kernels.compile.jit import DISABLED, kernel
 
 # Each with its exact value, its bound in ULP and the dtypes it has.
 BOTH = ("float32", "float64")

@@ -6,7 +6,7 @@ import pytest
 import gdbench
 from gdbench.errors import UsageError
 from gdbench.kernels import FUNCTIONS
-from gdbench.kernels.function import find
+from gdbench.kernels.functions.contract import find
 
 SHIPPED = sorted(name for name, function in FUNCTIONS.items() if function.source == "")
 CASES = [
@@ -226,7 +226,7 @@ def test_a_start_that_is_drawn_lies_in_the_domain_and_is_the_seeds_own():
 def test_products_are_differences_of_gradients_where_the_matrix_would_not_fit(monkeypatch):
     f, (x, v, *_) = problem("rosenbrock", 5), points("rosenbrock", 5)
     expected = f.hessian(x) @ v
-    monkeypatch.setattr("gdbench.kernels.linear.MAX_ORDER", 4)
+    monkeypatch.setattr("gdbench.kernels.arithmetic.linear.MAX_ORDER", 4)
     with pytest.raises(UsageError, match="the Hessian of 5 parameters"):
         f.hessian(x)
     np.testing.assert_allclose(f.product(x, v), expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())

@@ -3,7 +3,7 @@
 import pytest
 from simulated import CASES, MIXED, Case, run
 
-from gdbench.kernels import cuda
+from gdbench.kernels.compile import cuda
 
 problem = "the simulator is no GPU" if cuda.SIMULATED else cuda.missing()
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(problem is not None, reason=str(problem))]

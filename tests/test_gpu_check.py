@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbench.cli import main
-from gdbench.kernels import cuda
+from gdbench.kernels.compile import cuda
 from gdbench.peers import BACKENDS, pytorch_graphs
 from gdbench.peers.agreement import losses
 from gdbench.peers.ours import Gdbench

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from gdbench.errors import UsageError
-from gdbench.kernels import MLP, RULES, Samples, cuda
-from gdbench.kernels.cuda import Card
+from gdbench.kernels import MLP, RULES, Samples
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu import engines
 from gdbench.kernels.gpu.costs import best_tile, choose, peak
 from gdbench.kernels.gpu.large import Large, launches

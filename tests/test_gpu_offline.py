@@ -10,13 +10,13 @@ import pytest
 
 from gdbench.cli import main
 from gdbench.kernels import RULES
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Image, Kernel
+from gdbench.kernels.compile.cuda import Image, Kernel
+from gdbench.kernels.compile.jit import CUDA_FLAGS
 from gdbench.kernels.gpu import cubin, large_kernels, offline
 from gdbench.kernels.gpu.cubin import Needs, instructions, needs
 from gdbench.kernels.gpu.offline import Subject, complaints, examine, large, updates, writes_fma
 from gdbench.kernels.gpu.update import _max, _min
-from gdbench.kernels.jit import CUDA_FLAGS
+from gdbench.kernels.rules.contract import Rule
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def two(monkeypatch):
         offline.Row("a", "9.0", 32, 16, Needs(96, 512, 0), dict.fromkeys(cubin.KINDS, 0), ()),
         offline.Row("b", "7.5", 32, 16, Needs(128, 512, 8), dict.fromkeys(cubin.KINDS, 1), ("8 bytes a thread",)),
     ]
-    monkeypatch.setattr("gdbench.kernels.cuda.missing_compiler", lambda: None)
+    monkeypatch.setattr("gdbench.kernels.compile.cuda.missing_compiler", lambda: None)
     monkeypatch.setattr(offline, "examined", lambda processes: iter(rows))
     return rows
 
@@ -195,13 +195,13 @@ def test_the_report_is_json_on_demand(two, capsys):
 
 
 def test_without_the_compiler_the_report_says_what_installs_it(monkeypatch, capsys):
-    monkeypatch.setattr("gdbench.kernels.cuda.missing_compiler", lambda: "numba-cuda is not installed")
+    monkeypatch.setattr("gdbench.kernels.compile.cuda.missing_compiler", lambda: "numba-cuda is not installed")
     code, (_, error) = _printed(capsys, "--offline")
     assert code == 3 and "numba-cuda is not installed" in error
 
 
 def test_without_a_gpu_only_the_report_can_be_had(monkeypatch, capsys):
-    monkeypatch.setattr("gdbench.kernels.cuda.missing", lambda: "no NVIDIA driver was found")
+    monkeypatch.setattr("gdbench.kernels.compile.cuda.missing", lambda: "no NVIDIA driver was found")
     code, (_, error) = _printed(capsys)
     assert code == 3 and "no NVIDIA driver was found" in error
 
@@ -218,7 +218,7 @@ def test_the_driver_is_given_the_code_as_numba_cuda_takes_it(monkeypatch):
 
     device = SimpleNamespace(id=0, compute_capability=(9, 0))
     context = SimpleNamespace(device=device, create_module_image=create)
-    monkeypatch.setattr("gdbench.kernels.cuda.cuda", SimpleNamespace(current_context=lambda: context))
+    monkeypatch.setattr("gdbench.kernels.compile.cuda.cuda", SimpleNamespace(current_context=lambda: context))
     kernel = Kernel(lambda: None, (), threads=32)
     monkeypatch.setattr(kernel, "image", lambda capability: Image("entry", b"\x7fELF"))
     assert kernel._load() == "entry" and kernel._load() == "entry"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gdbench.kernels.cuda import Card
+from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.offline import SWEEPS, examine, sweeps
 from gdbench.kernels.gpu.planning import RESERVED, declared, sweep_plan
 from gdbench.kernels.networks.activations import NUMBERS

@@ -12,7 +12,7 @@ from fleets import CARD, CpuFleet
 import gdbench
 from gdbench.cli import main
 from gdbench.errors import InterruptedRunError
-from gdbench.kernels import cuda
+from gdbench.kernels.compile import cuda
 from gdbench.machine import gpus as cards
 from gdbench.runner import Watcher
 from gdbench.runner.run import choose_backend
@@ -33,7 +33,7 @@ def call(capsys, *arguments):
 @pytest.fixture
 def nothing(monkeypatch):
     """A machine without a driver, whatever this one has."""
-    for place in ("gdbench.kernels.cuda", "gdbench.runner.run", "gdbench.kernels.driver"):
+    for place in ("gdbench.kernels.compile.cuda", "gdbench.runner.run", "gdbench.kernels.compile.driver"):
         monkeypatch.setattr(f"{place}.driver_found", lambda: False)
 
 
@@ -192,7 +192,7 @@ def test_nvidia_smi_absent_or_failing_is_said_in_words(tmp_path, monkeypatch):
 @pytest.mark.parametrize("missing", [None, f"numba-cuda is not installed; `{cuda.INSTALL}` installs it"])
 def test_the_doctor_shows_the_card_and_what_is_missing(missing, tmp_path, monkeypatch, capsys):
     smi(tmp_path, f"echo '{SMI.strip()}'", monkeypatch)
-    monkeypatch.setattr("gdbench.kernels.driver.driver_found", lambda: True)
+    monkeypatch.setattr("gdbench.kernels.compile.driver.driver_found", lambda: True)
     monkeypatch.setattr(cuda, "missing", lambda: missing)
     monkeypatch.setattr(cuda, "missing_compiler", lambda: missing)
     monkeypatch.setattr(cuda, "compiler_version", lambda: "2.0")

@@ -11,13 +11,13 @@ import pytest
 from simulated import APART, CASES, FAR, MIXED, NEAR
 
 from gdbench.kernels import RULES
-from gdbench.kernels.arrays import zeros
+from gdbench.kernels.arithmetic.arrays import zeros
+from gdbench.kernels.arithmetic.products import add_column_sums, add_product, biased_product, column_sums, product
+from gdbench.kernels.compile.jit import DISABLED
 from gdbench.kernels.gpu import products as ours
 from gdbench.kernels.gpu.quads import QUAD, load, load_quad, registers, store, store_quad
-from gdbench.kernels.jit import DISABLED
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES
-from gdbench.kernels.products import add_column_sums, add_product, biased_product, column_sums, product
 
 compiled = pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 

@@ -12,8 +12,9 @@ import pytest
 from numba.core.errors import TypingError
 
 from gdbench import suites
-from gdbench.kernels import cache, intrinsics, jit
-from gdbench.kernels.jit import DISABLED, kernel
+from gdbench.kernels.arithmetic import intrinsics
+from gdbench.kernels.compile import cache, jit
+from gdbench.kernels.compile.jit import DISABLED, kernel
 from gdbench.machine.environment import usable_cores
 from gdbench.runner import compiling
 
@@ -84,7 +85,7 @@ def test_what_overflows_in_a_kernel_is_infinite_and_warns_of_nothing():
 COLD = """
 import json
 from gdbench import suites
-from gdbench.kernels.jit import compilations
+from gdbench.kernels.compile.jit import compilations
 from gdbench.runner.compiling import compile_suite
 suite = suites.load({"seeds": 1, "batch_size": 8, "budget": {"steps": 1},
                      "problem": {"iris": {"kind": "mlp", "dataset": "iris", "hidden": [3]}},
@@ -110,7 +111,7 @@ APART = """
 import sys
 import time
 import numpy as np
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 for name in sys.argv[1:]:
     rule, p = find(name), np.ones(3)
     update = rule.update("float64")

@@ -14,14 +14,16 @@ from networks import make
 
 import gdbench
 from gdbench.errors import UsageError
-from gdbench.kernels import MLP, Samples, arrays, network, steps
-from gdbench.kernels.jit import DISABLED, kernel
+from gdbench.kernels import MLP, Samples, steps
+from gdbench.kernels.arithmetic import arrays
+from gdbench.kernels.arithmetic.products import add_column_sums, add_product, biased_product, column_sums, product
+from gdbench.kernels.arithmetic.sums import norm, ordered_sum
+from gdbench.kernels.arithmetic.team import Member, Team, barrier, share
+from gdbench.kernels.compile.jit import DISABLED, kernel
+from gdbench.kernels.networks import network
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES, NUMBERS
-from gdbench.kernels.products import add_column_sums, add_product, biased_product, column_sums, product
-from gdbench.kernels.registry import find
-from gdbench.kernels.sums import norm, ordered_sum
-from gdbench.kernels.team import Member, Team, barrier, share
+from gdbench.kernels.rules.registry import find
 
 
 @kernel(source=None)

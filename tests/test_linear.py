@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gdbench.errors import UsageError
-from gdbench.kernels import linear
+from gdbench.kernels.arithmetic import linear
 
 
 def matrix(n, seed=0, dtype="float64"):

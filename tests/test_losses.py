@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import reference
 
-from gdbench.kernels.jit import kernel
+from gdbench.kernels.compile.jit import kernel
 from gdbench.kernels.networks import losses
 from gdbench.kernels.networks.losses import LOSSES, NUMBERS, Loss
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import gdbench
-from gdbench.kernels.registry import RESERVED
+from gdbench.kernels.rules.registry import RESERVED
 from gdbench.results.metrics import METRICS, OBJECTIVES, TARGETS, rises, worst
 
 PROBLEMS = [

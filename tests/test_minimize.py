@@ -8,7 +8,7 @@ import pytest
 import gdbench
 from gdbench.errors import UsageError
 from gdbench.kernels import RULES, Direction, Rule
-from gdbench.kernels.jit import DISABLED
+from gdbench.kernels.compile.jit import DISABLED
 
 DIRECTIONS = sorted(name for name, rule in RULES.items() if isinstance(rule, Direction))
 SCALAR = sorted(name for name, rule in RULES.items() if isinstance(rule, Rule))

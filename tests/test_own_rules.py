@@ -10,7 +10,7 @@ import gdbench
 from gdbench import suites
 from gdbench.errors import UsageError
 from gdbench.kernels import RULES
-from gdbench.kernels.jit import DISABLED
+from gdbench.kernels.compile.jit import DISABLED
 
 
 def declare(function, slots=(), **defaults):

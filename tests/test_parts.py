@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from gdbench.kernels import MLP, Samples, machine, parts
-from gdbench.kernels.jit import DISABLED, first_class
-from gdbench.kernels.network import BLOCK
-from gdbench.kernels.registry import find
+from gdbench.kernels import MLP, Samples
+from gdbench.kernels.arithmetic import peak as machine
+from gdbench.kernels.compile.jit import DISABLED, first_class
+from gdbench.kernels.networks import parts
+from gdbench.kernels.networks.network import BLOCK
+from gdbench.kernels.rules.registry import find
 from gdbench.machine.caches import levels
 from gdbench.timing import Case, cases, plan
 from gdbench.timing.steps import parts as part_subjects

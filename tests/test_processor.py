@@ -9,7 +9,8 @@ from numba.core import types
 
 from gdbench.cli import main
 from gdbench.errors import UsageError
-from gdbench.kernels import arrays, fused, processor, tiles, vectors
+from gdbench.kernels.arithmetic import arrays, fused, tiles, vectors
+from gdbench.kernels.compile import processor
 from gdbench.machine import environment
 
 x86 = pytest.mark.skipif(not llvm.get_process_triple().startswith("x86_64"), reason="a table of x86 processors")

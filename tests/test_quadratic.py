@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from gdbench.errors import UsageError
-from gdbench.kernels import RULES, deepobs
-from gdbench.kernels.data_quadratic import DataQuadratic
+from gdbench.kernels import RULES
+from gdbench.kernels.quadratic import deepobs
+from gdbench.kernels.quadratic.problem import DataQuadratic
 
 
 def make(dtype="float64", **options):

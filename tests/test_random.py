@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from gdbench.kernels import random
-from gdbench.kernels.jit import kernel
-from gdbench.kernels.random import Stream
+from gdbench.kernels.arithmetic import random
+from gdbench.kernels.arithmetic.random import Stream
+from gdbench.kernels.compile.jit import kernel
 
 
 @kernel(source=None)

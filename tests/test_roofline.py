@@ -112,7 +112,9 @@ def test_a_run_shows_its_steps_under_the_roofs(small_run):
 
 
 def test_all_parts_of_a_timing_have_a_mark_and_bytes(small_run):
-    planned = plan(cases(["6-5-3"], (), [4], ["float32", "float64"]), {"sgd": gdbench.kernels.registry.find("sgd")})
+    planned = plan(
+        cases(["6-5-3"], (), [4], ["float32", "float64"]), {"sgd": gdbench.kernels.rules.registry.find("sgd")}
+    )
     samples = measure(planned.subjects, renew=planned.renew, rounds=2, samples=1, least=1e-4)
     subjects = pd.DataFrame([subject.facts() for subject in planned.subjects])
     timed = replace(small_run.frames, timings=pd.DataFrame(samples), subjects=subjects)

@@ -9,14 +9,14 @@ from test_rules import SHIPPED, WRAPPED
 
 import gdbench
 from gdbench.kernels import RULES
-from gdbench.kernels.jit import DISABLED, kernel
-from gdbench.kernels.quotient import quotient
-from gdbench.kernels.registry import find
+from gdbench.kernels.arithmetic.quotient import quotient
+from gdbench.kernels.compile.jit import DISABLED, kernel
+from gdbench.kernels.rules.registry import find
 
 
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_the_second_call_compiles_nothing():
-    from gdbench.kernels import training
+    from gdbench.kernels.networks import training
 
     problem = gdbench.problem("iris", dtype="float32")
     rule = RULES["adam"]
@@ -38,13 +38,13 @@ def test_the_second_call_compiles_nothing():
     assert len(update.signatures) == len(loop.signatures) == 1
 
 
-DIVIDING = ("adam", "amsgrad", "nadam", "adamw", "lookahead", "lookahead(amsgrad)")  # by kernels/quotient.py
+DIVIDING = ("adam", "amsgrad", "nadam", "adamw", "lookahead", "lookahead(amsgrad)")  # by kernels/arithmetic/quotient.py
 
 
 @pytest.mark.parametrize("name", (*SHIPPED, *WRAPPED))
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_float32_updates_hold_no_double_and_no_fused_operation_but_those_of_a_quotient(name):
-    from gdbench.kernels.contract import _compile_update
+    from gdbench.kernels.rules.contract import _compile_update
 
     fresh = copy.copy(find(name))
     fresh.source = None  # compiled anew, since what comes from the cache cannot be inspected

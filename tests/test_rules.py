@@ -10,9 +10,11 @@ import reference
 from prescribed import run
 
 from gdbench.errors import UsageError
-from gdbench.kernels import RULES, Rule, hyperparameters, jit, schedules
-from gdbench.kernels.jit import DISABLED
-from gdbench.kernels.registry import find
+from gdbench.kernels import RULES, Rule
+from gdbench.kernels.compile import jit
+from gdbench.kernels.compile.jit import DISABLED
+from gdbench.kernels.rules import hyperparameters, schedules
+from gdbench.kernels.rules.registry import find
 
 SHIPPED = (
     *("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "adamax", "nadam"),

@@ -14,8 +14,9 @@ import pytest
 import gdbench
 from gdbench import suites
 from gdbench.errors import InterruptedRunError
-from gdbench.kernels import RULES, mlp
-from gdbench.kernels.team import Team
+from gdbench.kernels import RULES
+from gdbench.kernels.arithmetic.team import Team
+from gdbench.kernels.networks import mlp
 from gdbench.runner import Watcher, estimate, train
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import Store

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbench.errors import UsageError
-from gdbench.kernels import schedules
-from gdbench.kernels.jit import DISABLED
+from gdbench.kernels.compile.jit import DISABLED
+from gdbench.kernels.rules import schedules
 
 LR, TOTAL = 0.8, 40
 

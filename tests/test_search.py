@@ -8,10 +8,11 @@ import pytest
 from networks import make
 
 import gdbench
-from gdbench.kernels import RULES, search
-from gdbench.kernels.function import FUNCTIONS
-from gdbench.kernels.linear import dot
-from gdbench.kernels.objective import Objective
+from gdbench.kernels import RULES
+from gdbench.kernels.arithmetic.linear import dot
+from gdbench.kernels.directions import search
+from gdbench.kernels.directions.objective import Objective
+from gdbench.kernels.functions.contract import FUNCTIONS
 
 NETWORKS = [
     (activation, loss, hidden)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gdbench.kernels.source import hash_files
+from gdbench.kernels.compile.source import hash_files
 
 SOURCE = 'def f():\n    return """one\ntwo"""\n'
 

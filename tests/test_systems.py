@@ -13,7 +13,7 @@ import pytest
 import gdbench
 from gdbench.ab.places import find_place, interpreter
 from gdbench.errors import GdbenchError, UsageError
-from gdbench.kernels.source import source_hash
+from gdbench.kernels.compile.source import source_hash
 from gdbench.results.export import export, read_export
 from gdbench.results.files import replacing, sqlite_uri, write_text
 from gdbench.store import Store

@@ -195,7 +195,7 @@ def test_what_is_no_shape_is_refused(shape):
 
 def test_names_of_subjects_differ_and_references_are_there_once_for_each_number_of_jobs():
     asked = cases(["4-3-2"], ["booth"], (), ["float32"])
-    subjects = plan(asked * 2, {"sgd": gdbench.kernels.registry.find("sgd")}, (1, 2)).subjects
+    subjects = plan(asked * 2, {"sgd": gdbench.kernels.rules.registry.find("sgd")}, (1, 2)).subjects
     assert len({subject.name for subject in subjects}) == len(subjects)
     references = [subject.name for subject in subjects if subject.part in ("peak", "triad")]
     assert len(references) == 2 * (1 + len(levels()))

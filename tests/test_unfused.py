@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.extending import intrinsic
 
-from gdbench.kernels import elementary, fused
-from gdbench.kernels.intrinsics import fma
-from gdbench.kernels.jit import DISABLED, kernel
-from gdbench.kernels.products import add_product, product
+from gdbench.kernels.arithmetic import elementary, fused
+from gdbench.kernels.arithmetic.intrinsics import fma
+from gdbench.kernels.arithmetic.products import add_product, product
+from gdbench.kernels.compile.jit import DISABLED, kernel
 
 pytestmark = pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 
@@ -195,7 +195,7 @@ def digests():
 @pytest.mark.parametrize("lane", ["SSE2", pytest.param("AVX2", marks=pytest.mark.slow)])
 def test_products_have_the_bits_of_processors_with_the_instruction(lane):
     code = f"import json, sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import test_unfused as t\n"
-    code += "from gdbench.kernels.processor import fused; print(json.dumps([fused(), t.digests()]))"
+    code += "from gdbench.kernels.compile.processor import fused; print(json.dumps([fused(), t.digests()]))"
     environment = {**os.environ, **LANES[lane]}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert json.loads(done.stdout) == [False, digests()]

@@ -11,9 +11,10 @@ import pytest
 
 from gdbench.cli import main
 from gdbench.errors import UsageError
-from gdbench.kernels import FUNCTIONS, MLP, RULES, Rule, sampling, schedules
-from gdbench.kernels.jit import DISABLED, inlined
-from gdbench.kernels.mlp import Training
+from gdbench.kernels import FUNCTIONS, MLP, RULES, Rule, sampling
+from gdbench.kernels.compile.jit import DISABLED, inlined
+from gdbench.kernels.networks.mlp import Training
+from gdbench.kernels.rules import schedules
 from gdbench.machine import environment
 from gdbench.verification import ahead, checks, peers
 from gdbench.verification.checks import compare

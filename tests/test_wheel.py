@@ -38,7 +38,13 @@ def test_gdbench_is_the_only_top_level_name(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"gdbench"}
-    files = ("kernels/contract.py", "kernels/rules/adam.py", "suites/quick.toml", "reports/page.html", "runner/run.py")
+    files = (
+        "kernels/rules/contract.py",
+        "kernels/rules/adam.py",
+        "suites/quick.toml",
+        "reports/page.html",
+        "runner/run.py",
+    )
     assert {f"gdbench/{name}" for name in files} <= set(names)
 
 

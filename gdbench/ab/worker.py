@@ -80,9 +80,10 @@ class Desk:
 
         Raises GdbenchError where CUDA's compiler is missing; a GPU is not needed.
         """
-        from gdbench.kernels import Rule, cuda
+        from gdbench.kernels import Rule
+        from gdbench.kernels.compile import cuda
         from gdbench.kernels.gpu import large_kernels, offline
-        from gdbench.kernels.registry import find
+        from gdbench.kernels.rules.registry import find
 
         missing = cuda.missing_compiler()
         if missing:
@@ -108,7 +109,7 @@ class Desk:
         from gdbench.kernels.gpu.large import launches
         from gdbench.kernels.gpu.members import Member
         from gdbench.kernels.gpu.offline import H100
-        from gdbench.kernels.registry import find
+        from gdbench.kernels.rules.registry import find
         from gdbench.runner.course import batch_size, clipping
         from gdbench.timing.rates import Constant
 

@@ -87,7 +87,7 @@ def _root(
 
 def _refused() -> set[str]:
     """Why compiled kernels were not kept, where a command loaded any."""
-    cache = sys.modules.get("gdbench.kernels.cache")
+    cache = sys.modules.get("gdbench.kernels.compile.cache")
     return set() if cache is None else cache.refused
 
 

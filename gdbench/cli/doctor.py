@@ -42,7 +42,7 @@ def doctor(
         return _check_store(url, out, as_json)
     if url is not None:
         raise UsageError(f"doctor {url} means nothing by itself; `doctor --store {url}` checks that store")
-    from gdbench.kernels.cache import cache_folder
+    from gdbench.kernels.compile.cache import cache_folder
     from gdbench.machine.environment import environment  # which loads Numba: a store is checked without
 
     facts = environment()
@@ -100,8 +100,8 @@ def gpu() -> dict[str, Any]:
 
     gpu_advice: what to do about what is missing, None where it is nothing or there is no driver.
     """
-    from gdbench.kernels import cuda  # which loads numba.cuda
-    from gdbench.kernels.driver import driver_found
+    from gdbench.kernels.compile import cuda
+    from gdbench.kernels.compile.driver import driver_found
 
     missing, compiler = cuda.missing(), cuda.missing_compiler()
     named = {"gpu_compiler": compiler or f"libNVVM {cuda.compiler_version()}"}
@@ -124,7 +124,7 @@ def _text(value: Any) -> str:
 
 def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Iterator[str]:
     """What would make it faster, one sentence each."""
-    from gdbench.kernels.cache import cache_problem
+    from gdbench.kernels.compile.cache import cache_problem
     from gdbench.machine.environment import slow_products
 
     features = facts["features"]

@@ -33,7 +33,7 @@ def gpu_check(
     """
     if not offline:
         return check_card(out, as_json)
-    from gdbench.kernels.cuda import missing_compiler
+    from gdbench.kernels.compile.cuda import missing_compiler
 
     problem = missing_compiler()
     if problem:

@@ -107,7 +107,7 @@ def _suites() -> list[dict[str, Any]]:
 
 
 def _schedules() -> list[dict[str, Any]]:
-    from gdbench.kernels.schedules import MEANINGS, SCHEDULES
+    from gdbench.kernels.rules.schedules import MEANINGS, SCHEDULES
 
     return [
         {"schedule": name, "options": ", ".join(options), "lr at step t": MEANINGS[name]}
@@ -128,7 +128,7 @@ def _losses() -> list[dict[str, Any]]:
 
 
 def _backends() -> list[dict[str, Any]]:
-    from gdbench.kernels import cuda
+    from gdbench.kernels.compile import cuda
 
     missing = cuda.missing()
     return [

@@ -14,7 +14,7 @@ def check_card(out: Path, as_json: bool) -> int:
 
     Results are written to the folder while they are found. 3: there is no GPU, or something is not as it must be.
     """
-    from gdbench.kernels import cuda
+    from gdbench.kernels.compile import cuda
 
     reason = cuda.missing()
     if reason:

@@ -24,8 +24,8 @@ from gdbench.inputs.limits import check_name
 from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
-    from gdbench.kernels.function import Function
-    from gdbench.kernels.registry import BaseRule
+    from gdbench.kernels.functions.contract import Function
+    from gdbench.kernels.rules.registry import BaseRule
 
 
 def show(
@@ -40,7 +40,7 @@ def show(
     """Show one rule or function (formula, defaults, source), one suite, or a run's summary."""
     from gdbench import suites  # which loads the kernels: `--help` does without
     from gdbench.kernels import FUNCTIONS, RULES
-    from gdbench.kernels.registry import find
+    from gdbench.kernels.rules.registry import find
 
     load_plugins(plugin)
     if name in RULES or name.endswith(")"):  # lookahead(sgd) is built on demand

@@ -75,7 +75,7 @@ def time(
     networks are timed. On a GPU, by its own events: a step of one trial alone and of as many as the card trains at a
     time (jobs), and updates.
     """
-    from gdbench.kernels.registry import find
+    from gdbench.kernels.rules.registry import find
     from gdbench.machine.environment import slow_products
     from gdbench.runner.run import choose_backend
     from gdbench.timing import Asked, cases, timed, timed_apart

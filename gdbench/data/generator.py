@@ -11,7 +11,7 @@ from gdbench.data.dataset import Dataset
 from gdbench.data.limits import check_products, check_values
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs.limits import CLASSES, FEATURES, SAMPLES
-from gdbench.kernels.random import Stream, normals
+from gdbench.kernels.arithmetic.random import Stream, normals
 
 
 def _check_classes(classes: int) -> int:

@@ -12,9 +12,10 @@ from gdbench.data.limits import check_values
 from gdbench.data.loading import load
 from gdbench.data.splitting import Split, split
 from gdbench.errors import UsageError
-from gdbench.kernels import MLP, DataQuadratic, FunctionProblem, Samples, deepobs
-from gdbench.kernels.function import find
+from gdbench.kernels import MLP, DataQuadratic, FunctionProblem, Samples
+from gdbench.kernels.functions.contract import find
 from gdbench.kernels.networks.losses import LOSSES, output_count
+from gdbench.kernels.quadratic import deepobs
 
 Problem = MLP | FunctionProblem | DataQuadratic
 

@@ -1,6 +1,6 @@
 """Features scaled by what the training samples show: what should be 0 or equal is so exactly, whatever was rounded.
 
-Sums run in a fixed order (kernels/moments.py), since NumPy's depend on the processor. A mean is rounded, so a constant
+Sums run in a fixed order (rules/moments.py), since NumPy's depend on the processor. A mean is rounded, so a constant
 feature is shifted by its value, not by its mean, and of a feature that varies by a small part of its size the least
 value is subtracted first, which is exact (Sterbenz, "Floating-point computation", 1974).
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gdbench.kernels.moments import column_means_and_deviations
+from gdbench.kernels.rules.moments import column_means_and_deviations
 
 SCALES = ("standard", "minmax", "none")
 ROUNDING = 8 * np.finfo(np.float64).eps  # of a feature's size: what varies by no more is one value, rounded

@@ -23,12 +23,12 @@ from pydantic import Field
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Classes, Generator, labelled
 from gdbench.inputs.limits import FEATURES
-from gdbench.kernels.elementary import exp, log
-from gdbench.kernels.jit import kernel
-from gdbench.kernels.network import network_outputs
+from gdbench.kernels.arithmetic.elementary import exp, log
+from gdbench.kernels.arithmetic.random import Stream, normals, uniforms
+from gdbench.kernels.compile.jit import kernel
+from gdbench.kernels.compile.source import hash_files
 from gdbench.kernels.networks.activations import NUMBERS
-from gdbench.kernels.random import Stream, normals, uniforms
-from gdbench.kernels.source import hash_files
+from gdbench.kernels.networks.network import network_outputs
 
 
 class Sparse(Generator):

@@ -7,7 +7,7 @@ import numpy as np
 from gdbench.data.dataset import Dataset
 from gdbench.data.scaling import scaling
 from gdbench.errors import UsageError
-from gdbench.kernels.random import Stream, permutation
+from gdbench.kernels.arithmetic.random import Stream, permutation
 
 SEED = 0  # one split for all trials, so that seeds differ in weights and batches alone
 

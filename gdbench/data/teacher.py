@@ -16,10 +16,10 @@ from pydantic import AfterValidator, Field
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Generator, labelled
 from gdbench.inputs.limits import CLASSES, UNITS
-from gdbench.kernels.initial import initial_weights
-from gdbench.kernels.network import network_outputs
+from gdbench.kernels.arithmetic.random import Stream, normals
 from gdbench.kernels.networks.activations import NUMBERS
-from gdbench.kernels.random import Stream, normals
+from gdbench.kernels.networks.initial import initial_weights
+from gdbench.kernels.networks.network import network_outputs
 
 
 def _check_units(hidden: list[int]) -> list[int]:

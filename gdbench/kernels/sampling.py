@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdbench.errors import UsageError
-from gdbench.kernels import arrays
-from gdbench.kernels.jit import inlined
-from gdbench.kernels.objective import Objective
-from gdbench.kernels.random import Stream, permutation, permute
+from gdbench.kernels.arithmetic import arrays
+from gdbench.kernels.arithmetic.random import Stream, permutation, permute
+from gdbench.kernels.compile.jit import inlined
+from gdbench.kernels.directions.objective import Objective
 
 _SHUFFLE = int(Stream.SHUFFLE)
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from gdbench.errors import UsageError
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.direction import Direction
-from gdbench.kernels.jit import first_class
-from gdbench.kernels.registry import BaseRule
+from gdbench.kernels.compile.jit import first_class
+from gdbench.kernels.directions.contract import Direction
+from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.registry import BaseRule
 
 _LOOK = 0.5  # seconds
 
@@ -103,7 +103,7 @@ class DirectionSteps:
 
     @property
     def gradient_evaluations(self) -> int:
-        """So far; products with the Hessian are among them (kernels/objective.py)."""
+        """So far; products with the Hessian are among them (kernels/directions/objective.py)."""
         return int(self.objective.gradient_evaluations)
 
     @property

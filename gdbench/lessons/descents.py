@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.descent import minimize
-from gdbench.kernels.function import find
+from gdbench.kernels.functions.contract import find
 
 Frames = dict[str, pd.DataFrame]
 GRID = 81  # points along each axis of a surface

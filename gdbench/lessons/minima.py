@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.descent import minimize
-from gdbench.kernels.function import find
+from gdbench.kernels.functions.contract import find
 from gdbench.lessons.descents import Frames, minimisers
 from gdbench.lessons.runs import curves_of, trials_of
 from gdbench.reports.results import Results

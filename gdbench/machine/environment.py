@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from gdbench.kernels.processor import TARGET_VARIABLES, features_of_host, fused, target
+from gdbench.kernels.compile.processor import TARGET_VARIABLES, features_of_host, fused, target
 from gdbench.machine.caches import levels
 from gdbench.machine.processors import cpu_name
 

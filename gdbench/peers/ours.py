@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from gdbench.kernels import MLP, Samples
+from gdbench.kernels.arithmetic.team import WORTH
 from gdbench.kernels.networks.losses import LOSSES
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 from gdbench.kernels.steps import ScalarSteps
-from gdbench.kernels.team import WORTH
 from gdbench.peers.contract import Task
 from gdbench.timing.rates import Constant
 

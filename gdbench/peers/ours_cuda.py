@@ -3,12 +3,12 @@
 import numpy as np
 
 from gdbench.errors import GdbenchError
-from gdbench.kernels import cuda
+from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
 from gdbench.kernels.gpu.fleet import Fleet
 from gdbench.kernels.gpu.members import Member
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 from gdbench.peers.contract import InTurns, Task, UnsupportedError
 from gdbench.peers.ours import problem_of
 from gdbench.timing.rates import Constant

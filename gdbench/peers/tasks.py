@@ -16,11 +16,11 @@ import numpy as np
 from gdbench.errors import UsageError
 from gdbench.inputs.limits import check_name
 from gdbench.kernels import MLP
-from gdbench.kernels.contract import Rule
+from gdbench.kernels.arithmetic.random import Stream, permutation
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES
-from gdbench.kernels.random import Stream, permutation
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.registry import find
 from gdbench.peers.contract import Task
 from gdbench.timing.steps import Case
 from gdbench.timing.work import step_flops

@@ -11,7 +11,7 @@ import numpy as np
 
 from gdbench.data.problems import build
 from gdbench.kernels import steps
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.points import MAX_EPOCH_ENDS, evaluation_points, total_steps
 from gdbench.suites import Setting, Suite

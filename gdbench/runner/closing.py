@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from gdbench.data.problems import build
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 from gdbench.machine.caches import Level
 from gdbench.runner.course import batch_size, clipping
 from gdbench.suites import Setting

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import gdbench
-from gdbench.kernels import Rule, cache, jit
-from gdbench.kernels.registry import find
+from gdbench.kernels import Rule
+from gdbench.kernels.compile import cache, jit
+from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.trial import train
 from gdbench.suites import Setting, Suite, Trial

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels import schedules
 from gdbench.kernels.problem import DIVERGED
+from gdbench.kernels.rules import schedules
 from gdbench.results.metrics import rises
 from gdbench.runner.points import evaluation_points, total_steps
 from gdbench.store import TrialRecord

@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels import Rule, cuda
-from gdbench.kernels.driver import SIMULATED
+from gdbench.kernels import Rule
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.compile.driver import SIMULATED
 from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.engines import Engine, engines
 from gdbench.kernels.gpu.fleet import room
 from gdbench.kernels.gpu.layout import SPLITS
 from gdbench.kernels.gpu.members import Member, Stop
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 from gdbench.machine.gpus import QueryError, cards
 from gdbench.results.metrics import rises
 from gdbench.runner.course import Course, batch_size, clipping, failed, named

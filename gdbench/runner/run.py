@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gdbench.errors import GdbenchError, InterruptedRunError, UsageError
-from gdbench.kernels.driver import SIMULATED, driver_found
+from gdbench.kernels.compile.driver import SIMULATED, driver_found
 from gdbench.machine import git
 from gdbench.machine.environment import environment, usable_cores
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
@@ -66,7 +66,7 @@ def choose_backend(asked: str) -> str:
     # The simulator is for tests of a few steps, and is used by those who ask for it.
     if asked == "cpu" or (asked == "auto" and (SIMULATED or not driver_found())):
         return "cpu"
-    from gdbench.kernels import cuda  # which loads numba.cuda
+    from gdbench.kernels.compile import cuda
 
     missing = cuda.missing()
     if missing and asked == "cuda":

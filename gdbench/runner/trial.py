@@ -5,9 +5,9 @@ from typing import Any
 
 from gdbench.data.problems import build
 from gdbench.kernels import MLP, Direction, Rule, steps
+from gdbench.kernels.arithmetic.team import WORTH
 from gdbench.kernels.problem import UPDATE
-from gdbench.kernels.registry import BaseRule, find
-from gdbench.kernels.team import WORTH
+from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.runner.course import Course, batch_size, clipping
 from gdbench.runner.points import total_steps
 from gdbench.store import TrialRecord

@@ -19,8 +19,8 @@ import numpy as np
 from gdbench import data
 from gdbench.errors import GdbenchError, UsageError, nearest, shown
 from gdbench.inputs.limits import check_name
-from gdbench.kernels.registry import BaseRule
-from gdbench.kernels.registry import find as find_rule
+from gdbench.kernels.rules.registry import BaseRule
+from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.compiling import compile_suite
 from gdbench.runner.executor import Executor, ThreadExecutor

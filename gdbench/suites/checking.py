@@ -10,9 +10,10 @@ from typing import Any
 from gdbench.data.problems import Problem, build
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs import limits
-from gdbench.kernels import MLP, Direction, linear
-from gdbench.kernels.registry import BaseRule
-from gdbench.kernels.registry import find as find_rule
+from gdbench.kernels import MLP, Direction
+from gdbench.kernels.arithmetic import linear
+from gdbench.kernels.rules.registry import BaseRule
+from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.suites.definitions import check_work, drafts
 from gdbench.suites.grid import expand
 from gdbench.suites.schema import ProblemModel, SampledModel, SuiteModel

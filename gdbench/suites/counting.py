@@ -11,7 +11,7 @@ from typing import Any
 
 from gdbench.errors import UsageError, shown
 from gdbench.inputs import limits
-from gdbench.kernels.function import MAX_DIMENSION
+from gdbench.kernels.functions.contract import MAX_DIMENSION
 from gdbench.suites.grid import KINDS
 from gdbench.suites.trials import TUNE_SEED
 

@@ -15,7 +15,7 @@ import numpy as np
 from gdbench import data
 from gdbench.errors import UsageError, shown
 from gdbench.inputs import limits
-from gdbench.kernels.function import find as find_function
+from gdbench.kernels.functions.contract import find as find_function
 from gdbench.kernels.networks.losses import LOSSES, output_count
 from gdbench.suites.schema import FunctionModel, MLPModel, ProblemModel, QuadraticModel
 

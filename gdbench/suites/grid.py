@@ -12,7 +12,7 @@ from typing import Any
 
 from gdbench.errors import nearest, shown
 from gdbench.inputs import limits
-from gdbench.kernels.random import Stream, uniforms
+from gdbench.kernels.arithmetic.random import Stream, uniforms
 
 KINDS = ("log", "linear", "values", "random")
 MAX_BOUND = 1e300

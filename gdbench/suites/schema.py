@@ -20,10 +20,10 @@ from pydantic import (
 from gdbench.data.scaling import SCALES
 from gdbench.errors import nearest, shown
 from gdbench.inputs import limits
-from gdbench.kernels import schedules
-from gdbench.kernels.initial import INITS
 from gdbench.kernels.networks.activations import ACTIVATIONS
+from gdbench.kernels.networks.initial import INITS
 from gdbench.kernels.networks.losses import LOSSES
+from gdbench.kernels.rules import schedules
 from gdbench.results.metrics import TARGETS, rises
 from gdbench.suites.counting import axis_size
 from gdbench.suites.grid import check_axis, expand

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gdbench.data import notices
-from gdbench.kernels.registry import BaseRule
+from gdbench.kernels.rules.registry import BaseRule
 from gdbench.suites.schema import SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
 

@@ -6,12 +6,12 @@ from functools import partial
 from typing import NamedTuple
 
 from gdbench.kernels import MLP
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.jit import compilations
-from gdbench.kernels.registry import BaseRule
-from gdbench.references.caches import Level, levels
-from gdbench.timing import references
+from gdbench.kernels.compile.jit import compilations
+from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.registry import BaseRule
+from gdbench.machine.caches import Level, levels
 from gdbench.timing.layout import scattered
+from gdbench.timing.references import peak, triad
 from gdbench.timing.steps import Case, parts, update, whole_step
 from gdbench.timing.subjects import Timed, side_by_side
 
@@ -67,7 +67,7 @@ def prepared(
 
 def references(dtypes: Sequence[str], wanted: Sequence[Level], caches: tuple[Level, ...]) -> list[Timed]:
     """The peak in each dtype, and the triad at each level wanted."""
-    return [*map(references.peak, dtypes), *(references.triad(level, caches) for level in wanted)]
+    return [*map(peak, dtypes), *(triad(level, caches) for level in wanted)]
 
 
 def _of_case(case: Case, rules: Mapping[str, BaseRule], caches: tuple[Level, ...]) -> list[Timed]:

@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from gdbench.kernels import arrays, machine
+from gdbench.kernels.arithmetic import arrays
+from gdbench.kernels.arithmetic import peak as machine
 from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing.subjects import Timed
 

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 from gdbench.machine.caches import Level
 from gdbench.timing.cases import cases
 from gdbench.timing.plan import plan

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.kernels import MLP, Direction, arrays, steps
-from gdbench.kernels import parts as alone
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.jit import first_class
-from gdbench.kernels.random import Stream, permutation
-from gdbench.kernels.registry import BaseRule
+from gdbench.kernels import MLP, Direction, steps
+from gdbench.kernels.arithmetic import arrays
+from gdbench.kernels.arithmetic.random import Stream, permutation
+from gdbench.kernels.compile.jit import first_class
+from gdbench.kernels.networks import parts as alone
+from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.registry import BaseRule
 from gdbench.machine.caches import Level, level_of
 from gdbench.timing import work
 from gdbench.timing.subjects import Timed

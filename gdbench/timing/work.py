@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gdbench.kernels.parts import FORWARD, INPUTS, WEIGHTS
+from gdbench.kernels.networks.parts import FORWARD, INPUTS, WEIGHTS
 
 PRODUCTS = {FORWARD: "forward product", WEIGHTS: "weight product", INPUTS: "input product"}
 

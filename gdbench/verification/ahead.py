@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from gdbench.kernels.cache import cache_problem
-from gdbench.kernels.jit import DISABLED
+from gdbench.kernels.compile.cache import cache_problem
+from gdbench.kernels.compile.jit import DISABLED
 
 FAMILIES = ("functions", "networks", "digits")  # whose checks need what is compiled ahead
 PATIENCE = 300.0  # seconds

@@ -6,7 +6,7 @@ import numpy as np
 
 from gdbench import mathematics
 from gdbench.kernels import FUNCTIONS
-from gdbench.kernels.function import Function
+from gdbench.kernels.functions.contract import Function
 from gdbench.verification.checks import Rows, check, compare, skip
 from gdbench.verification.work import differences
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.descent import minimize
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import missing
 from gdbench.peers import optimizers
 from gdbench.verification.checks import Row, Rows, check, compare, difference, skip

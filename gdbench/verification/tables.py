@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from gdbench.descent import minimize
-from gdbench.kernels import RULES, Rule, schedules
+from gdbench.kernels import RULES, Rule
+from gdbench.kernels.rules import schedules
 from gdbench.verification.checks import Rows, check, compare, difference, farthest
 from gdbench.verification.work import START, anywhere, prescribed
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gdbench import mathematics, suites
 from gdbench.kernels import steps
-from gdbench.kernels.registry import find
+from gdbench.kernels.rules.registry import find
 from gdbench.runner.trial import train
 from gdbench.store import TrialRecord
 

@@ -163,7 +163,7 @@ def _forked() -> dict[str, Any]:
 def _train() -> dict[str, Any]:
     """Train one trial; its digest, and how many functions were compiled."""
     from gdbench import suites
-    from gdbench.kernels.jit import compilations
+    from gdbench.kernels.compile.jit import compilations
     from gdbench.results.curves import digest
     from gdbench.runner.trial import train
 

@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from gdbench.kernels import search
-from gdbench.kernels.direction import direction
-from gdbench.kernels.linear import dot
+from gdbench.kernels.arithmetic.linear import dot
+from gdbench.kernels.directions import search
+from gdbench.kernels.directions.contract import direction
 
 
 @direction(lr=1.0)
@@ -20,7 +20,7 @@ def gd_exact(objective, x, c, memory):
     x = x - lr s g
 
     lr 1 is the method itself; below 1 it is relaxed. How near s is, what can hide a minimiser from the search and which
-    step is the longest where f falls without end is said by `exact` in kernels/search.py. On
+    step is the longest where f falls without end is said by `exact` in kernels/directions/search.py. On
     1/2 (x^2 + kappa y^2) from (kappa, 1) every step contracts by (kappa - 1) / (kappa + 1), the worst there is (Akaike,
     Annals of the Institute of Statistical Mathematics 11, 1959). Stalls where no step leads down.
     """

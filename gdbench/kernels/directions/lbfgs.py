@@ -5,9 +5,9 @@ descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "lbfgs", steps=100)
 
 import numpy as np
 
-from gdbench.kernels import search
-from gdbench.kernels.direction import direction
-from gdbench.kernels.linear import dot, length
+from gdbench.kernels.arithmetic.linear import dot, length
+from gdbench.kernels.directions import search
+from gdbench.kernels.directions.contract import direction
 
 
 @direction(lr=1.0, history=10, decrease=1e-4, curvature=0.9)

@@ -3,8 +3,8 @@
 descent = gdbench.minimize("booth", [0.0, 0.0], "newton", steps=1)
 """
 
-from gdbench.kernels.direction import direction
-from gdbench.kernels.linear import solve
+from gdbench.kernels.arithmetic.linear import solve
+from gdbench.kernels.directions.contract import direction
 
 
 @direction(lr=1.0, dense=True)

@@ -5,9 +5,9 @@ descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "newton-cg", steps=100)
 
 import math
 
-from gdbench.kernels import search
-from gdbench.kernels.direction import direction
-from gdbench.kernels.linear import dot
+from gdbench.kernels.arithmetic.linear import dot
+from gdbench.kernels.directions import search
+from gdbench.kernels.directions.contract import direction
 
 
 @direction("newton-cg", lr=1.0, decrease=1e-4)

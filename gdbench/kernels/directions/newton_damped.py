@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from gdbench.kernels.direction import direction
-from gdbench.kernels.linear import Cholesky, dot, length, product
-from gdbench.kernels.random import Stream, normals
+from gdbench.kernels.arithmetic.linear import Cholesky, dot, length, product
+from gdbench.kernels.arithmetic.random import Stream, normals
+from gdbench.kernels.directions.contract import direction
 
 TRIES = 60
 ITERATIONS = 20  # of inverse iteration: enough to tell a direction that curves down

@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from gdbench.kernels.elementary import exp64
-from gdbench.kernels.function import function
-from gdbench.kernels.trigonometry import cos, sin
+from gdbench.kernels.arithmetic.elementary import exp64
+from gdbench.kernels.arithmetic.trigonometry import cos, sin
+from gdbench.kernels.functions.contract import function
 
 _TURN = 2.0 * math.pi
 

@@ -3,7 +3,7 @@
 descent = gdbench.minimize("beale", [1.0, 1.0], "adam", lr=0.05, steps=2000)
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 _SIDES = (1.5, 2.25, 2.625)
 

@@ -3,7 +3,7 @@
 descent = gdbench.minimize("booth", [0.0, 0.0], "newton", steps=1)
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 
 @function(domain=(-10.0, 10.0), start=(-5.0, -5.0), minimisers=((1.0, 3.0),))

@@ -3,7 +3,7 @@
 descent = gdbench.minimize("double-well", [-1.8], "momentum", lr=0.05, steps=100)
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 
 @function(

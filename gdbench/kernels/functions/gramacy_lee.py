@@ -5,8 +5,8 @@ descent = gdbench.minimize("gramacy-lee", [0.9], "sgd", lr=1e-3, steps=200)
 
 import math
 
-from gdbench.kernels.function import function
-from gdbench.kernels.trigonometry import cos, sin
+from gdbench.kernels.arithmetic.trigonometry import cos, sin
+from gdbench.kernels.functions.contract import function
 
 _WAVE = 10.0 * math.pi
 

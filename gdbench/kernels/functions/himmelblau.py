@@ -3,7 +3,7 @@
 descent = gdbench.minimize("himmelblau", [0.0, 0.0], "sgd", lr=0.01, steps=200)
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 
 @function(

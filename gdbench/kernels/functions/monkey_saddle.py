@@ -3,7 +3,7 @@
 descent = gdbench.minimize("monkey-saddle", [0.5, 0.3], "newton-damped", steps=50)
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 _HALF_ROOT3 = 0.8660254037844386
 

@@ -3,7 +3,7 @@
 descent = gdbench.minimize("plateau", [4.0, 3.0], "adam", lr=0.1, steps=500)
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 
 @function(least=1, domain=(-10.0, 10.0), start=(4.0, 3.0), minimisers=((0.0,),))

@@ -3,9 +3,9 @@
 descent = gdbench.minimize(("quadratic", {"condition": 10.0}), [1.0, 1.0], "sgd", lr=0.1, steps=100)
 """
 
-from gdbench.kernels.elementary import exp64, log64
-from gdbench.kernels.function import function
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.arithmetic.elementary import exp64, log64
+from gdbench.kernels.compile.jit import inlined
+from gdbench.kernels.functions.contract import function
 
 
 @inlined

@@ -5,8 +5,8 @@ descent = gdbench.minimize("rastrigin", [2.2, 2.2], "adam", lr=0.1, steps=500)
 
 import math
 
-from gdbench.kernels.function import function
-from gdbench.kernels.trigonometry import cos, sin
+from gdbench.kernels.arithmetic.trigonometry import cos, sin
+from gdbench.kernels.functions.contract import function
 
 _TURN = 2.0 * math.pi
 

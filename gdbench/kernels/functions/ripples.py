@@ -3,8 +3,8 @@
 descent = gdbench.minimize("ripples", [-9.0], "momentum", lr=0.5, steps=300)
 """
 
-from gdbench.kernels.function import function
-from gdbench.kernels.trigonometry import cos, sin
+from gdbench.kernels.arithmetic.trigonometry import cos, sin
+from gdbench.kernels.functions.contract import function
 
 
 @function(dimension=1, domain=(-15.0, 15.0), start=(-9.0,), minimisers=((0.0,),))

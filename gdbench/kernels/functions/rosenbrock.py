@@ -3,7 +3,7 @@
 descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "newton-damped", steps=50)
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 
 @function(least=2, domain=(-2.5, 2.5), start=(-1.2, 1.0), minimisers=((1.0,),), b=100.0)

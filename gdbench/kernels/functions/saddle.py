@@ -3,7 +3,7 @@
 descent = gdbench.minimize("saddle", [1.0, 1e-3], "newton", steps=20)  # to the saddle; newton-damped goes to a minimum
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 
 @function(domain=(-2.0, 2.0), start=(1.0, 1e-3), minimisers=((0.0, 1.0), (0.0, -1.0)), saddles=((0.0, 0.0),))

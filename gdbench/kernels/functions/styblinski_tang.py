@@ -3,7 +3,7 @@
 descent = gdbench.minimize("styblinski-tang", [0.5, 0.5], "momentum", lr=0.01, steps=200)
 """
 
-from gdbench.kernels.function import function
+from gdbench.kernels.functions.contract import function
 
 _LOW, _HIGH, _TOP = -2.9035340277711771, 2.7468027709908369, 0.1567312567803402  # roots of 4 x^3 - 32 x + 5
 

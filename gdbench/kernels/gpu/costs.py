@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gdbench.kernels.cuda import Card
+from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.large_products import TILES, Tile
 from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
-from gdbench.kernels.mlp import MLP
+from gdbench.kernels.networks.mlp import MLP
 
 LAUNCH = 3e-6  # seconds of a kernel in a graph, at least
 BARRIER = 1e-6  # seconds of a block of threads from one barrier to the next, at least

@@ -8,13 +8,13 @@ for engine, places in engines(problem, members):
 
 from collections.abc import Iterator, Sequence
 
-from gdbench.kernels import cuda
-from gdbench.kernels.contract import Rule
+from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.fleet import Fleet
 from gdbench.kernels.gpu.large import Large
 from gdbench.kernels.gpu.members import Member
-from gdbench.kernels.mlp import MLP
+from gdbench.kernels.networks.mlp import MLP
+from gdbench.kernels.rules.contract import Rule
 
 Engine = Fleet | Large
 

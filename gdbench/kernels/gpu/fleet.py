@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.kernels import cuda
-from gdbench.kernels.contract import Rule
+from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit
 from gdbench.kernels.gpu.members import (
     NEVER,
@@ -33,7 +32,8 @@ from gdbench.kernels.gpu.members import (
 )
 from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.sweep import sweep
-from gdbench.kernels.mlp import MLP
+from gdbench.kernels.networks.mlp import MLP
+from gdbench.kernels.rules.contract import Rule
 
 
 @dataclass

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdbench.errors import UsageError
-from gdbench.kernels import cuda
-from gdbench.kernels.cuda import Card
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.large_kernels import THREADS, Cursor
 from gdbench.kernels.gpu.large_multiply import Cublas, Tiled
@@ -37,7 +37,7 @@ from gdbench.kernels.gpu.members import (
     training_shares,
     values_of,
 )
-from gdbench.kernels.mlp import MLP
+from gdbench.kernels.networks.mlp import MLP
 
 PRODUCTS = ("ordered", "cublas")
 _ROWS = 8192  # samples at a time, at most

@@ -19,16 +19,16 @@ import numba
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels.clipping import clip_from
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Kernel, barrier, block, blocks, cuda, lane
+from gdbench.kernels.arithmetic.clipping import clip_from
+from gdbench.kernels.arithmetic.intrinsics import matrix, vector
+from gdbench.kernels.arithmetic.sums import CHUNK, chunk_squares, chunk_sum
+from gdbench.kernels.compile.cuda import Kernel, barrier, block, blocks, cuda, lane
 from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
 from gdbench.kernels.gpu.update import quad_step_of, source_of_all
-from gdbench.kernels.intrinsics import matrix, vector
-from gdbench.kernels.network import penalise
 from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
 from gdbench.kernels.networks.losses import loss_gradient, loss_values
-from gdbench.kernels.sums import CHUNK, chunk_squares, chunk_sum
+from gdbench.kernels.networks.network import penalise
+from gdbench.kernels.rules.contract import Rule
 
 THREADS = 256  # of a block
 
@@ -155,7 +155,7 @@ def penalties(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def partial_sums(dtype: str, threads: int = THREADS) -> Kernel:
-    """The sums of the chunks of x[start : start + size], or of their squares (kernels/sums.py); a chunk a thread."""
+    """The sums of the chunks of x[start : start + size], or of their squares (arithmetic/sums.py); a chunk a thread."""
     kind = numba.from_dtype(np.dtype(dtype))
 
     def partial_sums(x, start, size, squares, parts):

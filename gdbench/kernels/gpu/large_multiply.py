@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdbench.errors import UsageError
-from gdbench.kernels import cuda
-from gdbench.kernels.cuda import Card
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.costs import best_tile
 from gdbench.kernels.gpu.large_products import BIAS, FORWARD, INPUTS, ONWARD, TILES, WEIGHTS, ZERO, Tile, product
 from gdbench.kernels.gpu.quads import QUAD

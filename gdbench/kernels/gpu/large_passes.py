@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.kernels import cuda
-from gdbench.kernels.cuda import Kernel
+from gdbench.kernels.arithmetic.sums import CHUNK
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.compile.cuda import Kernel
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.large_kernels import MEAN, ROOT, THREADS, TOTAL
 from gdbench.kernels.gpu.large_multiply import Matrix
 from gdbench.kernels.gpu.layout import RECORD, SPLITS
 from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.gpu.quads import QUAD
-from gdbench.kernels.mlp import MLP
-from gdbench.kernels.network import parameter_count
 from gdbench.kernels.networks.activations import NUMBERS, keeps_sums
-from gdbench.kernels.sums import CHUNK
-from gdbench.kernels.training import Samples
+from gdbench.kernels.networks.mlp import MLP
+from gdbench.kernels.networks.network import parameter_count
+from gdbench.kernels.networks.training import Samples
 
 _GRID = 2048  # blocks of a launch whose threads take one piece after another
 

@@ -1,4 +1,4 @@
-"""The three matrix products of a layer by the whole card: kernels/products.py's numbers, in its order.
+"""The three matrix products of a layer by the whole card: kernels/arithmetic/products.py's numbers, in its order.
 
 A block of threads computes a tile of the output, every thread 8 x 8 elements of it (or 4 x 4, of a small tile) in
 registers. While it multiplies what lies in shared memory, the next stretch of k is on its way into registers. An
@@ -17,10 +17,10 @@ import numba
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels.cuda import ALIGNED, Kernel, barrier, block, cuda, lane
+from gdbench.kernels.arithmetic.intrinsics import fma
+from gdbench.kernels.compile.cuda import ALIGNED, Kernel, barrier, block, cuda, lane
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.gpu.quads import QUAD, load, load_quad, ratio, registers, store, store_quad
-from gdbench.kernels.intrinsics import fma
-from gdbench.kernels.jit import inlined
 
 
 class Tile(NamedTuple):

@@ -12,8 +12,8 @@ import numpy as np
 
 from gdbench.kernels.gpu.products import leading
 from gdbench.kernels.gpu.quads import QUAD
-from gdbench.kernels.network import parameter_count
 from gdbench.kernels.networks.activations import keeps_sums
+from gdbench.kernels.networks.network import parameter_count
 
 ROWS = 64  # samples at a time, at most
 SPLITS = 3

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdbench.kernels import cuda
-from gdbench.kernels.contract import Rule
+from gdbench.kernels.arithmetic.random import Stream, permutation
+from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.layout import SPLITS
-from gdbench.kernels.mlp import MLP
+from gdbench.kernels.networks.mlp import MLP
+from gdbench.kernels.networks.training import Samples
 from gdbench.kernels.problem import UPDATE
-from gdbench.kernels.random import Stream, permutation
-from gdbench.kernels.training import Samples
+from gdbench.kernels.rules.contract import Rule
 
 NEVER = int(np.iinfo(np.int64).max)  # more steps than any trial takes
 LOOK = 0.3  # seconds of a launch: how often a run can be cancelled

@@ -19,15 +19,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gdbench.kernels.cache import keep, read
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Card, Kernel
+from gdbench.kernels.compile.cache import keep, read
+from gdbench.kernels.compile.cuda import Card, Kernel
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.cubin import Needs, instructions, needs
 from gdbench.kernels.gpu.large_products import FORWARD, INPUTS, TILES, WEIGHTS, product
 from gdbench.kernels.gpu.planning import blocks_with_registers
 from gdbench.kernels.gpu.sweep import sweep
-from gdbench.kernels.registry import RULES
+from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.registry import RULES
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0))
 H100 = Card("H100", (9, 0), 132, 232_448, 233_472, 80 * 10**9, 1.98e9)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gdbench.kernels.cuda import Card
+from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.layout import ROWS, Layout
 from gdbench.kernels.gpu.quads import QUAD
 

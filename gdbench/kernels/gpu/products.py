@@ -1,4 +1,4 @@
-"""The three matrix products of a layer by a block of threads: kernels/products.py's numbers, in its order.
+"""The three matrix products of a layer by a block of threads: kernels/arithmetic/products.py's numbers, in its order.
 
 A thread holds 4 x 4 elements of the output in registers while k runs; every element is the sum over k in order, one
 fused multiply-add each. Matrices lie in flat arrays from an offset on, rows `leading` numbers
@@ -7,9 +7,9 @@ apart: an odd number of quads, so that threads which read the same place of neig
 
 import numpy as np
 
+from gdbench.kernels.arithmetic.intrinsics import fma
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.gpu.quads import QUAD, load, load_quad, ratio, registers, store
-from gdbench.kernels.intrinsics import fma
-from gdbench.kernels.jit import inlined
 
 
 @inlined

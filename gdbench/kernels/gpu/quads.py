@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.np.arrayobj import populate_array
 
-from gdbench.kernels.vectors import instruction
+from gdbench.kernels.arithmetic.vectors import instruction
 
 QUAD = 4
 

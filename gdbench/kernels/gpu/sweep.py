@@ -1,6 +1,6 @@
 """The kernel that trains whole trials: a block of threads takes one trial through its steps and evaluations.
 
-It is `kernels.training` once more, with the threads of a block in place of a loop over a vector: the same order of the
+It is `networks.training` once more, with the threads of a block in place of a loop over a vector: the same order of the
 same operations, from the same scalar functions, so that a trial has the same bits on either device. What a step and
 an evaluation visit samples for is the same code here, since the compiler would otherwise write it twice.
 
@@ -17,9 +17,11 @@ import numba
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels.clipping import clip_from
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import ALIGNED, Kernel, barrier, block, cuda, lane
+from gdbench.kernels.arithmetic.clipping import clip_from
+from gdbench.kernels.arithmetic.intrinsics import matrix, vector
+from gdbench.kernels.arithmetic.sums import CHUNK, chunk_squares
+from gdbench.kernels.compile.cuda import ALIGNED, Kernel, barrier, block, cuda, lane
+from gdbench.kernels.compile.jit import inlined, one_of
 from gdbench.kernels.gpu.layout import ROWS, SPLITS, Job, Limit
 from gdbench.kernels.gpu.products import (
     bias_sums,
@@ -31,14 +33,12 @@ from gdbench.kernels.gpu.products import (
 from gdbench.kernels.gpu.quads import QUAD, load_quad, ratio, registers, store_quad
 from gdbench.kernels.gpu.update import source_of_all
 from gdbench.kernels.gpu.update import step_of as _step_of
-from gdbench.kernels.intrinsics import matrix, vector
-from gdbench.kernels.jit import inlined, one_of
-from gdbench.kernels.network import Network, penalise
 from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
 from gdbench.kernels.networks.losses import loss_gradient, loss_values
+from gdbench.kernels.networks.network import Network, penalise
+from gdbench.kernels.networks.training import Samples
 from gdbench.kernels.problem import DIVERGED
-from gdbench.kernels.sums import CHUNK, chunk_squares
-from gdbench.kernels.training import Samples
+from gdbench.kernels.rules.contract import Rule
 
 WARP = 32
 _BATCH, _PER_EPOCH, _STEPS, _LAST = int(Job.BATCH), int(Job.PER_EPOCH), int(Job.STEPS), int(Job.LAST)

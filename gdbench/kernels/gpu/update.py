@@ -9,10 +9,10 @@ from functools import update_wrapper
 from types import FunctionType
 from typing import Any
 
-from gdbench.kernels.contract import Rule, update_loop
+from gdbench.kernels.arithmetic.intrinsics import matrix
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
-from gdbench.kernels.intrinsics import matrix
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.rules.contract import Rule, update_loop
 
 
 @inlined

@@ -5,7 +5,7 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 
 import math
 
-from gdbench.kernels.contract import rule
+from gdbench.kernels.rules.contract import rule
 
 
 @rule(slots=("s", "d"), lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0)

@@ -5,10 +5,10 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 
 import math
 
-from gdbench.kernels.contract import rule
-from gdbench.kernels.elementary import one_minus_power
-from gdbench.kernels.jit import inlined
-from gdbench.kernels.quotient import quotient
+from gdbench.kernels.arithmetic.elementary import one_minus_power
+from gdbench.kernels.arithmetic.quotient import quotient
+from gdbench.kernels.compile.jit import inlined
+from gdbench.kernels.rules.contract import rule
 
 # What adam, adamw and amsgrad derive at each step, in the order of `corrected`.
 CORRECTED = ("one_minus_beta1", "one_minus_beta2", "step", "root")

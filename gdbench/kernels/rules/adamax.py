@@ -3,8 +3,8 @@
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"adamax": {"lr": 2e-3}}})
 """
 
-from gdbench.kernels.contract import rule
-from gdbench.kernels.elementary import one_minus_power
+from gdbench.kernels.arithmetic.elementary import one_minus_power
+from gdbench.kernels.rules.contract import rule
 
 
 @rule(slots=("m", "u"), lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0)

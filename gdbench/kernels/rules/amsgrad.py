@@ -5,9 +5,9 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 
 import math
 
-from gdbench.kernels.contract import rule
-from gdbench.kernels.quotient import quotient
+from gdbench.kernels.arithmetic.quotient import quotient
 from gdbench.kernels.rules.adam import CORRECTED, corrected
+from gdbench.kernels.rules.contract import rule
 
 
 @rule(slots=("m", "v", "largest"), lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, bias_correction=True)

@@ -3,7 +3,7 @@
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"lion": {"lr": 1e-4}}})
 """
 
-from gdbench.kernels.contract import rule
+from gdbench.kernels.rules.contract import rule
 
 
 @rule(slots=("m",), lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.0)

@@ -8,11 +8,11 @@ import inspect
 from functools import lru_cache
 
 from gdbench.errors import UsageError
-from gdbench.kernels.contract import MAX_SLOTS, Rule
-from gdbench.kernels.hyperparameters import KNOWN, Hyperparameter
-from gdbench.kernels.jit import inlined
-from gdbench.kernels.registry import RULES, WRAPPERS, BaseRule, check_names
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.rules.adam import adam
+from gdbench.kernels.rules.contract import MAX_SLOTS, Rule
+from gdbench.kernels.rules.hyperparameters import KNOWN, Hyperparameter
+from gdbench.kernels.rules.registry import RULES, WRAPPERS, BaseRule, check_names
 
 NAME, SLOW = "lookahead", "slow"
 OWN = ("k", "alpha")

@@ -3,7 +3,7 @@
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"momentum": {"lr": 0.01}}})
 """
 
-from gdbench.kernels.contract import rule
+from gdbench.kernels.rules.contract import rule
 
 
 @rule(slots=("v",), lr=1e-3, momentum=0.9, weight_decay=0.0)

@@ -5,10 +5,10 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 
 import math
 
-from gdbench.kernels.contract import rule
-from gdbench.kernels.elementary import exp, log, one_minus_power
-from gdbench.kernels.jit import inlined
-from gdbench.kernels.quotient import quotient
+from gdbench.kernels.arithmetic.elementary import exp, log, one_minus_power
+from gdbench.kernels.arithmetic.quotient import quotient
+from gdbench.kernels.compile.jit import inlined
+from gdbench.kernels.rules.contract import rule
 
 
 @rule(slots=("m", "v"), lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, momentum_decay=4e-3)

@@ -5,9 +5,9 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 
 import math
 
-from gdbench.kernels.contract import rule
-from gdbench.kernels.elementary import exp, log1p, one_minus_power
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.arithmetic.elementary import exp, log1p, one_minus_power
+from gdbench.kernels.compile.jit import inlined
+from gdbench.kernels.rules.contract import rule
 
 # Of y / 3 - y^3 / 45 + ..., the series of coth y - 1 / y.
 LANGEVIN = (

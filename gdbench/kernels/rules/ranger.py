@@ -3,9 +3,9 @@
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"ranger": {"lr": 1e-3}}})
 """
 
-from gdbench.kernels.registry import RULES
 from gdbench.kernels.rules.lookahead import Lookahead
 from gdbench.kernels.rules.radam import radam
+from gdbench.kernels.rules.registry import RULES
 
 
 class Ranger(Lookahead):

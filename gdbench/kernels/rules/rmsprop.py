@@ -5,7 +5,7 @@ run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, 
 
 import math
 
-from gdbench.kernels.contract import rule
+from gdbench.kernels.rules.contract import rule
 
 
 @rule(slots=("s", "a", "v"), lr=1e-2, rho=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False)

@@ -3,7 +3,7 @@
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"sgd": {"lr": 0.1}}})
 """
 
-from gdbench.kernels.contract import rule
+from gdbench.kernels.rules.contract import rule
 
 
 @rule(lr=1e-3, weight_decay=0.0)

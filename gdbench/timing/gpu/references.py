@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.kernels import cuda
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Card
-from gdbench.kernels.gpu import large_kernels, machine
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.gpu import large_kernels
+from gdbench.kernels.gpu import peak as machine
 from gdbench.kernels.gpu.quads import QUAD
+from gdbench.kernels.rules.contract import Rule
 from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing import work
 from gdbench.timing.gpu.samples import OnCard

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.kernels import cuda
-from gdbench.kernels.gpu import machine
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.gpu import peak as machine
 from gdbench.timing.gpu.clocks import Clocks, Reader, reader
 from gdbench.timing.rounds import Sample, Subject, measure
 from gdbench.timing.subjects import Timed

@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gdbench.errors import UsageError
-from gdbench.kernels import MLP, cuda
-from gdbench.kernels.contract import Rule
-from gdbench.kernels.cuda import Card
+from gdbench.kernels import MLP
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
 from gdbench.kernels.gpu.fleet import Fleet
 from gdbench.kernels.gpu.members import Member
-from gdbench.kernels.registry import BaseRule, find
+from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.timing import Asked, Timing, cases, work
 from gdbench.timing.gpu.references import levels, moving, peak, update
 from gdbench.timing.gpu.samples import Measured, OnCard, measured

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gdbench.kernels import MLP, RULES, Samples, networks, steps
-from gdbench.kernels.contract import Rule
 from gdbench.kernels.gpu.engines import Engine
 from gdbench.kernels.gpu.fleet import Fleet
 from gdbench.kernels.gpu.large import Large
 from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.rules.contract import Rule
 from gdbench.results.curves import digest
 from gdbench.timing.rates import Constant
 from gdbench.verification.gpu.ulp import ulps

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gdbench.kernels import RULES, cuda
-from gdbench.kernels.contract import Rule
+from gdbench.kernels import RULES
+from gdbench.kernels.compile import cuda
+from gdbench.kernels.rules.contract import Rule
 from gdbench.stats.timings import costs, spreads
 from gdbench.timing.gpu.references import GRAPH, graph, launch, levels, moving, peak, round_trip, update
 from gdbench.timing.gpu.samples import Measured, measured

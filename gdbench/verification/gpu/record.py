@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gdbench.kernels import cuda
+from gdbench.kernels.compile import cuda
 from gdbench.machine import git
 from gdbench.machine.environment import environment, package_version
 from gdbench.timing.gpu.clocks import driver

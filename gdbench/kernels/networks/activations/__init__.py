@@ -6,7 +6,7 @@ An activation is one file and one entry of `_ACTIVATIONS`; a number is its place
 the loops over elements, so that one compiled network serves all.
 """
 
-from gdbench.kernels.jit import inlined, one_of
+from gdbench.kernels.compile.jit import inlined, one_of
 from gdbench.kernels.networks.activations.contract import Activation
 from gdbench.kernels.networks.activations.gelu import GELU
 from gdbench.kernels.networks.activations.identity import IDENTITY

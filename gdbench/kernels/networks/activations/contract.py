@@ -9,7 +9,7 @@ needs z says so by `keeps_sums`. A NaN passes through every activation, so that 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.compile.jit import inlined
 
 
 class Activation(NamedTuple):

@@ -6,8 +6,8 @@ so z is kept for its derivatives.
 
 import math
 
-from gdbench.kernels.elementary import erf, exp
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.arithmetic.elementary import erf, exp
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.activations.contract import Activation
 
 _ROOT_HALF = math.sqrt(0.5)

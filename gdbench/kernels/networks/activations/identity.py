@@ -1,6 +1,6 @@
 """identity: z, so that all layers together are one linear map."""
 
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.activations.contract import Activation, zero
 
 

@@ -3,7 +3,7 @@
 Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
 """
 
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.activations.contract import Activation, zero
 
 _SLOPE = 0.01

@@ -1,6 +1,6 @@
 """relu: max(z, 0), derivative 0 at 0 as PyTorch has it."""
 
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.activations.contract import Activation, zero
 
 

@@ -1,7 +1,7 @@
 """sigmoid: the logistic function a = 1 / (1 + exp(-z)), whose derivative is a (1 - a)."""
 
-from gdbench.kernels.elementary import exp
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.arithmetic.elementary import exp
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.activations.contract import Activation
 
 

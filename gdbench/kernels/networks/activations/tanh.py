@@ -1,7 +1,7 @@
 """tanh: the hyperbolic tangent a = tanh z, whose derivative is 1 - a^2."""
 
-from gdbench.kernels.elementary import tanh
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.arithmetic.elementary import tanh
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.activations.contract import Activation
 
 

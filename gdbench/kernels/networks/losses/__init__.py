@@ -6,7 +6,7 @@ The loss of a batch is the mean over its samples. A loss is one file and one ent
 there, and all of a network's loops are compiled once for all losses.
 """
 
-from gdbench.kernels.jit import inlined, one_of
+from gdbench.kernels.compile.jit import inlined, one_of
 from gdbench.kernels.networks.losses.binary_cross_entropy import BINARY_CROSS_ENTROPY
 from gdbench.kernels.networks.losses.contract import Loss
 from gdbench.kernels.networks.losses.cross_entropy import CROSS_ENTROPY

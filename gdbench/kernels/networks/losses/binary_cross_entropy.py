@@ -7,8 +7,8 @@ one against all. The formula is -y log(p) - (1 - y) log(1 - p) of the logistic p
 overflows, as PyTorch's `binary_cross_entropy_with_logits` has it.
 """
 
-from gdbench.kernels.elementary import exp, log1p
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.arithmetic.elementary import exp, log1p
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.losses.contract import Loss, scaled
 
 

@@ -9,7 +9,7 @@ order[first + i] of `labels` (int64) and `targets` (samples x outputs).
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.compile.jit import inlined
 
 
 class Loss(NamedTuple):

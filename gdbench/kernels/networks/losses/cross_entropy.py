@@ -5,9 +5,9 @@
 Each row's greatest element is subtracted before exp, so that nothing overflows: it cancels in every quotient.
 """
 
-from gdbench.kernels.elementary import exp, log
-from gdbench.kernels.intrinsics import vector
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.arithmetic.elementary import exp, log
+from gdbench.kernels.arithmetic.intrinsics import vector
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.losses.contract import Loss
 
 

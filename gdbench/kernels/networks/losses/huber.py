@@ -5,7 +5,7 @@
 Huber, Annals of Mathematical Statistics 35 (1964), with delta = 1 as PyTorch has it.
 """
 
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.losses.contract import Loss, scaled
 
 

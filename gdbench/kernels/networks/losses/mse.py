@@ -3,7 +3,7 @@
 problem = gdbench.problem({"kind": "mlp", "dataset": "diabetes", "loss": "mse"})
 """
 
-from gdbench.kernels.jit import inlined
+from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.losses.contract import Loss, scaled
 
 

@@ -1,0 +1,1 @@
+"""Arithmetic whose every bit is fixed: products, sums, elementary functions, random numbers, teams of threads."""

@@ -1,0 +1,184 @@
+"""Matrix products whose bits do not depend on the machine, at its full speed.
+
+Every element is the sum over k in order, one fused multiply-add each, starting from 0, from a bias or from what the
+output holds. Tiles of the output stay in registers (tiles.py); k runs in stretches, so that the panel of b in
+use stays in the first-level cache, and a panel is packed first where its columns do not lie side by side or its rows
+lie far apart.
+
+What lies far away takes longer to arrive than to be used. While its tiles compute, a product asks line by line for the
+next panel, for what the next tiles read, and, where its caller says so, for rows that are wanted after it (`Ahead`).
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels.arithmetic.arrays import LINE
+from gdbench.kernels.arithmetic.memory import (
+    address,
+    copy_number,
+    copy_row,
+    copy_turned,
+    integer,
+    put_number,
+    put_zeros,
+    room,
+)
+from gdbench.kernels.arithmetic.tiles import WIDE, panel
+from gdbench.kernels.arithmetic.vectors import TALLEST, VECTOR_BYTES
+from gdbench.kernels.compile.jit import inlined, linked
+
+_STRETCH = 256  # values of k at a time
+_PANEL = 2 * VECTOR_BYTES  # bytes of a panel's row
+_LINES = max(1, _PANEL // LINE)  # in which it lies
+_LONG = WIDE * VECTOR_BYTES  # bytes of the panel of a single row
+_PACKED = _STRETCH * _PANEL
+_FAR = 1024  # bytes from one row of b to the next, from which on they share too few sets of the cache
+_OFTEN = 32  # rows of a, from which on packing for that reason pays
+_wide, _two, _one = panel(WIDE), panel(2), panel(1)
+
+
+class Ahead(NamedTuple):
+    """Rows that are wanted soon: those whose numbers stand one after another at an address, as int64."""
+
+    array: int  # address
+    row: int  # bytes
+    numbers: int  # address
+    rows: int
+
+
+NOTHING = Ahead(0, 0, 0, 0)
+
+
+@inlined
+def _pack_turned(zero, size, b, b_k, b_column, depth, columns, out):
+    """Copy a panel whose columns lie apart, square by square, and columns that fill no square number by number."""
+    width = VECTOR_BYTES // size
+    squares = columns // width * width if b_k == size else 0
+    for j in range(0, squares, width):
+        for k in range(0, depth, width):
+            place = out + k * _PANEL + j * size
+            copy_turned(zero, b + k * b_k + j * b_column, b_column, place, _PANEL, depth - k)
+    for j in range(squares, columns):
+        for k in range(depth):
+            copy_number(zero, b + k * b_k + j * b_column, out + k * _PANEL + j * size)
+
+
+@inlined
+def _soon(tile, top, tile_rows, a_k, panel, b_k, b_column, turned, far, columns):
+    """What a tile asks for: where its first line lies, and how far apart the others, one for each k.
+
+    The first tiles of a panel ask for the next panel, where it is packed from lines that lie apart, the others for what
+    the tile after the next reads of a, where each k has a line of its own.
+    """
+    if far and tile < _LINES:
+        return panel + tile * LINE, b_k
+    if turned and tile < columns:
+        return panel + tile * b_column, b_k
+    return (top + 2 * tile_rows, a_k) if a_k >= _FAR else (top, 0)
+
+
+def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns, ahead):
+    """out = start + a b by addresses, with strides in bytes; numbers have `size` bytes; start = 0 stands for zeros."""
+    packed, zeros = room(_PACKED), room(_LONG)
+    if start == 0:
+        put_zeros(zero, zeros, WIDE)
+    turned, far = b_column != size, b_k >= _FAR and rows >= _OFTEN
+    alone = rows == 1 and not turned  # a single row reads b once and gains nothing by stretches
+    stretch = depth if alone else _STRETCH
+    asks = ahead.rows > 0 or turned or far or a_k >= _FAR
+    group, asked = (TALLEST if asks else max(1, rows)), 0
+    for k in range(0, depth, stretch):
+        deep, j = min(stretch, depth - k), 0
+        while j < columns:
+            wide = min(_PANEL // size, columns - j)
+            if alone and columns - j >= _LONG // size:
+                wide = _LONG // size
+            left, here = a + k * a_k, out + j * size
+            right, right_k = b + k * b_k + j * b_column, b_k
+            beyond = right + wide * b_column if j + wide < columns else b + (k + deep) * b_k
+            if turned:
+                _pack_turned(zero, size, right, b_k, b_column, deep, wide, packed)
+                right, right_k = packed, _PANEL
+            elif far and wide * size == _PANEL:
+                for i in range(deep):
+                    copy_row(zero, right + i * b_k, packed + i * _PANEL)
+                right, right_k = packed, _PANEL
+            if k > 0:
+                begin, begin_row = here, out_row
+            elif start == 0:
+                begin, begin_row = zeros, 0
+            else:
+                begin, begin_row = start + j * size, start_row
+            for i in range(0, rows, group):
+                top, first, to = left + i * a_row, begin + i * begin_row, here + i * out_row
+                tall, wanted, pace = min(group, rows - i), top, 0
+                if asked < ahead.rows and ahead.row < deep * LINE:
+                    wanted = ahead.array + integer(ahead.numbers + asked * 8) * ahead.row
+                    asked, pace = asked + 1, ahead.row // deep + 1
+                elif asks:
+                    wanted, pace = _soon(i // group, top, group * a_row, a_k, beyond, b_k, b_column, turned, far, wide)
+                fixed = (a_row, a_k, right, right_k)
+                ends = (tall, deep, wide, wanted, pace)
+                if wide * size == _LONG:
+                    _wide(zero, top, *fixed, first, begin_row, to, out_row, *ends)
+                elif wide * size > VECTOR_BYTES:
+                    _two(zero, top, *fixed, first, begin_row, to, out_row, *ends)
+                else:
+                    _one(zero, top, *fixed, first, begin_row, to, out_row, *ends)
+            j += wide
+
+
+_multiply32, _multiply64 = (
+    linked(_multiply, types.void(number, *(types.intp,) * 14, numba.typeof(NOTHING)), str(number))
+    for number in (types.float32, types.float64)
+)
+
+
+@inlined
+def _by_address(zero, left, b, start, start_row, out, ahead=NOTHING):
+    """left: address and strides of a."""
+    size = out.itemsize
+    right = (address(b), b.strides[0], b.strides[1])
+    result = (start, start_row, address(out), out.strides[0], out.shape[0], b.shape[0], out.shape[1])
+    arguments = (zero, size, *left, *right, *result, ahead)
+    if isinstance(zero, np.float32):
+        _multiply32(arguments)
+    else:
+        _multiply64(arguments)
+
+
+@inlined
+def product(a, b, out):
+    """out = a b, for a (rows x depth) and b (depth x columns) of any layout and out (rows x columns), row-major."""
+    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, 0, 0, out)
+
+
+@inlined
+def biased_product(a, b, bias, out, ahead=NOTHING):
+    """out = bias + a b: a vector of a number a column, and otherwise as `product`."""
+    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, address(bias), 0, out, ahead)
+
+
+@inlined
+def add_product(a, b, out):
+    """out += a b, otherwise as `product`."""
+    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, address(out), out.strides[0], out)
+
+
+@inlined
+def column_sums(b, out):
+    """out (1 x columns) = the sums of b's columns, row after row: the product of ones with b."""
+    one = room(8)
+    put_number(out.dtype.type(1), one)
+    _by_address(out.dtype.type(0), (one, 0, 0), b, 0, 0, out)
+
+
+@inlined
+def add_column_sums(b, out):
+    """out += the sums of b's columns, otherwise as `column_sums`."""
+    one = room(8)
+    put_number(out.dtype.type(1), one)
+    _by_address(out.dtype.type(0), (one, 0, 0), b, address(out), out.strides[0], out)

@@ -1,0 +1,1 @@
+"""How kernels are compiled, for processors and for GPUs, and where machine code is kept."""

@@ -1,0 +1,492 @@
+"""NVIDIA GPUs: how functions are compiled for them, where the machine code is kept, and how it is launched.
+
+This is the only module that imports `numba.cuda`. Everything else that runs on a GPU is in kernels/gpu/.
+
+    double = Kernel(function, (types.float32[::1],), threads=128)
+    double.image((9, 0))                          # compiled for that compute capability; no GPU is needed
+    double.launch(blocks, shared_bytes, array)    # on the GPU at hand
+
+The compiler is NVVM by way of numba-cuda, without link-time optimisation: that would contract products and sums into
+fused multiply-adds, whatever it is asked (the flags are in kernels/compile/jit.py).
+
+Under `NUMBA_ENABLE_CUDASIM=1` with `NUMBA_DISABLE_JIT=1` launches run in numba-cuda's simulator, in plain Python: for
+tests of the logic, a few threads at a time.
+"""
+
+import ctypes
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from threading import RLock
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels.compile.cache import cache_folder, keep, read
+from gdbench.kernels.compile.driver import SIMULATED, driver_found, numba_cuda_found
+from gdbench.kernels.compile.jit import CUDA_FLAGS, inlined
+
+WHEELS = '"numba-cuda==0.30.*" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-nvjitlink==13.0.*"'
+INSTALL = f"pip install {WHEELS}"
+OLDEST = (7, 5)  # compute capability of the oldest cards that CUDA 13 compiles for
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of what an error says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".:") if lines else type(error).__name__
+
+
+def _load() -> tuple[Any, str]:
+    """numba.cuda as numba-cuda has it; where it cannot be had, an empty namespace, and why."""
+    if not numba_cuda_found():
+        if find_spec("numba_cuda"):
+            return SimpleNamespace(), "numba-cuda is not installed in this Python's own site-packages"
+        return SimpleNamespace(), "numba-cuda is not installed"
+    try:
+        return import_module("numba.cuda"), ""
+    except Exception as error:  # it asks for other packages when it is loaded
+        return SimpleNamespace(), f"numba-cuda cannot be loaded ({_sentence(error)[:120]})"
+
+
+cuda, ABSENT = _load()
+
+# Of shared memory that is read 16 bytes at a time; the simulator knows no alignment.
+ALIGNED = None if SIMULATED else 16
+
+_lock = RLock()  # on what is changed in numba-cuda while it compiles
+
+
+def missing_compiler() -> str | None:
+    """Why nothing can be compiled for a GPU, with the remedy; None when it can."""
+    if ABSENT:
+        return f"{ABSENT}; `{INSTALL}` installs it with CUDA's compiler"
+    if SIMULATED:
+        return "nothing is compiled in the simulator; unset NUMBA_ENABLE_CUDASIM"
+    try:
+        from cuda.bindings import nvjitlink, nvrtc
+        from numba.cuda.cudadrv import nvvm
+
+        nvvm.NVVM()
+        nvvm.LibDevice()
+        nvjitlink.version()
+        nvrtc.nvrtcVersion()
+    except Exception as error:  # whatever a library that is not there raises
+        return f"CUDA's compiler cannot be loaded ({_sentence(error)[:120]}); `{INSTALL}` installs it"
+    return None
+
+
+def compiler_version() -> str:
+    """The version of libNVVM, which compiles the kernels."""
+    from numba.cuda.cudadrv import nvvm
+
+    return ".".join(map(str, nvvm.NVVM().get_version()))
+
+
+def missing() -> str | None:
+    """Why no kernel can run on a GPU here, with the remedy; None when one can."""
+    if SIMULATED:
+        return None
+    if not driver_found():
+        return "no NVIDIA driver was found; a GPU needs one of version 580 or later"
+    problem = missing_compiler()
+    if problem:
+        return problem
+    try:
+        if not cuda.is_available():
+            return "the NVIDIA driver finds no GPU"
+        capability = tuple(cuda.get_current_device().compute_capability)
+    except Exception as error:
+        return f"the GPU cannot be used ({_sentence(error)})"
+    if capability < OLDEST:
+        return f"the GPU has compute capability {_dotted(capability)}; {_dotted(OLDEST)} is the least"
+    return None
+
+
+def _dotted(capability: Sequence[int]) -> str:
+    return f"{capability[0]}.{capability[1]}"
+
+
+# ------------------------------------------------------------------------------------------- what a GPU's threads call
+
+if SIMULATED:
+
+    def _simulated() -> Any:
+        from numba.cuda.simulator.kernel import _get_kernel_context
+
+        return _get_kernel_context()
+
+    def lane():
+        """The number of this thread in its block, from 0."""
+        return int(_simulated().threadIdx.x)
+
+    def block():
+        """The number of this block in the grid, from 0."""
+        return int(_simulated().blockIdx.x)
+
+    def blocks():
+        """How many blocks the grid has."""
+        return int(_simulated().gridDim.x)
+
+    def barrier():
+        """Wait until every thread of the block has come here; what they wrote before it, all read after it."""
+        _simulated().syncthreads()
+
+else:
+
+    @inlined(always=True)
+    def lane():
+        """The number of this thread in its block, from 0."""
+        return np.int64(cuda.threadIdx.x)
+
+    @inlined(always=True)
+    def block():
+        """The number of this block in the grid, from 0."""
+        return np.int64(cuda.blockIdx.x)
+
+    @inlined(always=True)
+    def blocks():
+        """How many blocks the grid has."""
+        return np.int64(cuda.gridDim.x)
+
+    @inlined(always=True)
+    def barrier():
+        """Wait until every thread of the block has come here; what they wrote before it, all read after it."""
+        cuda.syncthreads()
+
+
+# ---------------------------------------------------------------------------------------------------- compiled kernels
+
+
+@dataclass(frozen=True)
+class Image:
+    """A kernel compiled for one compute capability."""
+
+    entry: str  # the name of its function
+    cubin: bytes
+    ptx: str = ""  # empty where it came from the cache
+
+
+class Tape(list[str]):
+    """In place of a stream: what is launched on it is written down, by its name, and not made; no GPU is needed."""
+
+
+class Kernel:
+    """A function that a grid of thread blocks runs, compiled with our flags and kept on disk.
+
+    signature: Numba's types of its arguments. threads: of a block, a number known when it is compiled. blocks: that
+    should fit on a multiprocessor together, which bounds the registers. variant, source: as for `jit.kernel`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., None],
+        signature: Sequence[Any],
+        *,
+        threads: int,
+        blocks: int = 1,
+        variant: str = "",
+        source: str | None = "",
+    ) -> None:
+        self.function, self.signature, self.threads, self.blocks = function, tuple(signature), threads, blocks
+        self.variant, self.source = variant, source
+        self._loaded: dict[int, Any] = {}
+        self._room = 0
+
+    @property
+    def name(self) -> str:
+        """What it is called in the cache and in tables."""
+        short = f"{self.function.__module__.rsplit('.', 1)[-1]}.{self.function.__name__}"
+        return f"{short}-{self.variant}" if self.variant else short
+
+    def kept_at(self, capability: tuple[int, int], ending: str) -> Path | None:
+        """The file in the cache that holds this kernel for a compute capability; None where nothing is kept."""
+        if self.source is None:
+            return None
+        words = f"{self.signature}|{self.threads}|{self.blocks}|{capability}"
+        folder = cache_folder(f"{self.source}|{_versions()}")
+        return folder / f"{self.name}-sm_{_arch(capability)}-{sha256(words.encode()).hexdigest()[:12]}.{ending}"
+
+    def image(self, capability: tuple[int, int], *, fresh: bool = False) -> Image:
+        """The kernel for a compute capability: from the cache, unless asked `fresh`, which gives the PTX too."""
+        path = self.kept_at(capability, "cubin")
+        content = read(path) if path is not None and not fresh else None
+        if content is not None:
+            entry, _, cubin = content.partition(b"\n")
+            return Image(entry.decode(), cubin)
+        made = _compile(self.function, self.signature, capability, (self.threads, self.blocks))
+        if path is not None:
+            keep(path, made.entry.encode() + b"\n" + made.cubin)
+        return made
+
+    def launch(self, blocks: int, shared: int, *arguments: Any, stream: Any = None) -> None:
+        """Run `blocks` blocks with `shared` bytes of shared memory each, beside what the kernel itself declares.
+
+        Arguments are arrays on the device (`to_device`), numbers, and named tuples of them. Returns at once.
+        """
+        if isinstance(stream, Tape):
+            stream.append(self.name)
+            return
+        if SIMULATED:
+            cuda.jit(self.function)[blocks, self.threads, 0, shared](*arguments)
+            return
+        from cuda.core import LaunchConfig, launch
+        from numba.cuda.cudadrv.driver import _to_core_stream
+
+        loaded = self._load()
+        if shared > self._room:
+            _allow_shared(loaded, shared)
+            self._room = shared
+        flat: list[Any] = []
+        for kind, value in zip(self.signature, arguments, strict=True):
+            _flatten(kind, value, flat)
+        config = LaunchConfig(grid=(int(blocks), 1, 1), block=(self.threads, 1, 1), shmem_size=int(shared))
+        launch(_to_core_stream(stream or 0), config, loaded.kernel, *flat)
+
+    def _load(self) -> Any:
+        context = cuda.current_context()
+        number = context.device.id
+        if number not in self._loaded:
+            image = self.image(tuple(context.device.compute_capability))
+            from cuda.core import ObjectCode
+
+            module = context.create_module_image(ObjectCode.from_cubin(image.cubin), [], [])
+            self._loaded[number] = module.get_function(image.entry)
+        return self._loaded[number]
+
+
+def _flatten(kind: Any, value: Any, flat: list[Any]) -> None:
+    """Append what the driver is given for an argument: of an array, what numba-cuda's kernels find there."""
+    if isinstance(kind, types.NamedTuple):
+        for part, given in zip(list(kind.types), value, strict=True):
+            _flatten(part, given, flat)
+    elif isinstance(kind, types.Array):
+        pointer = value.__cuda_array_interface__["data"][0] or 0
+        strides = value.strides or ()
+        flat += [0, 0, int(value.size), int(value.dtype.itemsize), int(pointer), *map(int, value.shape)]
+        flat += list(map(int, strides))
+    elif isinstance(kind, types.Boolean):
+        flat.append(ctypes.c_bool(bool(value)))
+    else:
+        flat.append(getattr(ctypes, _CTYPES[str(kind)])(value))
+
+
+_CTYPES = {"int32": "c_int32", "int64": "c_int64", "float32": "c_float", "float64": "c_double"}
+
+
+def _allow_shared(loaded: Any, size: int) -> None:
+    """Let a kernel have more shared memory than 48 KB, which the driver gives on demand alone."""
+    from cuda.bindings import driver
+
+    attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    (status,) = driver.cuKernelSetAttribute(attribute, size, loaded.handle, loaded.device.id)
+    if status != driver.CUresult.CUDA_SUCCESS:
+        raise RuntimeError(f"the driver refuses {size} bytes of shared memory ({status.name})")
+
+
+@lru_cache(maxsize=1)
+def _versions() -> str:
+    """What compiles for the GPU, in words that name a folder of the cache."""
+    from numba.cuda.cudadrv import nvvm
+
+    return f"numba-cuda {version('numba-cuda')} NVVM {nvvm.NVVM().get_version()}"
+
+
+def _arch(capability: tuple[int, int]) -> str:
+    return f"{capability[0]}{capability[1]}{'a' if capability >= (9, 0) else ''}"
+
+
+def _compile(
+    function: Callable[..., None], signature: tuple[Any, ...], capability: tuple[int, int], bounds: tuple[int, int]
+) -> Image:
+    """The way of numba-cuda's own dispatcher, with our flags and for any card."""
+    from numba.cuda.compiler import compile_cuda, kernel_fixup
+    from numba.cuda.cudadrv import nvvm
+
+    with _lock, _as_if_on(capability):
+        compiled = compile_cuda(function, types.void, signature, nvvm_options=dict(CUDA_FLAGS), cc=capability)
+        library, entry = compiled.library, compiled.fndesc.llvm_func_name
+        kernel = library.get_function(entry)
+        kernel_fixup(kernel, False)
+        nvvm.set_launch_bounds(kernel, bounds)
+        suffixed = (*capability, "a" if capability >= (9, 0) else "")
+        ptx = library.get_asm_str(cc=suffixed)
+        return Image(kernel.name, bytes(library.get_cubin(cc=suffixed).code), ptx)
+
+
+@contextmanager
+def _as_if_on(capability: tuple[int, int]) -> Iterator[None]:
+    """Let numba-cuda compile the functions that a kernel calls without asking the driver which card there is."""
+    from numba.cuda import dispatcher
+
+    theirs = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability, id=0)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = theirs
+
+
+# -------------------------------------------------------------------------------------------------- memory and devices
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU as far as a plan of work on it needs to know."""
+
+    name: str
+    capability: tuple[int, int]
+    multiprocessors: int
+    shared: int  # bytes of shared memory that a block may have
+    shared_together: int  # bytes of shared memory of a multiprocessor
+    memory: int  # bytes in all
+    clock: float = 1.5e9  # cycles a second of a multiprocessor, at most
+    cache: int = 0  # bytes of its L2
+    bus: str = ""  # its place on the PCI bus, by which other programs know it
+
+
+@lru_cache(maxsize=1)
+def card() -> Card:
+    """The GPU at hand; in the simulator, one as small as its threads are slow."""
+    if SIMULATED:
+        return Card("simulator", (9, 0), 1, 232_448, 233_472, 2**30, cache=2**10)
+    device = cuda.get_current_device()
+    name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
+    return Card(
+        name,
+        tuple(device.compute_capability),
+        int(device.MULTIPROCESSOR_COUNT),
+        int(device.MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
+        int(device.MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
+        int(cuda.current_context().get_memory_info().total),
+        1000.0 * int(device.CLOCK_RATE),
+        int(device.L2_CACHE_SIZE),
+        f"{device.PCI_DOMAIN_ID:08x}:{device.PCI_BUS_ID:02x}:{device.PCI_DEVICE_ID:02x}.0",
+    )
+
+
+def to_device(array: np.ndarray) -> Any:
+    """A copy of an array on the device."""
+    return cuda.to_device(np.ascontiguousarray(array))
+
+
+def empty(shape: int | tuple[int, ...], dtype: Any) -> Any:
+    """A row-major array on the device that holds anything."""
+    return cuda.device_array(shape, dtype)
+
+
+def synchronize() -> None:
+    """Wait until the device has done all that it was asked for; raises what went wrong meanwhile."""
+    cuda.synchronize()
+
+
+class Event:
+    """A point in what the device is asked to do; in the simulator, which does all at once, a point in time."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        self.made: Any = None if SIMULATED else cuda.event(timing=True)
+
+    def record(self) -> None:
+        """Put it behind all that was asked for so far."""
+        if SIMULATED:
+            self.at = time.perf_counter()
+        else:
+            self.made.record()
+
+    def wait(self) -> None:
+        """Return when the device has come to it."""
+        if not SIMULATED:
+            self.made.synchronize()
+
+
+def elapsed(begin: Event, end: Event) -> float:
+    """Seconds from one event to another that the device has come to, by its own clock: half a microsecond fine."""
+    return end.at - begin.at if SIMULATED else float(begin.made.elapsed_time(end.made)) / 1e3
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device had no room for an array."""
+    return "OUT_OF_MEMORY" in str(error).upper().replace(" ", "_")
+
+
+# ------------------------------------------------------------------------------------------------- launches in a graph
+
+
+def new_stream() -> Any:
+    """Work that the device does in the order of its launches; copies wait for it. None in the simulator."""
+    return None if SIMULATED else cuda.stream()
+
+
+class Replay:
+    """Launches that are made over and over again, with the same arguments each time.
+
+    launch: makes them, on the stream given. The first time it is called, as it stands: the driver loads code when it is
+    first launched, and must not be recording then. The second time it is recorded as a CUDA graph, which from then on
+    costs one launch: a few microseconds for each kernel in it, where Python takes tens.
+    """
+
+    def __init__(self, launch: Callable[[Any], None], stream: Any) -> None:
+        self._launch, self._stream = launch, stream
+        self._calls = 0
+        self._graph: Any = None
+        self._run: Any = None
+
+    def __call__(self) -> None:
+        """Make the launches."""
+        self._calls += 1
+        if SIMULATED or self._calls == 1:
+            self._launch(self._stream)
+            return
+        from cuda.bindings import driver
+
+        handle = int(self._stream.handle)
+        if self._run is None:
+            relaxed = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
+            _checked(driver.cuStreamBeginCapture(handle, relaxed))
+            try:
+                self._launch(self._stream)
+            except BaseException:
+                driver.cuStreamEndCapture(handle)  # whose complaint would hide the cause
+                raise
+            self._graph = _checked(driver.cuStreamEndCapture(handle))
+            self._run = _checked(driver.cuGraphInstantiate(self._graph, 0))
+        _checked(driver.cuGraphLaunch(self._run, handle))
+
+    def close(self) -> None:
+        """Give back what the graph holds."""
+        if self._graph is None:
+            return
+        from cuda.bindings import driver
+
+        if self._run is not None:
+            driver.cuGraphExecDestroy(self._run)
+        driver.cuGraphDestroy(self._graph)
+        self._run = self._graph = None
+
+
+def _checked(answer: tuple[Any, ...]) -> Any:
+    """What a function of the driver returned beside its status, which must be success."""
+    status, *found = answer
+    if status.value != 0:
+        raise RuntimeError(f"the driver says {status.name}")
+    return found[0] if found else None
+
+
+def library(name: str) -> Any:
+    """One of CUDA's libraries, by the name it has without \"lib\". Raises ImportError where it is not installed."""
+    try:
+        from cuda.pathfinder import load_nvidia_dynamic_lib
+
+        return ctypes.CDLL(load_nvidia_dynamic_lib(name).abs_path)
+    except Exception as error:  # whatever the search raises
+        raise ImportError(f"CUDA's library {name} was not found ({_sentence(error)})") from None

@@ -1,0 +1,346 @@
+"""How kernels are compiled and where the machine code is kept: the one module that sets JIT flags.
+
+`inlined` marks a scalar function that is compiled into whatever calls it, on either device.
+`kernel` compiles a function with our flags and keeps the machine code on disk (kernels/compile/cache.py).
+`linked` does so for a function that other kernels call as machine code, instead of compiling it anew into each.
+
+Flags: `error_model="numpy"` (dividing by zero gives inf, not an exception), `nogil` (threads train trials side by
+side), and never fastmath: it would let the compiler reorder sums, contract products and drop the NaN checks that
+divergence detection needs, so that bits would depend on the processor. For GPUs (compile/cuda.py) `fma` forbids NVVM to
+contract a product and a sum; it compiles with numba-cuda's own error model, which is "numpy" too.
+"""
+
+import itertools
+import pickle
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial, wraps
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, event, types
+from numba.core.bytecode import FunctionIdentity
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.serialize import dumps
+from numba.extending import intrinsic, overload, register_jitable
+
+from gdbench.kernels.compile import cache
+
+DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]  # the lane without the compiler: every kernel is then plain Python
+FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+CUDA_FLAGS: dict[str, Any] = {
+    "opt": 3,
+    "fma": False,
+}  # NVVM's; division and square root are IEEE's unless told otherwise
+
+
+def inlined(function: Callable[..., Any] | None = None, *, always: bool = False, checked: bool = False) -> Any:
+    """Let kernels call `function`, which is compiled into them; Python calls it as it stands.
+
+    always: also where LLVM finds it long and would call it instead, which keeps the loops around it from vectorising.
+    checked: an index outside its array raises IndexError, for what users write; else it is undefined.
+    """
+    if function is None:
+        return partial(inlined, always=always, checked=checked)
+    flags = {"error_model": FLAGS["error_model"], "boundscheck": checked}
+    register_jitable(**flags, **({"forceinline": True} if always else {}))(function)
+    return function
+
+
+def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[[Any], Any]:
+    """One function of one argument that is `single` for float32 and `double` for float64, chosen when compiled."""
+
+    def function(x):
+        return single(x) if isinstance(x, np.float32) else double(np.float64(x))
+
+    def choose(x):  # Numba asks that the names and annotations equal the implementations
+        if x == types.float32:
+            return lambda x: single(x)
+        if x == types.float64:
+            return lambda x: double(x)
+        return None
+
+    overload(function, jit_options={"error_model": FLAGS["error_model"], "forceinline": True})(choose)
+    function.__doc__, function.__name__ = double.__doc__, double.__name__.removesuffix("64")
+    return function
+
+
+def one_of(functions: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    """A function whose first argument `which` says which of these inlined functions takes the other arguments.
+
+    The number is compared at run time, so that one compiled kernel serves all of them. A number from len(functions) on
+    means the last.
+    """
+    first, others = functions[0], functions[1:]
+    if not others:
+
+        def choose(which, *arguments):
+            first(*arguments)
+
+    elif len(others) == 1:
+        (last,) = others
+
+        def choose(which, *arguments):
+            if which == 0:
+                first(*arguments)
+            else:
+                last(*arguments)
+
+    else:
+        rest = one_of(others)
+
+        def choose(which, *arguments):
+            if which == 0:
+                first(*arguments)
+            else:
+                rest(which - 1, *arguments)
+
+    return inlined(choose)
+
+
+@contextmanager
+def compilations() -> Iterator[list[Any]]:
+    """Inside this, the list grows by one for every function that Numba compiles, not for what it finds in the cache."""
+    compiled: list[Any] = []
+
+    class Listener(event.Listener):
+        def on_start(self, begun: Any) -> None:
+            compiled.append(begun.data["dispatcher"].py_func.__qualname__)
+
+        def on_end(self, ended: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Listener()):
+        yield compiled
+
+
+class _Locator(_CacheLocator):
+    """Tells Numba's cache to use our folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ensure_cache_path(self) -> None:
+        cache.make_folder(self.folder)
+
+    def get_cache_path(self) -> str:
+        return str(self.folder)
+
+    def get_source_stamp(self) -> str:
+        return self.folder.name
+
+    def get_disambiguator(self) -> None:
+        """None: `_Impl` names the files."""
+
+
+class _Impl(CompileResultCacheImpl):
+    def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
+        self._lineno = function.__code__.co_firstlineno
+        name = function.__qualname__.replace(".<locals>", "").replace("<", "").replace(">", "")
+        self._filename_base = f"{function.__module__.rsplit('.', 1)[-1]}.{name}-{variant or 'kernel'}"
+        self._locator = _Locator(folder)
+
+    def reduce(self, compiled: Any) -> Any:
+        """What is kept: the machine code, and which linked functions it calls."""
+        text = compiled.library.get_llvm_str()
+        return [name for name in _linked if f"@{name}(" in text], super().reduce(compiled)
+
+    def rebuild(self, target_context: Any, kept: Any) -> Any:
+        """The machine code, once what it calls is known to the linker."""
+        called, code = kept
+        for name in called:
+            _linked[name]()
+        return super().rebuild(target_context, code)
+
+
+class _Files:
+    """What is kept of one function, under Numba's names: an index by key (.nbi), and machine code, a file a key (.nbc).
+
+    Two processes may write at once: each file is whole and says for which key it is, so whoever loses compiles again.
+    """
+
+    def __init__(self, folder: Path, base: str) -> None:
+        self._folder, self._base = folder, base
+
+    def load(self, key: Any) -> Any:
+        """What was saved for a key, or None."""
+        found = self._unpickled(self._index().get(key, ""))
+        return found[1] if found and found[0] == key else None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep data for a key; raises OSError where that cannot be."""
+        index = self._index()
+        free = (f"{self._base}.{number}.nbc" for number in itertools.count(1))
+        name = index.get(key) or next(name for name in free if name not in index.values())
+        cache.write(self._folder / name, dumps((key, data)))
+        cache.write(self._folder / f"{self._base}.nbi", dumps({**index, key: name}))
+
+    def _index(self) -> dict[Any, str]:
+        index = self._unpickled(f"{self._base}.nbi")
+        return index if isinstance(index, dict) else {}
+
+    def _unpickled(self, name: str) -> Any:
+        content = cache.read(self._folder / name)
+        try:
+            return content and pickle.loads(content)
+        except Exception:  # unpickling may raise anything; what cannot be taken back is not there
+            return None
+
+
+class _Cache(FunctionCache):
+    """Numba's cache of one function, keyed by signature, processor and variant."""
+
+    def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
+        self._impl_class = partial(_Impl, folder=folder, variant=variant)  # type: ignore[assignment]
+        self._variant = variant
+        super().__init__(function)
+        self._cache_file: Any = _Files(folder, self._impl.filename_base)  # in place of Numba's
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        # Numba pickles the captured functions into its key, and not always to the same bytes. The folder already
+        # stands for every source file, so naming what is captured is enough.
+        return signature, codegen.magic_tuple(), self._variant
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(signature, target_context)
+        except Exception:  # whatever is wrong with what was kept, compiling it anew mends
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        try:
+            super().save_overload(signature, data)
+        except Exception:  # it cannot be kept, or not there: compiled code then lives as long as the process
+            self.disable()
+
+
+def kernel(
+    function: Callable[..., Any] | None = None,
+    *,
+    signature: Any = None,
+    variant: str = "",
+    source: str | None = "",
+    checked: bool = False,
+    allocates: bool = True,
+) -> Any:
+    """Compile `function` with our flags and keep its machine code on disk.
+
+    signature: compile at once for these types and for no others; without it, at the first call for its types.
+    variant: names what a closure captures (a rule, a dtype); closures of one function need different names.
+    source: hash of a plug-in's source that is compiled in; None, when that is not known, keeps nothing.
+    checked: as for `inlined`.
+    allocates: it may make arrays, and functions called in it may return arrays; else no references are counted, which
+        takes an atomic instruction each time that a view of an array is made or passed on.
+    """
+    if function is None:
+        return partial(
+            kernel,
+            signature=signature,
+            variant=variant,
+            source=source,
+            checked=checked,
+            allocates=allocates,
+        )
+    if DISABLED:
+        return _silent(function)
+    dispatcher = numba.njit(**{**FLAGS, "boundscheck": checked, "_nrt": allocates})(function)
+    dispatcher._compiler.compile = _apart(dispatcher._compiler.compile)
+    if source is not None:
+        dispatcher._cache = _Cache(function, cache.cache_folder(source), variant)
+    if signature is not None:
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    return dispatcher
+
+
+_names = itertools.count(secrets.randbits(60))
+
+
+def _apart(compile_types: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile under names that no other process gives.
+
+    Numba tells functions of one qualified name apart by a counter that begins anew in every process, and code from the
+    cache keeps its name: of two that were compiled elsewhere, the linker would take one for the other. Numba's lock on
+    compiling is held meanwhile.
+    """
+
+    def compiling(*arguments: Any, **options: Any) -> Any:
+        theirs, FunctionIdentity._unique_ids = FunctionIdentity._unique_ids, _names
+        try:
+            return compile_types(*arguments, **options)
+        finally:
+            FunctionIdentity._unique_ids = theirs
+
+    return compiling
+
+
+def _silent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as compiled code has it in the lane without the compiler: NumPy does not warn of what overflows."""
+
+    @wraps(function)
+    def silent(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments)
+
+    return silent
+
+
+class FirstClass(types.WrapperAddressProtocol):
+    """A kernel as an argument of others; of a dispatcher, Numba would ask the address anew at every call."""
+
+    def __init__(self, kernel: Any) -> None:
+        (compiled,) = kernel.overloads.values()
+        self._kernel, self._signature = kernel, compiled.signature
+        self._address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+    def __wrapper_address__(self) -> int:
+        return int(self._address)
+
+    def signature(self) -> Any:
+        return self._signature
+
+
+def first_class(kernel: Any, source: str | None) -> Any:
+    """A kernel with a signature, to be given to other kernels often; source: as for `kernel`.
+
+    An error would be lost on the way, and only what is ours raises none.
+    """
+    return kernel if DISABLED or source != "" else FirstClass(kernel)
+
+
+_linked: dict[str, Callable[[], None]] = {}  # for each linked function what makes it known to the linker, once
+
+
+def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
+    """Let kernels call `function` as machine code, with one tuple of its arguments, instead of compiling it into them.
+
+    Numba optimises what a kernel calls again at every level of the calls, which for long code is most of the time that
+    compiling takes. It may not allocate. variant: a dtype, or what else tells functions of one name apart.
+    """
+    if DISABLED:
+        return lambda arguments: function(*arguments)
+    name = f"gdbench.{function.__module__}.{function.__qualname__}.{variant}"
+
+    @lru_cache(maxsize=1)
+    def resolve() -> None:
+        entry = FirstClass(kernel(function, signature=signature, variant=variant, allocates=False))
+        llvmlite.binding.add_symbol(name, entry.__wrapper_address__())
+
+    def typing(context: Any, given: Any) -> Any:
+        def lower(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+            resolve()
+            values = cgutils.unpack_tuple(builder, arguments[0])
+            values = [context.cast(builder, *each) for each in zip(values, given, signature.args, strict=True)]
+            kinds = [context.get_value_type(kind) for kind in (signature.return_type, *signature.args)]
+            callee = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kinds[0], kinds[1:]), name)
+            return builder.call(callee, values)
+
+        return signature.return_type(given), lower
+
+    _linked[name] = resolve
+    return intrinsic(typing)

@@ -1,0 +1,90 @@
+"""The descent over a function of a point, compiled once for each dtype and every rule and function.
+
+Rule and function come in as first-class functions of fixed signature. The gradient is computed in float64 and rounded
+to the parameters' dtype, in which the rule runs.
+"""
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels.arithmetic.clipping import clip
+from gdbench.kernels.arithmetic.random import Stream, normal
+from gdbench.kernels.arithmetic.sums import norm
+from gdbench.kernels.compile.jit import kernel
+from gdbench.kernels.functions.callables import GRADIENT, VALUE
+from gdbench.kernels.rules.contract import update_type
+
+_NOISE = int(Stream.NOISE)
+
+
+class Walk(NamedTuple):
+    """What a descent needs beside function and rule, allocated once."""
+
+    options: np.ndarray  # float64: the function's options
+    seed: int
+    noise: float  # standard deviation of what is added to every element of the gradient
+    low: np.ndarray  # float64: bounds of each parameter, or empty
+    high: np.ndarray
+    clip_norm: np.floating  # 0: not clipped
+    clip_value: np.floating
+    point: np.ndarray  # float64: the parameters, widened
+    slope: np.ndarray  # float64: the gradient
+    gradient: np.ndarray  # the same with its noise, in the parameters' dtype
+
+
+def _descend(update, value, slope, theta, state, table, first, walk, every, path):
+    """Steps first + 1, first + 2, ..., one for each row of the table; returns how many were taken.
+
+    Ends early only when a parameter, or a value that it looks at, is not finite. Every so many steps, and after the
+    last, the next row of `path` (as many rows as that makes, or none) becomes the point, its value and the norm of its
+    noiseless gradient.
+    """
+    n, row = theta.size, 0
+    for i in range(table.shape[0]):
+        t = first + i + 1
+        for j in range(n):
+            walk.point[j] = theta[j]
+        slope(walk.point, t, walk.options, walk.slope)
+        for j in range(n):
+            g = walk.slope[j]
+            if walk.noise > 0.0:
+                g += walk.noise * normal(walk.seed, _NOISE, t, j)
+            walk.gradient[j] = g
+        clip(walk.gradient, walk)
+        update(theta, walk.gradient, state, table[i], 0)
+        finite = True
+        for j in range(n):
+            if walk.low.size > 0:
+                theta[j] = min(max(theta[j], walk.low[j]), walk.high[j])
+            finite = finite and math.isfinite(theta[j])
+        last = i == table.shape[0] - 1 or not finite
+        if row < path.shape[0] and (last or t % every == 0):
+            for j in range(n):
+                walk.point[j] = path[row, j] = theta[j]
+            path[row, n] = value(walk.point, walk.options)
+            finite = finite and math.isfinite(path[row, n])
+            slope(walk.point, t, walk.options, walk.slope)
+            path[row, n + 1] = norm(walk.slope)
+            row += 1
+        if not finite:
+            return i + 1
+    return table.shape[0]
+
+
+@lru_cache(maxsize=2)
+def descend(dtype: str) -> Any:
+    """The compiled descent for parameters of `dtype`; arguments as `_descend` names them."""
+    number = np.dtype(dtype).type
+    vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
+    functions = [types.FunctionType(signature) for signature in (update_type(dtype), VALUE, GRADIENT)]
+    walk = Walk(
+        *(np.zeros(1), 0, 0.0, np.zeros(1), np.zeros(1), number(0), number(0)),
+        *(np.zeros(1), np.zeros(1), np.zeros(1, dtype)),
+    )
+    rest = (vector, matrix, matrix, types.int64, numba.typeof(walk), types.int64, types.float64[:, ::1])
+    return kernel(_descend, signature=types.int64(*functions, *rest), variant=dtype)

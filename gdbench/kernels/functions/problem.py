@@ -1,0 +1,183 @@
+"""The problem "function": a test function, or a user's, as what a descent minimises.
+
+problem = gdbench.problem({"kind": "function", "function": "rosenbrock", "noise": 0.1})
+problem.loss([0.0, 0.0]), problem.gradient([0.0, 0.0]), problem.hessian([0.0, 0.0])
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from gdbench.errors import UsageError
+from gdbench.kernels import sampling
+from gdbench.kernels.arithmetic import linear
+from gdbench.kernels.arithmetic.random import Stream, normals, uniforms
+from gdbench.kernels.directions.objective import Objective
+from gdbench.kernels.functions.callables import STEP, Compiled
+from gdbench.kernels.functions.descent import Walk, descend
+
+NO_PATH = np.empty((0, 0))
+
+
+@contextmanager
+def _within_vectors(size: int) -> Iterator[None]:
+    """Around calls of compiled functions: an index outside a vector is told in one sentence."""
+    try:
+        yield
+    except IndexError as error:
+        raise UsageError(f"a function or its derivatives reach outside a vector of {size}: {error}") from None
+
+
+class FunctionProblem:
+    """A function of a point, which has no samples: a batch is the function itself, an epoch one step.
+
+    start: the first point, or the domain (lower and upper bound of every coordinate) from which each seed draws one.
+    noise: standard deviation of what is added to every element of the gradient, drawn anew each step.
+    bounds: lower and upper bounds of the parameters, to which they are clipped after each step.
+    timed: whether derivatives depend on the step.
+    """
+
+    columns = ("value", "grad_norm")
+    n = 1
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        *,
+        size: int,
+        start: np.ndarray | tuple[float, float],
+        options: tuple[float, ...] = (),
+        noise: float = 0.0,
+        bounds: tuple[np.ndarray, np.ndarray] | None = None,
+        timed: bool = False,
+        dtype: str = "float64",
+    ) -> None:
+        self.compiled, self.size, self.start, self.noise, self.dtype = compiled, size, start, noise, dtype
+        self.timed = timed
+        self.options = np.array(options, np.float64)
+        self.low: np.ndarray = np.empty(0) if bounds is None else bounds[0]
+        self.high: np.ndarray = np.empty(0) if bounds is None else bounds[1]
+
+    def initial(self, seed: int) -> np.ndarray:
+        """The first point."""
+        seed = sampling.check_seed(seed)
+        if isinstance(self.start, tuple):
+            low, high = self.start
+            return (low + (high - low) * uniforms(seed, Stream.INITIAL, self.size)).astype(self.dtype)
+        return self.start.astype(self.dtype)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """One."""
+        return 1
+
+    def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
+        """There is one row, the function itself."""
+        return np.zeros(1, np.int64)
+
+    def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
+        """The function's value."""
+        with _within_vectors(self.size):
+            return float(self.compiled.value(self._point(theta), self.options))
+
+    def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, step: int = 1) -> np.ndarray:
+        """Its gradient, without noise; `step` counts for functions that depend on it."""
+        out = np.zeros(self.size)
+        with _within_vectors(self.size):
+            self.compiled.gradient(self._point(theta), step, self.options, out)
+        return out
+
+    def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None, step: int = 1) -> np.ndarray:
+        """Its second derivatives: size x size, float64. Raises UsageError for more parameters than fit in memory."""
+        linear.check_order(self.size)
+        out = np.zeros((self.size, self.size))
+        with _within_vectors(self.size):
+            self.compiled.hessian(self._point(theta), step, self.options, out)
+        return out
+
+    def product(
+        self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None, step: int = 1
+    ) -> np.ndarray:
+        """The Hessian times `direction`; by a central difference of gradients where the matrix would not fit."""
+        v = sampling.check_vector("direction", direction, self.size, "float64")
+        if self.size <= linear.MAX_ORDER:
+            return linear.product(self.hessian(theta, step=step), v)
+        point, reach = self._point(theta), linear.length(v)
+        if reach == 0.0:
+            return np.zeros(self.size)
+        h = STEP * max(1.0, linear.length(point)) / reach
+        above, below = self.gradient(point + h * v, step=step), self.gradient(point - h * v, step=step)
+        return np.asarray((above - below) / (2.0 * h))
+
+    def begin(
+        self, *, seed: int, batch_size: int = 1, clip_norm: float = 0.0, clip_value: float = 0.0
+    ) -> "FunctionTraining":
+        """One trial's descent, at its first point."""
+        number = np.dtype(self.dtype).type
+        walk = Walk(
+            self.options,
+            seed,
+            float(self.noise),
+            self.low,
+            self.high,
+            number(clip_norm),
+            number(clip_value),
+            np.zeros(self.size),
+            np.zeros(self.size),
+            np.zeros(self.size, self.dtype),
+        )
+        return FunctionTraining(self, walk)
+
+    def _point(self, theta: Any) -> np.ndarray:
+        return sampling.check_vector("theta", theta, self.size, "float64").copy()  # differences move it
+
+
+class FunctionTraining:
+    """A descent over a function: the point, how many steps led there, and what they write to."""
+
+    def __init__(self, problem: FunctionProblem, walk: Walk) -> None:
+        self.problem, self.walk = problem, walk
+        self.theta = problem.initial(walk.seed)
+        self.steps = 0
+
+    def advance(
+        self, update: Any, state: np.ndarray, table: np.ndarray, every: int = 1, path: np.ndarray = NO_PATH
+    ) -> None:
+        """One step for each row of the rule's coefficients, fewer when the point is no longer finite.
+
+        path: rows for every so many steps and for the last one: the point, its value, the norm of its gradient.
+        """
+        loop = descend(self.problem.dtype)
+        given = (update, *self.problem.compiled.first_class, self.theta, state, table)
+        with _within_vectors(self.problem.size):
+            self.steps += loop(*given, self.steps, self.walk, every, path)
+
+    def move(self, x: np.ndarray) -> None:
+        """Take one step to x."""
+        self.theta[:] = np.clip(x, self.problem.low, self.problem.high) if self.problem.low.size else x
+        self.steps += 1
+
+    def objective(self) -> Objective:
+        """What the next step minimises; its gradient has that step's noise."""
+        problem, dtype = self.problem, self.problem.dtype
+
+        def gradient(x: np.ndarray) -> np.ndarray:
+            step = self.steps + 1
+            slope = problem.gradient(x, step=step)
+            if problem.noise > 0:
+                slope += problem.noise * normals(self.walk.seed, Stream.NOISE, problem.size, step)
+            return slope.astype(dtype)
+
+        return Objective(
+            problem.loss,
+            gradient,
+            lambda x: problem.hessian(x, step=self.steps + 1).astype(dtype),
+            lambda x, v: problem.product(x, v, step=self.steps + 1).astype(dtype),
+            (lambda: self.steps) if problem.noise > 0 or problem.timed else None,
+        )
+
+    def evaluate(self) -> tuple[float, float]:
+        """Value and slope at the present point; the step is the one that led there."""
+        slope = self.problem.gradient(self.theta, step=max(self.steps, 1))
+        return self.problem.loss(self.theta), linear.length(slope)

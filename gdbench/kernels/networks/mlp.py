@@ -1,0 +1,229 @@
+"""The problem "mlp": the loss of a multilayer perceptron on a data set, as a function of its flat parameters.
+
+problem = gdbench.problem("digits")
+theta = problem.initial(seed=0)
+rows = problem.batch(seed=0, step=1, size=32)
+problem.loss(theta, rows), problem.gradient(theta, rows)
+problem.product(theta, direction, rows), problem.hessian(theta, rows)
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdbench.errors import UsageError
+from gdbench.kernels import sampling
+from gdbench.kernels.arithmetic import linear
+from gdbench.kernels.arithmetic.team import ALONE, Member, Team
+from gdbench.kernels.directions.objective import Objective
+from gdbench.kernels.networks import activations, losses, training
+from gdbench.kernels.networks.curvature import hessian, hessian_product
+from gdbench.kernels.networks.initial import initial_weights
+from gdbench.kernels.networks.network import Network, Workspace, parameter_count, penalty, workspace
+from gdbench.kernels.networks.training import Samples
+from gdbench.kernels.problem import SPLITS
+from gdbench.kernels.sampling import Batches, SampledTraining
+
+MAX_PARAMETERS = 10**9
+
+
+class MLP:
+    """The training objective of a network: mean loss over the training split plus 1/2 l2 |W|^2.
+
+    splits: Samples for train, val and test, in `dtype`; an empty split gives NaN.
+    """
+
+    def __init__(
+        self,
+        splits: Sequence[Samples],
+        outputs: int,
+        *,
+        hidden: Sequence[int],
+        activation: str,
+        loss: str,
+        l2: float,
+        init: str,
+        shuffle: str = "epoch",
+        drop_last: bool = False,
+        dtype: str = "float32",
+    ) -> None:
+        number = np.dtype(dtype).type
+        self.splits = tuple(splits)
+        self.samples = self.splits[0]
+        self.dtype = dtype
+        self.init = init
+        self.reshuffle = shuffle == "epoch"
+        self.drop_last = drop_last
+        self.sizes = np.array([self.samples.x.shape[1], *hidden, outputs], np.int64)
+        self.network = Network(self.sizes, activations.NUMBERS[activation], losses.NUMBERS[loss], number(l2))
+        self.size = parameter_count(self.sizes)
+        if self.size > MAX_PARAMETERS:
+            gigabytes = self.size * number(0).itemsize / 2**30
+            raise UsageError(
+                f"hidden = {list(hidden)} makes {self.size:,} parameters, {gigabytes:,.0f} GB; use smaller layers"
+            )
+        score = "accuracy" if self.samples.labels.size else "mse"
+        self.scores_a_sample = 1 if score == "accuracy" else outputs
+        self.columns = (*(f"{split}_loss" for split in SPLITS), *(f"{split}_{score}" for split in SPLITS), "grad_norm")
+
+    def record(self, losses: Sequence[float], scores: Sequence[float], slope: float) -> tuple[float, ...]:
+        """The values of `columns` from each split's mean loss and sum of scores; those of an empty split are NaN."""
+        sizes = [split.x.shape[0] for split in self.splits]
+        means = [float(loss) if size else math.nan for loss, size in zip(losses, sizes, strict=True)]
+        # Divided in float64: 9 of 10 must be the 0.9 that a target of 0.9 means, in float32 too.
+        counts = [size * self.scores_a_sample for size in sizes]
+        shares = [float(score) / count if count else math.nan for score, count in zip(scores, counts, strict=True)]
+        return (*means, *shares, float(slope))
+
+    @property
+    def x(self) -> np.ndarray:
+        """The training split's features, scaled: samples x features."""
+        return self.samples.x
+
+    @property
+    def y(self) -> np.ndarray:
+        """The training split's labels (int64) or targets (samples x outputs)."""
+        return self.samples.labels if self.samples.labels.size else self.samples.targets
+
+    @property
+    def n(self) -> int:
+        """How many samples train."""
+        return int(self.samples.x.shape[0])
+
+    def initial(self, seed: int) -> np.ndarray:
+        """The parameters at step 0: layer by layer W (inputs x outputs, row-major), then b."""
+        seed = sampling.check_seed(seed)
+        return initial_weights(self.sizes, self.init, seed).astype(self.dtype)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """How many steps pass over the training split once."""
+        return sampling.steps_per_epoch(self.n, batch_size, self.drop_last)
+
+    def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
+        """The training rows that step 1, 2, ... uses, in order, as int64; size is a number or "full"."""
+        return sampling.batch(seed, step, size, n=self.n, reshuffle=self.reshuffle, drop_last=self.drop_last)
+
+    def loss(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> float:
+        """Mean loss over training rows (all by default), penalty included.
+
+        work: what the computation writes to, from `workspace()`; callers that come often keep one, so that nothing
+        is allocated.
+        """
+        theta, work = self._vector("theta", theta), work or self.workspace(0 if rows is None else len(rows))
+        rows = self._rows(rows, work)
+        if rows.size > work.losses.size:
+            raise UsageError(f"rows has {rows.size} numbers; this workspace has room for {work.losses.size}")
+        value, _, _ = training.evaluate(theta, self.network, self.samples, rows, work, ALONE, False)
+        return float(value) + float(penalty(theta, self.network))
+
+    def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
+        """The derivative of `loss` with respect to theta: work's vector, which the next gradient overwrites."""
+        theta, work = self._vector("theta", theta), work or self.workspace()
+        training.gradient(theta, self.network, self.samples, self._rows(rows, work), work)
+        return work.gradient
+
+    def product(
+        self,
+        theta: np.ndarray,
+        direction: np.ndarray,
+        rows: np.ndarray | None = None,
+        work: Workspace | None = None,
+    ) -> np.ndarray:
+        """The Hessian of `loss` times a direction, a vector of work's that the next product or Hessian overwrites.
+
+        It costs about three gradients and never lays out the Hessian.
+        """
+        theta, direction = self._vector("theta", theta), self._vector("direction", direction)
+        work = work or self.workspace()
+        out = work.tangents.product
+        if np.may_share_memory(direction, out):
+            direction = direction.copy()
+        hessian_product(theta, direction, self.network, self.samples, self._rows(rows, work), work, out)
+        return out
+
+    def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
+        """The second derivatives of `loss`, symmetric to the bit: a new matrix, size x size, of the problem's dtype.
+
+        Raises UsageError for more parameters than kernels/arithmetic/linear.py allows.
+        """
+        theta = self._vector("theta", theta)
+        linear.check_order(self.size, theta.itemsize)
+        work, out = work or self.workspace(), np.empty((self.size, self.size), self.dtype)
+        hessian(theta, self.network, self.samples, self._rows(rows, work), work, out)
+        return out
+
+    def workspace(self, rows: int = 0, threads: int = 1) -> Workspace:
+        """What one trial, or one call over as many rows, writes to, and with it a team of threads."""
+        largest = max(rows, *(split.x.shape[0] for split in self.splits))
+        return workspace(self.sizes, self.n, largest, self.dtype, threads)
+
+    def begin(
+        self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
+    ) -> "Training":
+        """One trial's training, at its initial weights.
+
+        threads: a team that takes every step together (kernels/arithmetic/team.py), which changes no number.
+        """
+        number = np.dtype(self.dtype).type
+        per_epoch = self.steps_per_epoch(batch_size)
+        batches = Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
+        return Training(self, batches, threads)
+
+    def _vector(self, name: str, given: np.ndarray) -> np.ndarray:
+        return sampling.check_vector(name, given, self.size, self.dtype)
+
+    def _rows(self, rows: np.ndarray | None, work: Workspace) -> np.ndarray:
+        return work.natural[: self.n] if rows is None else sampling.check_rows(rows, self.n)
+
+
+class Training(SampledTraining):
+    """A network in training: its parameters, its rule's state and the workspace. Not shared between threads."""
+
+    def __init__(self, problem: MLP, batches: Batches, threads: int = 1) -> None:
+        super().__init__(problem, batches)
+        self.team = Team(threads)
+        self.work = problem.workspace(threads=threads)
+        # Each member finds the epoch's order by itself.
+        own = [(self.work.order.copy(), self.work.epoch.copy()) for _ in range(threads - 1)]
+        self._works = [self.work, *(self.work._replace(order=order, epoch=epoch) for order, epoch in own)]
+
+    def objective(self) -> Objective:
+        """What the next step minimises, on a workspace of its own."""
+        return self.over_batch(work=self.problem.workspace())
+
+    def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
+        """One step for each row of the rule's coefficients.
+
+        In a team, no error may come from the update: what is not our own may have a team of one.
+        """
+        problem, loop = self.problem, training.train(self.problem.dtype)
+
+        def part(member: Member) -> None:
+            given = (problem.network, problem.samples, self.batches, self._works[member.rank], member)
+            loop(update, self.theta, state, table, self.steps, *given)
+
+        self.team.together(part)
+        self.steps += len(table)
+
+    def evaluate(self) -> tuple[float, ...]:
+        """The values of `problem.columns` at the present parameters."""
+        problem, found = self.problem, []
+        for split in problem.splits:
+            rows = self.work.natural[: split.x.shape[0]]
+            found.append(self._over(split, rows, split is problem.samples) if rows.size else (0.0, 0.0, 0.0))
+        losses, scores, slopes = zip(*found, strict=True)
+        return problem.record(losses, scores, slopes[0])
+
+    def _over(self, split: Samples, rows: np.ndarray, slope: bool) -> tuple[float, ...]:
+        """`training.evaluate` by the whole team."""
+
+        def part(member: Member) -> tuple[float, ...]:
+            place = self._works[member.rank]
+            found: tuple[float, ...] = training.evaluate(
+                self.theta, self.problem.network, split, rows, place, member, slope
+            )
+            return found
+
+        return self.team.together(part)

@@ -1,0 +1,154 @@
+"""The training loop and the evaluation of a network, compiled once for each dtype and every rule.
+
+A rule's update comes in as a first-class function of fixed signature, so that one compiled loop serves all rules.
+"""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels.arithmetic.clipping import clip
+from gdbench.kernels.arithmetic.intrinsics import matrix, vector
+from gdbench.kernels.arithmetic.sums import norm, ordered_sum
+from gdbench.kernels.arithmetic.team import ALONE, barrier, share
+from gdbench.kernels.compile.jit import inlined, kernel, linked
+from gdbench.kernels.networks.losses import loss_gradient, loss_values
+from gdbench.kernels.networks.network import (
+    ROWS,
+    Network,
+    add_penalty,
+    add_up,
+    backward,
+    following,
+    forward,
+    gather,
+    last_row,
+    workspace,
+)
+from gdbench.kernels.rules.contract import update_type
+from gdbench.kernels.sampling import Batches, reorder
+
+PARAMETERS = 1024  # that a member of a team updates at least
+
+
+class Samples(NamedTuple):
+    """A split of a data set. One of labels and targets is empty, or both say the same (targets are one-hot rows, or one
+    column of 0 and 1 for binary-cross-entropy on two classes)."""
+
+    x: np.ndarray  # samples x features
+    labels: np.ndarray  # int64: samples, or 0
+    targets: np.ndarray  # samples (or 0) x outputs
+
+
+def _visit(theta, network, samples, order, begin, end, work, member, charge, slope):
+    """Samples order[begin:end], in that order whatever the block, as far as asked for.
+
+    charge: each one's loss into work.losses and score into work.scores (networks/losses), at begin, begin + 1, ...
+    slope: the gradient of the training objective over them, penalty included, into work.gradient.
+    """
+    scale = theta.dtype.type(1) / theta.dtype.type(end - begin)
+    labels, targets, outputs = samples.labels, samples.targets, network.sizes[network.sizes.size - 1]
+    for first in range(begin, end, work.block):
+        rows = min(work.block, end - first)
+        low, high = share(rows, ROWS, member)
+        if low < high:
+            gather(samples.x, order, first, low, high, work.values)
+            forward(theta, network, low, high, work, following(samples.x, order, first + rows, low, high))
+            place = last_row(network, low, work)
+            z, d = matrix(work.values, place, high - low, outputs), matrix(work.deltas, place, high - low, outputs)
+            if charge:
+                loss_values(network.loss, z, labels, targets, order, first + low, d, work.losses, work.scores)
+            if slope:
+                loss_gradient(network.loss, z, labels, targets, order, first + low, scale, d)
+                backward(theta, network, low, high, work)
+        barrier(member)
+        if slope:
+            add_up(network, rows, work, first > begin, member)
+            barrier(member)
+    if slope and member.rank == 0:
+        add_penalty(theta, network, work.gradient)
+    if slope:
+        barrier(member)
+
+
+def _types(dtype: str) -> tuple[Any, ...]:
+    """Numba's types of a network, its samples, its workspace and a member of a team."""
+    number, sizes = np.dtype(dtype).type, np.array([1, 1])
+    samples = Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype))
+    given = (Network(sizes, 0, 0, number(0)), samples, workspace(sizes, 1, 1, dtype), ALONE)
+    return tuple(numba.typeof(value) for value in given)
+
+
+def _linked_visit(dtype: str) -> Any:
+    network, samples, work, member = _types(dtype)
+    numbers, flags = (types.int64, types.int64), (types.boolean, types.boolean)
+    theta = numba.typeof(np.zeros(1, dtype))
+    return linked(_visit, types.void(theta, network, samples, types.int64[::1], *numbers, work, member, *flags), dtype)
+
+
+_visit32, _visit64 = _linked_visit("float32"), _linked_visit("float64")
+
+
+@inlined
+def visit(theta, network, samples, order, begin, end, work, member, charge, slope):
+    """`_visit`, compiled once for each dtype."""
+    arguments = (theta, network, samples, order, begin, end, work, member, charge, slope)
+    if isinstance(theta.dtype.type(0), np.float32):
+        _visit32(arguments)
+    else:
+        _visit64(arguments)
+
+
+@kernel
+def gradient(theta, network, samples, rows, work):
+    """The gradient of the training objective over the samples `rows`, penalty included, into work.gradient."""
+    visit(theta, network, samples, rows, 0, rows.size, work, ALONE, False, True)
+
+
+def _train(update, theta, state, table, first, network, samples, batches, work, member):
+    """Steps first + 1, first + 2, ... (first have been taken), one for each row of the coefficients' table."""
+    n = samples.x.shape[0]
+    low, high = share(theta.size, PARAMETERS, member)
+    mine, slope = vector(theta, low, high - low), vector(work.gradient, low, high - low)
+    for i in range(table.shape[0]):
+        step = first + i
+        visits = batches.size < n  # else the samples in their natural order, all of them
+        if visits:
+            reorder(batches, step, work)
+        order = work.order if visits else work.natural
+        begin = (step % batches.per_epoch) * batches.size
+        visit(theta, network, samples, order, begin, min(begin + batches.size, n), work, member, False, True)
+        if batches.clip_norm > 0 or batches.clip_value > 0:
+            if member.rank == 0:
+                clip(work.gradient, batches)
+            barrier(member)
+        update(mine, slope, state, table[i], low)
+        barrier(member)
+
+
+@kernel
+def evaluate(theta, network, samples, rows, work, member, slope):
+    """Mean loss without penalty, sum of scores over the samples `rows`, and the objective's slope.
+
+    The slope is the norm of the gradient of the training objective, penalty included, which is left in work.gradient;
+    unless `slope` asks for it, it is 0 and work.gradient stays as it is.
+    """
+    n = rows.size
+    visit(theta, network, samples, rows, 0, n, work, member, True, slope)
+    steepness = norm(work.gradient) if slope else theta.dtype.type(0)
+    return ordered_sum(work.losses, n) / theta.dtype.type(n), ordered_sum(work.scores, n), steepness
+
+
+@lru_cache(maxsize=2)
+def train(dtype: str) -> Any:
+    """The compiled training loop for parameters of `dtype`; arguments as `_train` names them."""
+    number = np.dtype(dtype).type
+    network, samples, work, member = _types(dtype)
+    batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
+    update = types.FunctionType(update_type(dtype))
+    theta, table = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
+    rest = (theta, table, table, types.int64, network, samples, batches, work, member)
+    return kernel(_train, signature=types.void(update, *rest), variant=dtype, allocates=False)

@@ -1,0 +1,208 @@
+"""The problem "quadratic": the mean over samples x of 1/2 (theta - x)^T Q (theta - x), whose batches are noisy.
+
+problem = gdbench.problem({"kind": "quadratic"})  # that of DeepOBS
+theta = problem.initial(seed=0)
+problem.loss(theta), problem.gradient(theta, problem.batch(seed=0, step=1, size=128))
+"""
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba.core import types
+
+from gdbench.kernels import sampling
+from gdbench.kernels.arithmetic import linear
+from gdbench.kernels.arithmetic.clipping import clip
+from gdbench.kernels.arithmetic.products import add_product
+from gdbench.kernels.compile.jit import inlined, kernel
+from gdbench.kernels.directions.objective import Objective
+from gdbench.kernels.rules.contract import update_type
+from gdbench.kernels.sampling import Batches, SampledTraining, reorder
+
+
+class Workspace(NamedTuple):
+    """What a trial writes to, allocated once."""
+
+    gradient: np.ndarray
+    difference: np.ndarray  # theta minus the batch's mean
+    order: np.ndarray  # int64: this epoch's permutation of the samples
+    epoch: np.ndarray  # int64, one element: the epoch that `order` belongs to, -1 at first
+    natural: np.ndarray  # int64: 0, 1, 2, ...
+
+
+@inlined
+def _gradient(theta, matrix, x, order, begin, end, work):
+    """work.gradient = matrix (theta - mean of rows order[begin:end]), rows added in that order."""
+    size = theta.dtype.type(end - begin)
+    work.difference[:] = theta.dtype.type(0)
+    for k in range(begin, end):
+        for j in range(theta.size):
+            work.difference[j] += x[order[k], j]
+    for j in range(theta.size):
+        work.difference[j] = theta[j] - work.difference[j] / size
+    work.gradient[:] = theta.dtype.type(0)
+    add_product(work.difference.reshape(1, theta.size), matrix, work.gradient.reshape(1, theta.size))
+
+
+@kernel
+def _gradient_of_rows(theta, matrix, x, rows, work):
+    _gradient(theta, matrix, x, rows, 0, rows.size, work)
+
+
+@kernel
+def _loss_of_rows(theta, matrix, x, rows):
+    """The mean over the rows of 1/2 (theta - x)^T matrix (theta - x), in float64."""
+    n = theta.size
+    difference, product = np.empty((1, n)), np.empty((1, n))
+    total = 0.0
+    for k in range(rows.size):
+        for j in range(n):
+            difference[0, j] = theta[j] - x[rows[k], j]
+        product[:] = 0.0
+        add_product(difference, matrix, product)
+        part = 0.0
+        for j in range(n):
+            part += difference[0, j] * product[0, j]
+        total += 0.5 * part
+    return total / rows.size
+
+
+def _train(update, theta, state, table, first, matrix, x, batches, work):
+    """Steps first + 1, first + 2, ... (first have been taken), one for each row of the coefficients' table."""
+    n = x.shape[0]
+    for i in range(table.shape[0]):
+        step = first + i
+        visits = batches.size < n
+        if visits:
+            reorder(batches, step, work)
+        order = work.order if visits else work.natural
+        begin = (step % batches.per_epoch) * batches.size
+        _gradient(theta, matrix, x, order, begin, min(begin + batches.size, n), work)
+        clip(work.gradient, batches)
+        update(theta, work.gradient, state, table[i], 0)
+
+
+@lru_cache(maxsize=2)
+def _compiled(dtype: str) -> Any:
+    number = np.dtype(dtype).type
+    vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
+    batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
+    work = numba.typeof(_workspace(1, 1, dtype))
+    update = types.FunctionType(update_type(dtype))
+    rest = (types.int64, matrix, matrix, batches, work)
+    return kernel(_train, signature=types.void(update, vector, matrix, matrix, *rest), variant=f"quadratic-{dtype}")
+
+
+def _workspace(size: int, samples: int, dtype: str) -> Workspace:
+    return Workspace(
+        np.zeros(size, dtype), np.zeros(size, dtype), np.arange(samples), np.full(1, -1), np.arange(samples)
+    )
+
+
+class DataQuadratic:
+    """The mean over training samples of 1/2 (theta - x)^T matrix (theta - x).
+
+    matrix: parameters x parameters, symmetric. train, test: samples x parameters, all float64. start: every element of
+    the first point. Losses are computed in float64 whatever the dtype in which the rule runs.
+    """
+
+    columns = ("train_loss", "val_loss", "test_loss", "grad_norm")
+
+    def __init__(
+        self,
+        matrix: np.ndarray,
+        train: np.ndarray,
+        test: np.ndarray,
+        *,
+        start: float = 1.0,
+        shuffle: str = "once",
+        drop_last: bool = True,
+        dtype: str = "float64",
+    ) -> None:
+        self.matrix, self.x, self.test, self.start, self.dtype = matrix, train, test, start, dtype
+        self.reshuffle, self.drop_last = shuffle == "epoch", drop_last
+        self.size, self.n = len(matrix), len(train)
+        self.work_matrix, self.work_x = matrix.astype(dtype), train.astype(dtype)
+        # A quadratic's mean over samples is its value at their mean, and their own spread.
+        self.spreads = []
+        for samples in (train, test):
+            every = np.arange(len(samples))
+            mean = np.array([math.fsum(column) for column in samples.T]) / len(samples)
+            self.spreads.append((mean, _loss_of_rows(mean, matrix, samples, every)))
+
+    def initial(self, seed: int) -> np.ndarray:
+        """The first point, the same for every seed."""
+        sampling.check_seed(seed)
+        return np.full(self.size, self.start, self.dtype)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """How many steps pass over the training samples once."""
+        return sampling.steps_per_epoch(self.n, batch_size, self.drop_last)
+
+    def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
+        """The training rows that step 1, 2, ... uses, in order, as int64; size is a number or "full"."""
+        return sampling.batch(seed, step, size, n=self.n, reshuffle=self.reshuffle, drop_last=self.drop_last)
+
+    def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
+        """Mean loss over training rows (all by default)."""
+        theta = sampling.check_vector("theta", theta, self.size, "float64")
+        return float(_loss_of_rows(theta, self.matrix, self.x, sampling.check_rows(rows, self.n)))
+
+    def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """The derivative of `loss` with respect to theta."""
+        work = _workspace(self.size, 0, self.dtype)
+        theta = sampling.check_vector("theta", theta, self.size, self.dtype)
+        _gradient_of_rows(theta, self.work_matrix, self.work_x, sampling.check_rows(rows, self.n), work)
+        return work.gradient
+
+    def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """The matrix, wherever theta is."""
+        sampling.check_vector("theta", theta, self.size, self.dtype)
+        return self.work_matrix.copy()
+
+    def product(self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """The matrix times `direction`."""
+        return linear.product(self.work_matrix, sampling.check_vector("direction", direction, self.size, self.dtype))
+
+    def begin(
+        self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0
+    ) -> "QuadraticTraining":
+        """One trial's training, at its first point."""
+        number = np.dtype(self.dtype).type
+        per_epoch = self.steps_per_epoch(batch_size)
+        return QuadraticTraining(
+            self, Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
+        )
+
+
+class QuadraticTraining(SampledTraining):
+    """A trial on a data quadratic: its point, and how many steps led there."""
+
+    def __init__(self, problem: DataQuadratic, batches: Batches) -> None:
+        super().__init__(problem, batches)
+        self.work = _workspace(problem.size, problem.n, problem.dtype)
+
+    def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
+        """One step for each row of the rule's coefficients."""
+        problem = self.problem
+        loop = _compiled(problem.dtype)
+        given = (update, self.theta, state, table, self.steps, problem.work_matrix, problem.work_x)
+        loop(*given, self.batches, self.work)
+        self.steps += len(table)
+
+    def objective(self) -> Objective:
+        """What the next step minimises."""
+        return self.over_batch()
+
+    def evaluate(self) -> tuple[float, ...]:
+        """The values of `problem.columns` at the present point."""
+        problem, theta = self.problem, self.theta.astype(np.float64)
+        losses = []
+        for mean, spread in problem.spreads:
+            away = theta - mean
+            losses.append(0.5 * linear.dot(away, linear.product(problem.matrix, away)) + spread)
+        slope = linear.product(problem.matrix, theta - problem.spreads[0][0])
+        return losses[0], math.nan, losses[1], linear.length(slope)
