@@ -13,13 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gdbench.api import Run, load, run
-    from gdbench.descent import Descent, minimize
+    from gdbench.api.minimize import Descent, minimize
+    from gdbench.api.runs import Run, load, run
     from gdbench.errors import GdbenchError
     from gdbench.kernels.directions.contract import direction
     from gdbench.kernels.functions.contract import function
     from gdbench.kernels.rules.contract import rule
-    from gdbench.mathematics import problem
+    from gdbench.suites.mathematics import problem
 
 __version__ = "0.1.0"
 
@@ -37,16 +37,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Descent": "gdbench.descent",
+    "Descent": "gdbench.api.minimize",
     "direction": "gdbench.kernels.directions.contract",
     "function": "gdbench.kernels.functions.contract",
-    "problem": "gdbench.mathematics",
-    "minimize": "gdbench.descent",
+    "problem": "gdbench.suites.mathematics",
+    "minimize": "gdbench.api.minimize",
     "GdbenchError": "gdbench.errors",
-    "Run": "gdbench.api",
-    "load": "gdbench.api",
+    "Run": "gdbench.api.runs",
+    "load": "gdbench.api.runs",
     "rule": "gdbench.kernels.rules.contract",
-    "run": "gdbench.api",
+    "run": "gdbench.api.runs",
 }
 
 

@@ -350,7 +350,7 @@ def test_what_cannot_be_kept_still_runs(folder, monkeypatch):
 
 SLOW = """
 import os, signal, sys
-from gdbench.kernels import cache
+from gdbench.kernels.compile import cache
 cache._seal = lambda path, content: os.kill(os.getpid(), signal.SIGSTOP)  # within a write
 cache.write(cache.cache_folder() / "file.nbi", b"content")
 """

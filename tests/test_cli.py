@@ -286,7 +286,7 @@ def settings():
     return dict(os.environ), threading.active_count(), list(warnings.filters), config, locators
 
 before = settings()
-import gdbench, gdbench.api, gdbench.cli
+import gdbench, gdbench.api.runs, gdbench.cli
 gdbench.run, gdbench.rule
 heavy = [name for name in ("pandas", "seaborn", "sklearn", "matplotlib", "torch") if name in sys.modules]
 print(json.dumps([before == settings(), heavy]))
@@ -450,7 +450,7 @@ def test_ctrl_c_while_the_page_is_written_tells_that_the_run_is_complete_and_how
     def interrupted(run, path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gdbench.api.Run.report", interrupted)
+    monkeypatch.setattr("gdbench.api.runs.Run.report", interrupted)
     code, _, err = call(capsys, "run", suite, "--quiet", "--out", tmp_path / "out")
     run = Store(tmp_path / "out" / "gdbench.db").find("latest")
     assert code == 130 and run.state == "complete" and f"`gdbench report {run.run}` writes its page" in err

@@ -10,7 +10,8 @@ from key_change import compare as compare_stores
 from key_change import without_contents
 
 import gdbench
-from gdbench import data, history, suites
+from gdbench import data, suites
+from gdbench.api import history
 from gdbench.data import loading, shipped
 from gdbench.data.dataset import Dataset
 from gdbench.errors import UsageError

@@ -106,7 +106,7 @@ def test_what_is_too_large_or_no_vector_is_refused():
 LANE = """
 import json, sys
 sys.path.insert(0, {tests!r})
-from gdbench.kernels import network
+from gdbench.kernels.networks import network
 if {block}:
     network.BLOCK = {block}
 import networks

@@ -17,7 +17,7 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ 
 ASKED = """
 import json
 import gdbench
-from gdbench.kernels import cuda
+from gdbench.kernels.compile import cuda
 from gdbench.runner.run import NoBackendError, choose_backend
 
 assert choose_backend("auto") == "cpu" and not cuda.SIMULATED
@@ -51,7 +51,9 @@ def test_without_numba_cuda_the_simulator_is_refused_in_a_sentence_and_auto_is_t
 
 @pytest.mark.parametrize("value", ["yes", "", "0"])
 def test_a_switch_of_the_simulator_that_is_no_number_is_off(value, tmp_path):
-    said = python("from gdbench.kernels import cuda; print(cuda.SIMULATED)", tmp_path, NUMBA_ENABLE_CUDASIM=value)
+    said = python(
+        "from gdbench.kernels.compile import cuda; print(cuda.SIMULATED)", tmp_path, NUMBA_ENABLE_CUDASIM=value
+    )
     assert said.split() == ["False"]
 
 

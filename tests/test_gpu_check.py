@@ -21,8 +21,7 @@ from gdbench.peers.ours import Gdbench
 from gdbench.peers.tasks import of_case
 from gdbench.timing import Sample, Subject
 from gdbench.timing.cases import of_shape
-from gdbench.timing.gpu import clocks
-from gdbench.timing.gpu import samples as timing
+from gdbench.timing.gpu import clocks, samples
 from gdbench.timing.gpu.clocks import Clocks
 from gdbench.timing.gpu.samples import steady
 from gdbench.verification.gpu.check import WRONG, Part, run_check
@@ -134,9 +133,9 @@ def test_a_cold_sample_times_the_launches_and_not_what_flushes_before_them(monke
         Beats.now += seconds
 
     monkeypatch.setattr(cuda, "elapsed", lambda begin, end: end.at - begin.at)
-    watch = timing.Stopwatch(lambda: Clocks(1, 2), lambda: work(100.0), Beats(), Beats())
+    watch = samples.Stopwatch(lambda: Clocks(1, 2), lambda: work(100.0), Beats(), Beats())
     run = lambda count: work(count)  # noqa: E731
-    assert watch(timing.OnCard("cold", run, part="copy", cold=True), 3) == 3.0
+    assert watch(samples.OnCard("cold", run, part="copy", cold=True), 3) == 3.0
     assert watch(Subject("hot", run), 3) == 3.0
     assert Beats.now == 306.0
     assert watch.seen == [(Clocks(1, 2), Clocks(1, 2))] * 2

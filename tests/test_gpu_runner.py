@@ -13,7 +13,7 @@ import gdbench
 from gdbench.cli import main
 from gdbench.errors import InterruptedRunError
 from gdbench.kernels.compile import cuda
-from gdbench.machine import gpus as cards
+from gdbench.machine import gpus
 from gdbench.runner import Watcher
 from gdbench.runner.run import choose_backend
 
@@ -129,12 +129,12 @@ def test_a_driver_without_a_compiler_is_no_gpu(monkeypatch):
 def test_auto_loads_no_numba_cuda_where_there_is_no_driver(tmp_path):
     code = (
         "import sys\n"
-        "from gdbench.machine import gpus as cards\n"
+        "from gdbench.machine import gpus\n"
         "from gdbench.cli import app\n"
         "from gdbench.runner.run import choose_backend\n"
         "class ctypes:\n"
         "    def CDLL(name): raise OSError\n"
-        "cards.ctypes = ctypes\n"
+        "gpus.ctypes = ctypes\n"
         "assert choose_backend('auto') == 'cpu'\n"
         "print('numba.cuda' in sys.modules, 'numba_cuda' in sys.modules)"
     )
@@ -158,18 +158,18 @@ SMI = "NVIDIA H200, 580.65.06, 9.0, 1305, 1980, 3201, 3201, 143771, 143203\n"
 
 
 def test_what_nvidia_smi_prints_is_understood():
-    (card,) = cards.parsed(SMI)
+    (card,) = gpus.parsed(SMI)
     assert card["driver"] == "580.65.06" and card["sm_mhz"] == 1305 and card["memory_free_mib"] == 143203
-    assert cards.told(card) == (
+    assert gpus.told(card) == (
         "NVIDIA H200, driver 580.65.06, compute capability 9.0; clocks: SM 1305 of 1980 MHz, memory 3201 of 3201 MHz; "
         "143203 of 143771 MiB free"
     )
-    _, silent = cards.parsed(SMI + "Tesla T4, 580.65.06, 7.5, [N/A], [Not Supported], , 5001, 15360, 15000\n")
+    _, silent = gpus.parsed(SMI + "Tesla T4, 580.65.06, 7.5, [N/A], [Not Supported], , 5001, 15360, 15000\n")
     assert silent["sm_mhz"] is silent["sm_mhz_greatest"] is silent["memory_mhz"] is None
-    assert "SM ? of ? MHz, memory ? of 5001 MHz" in cards.told(silent)
+    assert "SM ? of ? MHz, memory ? of 5001 MHz" in gpus.told(silent)
     for text in ("", "No devices were found\n", SMI + "NVIDIA H200, 580\n"):
-        with pytest.raises(cards.QueryError, match="nvidia-smi said"):
-            cards.parsed(text)
+        with pytest.raises(gpus.QueryError, match="nvidia-smi said"):
+            gpus.parsed(text)
 
 
 def smi(folder, script, monkeypatch):
@@ -180,13 +180,13 @@ def smi(folder, script, monkeypatch):
 
 def test_nvidia_smi_absent_or_failing_is_said_in_words(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(cards.QueryError, match="not on the PATH"):
-        cards.cards()
+    with pytest.raises(gpus.QueryError, match="not on the PATH"):
+        gpus.cards()
     smi(tmp_path, "echo 'Failed to initialize NVML: no' >&2; exit 9", monkeypatch)
-    with pytest.raises(cards.QueryError, match=r"^nvidia-smi failed: Failed to initialize NVML: no$"):
-        cards.cards()
+    with pytest.raises(gpus.QueryError, match=r"^nvidia-smi failed: Failed to initialize NVML: no$"):
+        gpus.cards()
     smi(tmp_path, f"echo '{SMI.strip()}'", monkeypatch)
-    assert cards.cards() == cards.parsed(SMI)
+    assert gpus.cards() == gpus.parsed(SMI)
 
 
 @pytest.mark.parametrize("missing", [None, f"numba-cuda is not installed; `{cuda.INSTALL}` installs it"])
@@ -199,7 +199,7 @@ def test_the_doctor_shows_the_card_and_what_is_missing(missing, tmp_path, monkey
     monkeypatch.setattr(cuda, "card", lambda: CARD)
     code, out, _ = call(capsys, "doctor", "--json")
     facts = json.loads(out)
-    assert code == 0 and facts["cards"] == cards.parsed(SMI) and facts["gpu_compiler"] == (missing or "libNVVM 2.0")
+    assert code == 0 and facts["cards"] == gpus.parsed(SMI) and facts["gpu_compiler"] == (missing or "libNVVM 2.0")
     assert facts["gpu"] == ("Stand-in" if missing is None else f"not used: {missing}")
     assert any(cuda.INSTALL in line for line in facts["advice"]) == (missing is not None)
     assert "clocks: SM 1305 of 1980 MHz" in call(capsys, "doctor")[1]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbench import history
+from gdbench.api import history
 from gdbench.cli import main
 from gdbench.machine.environment import environment, fingerprint
 from gdbench.reports import history as figures

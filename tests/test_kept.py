@@ -75,7 +75,7 @@ def test_time_keeps_its_results_in_a_file_unless_they_are_stored(tmp_path, capsy
     code, out, _ = call(capsys, "time", "sgd", *options)
     (path,) = tmp_path.glob("time-*.json")
     assert code == 0 and f"results: {path}" in out and json.loads(path.read_text())["samples"]
-    monkeypatch.setattr("gdbench.api.render", stop, raising=False)
+    monkeypatch.setattr("gdbench.api.runs.render", stop, raising=False)
     monkeypatch.setattr("gdbench.reports.render", stop)
     code, out, err = call(capsys, "time", "sgd", *options, "--save")
     assert code == 3 and "run " in out and "could not be written" in err and len(list(tmp_path.glob("*.json"))) == 1

@@ -58,7 +58,7 @@ def test_every_rule_descends_and_every_leaves_the_last_step_unchanged(rule, dtyp
 
 def test_long_descents_run_in_chunks_that_change_nothing(monkeypatch):
     whole = gdbench.minimize("booth", [2.0, 2.0], "adam", steps=100, every=7)
-    monkeypatch.setattr("gdbench.descent.CHUNK", 11)
+    monkeypatch.setattr("gdbench.runner.descent.CHUNK", 11)
     np.testing.assert_array_equal(gdbench.minimize("booth", [2.0, 2.0], "adam", steps=100, every=7).path, whole.path)
 
 
@@ -305,7 +305,7 @@ def test_a_point_that_is_not_finite_in_the_last_step_is_divergence():
 
 def test_rows_far_apart_need_no_memory_between_them(monkeypatch):
     whole = gdbench.minimize("booth", [2.0, 2.0], "adam", steps=100, every=40).path
-    monkeypatch.setattr("gdbench.descent.CHUNK", 7)
+    monkeypatch.setattr("gdbench.runner.descent.CHUNK", 7)
     np.testing.assert_array_equal(gdbench.minimize("booth", [2.0, 2.0], "adam", steps=100, every=40).path, whole)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gdbench.kernels import MLP, Samples
-from gdbench.kernels.arithmetic import peak as machine
+from gdbench.kernels.arithmetic import peak as kernels
 from gdbench.kernels.compile.jit import DISABLED, first_class
 from gdbench.kernels.networks import parts
 from gdbench.kernels.networks.network import BLOCK
@@ -92,21 +92,21 @@ def test_updates_are_the_rules_update_as_often_as_asked_with_the_tables_rows_in_
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_peak_does_the_multiply_adds_that_it_counts(dtype):
-    sums = np.zeros(machine.lanes(dtype), dtype)
-    machine.multiply_add(3, np.ones(2, dtype), sums)
-    assert (sums == 3 * machine.REPEATS).all()
+    sums = np.zeros(kernels.lanes(dtype), dtype)
+    kernels.multiply_add(3, np.ones(2, dtype), sums)
+    assert (sums == 3 * kernels.REPEATS).all()
     sums[:] = np.arange(sums.size)
-    machine.multiply_add(1, np.array([1.0, 0.0], dtype), sums)
+    kernels.multiply_add(1, np.array([1.0, 0.0], dtype), sums)
     np.testing.assert_array_equal(sums, np.arange(sums.size))
 
 
 @pytest.mark.parametrize("size", [1, 3000, 100_001])
 def test_the_triad_goes_over_all_of_its_arrays(size):
-    count = machine.whole(size) // 8
+    count = kernels.whole(size) // 8
     a, b = np.arange(float(count)), np.full(count, 2.0)
-    machine.triad(3, 0.5, a, b)
+    kernels.triad(3, 0.5, a, b)
     np.testing.assert_array_equal(a, np.arange(count) + 3.0)
-    assert machine.whole(size) <= max(size, machine.UNROLLED * machine.VECTOR_BYTES)
+    assert kernels.whole(size) <= max(size, kernels.UNROLLED * kernels.VECTOR_BYTES)
 
 
 class Counted(Case):

@@ -156,7 +156,7 @@ def _stop(*arguments, **options):
 @pytest.mark.parametrize(
     ("command", "entry"),
     [
-        (["run", "functions"], "gdbench.api.run"),
+        (["run", "functions"], "gdbench.api.runs.run"),
         (["time", "--processes", "1"], "gdbench.timing.timed"),
         (["time"], "gdbench.timing.timed_apart"),
         (["peers"], "gdbench.peers.comparison.compare"),

@@ -255,7 +255,7 @@ def test_avx2_code_gives_the_same_bits(small, tmp_path):
 PLAIN_PYTHON = """
 import json, sys, numpy as np
 from gdbench import suites
-from gdbench.kernels import network
+from gdbench.kernels.networks import network
 if len(sys.argv) > 1:
     network.BLOCK = int(sys.argv[1])
 from gdbench.runner import train
@@ -409,7 +409,8 @@ def test_a_loss_of_any_split_that_is_not_finite_is_divergence():
 
 CACHE = """
 import os, sys, gdbench
-from gdbench.kernels import RULES, training
+    from gdbench.kernels import RULES
+    from gdbench.kernels.networks import training
 run = gdbench.run({suite!r}, store=sys.argv[1], time=False)
 kernels = [training.evaluate, training.train("float32"), RULES["adam"].update("float32"), RULES["adam"].table_kernel]
 print(sum(sum(k.stats.cache_misses.values()) for k in kernels), sum(sum(k.stats.cache_hits.values()) for k in kernels))

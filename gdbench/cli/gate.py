@@ -25,7 +25,7 @@ from gdbench.errors import GdbenchError, UsageError
 from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
-    from gdbench.api import Run
+    from gdbench.api.runs import Run
     from gdbench.gate import Comparison
 
 T = TypeVar("T")

@@ -57,7 +57,7 @@ def history(
     chosen settings. A METRIC is a part of metrics' names. Only complete runs count. Changes never fail this command:
     `gdbench gate` is for that.
     """
-    from gdbench import history as past  # pandas: `--help` does without
+    from gdbench.api import history as past  # pandas: `--help` does without
 
     if plot is not None and plot.suffix not in FORMS:
         raise UsageError(f"--plot {plot} must end in {' or '.join(FORMS)}")
@@ -166,7 +166,7 @@ def _count(number: int, word: str) -> str:
 def _document(
     frame: "pd.DataFrame", records: "list[RunRecord]", machine: str, minimum: int, magnitude: float, plot: Path | None
 ) -> dict[str, Any]:
-    """The history as JSON can hold it; `points` are the rows of `gdbench.history.history`."""
+    """The history as JSON can hold it; `points` are the rows of `gdbench.api.history.history`."""
     from gdbench.results.export import plain_rows
 
     return {

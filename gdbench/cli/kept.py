@@ -12,7 +12,7 @@ from gdbench.errors import GdbenchError, InterruptedRunError
 from gdbench.results.files import write_text
 
 if TYPE_CHECKING:
-    from gdbench.api import Run
+    from gdbench.api.runs import Run
 
 
 def write_page(run: "Run", path: Path) -> Path | None:

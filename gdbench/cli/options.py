@@ -12,7 +12,7 @@ from gdbench.inputs.limits import CHUNK, DIGITS, JOBS, STEPS
 from gdbench.results.files import DATABASE, RESULTS
 
 if TYPE_CHECKING:
-    from gdbench.api import Run
+    from gdbench.api.runs import Run
     from gdbench.store import Store
 
 DTYPES = ("float32", "float64")
@@ -128,7 +128,7 @@ def open_run(name: str, store: str | None, out: Path = RESULTS, *, skip: bool = 
 
     skip: leave out what is damaged, in place of raising DamagedError.
     """
-    from gdbench.api import Run, is_export, load  # heavy: `list` and `--help` do without
+    from gdbench.api.runs import Run, is_export, load  # heavy: `list` and `--help` do without
 
     if name and is_export(Path(name)):
         run = Run.from_file(name)

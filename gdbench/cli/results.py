@@ -12,7 +12,7 @@ from gdbench.errors import UsageError
 from gdbench.results.files import RESULTS, is_given, run_folder
 
 if TYPE_CHECKING:
-    from gdbench.api import Run
+    from gdbench.api.runs import Run
 
 
 MOST = 6  # runs side by side: more lines of one colour cannot be told apart

@@ -29,7 +29,7 @@ from gdbench.results.curves import LOST
 from gdbench.results.files import RESULTS, remove_all_leftovers
 
 if TYPE_CHECKING:
-    from gdbench.api import Run
+    from gdbench.api.runs import Run
     from gdbench.cli.baselines import Saved
     from gdbench.suites import Suite
 
@@ -63,7 +63,8 @@ def run(
     An unfinished run of the same suite is gone on with. Results go to the folder of --out: the database gdbench.db, and
     a folder a run with report.html.
     """
-    from gdbench import api, suites
+    from gdbench import suites
+    from gdbench.api import runs as api
     from gdbench.cli.progress import Bar
     from gdbench.machine.environment import slow_products
     from gdbench.runner import CHUNK

@@ -113,7 +113,7 @@ def time(
 
 
 def _save(store: str | None, out: Path, timing: "Timing", repeated: str, backend: str) -> dict[str, str]:
-    from gdbench.api import load
+    from gdbench.api.runs import load
     from gdbench.runner.timing import store_timings
     from gdbench.store import Store
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.descent import minimize
 from gdbench.kernels.functions.contract import find
+from gdbench.runner.descent import minimize
 
 Frames = dict[str, pd.DataFrame]
 GRID = 81  # points along each axis of a surface

@@ -6,8 +6,8 @@ import pandas as pd
 from gdbench.lessons.descents import Frames, surface
 from gdbench.lessons.first_steps import slowing
 from gdbench.lessons.runs import curves_of, trials_of
-from gdbench.mathematics import problem
 from gdbench.reports.results import Results
+from gdbench.suites.mathematics import problem
 
 LINE = {
     "kind": "mlp",

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from gdbench.descent import minimize
 from gdbench.kernels.functions.contract import find
 from gdbench.lessons.descents import Frames, minimisers
 from gdbench.lessons.runs import curves_of, trials_of
 from gdbench.reports.results import Results
+from gdbench.runner.descent import minimize
 
 STARTS = 33  # along each axis
 NEAR = 0.05  # that close to a minimiser is in it

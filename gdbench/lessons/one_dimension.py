@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.lessons.descents import Frames, descents
-from gdbench.mathematics import problem
+from gdbench.suites.mathematics import problem
 
 STEP_SIZES = {"too small": 0.05, "good": 0.7, "too large": 2.05}  # the curvature is 1: stable below 2
 

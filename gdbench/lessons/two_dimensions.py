@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.descent import minimize
 from gdbench.lessons.descents import Frames, descents, minimisers, surface
-from gdbench.mathematics import problem
+from gdbench.runner.descent import minimize
+from gdbench.suites.mathematics import problem
 
 CONDITION = 50.0  # of the long valley
 SMALL = 0.01  # how far a look along a direction goes

@@ -26,7 +26,7 @@ CHANGED, ACCEPTED, LOST = "change", "accepted change", "infinite"
 
 
 def history(frame: pd.DataFrame) -> Figure:
-    """A panel a metric of the frame of `gdbench.history.history`, runs at equal distances in order of time.
+    """A panel a metric of the frame of `gdbench.api.history.history`, runs at equal distances in order of time.
 
     Of costs, the grey crosses are seconds, multiplied so that their median is that of the values: where they leave the
     values, the machine as a whole was slower or faster. What is infinite is at the upper edge.

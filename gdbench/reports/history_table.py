@@ -1,6 +1,6 @@
 """Metrics over stored runs as text for a terminal: where they are, and where they changed.
 
-Takes the frame of `gdbench.history.history`.
+Takes the frame of `gdbench.api.history.history`.
 """
 
 from collections.abc import Mapping

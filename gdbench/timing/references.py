@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from gdbench.kernels.arithmetic import arrays
-from gdbench.kernels.arithmetic import peak as machine
+from gdbench.kernels.arithmetic import peak as kernels
 from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing.subjects import Timed
 
@@ -18,22 +18,22 @@ LARGEST = 512 * 2**20  # bytes; a larger last cache is shared by more cores than
 
 def peak(dtype: str) -> Timed:
     """Fused multiply-adds in registers; flops are those of a step."""
-    factors, sums = np.full(2, 0.5, dtype), _ones(machine.lanes(dtype), dtype)
+    factors, sums = np.full(2, 0.5, dtype), _ones(kernels.lanes(dtype), dtype)
 
     def run(count: int) -> None:
-        machine.multiply_add(count, factors, sums)
+        kernels.multiply_add(count, factors, sums)
 
-    flops = 2.0 * machine.lanes(dtype) * machine.REPEATS
+    flops = 2.0 * kernels.lanes(dtype) * kernels.REPEATS
     return Timed(f"peak {dtype}", run, part="peak", dtype=dtype, flops=flops)
 
 
 def triad(level: Level, caches: tuple[Level, ...]) -> Timed:
     """a = a + s b over two arrays that only this level holds: `footprint` bytes together."""
-    size = machine.whole(footprint(level, caches) // 2)
+    size = kernels.whole(footprint(level, caches) // 2)
     a, b = _ones(size // 8, "float64"), _ones(size // 8, "float64")
 
     def run(count: int) -> None:
-        machine.triad(count, 1e-9, a, b)
+        kernels.triad(count, 1e-9, a, b)
 
     return Timed(f"triad {level.name}", run, part="triad", dtype="float64", bytes=3.0 * size, memory=level.name)
 

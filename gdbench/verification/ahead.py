@@ -19,8 +19,8 @@ _COMMAND = "from gdbench.verification.ahead import compile_all; compile_all()"
 
 def compile_all() -> None:
     """Call once what those families call."""
-    from gdbench import mathematics
     from gdbench.kernels import FUNCTIONS
+    from gdbench.suites import mathematics
     from gdbench.verification.networks import IRIS
     from gdbench.verification.work import walk
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gdbench import mathematics
+from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare
 from gdbench.verification.work import columns, trials
 

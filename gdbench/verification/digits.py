@@ -5,8 +5,8 @@ All 1797 samples train. scikit-learn divides its L2 term by the batch size and d
 
 import numpy as np
 
-from gdbench import mathematics
 from gdbench.kernels import MLP
+from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare
 from gdbench.verification.work import walk
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gdbench.descent import minimize
+from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Rows, check, compare
 from gdbench.verification.work import anywhere
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.descent import minimize
+from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Row, Rows, check, compare, difference, farthest
 from gdbench.verification.work import START, anywhere, constant, prescribed
 

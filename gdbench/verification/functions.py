@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import mathematics
 from gdbench.kernels import FUNCTIONS
 from gdbench.kernels.functions.contract import Function
+from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare, skip
 from gdbench.verification.work import differences
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import mathematics
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES
+from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare, difference
 from gdbench.verification.work import columns, differences, trials, walk
 

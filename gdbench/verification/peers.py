@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.descent import minimize
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import missing
 from gdbench.peers import optimizers
+from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Row, Rows, check, compare, difference, skip
 from gdbench.verification.work import START, anywhere, prescribed, prescribed_gradients
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.descent import minimize
 from gdbench.kernels import RULES, Rule
 from gdbench.kernels.rules import schedules
+from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Rows, check, compare, difference, farthest
 from gdbench.verification.work import START, anywhere, prescribed
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import mathematics, suites
+from gdbench import suites
 from gdbench.kernels import steps
 from gdbench.kernels.rules.registry import find
 from gdbench.runner.trial import train
 from gdbench.store import TrialRecord
+from gdbench.suites import mathematics
 
 START = np.linspace(-1.0, 1.5, 8)  # of descents along prescribed gradients
 

@@ -107,9 +107,9 @@ def _serve() -> None:
     """Answer requests, a JSON document a line, until there are no more."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what an import prints is no answer
+    import gdbench.api.history
     import gdbench.cli
     import gdbench.gate
-    import gdbench.history
     import gdbench.lessons
     import gdbench.reports
     import gdbench.results.export

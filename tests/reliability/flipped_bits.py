@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import gdbench
-from gdbench import history
+from gdbench.api import history
 from gdbench.errors import DamagedError, GdbenchError
 from gdbench.results.files import BESIDE
 from gdbench.store import Store

@@ -7,7 +7,7 @@ import numpy as np
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu import large_kernels
-from gdbench.kernels.gpu import peak as machine
+from gdbench.kernels.gpu import peak as kernels
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.kernels.rules.contract import Rule
 from gdbench.machine.caches import MEMORY, Level
@@ -29,26 +29,26 @@ def levels(card: Card) -> tuple[Level, ...]:
 
 def peak(card: Card, dtype: str, jobs: int = 1) -> OnCard:
     """Fused multiply-adds in registers, on the whole card; flops are those of one of `jobs` parts."""
-    grid, kernel = machine.grid(card), machine.multiply_add(dtype)
+    grid, kernel = kernels.grid(card), kernels.multiply_add(dtype)
     factors = cuda.to_device(np.full(2, 0.5, dtype))
-    sums = cuda.empty(grid * machine.THREADS, dtype)
+    sums = cuda.empty(grid * kernels.THREADS, dtype)
 
     def run(count: int) -> None:
         for _ in range(count):
             kernel.launch(grid, 0, TURNS, factors, sums)
 
     name = f"peak {dtype}" if jobs == 1 else f"peak {dtype}, {jobs} jobs"
-    return OnCard(name, run, part="peak", dtype=dtype, jobs=jobs, flops=machine.flops(TURNS, grid) / jobs)
+    return OnCard(name, run, part="peak", dtype=dtype, jobs=jobs, flops=kernels.flops(TURNS, grid) / jobs)
 
 
 def moving(card: Card, level: str, part: str, *, cold: bool = False) -> OnCard:
     """`copy` or `triad` over two arrays of float32 in the L2 or beyond; a cold one in the L2 has to fetch them."""
     far = level == MEMORY
     size = min(ARRAYS, card.memory // 4) // 2 if far else card.cache // 4
-    numbers = max(machine.THREADS, size // 16 * 4)
+    numbers = max(kernels.THREADS, size // 16 * 4)
     a, b = (_filled(card, numbers, "float32") for _ in range(2))
-    grid, passes = machine.grid(card), 1 if far or cold else PASSES
-    kernel = machine.copy("float32") if part == "copy" else machine.triad("float32")
+    grid, passes = kernels.grid(card), 1 if far or cold else PASSES
+    kernel = kernels.copy("float32") if part == "copy" else kernels.triad("float32")
     given = (passes, a, b) if part == "copy" else (passes, np.float32(1e-9), a, b)
 
     def run(count: int) -> None:
@@ -65,7 +65,7 @@ def launch() -> OnCard:
 
     def run(count: int) -> None:
         for _ in range(count):
-            machine.empty_launch.launch(1, 0)
+            kernels.empty_launch.launch(1, 0)
 
     return OnCard("empty launch", run, part="launch")
 
@@ -75,7 +75,7 @@ def round_trip() -> OnCard:
 
     def run(count: int) -> None:
         for _ in range(count):
-            machine.empty_launch.launch(1, 0)
+            kernels.empty_launch.launch(1, 0)
             cuda.synchronize()
 
     return OnCard("empty launch and wait", run, part="launch")
@@ -87,7 +87,7 @@ def graph() -> OnCard:
 
     def launches(stream: Any) -> None:
         for _ in range(GRAPH):
-            machine.empty_launch.launch(1, 0, stream=stream)
+            kernels.empty_launch.launch(1, 0, stream=stream)
 
     replay = cuda.Replay(launches, stream)
     replay()  # the first of its calls only launches, the second records
@@ -109,7 +109,7 @@ def update(card: Card, rule: Rule, dtype: str, parameters: int) -> OnCard:
     home = _filled(card, (2 + slots) * stride, dtype)
     table = cuda.to_device(rule.table(rule.settings({}), 1, np.full(1, LR), dtype))
     cursor = cuda.to_device(np.zeros(len(large_kernels.Cursor), np.int64))
-    kernel, threads = large_kernels.update(rule, dtype, machine.THREADS), machine.THREADS
+    kernel, threads = large_kernels.update(rule, dtype, kernels.THREADS), kernels.THREADS
     held = work.update_arrays(parameters, slots, itemsize)
     level = next(level for level in levels(card) if held <= level.size or not level.size)
 
@@ -131,5 +131,5 @@ def update(card: Card, rule: Rule, dtype: str, parameters: int) -> OnCard:
 def _filled(card: Card, size: int, dtype: str) -> Any:
     """Numbers that are all alike, small and positive, in an array that may be too large to be sent."""
     array = cuda.empty(size, dtype)
-    machine.fill(dtype).launch(machine.grid(card), 0, 1e-3, array)
+    kernels.fill(dtype).launch(kernels.grid(card), 0, 1e-3, array)
     return array

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.gpu import peak as machine
+from gdbench.kernels.gpu import peak
 from gdbench.timing.gpu.clocks import Clocks, Reader, reader
 from gdbench.timing.rounds import Sample, Subject, measure
 from gdbench.timing.subjects import Timed
@@ -94,9 +94,9 @@ def measured(subjects: Sequence[Subject], **how: Any) -> Measured:
 
 def flusher(cache: int) -> Callable[[], None]:
     """What leaves nothing of earlier launches in a cache of so many bytes."""
-    size = max(machine.THREADS, FLUSHED * cache // 16 * 4)
+    size = max(peak.THREADS, FLUSHED * cache // 16 * 4)
     a, b = (cuda.to_device(np.zeros(size, np.float32)) for _ in range(2))
-    kernel, grid = machine.copy("float32"), machine.grid(cuda.card())
+    kernel, grid = peak.copy("float32"), peak.grid(cuda.card())
 
     def flush() -> None:
         kernel.launch(grid, 0, 1, a, b)

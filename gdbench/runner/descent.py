@@ -1,8 +1,7 @@
-"""One descent over a function, for a student, a notebook or a check.
+"""One descent over a function: what `gdbench.minimize` computes, and lessons and checks use.
 
-descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500)
+descent = minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500)
 descent.x, descent.path, descent.status
-descent.plot()
 """
 
 import inspect
@@ -28,7 +27,6 @@ from gdbench.kernels.steps import DirectionSteps, ScalarSteps, begin
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 CHUNK = 10_000  # steps a call
 
@@ -50,14 +48,6 @@ class Descent:
     title: str
     problem: FunctionProblem
     known: Function | None
-
-    def plot(self) -> "Figure":
-        """The path over contours (2 parameters), over the graph with its tangents (1), or the value by step."""
-        from gdbench.reports import paths  # draws, which importing gdbench must not load
-
-        known = self.known.minimisers(self.problem.size) if self.known else np.empty((0, self.problem.size))
-        domain = self.known.domain if self.known else None
-        return paths.figure(self.path, self.problem.loss, minimisers=known, domain=domain, title=self.title)
 
     def __repr__(self) -> str:
         last = self.path.iloc[-1]
