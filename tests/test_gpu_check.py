@@ -24,7 +24,8 @@ from gdbench.timing.cases import of_shape
 from gdbench.timing.gpu import clocks, samples
 from gdbench.timing.gpu.clocks import Clocks
 from gdbench.timing.gpu.samples import steady
-from gdbench.verification.gpu.check import WRONG, Part, run_check
+from gdbench.verification.gpu.check import run_check
+from gdbench.verification.gpu.contract import WRONG, Part
 from gdbench.verification.gpu.ulp import ulps
 
 ROOT = Path(__file__).parents[1]

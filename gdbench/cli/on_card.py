@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from gdbench.cli.output import fail, print_json, print_table, say, status
 
 if TYPE_CHECKING:
-    from gdbench.verification.gpu.check import Outcome
+    from gdbench.verification.gpu.contract import Outcome
 
 
 def check_card(out: Path, as_json: bool) -> int:

@@ -9,70 +9,16 @@ after every row, so that a run that is killed leaves what it found.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-Row = Mapping[str, Any]
+from gdbench.verification.gpu.contract import Budget, Clock, Found, Outcome, Part
+from gdbench.verification.gpu.parts import PARTS
+from gdbench.verification.gpu.record import machine_facts, write
+
 SECONDS = 480.0  # of all parts together
-WRONG = "wrong"  # what a row says under `verdict` when it is not as it must be
-
-Clock = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The seconds that a part may take."""
-
-    until: float
-    clock: Clock = time.monotonic
-
-    @property
-    def left(self) -> float:
-        """Seconds, 0 at least."""
-        return max(0.0, self.until - self.clock())
-
-
-@dataclass(frozen=True)
-class Part:
-    """Something to be found out. rows: yields rows, which all have the same keys, and sentences about them."""
-
-    name: str
-    title: str
-    seconds: float
-    rows: Callable[[Budget], Iterator[Row | str]]
-
-
-@dataclass
-class Outcome:
-    """What came of a part. state: `waiting`, `running`, `done`, `cut` or `failed`."""
-
-    name: str
-    title: str
-    state: str = "waiting"
-    seconds: float = 0.0
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether it ran, and nothing that it found is wrong."""
-        return self.state in ("done", "cut") and all(row.get("verdict") != WRONG for row in self.rows)
-
-
-@dataclass
-class Found:
-    """Facts about the machine, and what came of each part."""
-
-    facts: dict[str, Any]
-    parts: list[Outcome]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every part is ok."""
-        return all(part.ok for part in self.parts)
 
 
 def run_check(
@@ -88,10 +34,7 @@ def run_check(
 
     watch: is told which part is running. Raises OSError when the folder cannot be written.
     """
-    from gdbench.verification.gpu import parts as ours
-    from gdbench.verification.gpu.record import machine_facts, write
-
-    chosen = ours.PARTS if parts is None else parts
+    chosen = PARTS if parts is None else parts
     found = Found(dict(machine_facts() if facts is None else facts), [Outcome(p.name, p.title) for p in chosen])
     end = clock() + seconds
     write(found, out)

@@ -11,7 +11,7 @@ from gdbench.timing.gpu.references import GRAPH, graph, launch, levels, moving, 
 from gdbench.timing.gpu.samples import Measured, measured
 from gdbench.timing.pace import LEAST
 from gdbench.verification.gpu import parity, races, throughput
-from gdbench.verification.gpu.check import WRONG, Budget, Part, Row
+from gdbench.verification.gpu.contract import WRONG, Budget, Part, Row
 
 DTYPES = ("float32", "float64")
 ALONE = ("adam", "sgd")  # rules of the networks whose kernels are compiled for themselves

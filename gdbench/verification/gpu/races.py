@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gdbench.verification.gpu import parity
-from gdbench.verification.gpu.check import WRONG, Budget
+from gdbench.verification.gpu.contract import WRONG, Budget
 
 TOOLS = ("memcheck", "racecheck")
 PLACES = ("/usr/local/cuda/bin", "/usr/local/cuda/compute-sanitizer")

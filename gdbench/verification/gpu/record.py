@@ -13,7 +13,7 @@ from gdbench.kernels.compile import cuda
 from gdbench.machine import git
 from gdbench.machine.environment import environment, package_version
 from gdbench.timing.gpu.clocks import driver
-from gdbench.verification.gpu.check import Found, Outcome
+from gdbench.verification.gpu.contract import Found, Outcome
 
 NAME = "gpu-check"
 PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cublas", "torch", "jax", "jaxlib", "optax")

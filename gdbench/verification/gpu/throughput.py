@@ -14,7 +14,7 @@ from gdbench.peers.comparison import Found, Workers, race
 from gdbench.peers.tasks import of_case
 from gdbench.timing.cases import of_shape
 from gdbench.timing.work import step_flops
-from gdbench.verification.gpu.check import Budget, Row
+from gdbench.verification.gpu.contract import Budget, Row
 
 
 class Asked(NamedTuple):
