@@ -6,15 +6,15 @@ import numpy as np
 
 from gdbench.kernels import steps
 from gdbench.kernels.compile.cuda import Card
-from gdbench.kernels.gpu.members import Found
+from gdbench.kernels.gpu.trials import Evaluation
 
 CARD = Card("Stand-in", (9, 0), 1, 232_448, 233_472, 2**30)
 
 
 class CpuFleet:
-    """Trains its members side by side, some steps a launch, and ends none by itself: `Fleet` need not either.
+    """Trains its trials side by side, some steps a launch, and ends none by itself: `Fleet` need not either.
 
-    made: how many members each fleet had. launched: is called before each launch with the fleet, and may raise.
+    made: how many trials each fleet had. launched: is called before each launch with the fleet, and may raise.
     """
 
     STEPS = 4
@@ -22,42 +22,42 @@ class CpuFleet:
     launched = staticmethod(lambda fleet: None)
     compiled = staticmethod(lambda capability: None)
 
-    def __init__(self, problem, members, *, rules=(), largest=0):
-        assert {m.rule.name for m in members} <= {rule.name for rule in rules}
-        assert largest >= max(m.batch_size for m in members)
-        self.members, self.card, self.kernel = list(members), CARD, SimpleNamespace(image=self.compiled)
-        self.seconds, self.launches, self.ended = np.zeros(len(members)), 0, set()
+    def __init__(self, problem, gpu_trials, *, rules=(), largest=0):
+        assert {m.rule.name for m in gpu_trials} <= {rule.name for rule in rules}
+        assert largest >= max(m.batch_size for m in gpu_trials)
+        self.gpu_trials, self.card, self.kernel = list(gpu_trials), CARD, SimpleNamespace(image=self.compiled)
+        self.seconds, self.launches, self.ended = np.zeros(len(gpu_trials)), 0, set()
         self.trainings = [
             problem.begin(seed=m.seed, batch_size=m.batch_size, clip_norm=m.clip_norm, clip_value=m.clip_value)
-            for m in members
+            for m in gpu_trials
         ]
-        pairs = zip(members, self.trainings, strict=True)
+        pairs = zip(gpu_trials, self.trainings, strict=True)
         self.walks = [steps.begin(m.rule, m.settings, training, m.rates) for m, training in pairs]
-        if members[0].points != [0]:  # which is how what is only compiled is looked at
-            type(self).made.append(len(members))
+        if gpu_trials[0].points != [0]:  # which is how what is only compiled is looked at
+            type(self).made.append(len(gpu_trials))
 
     @property
     def running(self):
-        return any(not self._over(i) for i in range(len(self.members)))
+        return any(not self._over(i) for i in range(len(self.gpu_trials)))
 
     def _over(self, i):
-        return i in self.ended or (self.launches > 0 and self.trainings[i].steps >= self.members[i].steps)
+        return i in self.ended or (self.launches > 0 and self.trainings[i].steps >= self.gpu_trials[i].steps)
 
     def advance(self):
-        if self.members[0].points != [0]:
+        if self.gpu_trials[0].points != [0]:
             type(self).launched(self)
-        over = [self._over(i) for i in range(len(self.members))]
+        over = [self._over(i) for i in range(len(self.gpu_trials))]
         first, self.launches = self.launches == 0, self.launches + 1
-        for i, (member, training, walk) in enumerate(zip(self.members, self.trainings, self.walks, strict=True)):
+        for i, (gpu_trial, training, walk) in enumerate(zip(self.gpu_trials, self.trainings, self.walks, strict=True)):
             if over[i]:
                 continue
             if first:
-                yield Found(i, 0, training.evaluate(), np.nan)
-            for _ in range(min(self.STEPS, member.steps - training.steps)):
+                yield Evaluation(i, 0, training.evaluate(), np.nan)
+            for _ in range(min(self.STEPS, gpu_trial.steps - training.steps)):
                 walk.advance(1)
                 self.seconds[i] += 1.0
-                if training.steps in member.points:
-                    yield Found(i, training.steps, training.evaluate(), walk.lr)
+                if training.steps in gpu_trial.points:
+                    yield Evaluation(i, training.steps, training.evaluate(), walk.lr)
 
-    def end(self, member):
-        self.ended.add(member)
+    def end(self, gpu_trial):
+        self.ended.add(gpu_trial)

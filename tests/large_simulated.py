@@ -20,7 +20,7 @@ from gdbench.kernels.gpu import large_multiply
 from gdbench.kernels.gpu.large import Large, launches
 from gdbench.kernels.gpu.large_multiply import Matrix, Tiled
 from gdbench.kernels.gpu.large_products import Tile
-from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.gpu.trials import GpuTrial
 
 BIG, SMALL = Tile(16, 16, 4, 2), Tile(8, 8, 4, 1)
 THREADS = 8
@@ -120,16 +120,16 @@ def member_of(given):
     lr, clipping = options.get("lr", 0.05), {name: options[name] for name in options if name.startswith("clip")}
     rates = lambda first, count: np.full(count, lr)  # noqa: E731
     settings = RULES[rule].settings({"lr": lr})
-    return Member(RULES[rule], settings, rates, rule, 1, batch_size, points[-1], points, **clipping)
+    return GpuTrial(RULES[rule], settings, rates, rule, 1, batch_size, points[-1], points, **clipping)
 
 
 def expected(given):
     """The same by the CPU."""
-    network, points, member = given[0], given[3], member_of(given)
+    network, points, gpu_trial = given[0], given[3], member_of(given)
     training = network.begin(
-        seed=1, batch_size=member.batch_size, clip_norm=member.clip_norm, clip_value=member.clip_value
+        seed=1, batch_size=gpu_trial.batch_size, clip_norm=gpu_trial.clip_norm, clip_value=gpu_trial.clip_value
     )
-    walk, found = steps.begin(member.rule, member.settings, training, member.rates), []
+    walk, found = steps.begin(gpu_trial.rule, gpu_trial.settings, training, gpu_trial.rates), []
     for point in points:
         if point > training.steps:
             walk.advance(point - training.steps)

@@ -41,7 +41,7 @@ class Case:
     rows: int = 64  # samples at a time, at most
     orders: int = 2**28  # bytes of permutations of a launch
     stop: tuple[int, float, bool] | None = None
-    end: int | None = None  # a member that is ended after the first launch
+    end: int | None = None  # a trial that is ended after the first launch
 
 
 CASES = {
@@ -120,15 +120,15 @@ def run(case):
     card = replace(fleets.cuda.card(), shared=case.shared, shared_together=case.shared)
     net, lrs = problem(**case.problem), partial(rates, case.lr)
     stop = fleets.Stop(*case.stop) if case.stop else None
-    members = [
-        fleets.Member(
+    gpu_trials = [
+        fleets.GpuTrial(
             RULES[rule], RULES[rule].settings({}), lrs, (rule,), seed, batch, case.steps, case.points,
             stop=stop, **case.options,
         )
         for rule in case.rules for seed in case.seeds for batch in case.batches
     ]  # fmt: skip
     with mock.patch.object(fleets.cuda, "card", lambda: card), mock.patch.object(planning, "ROWS", case.rows):
-        fleet = fleets.Fleet(net, members)
+        fleet = fleets.Fleet(net, gpu_trials)
     launches, found = [], {}
     launch = fleet.kernel.launch
 
@@ -139,30 +139,30 @@ def run(case):
     with mock.patch.object(fleet.kernel, "launch", noted), mock.patch.object(fleets, "ORDERS", case.orders):
         while fleet.running:
             for evaluation in fleet.advance():
-                found[evaluation.member, evaluation.step] = [*evaluation.values, evaluation.lr]
+                found[evaluation.gpu_trial, evaluation.step] = [*evaluation.values, evaluation.lr]
             if case.end is not None:
                 fleet.end(case.end)
     wrong = []
-    for i, member in enumerate(members):
-        training = net.begin(seed=member.seed, batch_size=member.batch_size, **case.options)
-        expected, taken = alone(case, member, training, i == case.end and 10)  # the steps of the first launch
+    for i, gpu_trial in enumerate(gpu_trials):
+        training = net.begin(seed=gpu_trial.seed, batch_size=gpu_trial.batch_size, **case.options)
+        expected, taken = alone(case, gpu_trial, training, i == case.end and 10)  # the steps of the first launch
         mine = {step: found[m, step] for m, step in found if m == i}
         wrong += [
-            f"{member.rule.name}, member {i}, step {step}: {mine.get(step)}, not {expected.get(step)}"
+            f"{gpu_trial.rule.name}, gpu_trial {i}, step {step}: {mine.get(step)}, not {expected.get(step)}"
             for step in sorted({*expected, *mine})
             if not np.array_equal(expected.get(step, ()), mine.get(step, ()), equal_nan=True)
         ]
         if not np.array_equal(fleet.theta(i), training.theta, equal_nan=True):
-            wrong.append(f"{member.rule.name}, member {i}: parameters after {taken} steps")
+            wrong.append(f"{gpu_trial.rule.name}, gpu_trial {i}: parameters after {taken} steps")
     near, rows = fleet.plan.near, fleet.plan.layout.rows
     return {"wrong": wrong, "launches": launches, "evaluations": len(found), "near": near, "rows": rows}
 
 
-def alone(case, member, training, last):
-    """The evaluations of a member on the CPU up to its end, and how many steps it took; last: when it is ended."""
+def alone(case, gpu_trial, training, last):
+    """The evaluations of a trial on the CPU up to its end, and how many steps it took; last: when it is ended."""
     from gdbench.kernels import steps
 
-    walk = steps.begin(member.rule, member.settings, training, member.rates)
+    walk = steps.begin(gpu_trial.rule, gpu_trial.settings, training, gpu_trial.rates)
     found = {}
     for step in case.points:
         if last and step > last:

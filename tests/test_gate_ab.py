@@ -14,7 +14,7 @@ import pytest
 from gdbench.ab import costs
 from gdbench.ab.comparison import compare_places
 from gdbench.ab.costs import Taken, Workload
-from gdbench.ab.places import Place, find_place
+from gdbench.ab.places import Checkout, find_place
 from gdbench.ab.process import Process, SideError
 from gdbench.ab.selfcheck import SelfCheck, _needed
 from gdbench.cli import main
@@ -22,7 +22,7 @@ from gdbench.errors import UsageError
 from gdbench.gate.comparison import judge
 
 ROOT = Path(__file__).parents[1]
-HERE = Place("here", Path(sys.executable), shadow=ROOT)
+HERE = Checkout("here", Path(sys.executable), shadow=ROOT)
 PLUGIN = """
     from gdbench import rule
 
@@ -115,7 +115,7 @@ def test_what_is_a_path_and_a_revision_is_told(plugins, tmp_path):
 
 def test_an_environment_gets_nothing_of_ours_and_a_checkout_its_own_first(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    assert "PYTHONPATH" not in Place("env", tmp_path).variables
+    assert "PYTHONPATH" not in Checkout("env", tmp_path).variables
     paths = find_place(str(ROOT), tmp_path, tmp_path).variables["PYTHONPATH"].split(os.pathsep)
     assert paths[0] == str(ROOT.resolve()) and paths[-1] == "/elsewhere"
 
@@ -178,7 +178,7 @@ def test_a_process_that_does_not_answer_is_ended():
 
 def test_what_a_process_writes_in_place_of_an_answer_is_told(tmp_path):
     (tmp_path / "sitecustomize.py").write_text('print("hello from site", flush=True)')
-    place = Place("noisy", Path(sys.executable), shadow=ROOT, root=tmp_path)
+    place = Checkout("noisy", Path(sys.executable), shadow=ROOT, root=tmp_path)
     with Process(place, []) as process, pytest.raises(SideError, match="noisy: its process wrote 'hello from site'"):
         process.greeted()
 
@@ -191,7 +191,7 @@ def test_no_process_is_left_behind():
 
 def test_a_missing_interpreter_is_told(tmp_path):
     with pytest.raises(SideError, match="cannot be run"):
-        Process(Place("gone", tmp_path / "python"), [])
+        Process(Checkout("gone", tmp_path / "python"), [])
 
 
 # -------------------------------------------------------------------------------------------------- the whole, for real

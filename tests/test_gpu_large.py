@@ -20,7 +20,7 @@ from gdbench.kernels.gpu.costs import best_tile, choose, peak
 from gdbench.kernels.gpu.large import Large, launches
 from gdbench.kernels.gpu.large_multiply import Cublas
 from gdbench.kernels.gpu.large_products import TILES
-from gdbench.kernels.gpu.members import Member, coefficient_tables, epoch_orders
+from gdbench.kernels.gpu.trials import GpuTrial, coefficient_tables, epoch_orders
 
 H200 = Card("H200", (9, 0), 132, 232_448, 233_472, 150 * 10**9, 1.98e9)
 T4 = Card("T4", (7, 5), 40, 65_536, 65_536, 16 * 10**9, 1.59e9)
@@ -130,16 +130,16 @@ def network(sizes, n=100, **options):
     return MLP([samples, samples, samples], sizes[-1], hidden=sizes[1:-1], **options)
 
 
-def member(batch_size=32, seed=0, steps=20, rule="adam", lr=0.1):
+def gpu_trial(batch_size=32, seed=0, steps=20, rule="adam", lr=0.1):
     chosen = RULES[rule]
     rates = lambda first, count: lr / np.arange(first, first + count)  # noqa: E731
-    return Member(chosen, chosen.settings({}), rates, (rule, lr), seed, batch_size, steps, [0, steps])
+    return GpuTrial(chosen, chosen.settings({}), rates, (rule, lr), seed, batch_size, steps, [0, steps])
 
 
 @pytest.mark.parametrize("card", [H200, T4])
 def test_many_small_networks_go_to_the_sweep_and_one_large_network_to_the_whole_card(card):
-    small = choose(network([64, 32, 10]), [member()] * 4096, card)
-    large = choose(network([784, 4096, 4096, 10], n=4096), [member(4096)], card)
+    small = choose(network([64, 32, 10]), [gpu_trial()] * 4096, card)
+    large = choose(network([784, 4096, 4096, 10], n=4096), [gpu_trial(4096)], card)
     assert (small.engine, large.engine) == ("sweep", "large")
     assert small.reason.startswith("sweep: a step of all trials: ") and "128 threads" in small.reason
     assert "by the whole card" in large.reason
@@ -147,7 +147,7 @@ def test_many_small_networks_go_to_the_sweep_and_one_large_network_to_the_whole_
 
 def test_more_trials_favour_the_sweep_and_larger_batches_the_whole_card():
     def ratio(batch_size, trials):
-        found = choose(network([784, 128, 10], n=4096), [member(batch_size)] * trials, H200)
+        found = choose(network([784, 128, 10], n=4096), [gpu_trial(batch_size)] * trials, H200)
         return found.sweep_seconds / found.large_seconds
 
     assert ratio(64, 1) > ratio(64, 16) > ratio(64, 132)
@@ -170,7 +170,7 @@ def test_more_trials_favour_the_sweep_and_larger_batches_the_whole_card():
 def test_the_launches_of_a_step_are_counted_where_there_is_no_gpu(sizes, batch_size, options, count):
     clipping = {name: value for name, value in options.items() if name.startswith("clip")}
     problem = network(sizes, n=20_000, l2=options.get("l2", 0.0))
-    launched = launches(problem, dataclasses.replace(member(batch_size), **clipping), H200)
+    launched = launches(problem, dataclasses.replace(gpu_trial(batch_size), **clipping), H200)
     assert len(launched) == count
     assert launched[0] == "large_kernels.gather-float32" and launched[-2].startswith("large_kernels.update-adam")
 
@@ -190,22 +190,22 @@ def test_peaks_are_those_of_the_data_sheets():
 
 
 def test_members_of_one_recipe_share_a_table_that_holds_their_coefficients():
-    members = [member(), member(seed=1), member(lr=0.2), member(steps=2)]
-    tables = coefficient_tables(members, np.arange(4), 1, 3, "float32")
+    gpu_trials = [gpu_trial(), gpu_trial(seed=1), gpu_trial(lr=0.2), gpu_trial(steps=2)]
+    tables = coefficient_tables(gpu_trials, np.arange(4), 1, 3, "float32")
     assert tables.starts.tolist() == [0, 0, 3, 0] and tables.rows.shape[0] == 6
-    for start, each in ((0, members[0]), (3, members[2])):
+    for start, each in ((0, gpu_trials[0]), (3, gpu_trials[2])):
         want = each.rule.table(each.settings, 2, each.rates(2, 3), "float32")
         assert np.array_equal(tables.rows[start : start + 3, : want.shape[1]], want)
 
 
 def test_orders_are_those_of_the_epochs_that_the_steps_touch_and_take_no_more_room_than_there_is():
-    problem, members = network([4, 3], n=10), [member(4, seed=5), member(10)]
-    found = epoch_orders(problem, members, np.arange(2), 2, 4, 10**6)  # three steps an epoch: epochs 0 and 1
+    problem, gpu_trials = network([4, 3], n=10), [gpu_trial(4, seed=5), gpu_trial(10)]
+    found = epoch_orders(problem, gpu_trials, np.arange(2), 2, 4, 10**6)  # three steps an epoch: epochs 0 and 1
     assert (found.steps, found.starts.tolist(), found.epochs.tolist()) == (4, [0, -1], [0, 0])
     for step in range(2, 6):
         begin, row = step % 3 * 4, step // 3
         assert np.array_equal(found.rows[row, begin : begin + 4], problem.batch(5, step + 1, 4))
-    assert epoch_orders(problem, members, np.arange(2), 2, 4, 40).steps == 1
+    assert epoch_orders(problem, gpu_trials, np.arange(2), 2, 4, 40).steps == 1
 
 
 def test_trials_go_to_one_sweep_or_to_the_whole_card_one_after_another(monkeypatch):
@@ -221,7 +221,7 @@ def test_trials_go_to_one_sweep_or_to_the_whole_card_one_after_another(monkeypat
     monkeypatch.setattr(engines, "Fleet", Engine)
     monkeypatch.setattr(engines, "Large", Engine)
     monkeypatch.setattr(cuda, "card", lambda: H200)
-    few, many = [member(4096), member(4096, seed=1)], [member()] * 40
+    few, many = [gpu_trial(4096), gpu_trial(4096, seed=1)], [gpu_trial()] * 40
     places = [at for _, at in engines.engines(network([784, 4096, 10], n=4096), few, products="cublas")]
     assert places == [[0], [1]]
     assert done == [(few[0], {"products": "cublas"}), "closed", (few[1], {"products": "cublas"}), "closed"]
@@ -238,4 +238,4 @@ def test_cublas_that_is_not_there_and_products_that_do_not_exist_are_told_in_a_s
     with pytest.raises(UsageError, match=r'products = "cublas": .*cublas was not found.*pip install nvidia-cublas'):
         Cublas("float32")
     with pytest.raises(UsageError, match="products = 'blas' must be one of ordered, cublas"):
-        Large(network([4, 3]), member(), products="blas")
+        Large(network([4, 3]), gpu_trial(), products="blas")

@@ -48,8 +48,8 @@ def gpu(monkeypatch):
     monkeypatch.setattr(cuda, "missing", lambda: None)
     monkeypatch.setattr(cuda, "card", lambda: CARD)
 
-    def together(problem, members, *, choice=None, **shared):
-        yield Fleet(problem, members, **shared), list(range(len(members)))
+    def together(problem, gpu_trials, *, choice=None, **shared):
+        yield Fleet(problem, gpu_trials, **shared), list(range(len(gpu_trials)))
 
     monkeypatch.setattr("gdbench.runner.gpu.engines", together)
     monkeypatch.setattr("gdbench.runner.gpu.room", lambda problem, rules, largest: (1000, float("inf")))
@@ -222,9 +222,9 @@ def test_records_do_not_depend_on_the_backend_or_the_steps_of_a_launch(steps, on
 
 
 def test_trials_may_be_trained_one_after_another(one, gpu, tmp_path, monkeypatch):
-    def alone(problem, members, *, choice=None, **shared):
-        for place, member in reversed(list(enumerate(members))):
-            yield gpu(problem, [member], **shared), [place]
+    def alone(problem, gpu_trials, *, choice=None, **shared):
+        for place, gpu_trial in reversed(list(enumerate(gpu_trials))):
+            yield gpu(problem, [gpu_trial], **shared), [place]
 
     monkeypatch.setattr("gdbench.runner.gpu.engines", alone)
     run = gdbench.run(one, store=tmp_path / "gpu.db", backend="cuda")
@@ -274,7 +274,7 @@ def test_no_more_trials_are_trained_at_once_than_have_room(one, gpu, tmp_path, m
 
 def test_out_of_memory_halves_what_is_trained_at_once(one, gpu, tmp_path):
     def full(fleet):
-        if len(fleet.members) > 4 and fleet.launches == 2:  # some have ended
+        if len(fleet.gpu_trials) > 4 and fleet.launches == 2:  # some have ended
             raise RuntimeError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
 
     gpu.launched = staticmethod(full)
@@ -287,7 +287,7 @@ def test_out_of_memory_halves_what_is_trained_at_once(one, gpu, tmp_path):
 
 def test_a_trial_without_room_for_itself_fails_and_says_what_it_needs(one, gpu, tmp_path, monkeypatch):
     def full(fleet):
-        if any(m.seed == 1 and m.batch_size == 32 and m.rule.name == "adam" for m in fleet.members):
+        if any(m.seed == 1 and m.batch_size == 32 and m.rule.name == "adam" for m in fleet.gpu_trials):
             raise RuntimeError("[CUresult.CUDA_ERROR_OUT_OF_MEMORY] no")
 
     gpu.launched = staticmethod(full)
@@ -353,7 +353,7 @@ def test_what_cannot_be_compiled_for_a_gpu_runs_on_the_cpu(one, gpu, tmp_path, m
 
 def test_a_trial_that_the_gpu_lets_go_of_too_soon_is_trained_by_the_cpu(one, gpu, tmp_path):
     def early(fleet):
-        fleet.ended.add(len(fleet.members) - 1)
+        fleet.ended.add(len(fleet.gpu_trials) - 1)
 
     gpu.launched = staticmethod(early)
     run = gdbench.run(one, store=tmp_path / "gpu.db", backend="cuda")

@@ -18,7 +18,7 @@ from gdbench.kernels import MLP, Samples, steps
 from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.products import add_column_sums, add_product, biased_product, column_sums, product
 from gdbench.kernels.arithmetic.sums import norm, ordered_sum
-from gdbench.kernels.arithmetic.team import Member, Team, barrier, share
+from gdbench.kernels.arithmetic.team import Team, Worker, barrier, share
 from gdbench.kernels.compile.jit import DISABLED, kernel
 from gdbench.kernels.networks import network
 from gdbench.kernels.networks.activations import ACTIVATIONS
@@ -40,9 +40,9 @@ def _column_sums(b, more, fresh):
 
 
 @kernel(source=None)
-def _barriers(member, count):
+def _barriers(worker, count):
     for _ in range(count):
-        barrier(member)
+        barrier(worker)
 
 
 @kernel(source=None)
@@ -184,7 +184,7 @@ def test_a_team_of_any_size_takes_the_same_steps_to_the_bit(hidden, activation, 
 
 @given(st.integers(0, 10_000), st.integers(1, 64), st.integers(1, 40))
 def test_the_members_of_a_team_share_everything_out_once_in_whole_units(count, unit, size):
-    shares = [share(count, unit, member) for member in (Member(rank, size, None, None) for rank in range(size))]
+    shares = [share(count, unit, worker) for worker in (Worker(rank, size, None, None) for rank in range(size))]
     assert shares[0][0] == 0 and shares[-1][1] == count
     assert all(here[1] == following[0] for here, following in itertools.pairwise(shares))
     assert all(low % unit == 0 for low, high in shares if low < high)
@@ -194,7 +194,7 @@ def test_the_members_of_a_team_share_everything_out_once_in_whole_units(count, u
 
 def test_a_team_does_its_work_once_a_member_and_returns_what_the_first_does():
     team, seen = Team(3), []
-    assert team.together(lambda member: (seen.append(member.rank), member.rank)[1]) == 0
+    assert team.together(lambda worker: (seen.append(worker.rank), worker.rank)[1]) == 0
     assert sorted(seen) == [0, 1, 2]
 
 
@@ -202,10 +202,10 @@ def test_a_team_does_its_work_once_a_member_and_returns_what_the_first_does():
 def test_a_team_whose_member_fails_leaves_nobody_waiting(failing):
     team = Team(3)
 
-    def part(member):
-        if member.rank == failing:
+    def part(worker):
+        if worker.rank == failing:
             raise ZeroDivisionError
-        _barriers(member, 5)
+        _barriers(worker, 5)
 
     with pytest.raises(ZeroDivisionError):
         team.together(part)
@@ -217,14 +217,14 @@ def test_a_team_whose_member_fails_leaves_nobody_waiting(failing):
 def test_a_team_that_cannot_begin_leaves_nobody_waiting(monkeypatch):
     team, submit = Team(3), ThreadPoolExecutor.submit
 
-    def refuse(pool, function, member):
-        if member.rank == 2:
+    def refuse(pool, function, worker):
+        if worker.rank == 2:
             raise RuntimeError("can't start new thread")
-        return submit(pool, function, member)
+        return submit(pool, function, worker)
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
-        team.together(lambda member: _barriers(member, 5))
+        team.together(lambda worker: _barriers(worker, 5))
     team._pool.shutdown(wait=True)
 
 

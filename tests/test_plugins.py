@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gdbench.ab.places import Place
+from gdbench.ab.places import Checkout
 from gdbench.ab.process import Process
 
 PACKAGE = """
@@ -72,7 +72,7 @@ def test_a_worker_loads_installed_plug_ins_as_the_command_that_starts_it(package
     codes = {}
     for switch in ("1", "0"):
         monkeypatch.setenv("GDBENCH_PLUGINS", switch)
-        with Process(Place("here", sys.executable, shadow=tmp_path), []) as process:
+        with Process(Checkout("here", sys.executable, shadow=tmp_path), []) as process:
             codes[switch] = process.answer()["code"]
         assert (tmp_path / "loaded").exists() == (switch == "1")
         (tmp_path / "loaded").unlink(missing_ok=True)

@@ -396,7 +396,7 @@ def test_a_trial_that_diverges_after_its_target_is_censored(small, tmp_path):
 
 
 def test_a_loss_of_any_split_that_is_not_finite_is_divergence():
-    from gdbench.runner.course import _diverged
+    from gdbench.runner.trajectory import _diverged
 
     row = {"train_loss": 1.0, "val_loss": 1.0, "test_loss": math.nan, "grad_norm": 1.0}
     assert not _diverged("train_loss", row, row)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from gdbench.ab import costs
 from gdbench.ab.costs import Taken, Watch, Workload
-from gdbench.ab.places import Place
+from gdbench.ab.places import Checkout
 from gdbench.ab.process import Process
 from gdbench.gate.comparison import LEVEL, MARGIN, Comparison, compared, judge, notes
 from gdbench.gate.families import only
@@ -26,7 +26,7 @@ OF_GPUS = {"launches": "launches of a step on a GPU", "registers": "registers of
 
 
 def compare_places(
-    places: tuple[Place, Place],
+    places: tuple[Checkout, Checkout],
     workload: Workload,
     *,
     families: Collection[str] = FAMILIES,
@@ -55,7 +55,7 @@ def compare_places(
     return only(found, families)
 
 
-def _side(place: Place, workload: Workload, number: int, families: Collection[str], watch: Watch) -> Side:
+def _side(place: Checkout, workload: Workload, number: int, families: Collection[str], watch: Watch) -> Side:
     """The trials of a suite in a place: nothing of them where no family needs them."""
     scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # a database may be held open on Windows
     with scratch as folder, Process(place, workload.plugins[number]) as process:
@@ -86,7 +86,7 @@ def _with_counts(side: Side, taken: Taken, number: int) -> Side:
 
 
 def measured_twice(
-    places: tuple[Place, Place],
+    places: tuple[Checkout, Checkout],
     workload: Workload,
     margin: float,
     level: float,

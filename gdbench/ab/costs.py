@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gdbench.ab.places import Place
+from gdbench.ab.places import Checkout
 from gdbench.ab.process import Process
 from gdbench.stats.paired import POWER, Test, clustered
 from gdbench.timing.pace import LEAST, SHORTEST
@@ -57,7 +57,7 @@ class Taken(NamedTuple):
 
 
 def measure(
-    places: tuple[Place, Place],
+    places: tuple[Checkout, Checkout],
     workload: Workload,
     *,
     names: Sequence[str] | None = None,

@@ -25,7 +25,7 @@ PATIENCE = 300.0  # seconds, of git
 
 
 @dataclass(frozen=True)
-class Place:
+class Checkout:
     """A way to run gdbench.
 
     shadow: the folder with the gdbench that is imported; an environment, which has none, imports its own. home: where
@@ -72,7 +72,7 @@ class Place:
         return path
 
 
-def find_place(text: str, start: Path, scratch: Path) -> Place:
+def find_place(text: str, start: Path, scratch: Path) -> Checkout:
     """The place that a user's word stands for; a revision of the repository around `start` is unpacked into `scratch`.
 
     A path is an environment's folder, its Python, a checkout of gdbench, or a folder with plug-ins; all else is a
@@ -91,12 +91,12 @@ def find_place(text: str, start: Path, scratch: Path) -> Place:
     if commit is not None:
         return _of_revision(text, commit, start, scratch)
     if path.is_file() and path.name.startswith("python") and os.access(path, os.X_OK):
-        return Place(text, path.absolute())
+        return Checkout(text, path.absolute())
     if path.is_file():
         raise UsageError(f"{text!r} is a file and no Python; give the folder of an environment or of a checkout")
     python = interpreter(path)
     if python is not None:
-        return Place(text, python.absolute())
+        return Checkout(text, python.absolute())
     if (path / "pyvenv.cfg").exists():
         raise UsageError(f"{text!r} is an environment without a Python in it; make it anew")
     return _of_folder(text, path.resolve(), path.resolve(), None)
@@ -108,11 +108,11 @@ def interpreter(environment: Path) -> Path | None:
     return next((environment / name for name in names if (environment / name).exists()), None)
 
 
-def _of_folder(name: str, root: Path, home: Path, commit: str | None) -> Place:
+def _of_folder(name: str, root: Path, home: Path, commit: str | None) -> Checkout:
     """A folder, which runs its own gdbench if it has one, else this one."""
     ours = (root / "gdbench" / "__init__.py").is_file()
     shadow = root if ours else Path(gdbench.__file__).parents[1]
-    return Place(name, Path(sys.executable), shadow, home, root, commit)
+    return Checkout(name, Path(sys.executable), shadow, home, root, commit)
 
 
 def _commit(text: str, start: Path) -> tuple[str | None, str]:
@@ -126,7 +126,7 @@ def _commit(text: str, start: Path) -> tuple[str | None, str]:
         return None, "" if NO_REPOSITORY in str(error) else str(error)
 
 
-def _of_revision(text: str, commit: str, start: Path, scratch: Path) -> Place:
+def _of_revision(text: str, commit: str, start: Path, scratch: Path) -> Checkout:
     """A clone, which shares the repository's objects: an archive would leave out what is marked so."""
     folder = scratch / commit
     try:

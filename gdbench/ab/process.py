@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event, Timer
 from typing import Any
 
-from gdbench.ab.places import Place
+from gdbench.ab.places import Checkout
 from gdbench.ab.worker import PROTOCOL
 from gdbench.errors import GdbenchError
 
@@ -42,7 +42,7 @@ class SideError(GdbenchError):
 class Process:
     """A worker in a place. Raises SideError, one sentence that names the place, for whatever goes wrong there."""
 
-    def __init__(self, place: Place, plugins: Sequence[Path], patience: float = PATIENCE) -> None:
+    def __init__(self, place: Checkout, plugins: Sequence[Path], patience: float = PATIENCE) -> None:
         self.place, self.patience = place, patience
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed by `close`
         try:

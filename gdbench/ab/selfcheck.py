@@ -15,7 +15,7 @@ import pandas as pd
 from gdbench.ab import costs
 from gdbench.ab.comparison import cost_rows, measured_twice
 from gdbench.ab.costs import Taken, Watch, Workload
-from gdbench.ab.places import Place
+from gdbench.ab.places import Checkout
 from gdbench.gate.comparison import LEVEL, MARGIN, judge
 from gdbench.gate.measures import GROUP, metric_of
 from gdbench.stats.paired import POWER, clustered
@@ -63,7 +63,7 @@ class SelfCheck(NamedTuple):
 
 
 def selfcheck(
-    place: Place,
+    place: Checkout,
     workload: Workload,
     *,
     gates: int,

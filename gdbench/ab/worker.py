@@ -22,7 +22,7 @@ from gdbench.errors import GdbenchError, UsageError
 PROTOCOL = 3
 
 
-class Desk:
+class WorkerCommands:
     """What can be asked for, by the names of the methods."""
 
     def __init__(self) -> None:
@@ -107,10 +107,10 @@ class Desk:
         from gdbench.data.problems import build
         from gdbench.kernels import MLP, Rule
         from gdbench.kernels.gpu.large import launches
-        from gdbench.kernels.gpu.members import Member
         from gdbench.kernels.gpu.offline import H100
+        from gdbench.kernels.gpu.trials import GpuTrial
         from gdbench.kernels.rules.registry import find
-        from gdbench.runner.course import batch_size, clipping
+        from gdbench.runner.trajectory import batch_size, clipping
         from gdbench.timing.rates import Constant
 
         found = []
@@ -119,12 +119,12 @@ class Desk:
             problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
             if isinstance(problem, MLP) and isinstance(rule, Rule):
                 size = batch_size(definition)
-                member = Member(
+                gpu_trial = GpuTrial(
                     rule, rule.defaults, Constant(0.0), "", 0, size, steps=1, points=(0,), stop=None,
                     **clipping(definition),
                 )  # fmt: skip
                 facts = {"problem": setting.problem, "rule": setting.rule, "batch_size": size}
-                count = len(launches(problem, member, H100))
+                count = len(launches(problem, gpu_trial, H100))
                 found.append({**facts, "dtype": definition["dtype"], "launches": count})
         return found
 
@@ -158,7 +158,7 @@ class Desk:
 def _settings(suite: str, overrides: Sequence[str]) -> list[Any]:
     """The setting of each problem, rule, batch size and dtype that has most to do: the first with most clipping."""
     from gdbench import suites
-    from gdbench.runner.course import clipping
+    from gdbench.runner.trajectory import clipping
 
     most: dict[Any, Any] = {}
     for setting in suites.load(suite, overrides=overrides).settings:
@@ -180,11 +180,11 @@ def variants() -> int:
 
 def serve(asked: TextIO, answers: TextIO) -> None:
     """Answer until nothing more is asked."""
-    desk = Desk()
+    commands = WorkerCommands()
     for line in asked:
         question = json.loads(line)
         try:
-            answer = {"done": getattr(desk, question.pop("do"))(**question)}
+            answer = {"done": getattr(commands, question.pop("do"))(**question)}
         except GdbenchError as error:
             answer = {"error": str(error), "exit_code": error.exit_code}
         except Exception as error:

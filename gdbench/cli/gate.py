@@ -57,7 +57,7 @@ HtmlOption = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=
 
 
 @dataclass(frozen=True)
-class Asked:
+class GateOptions:
     """By what two sides are judged (margin: a share; families: all where there is none), and what runs in a place."""
 
     margin: float
@@ -222,7 +222,7 @@ def _given(way: str, names: list[str]) -> list[str]:
     return names + defaults[len(names) :]
 
 
-def _asked(margin: float, level: float, families: list[str] | None) -> Asked:
+def _asked(margin: float, level: float, families: list[str] | None) -> GateOptions:
     """The numbers and names, checked before anything is run."""
     from gdbench.gate.families import check
 
@@ -231,10 +231,10 @@ def _asked(margin: float, level: float, families: list[str] | None) -> Asked:
     if not 0 < level < 1:
         raise UsageError(f"--level {level:g} must be a share between 0 and 1")
     check(families or ())
-    return Asked(margin / 100, level, tuple(families or ()))
+    return GateOptions(margin / 100, level, tuple(families or ()))
 
 
-def _update(baseline: str, head: Named, asked: Asked, out: Path, outputs: Outputs) -> int:
+def _update(baseline: str, head: Named, asked: GateOptions, out: Path, outputs: Outputs) -> int:
     """Make a run the baseline, and tell what changed."""
     from gdbench.cli.baselines import save_baseline
 
@@ -247,7 +247,7 @@ def _update(baseline: str, head: Named, asked: Asked, out: Path, outputs: Output
     return 0
 
 
-def _with_baseline(baseline: str, head: Named, asked: Asked, out: Path, outputs: Outputs, lenient: bool) -> int:
+def _with_baseline(baseline: str, head: Named, asked: GateOptions, out: Path, outputs: Outputs, lenient: bool) -> int:
     """Compare a run with a baseline; returns the exit code."""
     from gdbench.cli.baselines import compare_with_baseline
     from gdbench.gate import side_of
@@ -257,7 +257,7 @@ def _with_baseline(baseline: str, head: Named, asked: Asked, out: Path, outputs:
     return tell(_only(found, asked), outputs)
 
 
-def _of_runs(runs: Sequence[Named], asked: Asked) -> "Comparison":
+def _of_runs(runs: Sequence[Named], asked: GateOptions) -> "Comparison":
     """Two runs compared. One after the other is read, since very many trials fill the memory."""
     from gdbench.gate import baseline_of, side_of
     from gdbench.gate import compare as compare_sides
@@ -272,7 +272,7 @@ def _of_runs(runs: Sequence[Named], asked: Asked) -> "Comparison":
     return _only(compare_sides(base, head, margin=asked.margin, level=asked.level), asked)
 
 
-def _only(found: "Comparison", asked: Asked) -> "Comparison":
+def _only(found: "Comparison", asked: GateOptions) -> "Comparison":
     from gdbench.gate.families import only
 
     return only(found, asked.families) if asked.families else found

@@ -22,7 +22,7 @@ from gdbench.errors import UsageError, nearest
 from gdbench.inputs import limits
 
 if TYPE_CHECKING:
-    from gdbench.peers.comparison import Found
+    from gdbench.peers.comparison import PeerResults
 
 RULES = ("adam",)
 TRIALS = {"cpu": 16, "cuda": 4096}
@@ -99,7 +99,7 @@ def peers(
     _print(found, rounds, as_json, chosen)
 
 
-def _print(found: "Found", rounds: int, as_json: bool, backend: str) -> None:
+def _print(found: "PeerResults", rounds: int, as_json: bool, backend: str) -> None:
     import pandas as pd
 
     from gdbench.peers import OURS
@@ -136,7 +136,7 @@ def _print(found: "Found", rounds: int, as_json: bool, backend: str) -> None:
         say(sentence)
 
 
-def _document(found: "Found", rounds: int) -> dict[str, Any]:
+def _document(found: "PeerResults", rounds: int) -> dict[str, Any]:
     """The comparison as JSON can hold it; what a peer does not have is null."""
     import pandas as pd
 

@@ -11,14 +11,14 @@ from gdbench.errors import UsageError
 
 if TYPE_CHECKING:
     from gdbench.ab.costs import Workload
-    from gdbench.ab.places import Place
+    from gdbench.ab.places import Checkout
     from gdbench.ab.selfcheck import SelfCheck
-    from gdbench.cli.gate import Asked
+    from gdbench.cli.gate import GateOptions
     from gdbench.cli.verdicts import Outputs
     from gdbench.gate import Comparison
 
 
-def of_places(names: Sequence[str], asked: "Asked", quiet: bool) -> "Comparison":
+def of_places(names: Sequence[str], asked: "GateOptions", quiet: bool) -> "Comparison":
     """The verdicts on a suite in two places (gdbench/ab/places.py)."""
     from gdbench.ab.comparison import compare_places
     from gdbench.gate.measures import FAMILIES
@@ -36,7 +36,7 @@ def of_places(names: Sequence[str], asked: "Asked", quiet: bool) -> "Comparison"
         )
 
 
-def check_itself(name: str, asked: "Asked", gates: int, outputs: "Outputs") -> int:
+def check_itself(name: str, asked: "GateOptions", gates: int, outputs: "Outputs") -> int:
     """Gates of a place with itself, printed; returns the exit code, which is 0 also where there were false alarms."""
     from gdbench.ab.selfcheck import selfcheck
 
@@ -48,7 +48,7 @@ def check_itself(name: str, asked: "Asked", gates: int, outputs: "Outputs") -> i
 
 
 @contextmanager
-def _places(names: Sequence[str]) -> "Iterator[list[Place]]":
+def _places(names: Sequence[str]) -> "Iterator[list[Checkout]]":
     from gdbench.ab.places import find_place
 
     # What a virus scanner or an ended process still holds on Windows stays there, and ends no comparison.
@@ -56,7 +56,7 @@ def _places(names: Sequence[str]) -> "Iterator[list[Place]]":
         yield [find_place(name, Path.cwd(), Path(scratch)) for name in names]
 
 
-def _workload(asked: "Asked", places: "tuple[Place, Place]") -> "Workload":
+def _workload(asked: "GateOptions", places: "tuple[Checkout, Checkout]") -> "Workload":
     """What both places are asked for. A suite's file is one for both; a plug-in's is each place's own."""
     from gdbench.ab.costs import Workload
     from gdbench.suites import find, shipped

@@ -78,12 +78,12 @@ def time(
     from gdbench.kernels.rules.registry import find
     from gdbench.machine.environment import slow_products
     from gdbench.runner.run import choose_backend
-    from gdbench.timing import Asked, cases, timed, timed_apart
+    from gdbench.timing import TimingRequest, cases, timed, timed_apart
 
     chosen, words = choose_backend(backend), ""
     load_plugins(plugin)
     warn(slow_products() if chosen == "cpu" else None)
-    asked = Asked(
+    asked = TimingRequest(
         rules=rules or RULES,
         nets=net or (),
         problems=problem or (),

@@ -39,7 +39,7 @@ class AbsentError(UnsupportedError):
 
 
 @dataclass
-class Found:
+class PeerResults:
     """Rows: facts of the task (`problem`, `batch_size`, `rule`, `dtype`, `peer`) and what came out.
 
     peer: its name, with ", 2 processes" behind it where trials were dealt out among so many, each on one core.
@@ -109,7 +109,7 @@ def compare(
     seeds: int | None = None,
     peers: Mapping[str, Peer] | None = None,
     watch: Callable[[str], None] = lambda text: None,
-) -> Found:
+) -> PeerResults:
     """Compare gdbench with the peers of these names (`PEERS`) on networks and rules, at each number of cores.
 
     trials: of a sweep; one trial by itself is timed too. chunk: steps a call, by default what suits the network. seeds:
@@ -117,7 +117,7 @@ def compare(
     is told what is going on. Raises UsageError for a problem or rule that no peer can have, GdbenchError when gdbench
     itself fails.
     """
-    names, found = list(dict.fromkeys([OURS, *names])), Found()
+    names, found = list(dict.fromkeys([OURS, *names])), PeerResults()
     pairs = [
         (case, rule, of_case(case, rule, trials=trials, chunk=chunk, seeds=seeds)) for case in cases for rule in rules
     ]
@@ -164,7 +164,7 @@ def race(
     names: Sequence[str],
     facts: Mapping[str, Any],
     rounds: int,
-    found: Found,
+    found: PeerResults,
     limit: float = math.inf,
 ) -> None:
     """Time the peers at one task; a peer that fails in the rounds drops out, and the others begin again.

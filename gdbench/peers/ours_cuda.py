@@ -7,7 +7,7 @@ from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
 from gdbench.kernels.gpu.fleet import Fleet
-from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.registry import find
 from gdbench.peers.contract import InTurns, Task, UnsupportedError
 from gdbench.peers.ours import problem_of
@@ -31,21 +31,21 @@ class GdbenchCuda:
         reason = cuda.missing()
         if reason:
             raise GdbenchError(reason)
-        problem, members = problem_of(task), _members(task)
+        problem, gpu_trials = problem_of(task), _members(task)
         begin = dict(zip(task.seeds, task.thetas, strict=True))
         problem.initial = begin.__getitem__  # type: ignore  # the task brings the parameters
-        choice = choose(problem, members, cuda.card())
+        choice = choose(problem, gpu_trials, cuda.card())
         if choice.engine == "sweep":
             if self.products != "ordered":
                 raise UnsupportedError("its products are another library's in the engine for large networks alone")
-            return _Together(Fleet(problem, members), task.chunk)
-        alone = [engines(problem, [one], products=self.products, choice=choice) for one in members[:MOST]]
+            return _Together(Fleet(problem, gpu_trials), task.chunk)
+        alone = [engines(problem, [one], products=self.products, choice=choice) for one in gpu_trials[:MOST]]
         return InTurns([_Alone(next(engine)[0], task.chunk) for engine in alone])
 
 
-def _members(task: Task) -> list[Member]:
+def _members(task: Task) -> list[GpuTrial]:
     return [
-        Member(
+        GpuTrial(
             rule=find(task.rule),  # type: ignore[arg-type]  # of_case has seen to it
             settings={**task.settings, "lr": float(lr)},
             rates=Constant(float(lr)),
@@ -63,7 +63,7 @@ class _Together:
     """Every call takes all trials a chunk further."""
 
     def __init__(self, fleet: Fleet, chunk: int) -> None:
-        self.fleet, self.chunk, self.at_once = fleet, chunk, len(fleet.members)
+        self.fleet, self.chunk, self.at_once = fleet, chunk, len(fleet.gpu_trials)
 
     def run(self) -> None:
         """See `Training`."""

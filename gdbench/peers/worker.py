@@ -145,13 +145,13 @@ def serve(pipe: Connection, peer: "Peer", threads: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # what libraries print is no part of the command's output
         os.dup2(nowhere, stream)
-    desk = _Desk(peer, threads, load)
+    commands = _WorkerCommands(peer, threads, load)
     with suppress(EOFError, OSError):
         while True:
             what, *given = pipe.recv()
             answer: tuple[Any, Any]
             try:
-                answer = (None, getattr(desk, what)(*given))
+                answer = (None, getattr(commands, what)(*given))
             except UnsupportedError as error:
                 answer = (UnsupportedError, str(error))
             except Exception as error:
@@ -159,7 +159,7 @@ def serve(pipe: Connection, peer: "Peer", threads: int) -> None:
             pipe.send(answer)
 
 
-class _Desk:
+class _WorkerCommands:
     """The library's side of `Worker`."""
 
     def __init__(self, peer: "Peer", threads: int, load: "Callable[[Peer], Adapter]") -> None:

@@ -1,4 +1,4 @@
-"""gdbench beside other libraries, as text for a terminal: frames with the rows of `gdbench.peers.comparison.Found`.
+"""gdbench beside other libraries, as text: frames with the rows of `gdbench.peers.comparison.PeerResults`.
 
 ours: the peer that the others are compared with.
 """

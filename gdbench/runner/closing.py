@@ -15,7 +15,7 @@ from typing import NamedTuple
 from gdbench.data.problems import build
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.caches import Level
-from gdbench.runner.course import batch_size, clipping
+from gdbench.runner.trajectory import batch_size, clipping
 from gdbench.suites import Setting
 from gdbench.timing import Case, Plan, Sample, Timed, levels, measure, pace
 from gdbench.timing.plan import prepared, references

@@ -26,11 +26,11 @@ from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.engines import Engine, engines
 from gdbench.kernels.gpu.fleet import room
 from gdbench.kernels.gpu.layout import SPLITS
-from gdbench.kernels.gpu.members import Member, Stop
+from gdbench.kernels.gpu.trials import GpuTrial, Stop
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.gpus import QueryError, cards
 from gdbench.results.metrics import rises
-from gdbench.runner.course import Course, batch_size, clipping, failed, named
+from gdbench.runner.trajectory import Trajectory, batch_size, clipping, failed, named
 from gdbench.store import TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
@@ -44,25 +44,29 @@ Key = tuple[str, str, str | None]
 class Group:
     """The trials of a suite that share kernels: one network, one dtype, rules of one source.
 
-    first, second: members like its trials of the grid, and like those that follow, in all but what they learn.
+    first, second: trials like its trials of the grid, and like those that follow, in all but what they learn.
     """
 
     name: str
     problem: Any
     rules: dict[str, Rule] = field(default_factory=dict)
     largest: int = 0  # batch size
-    first: list[Member] = field(default_factory=list)
-    second: list[Member] = field(default_factory=list)
+    first: list[GpuTrial] = field(default_factory=list)
+    second: list[GpuTrial] = field(default_factory=list)
     refused: str = ""  # why it cannot be compiled for the GPU
 
-    def engines(self, members: Sequence[Member], choice: Choice | None = None) -> Iterator[tuple[Engine, list[int]]]:
-        """What trains these members on the GPU, and which of them (kernels/gpu/engines.py)."""
+    def engines(
+        self, gpu_trials: Sequence[GpuTrial], choice: Choice | None = None
+    ) -> Iterator[tuple[Engine, list[int]]]:
+        """What trains these trials on the GPU, and which of them (kernels/gpu/engines.py)."""
         rules = list(self.rules.values())
-        return engines(self.problem, members, choice=choice, rules=rules, largest=self.largest)
+        return engines(self.problem, gpu_trials, choice=choice, rules=rules, largest=self.largest)
 
     def choices(self) -> dict[str, Choice]:
         """Which engines its trials should get, by their names."""
-        found = [choose(self.problem, members, cuda.card()) for members in (self.first, self.second) if members]
+        found = [
+            choose(self.problem, gpu_trials, cuda.card()) for gpu_trials in (self.first, self.second) if gpu_trials
+        ]
         return {choice.engine: choice for choice in found[::-1]}
 
     def room(self) -> tuple[int, float]:
@@ -162,13 +166,13 @@ class Fleets:
         together: dict[Key, list[Trial]] = {}
         for trial in trials:
             together.setdefault(_key(trial.setting), []).append(trial)
-        for key, members in together.items():
-            yield from _train_group(self.groups[key], members)
+        for key, gpu_trials in together.items():
+            yield from _train_group(self.groups[key], gpu_trials)
             if _lost():
                 return
 
 
-def _prepare(group: Group, probes: Sequence[Member], choice: Choice) -> str:
+def _prepare(group: Group, probes: Sequence[GpuTrial], choice: Choice) -> str:
     """Compile and load an engine's kernels by one step of each rule; why they cannot be compiled, or nothing."""
     try:
         for engine, _ in group.engines(probes, choice):
@@ -241,56 +245,56 @@ def _halves(part: Sequence[Trial]) -> list[list[Trial]]:
 
 def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
     """Trials that the card has room for; a list of those that ended after each launch."""
-    courses = [Course(trial, group.problem) for trial in trials]
-    for engine, places in group.engines([_member(course) for course in courses]):
+    trajectories = [Trajectory(trial, group.problem) for trial in trials]
+    for engine, places in group.engines([_gpu_trial(trajectory) for trajectory in trajectories]):
         while engine.running:
             records: list[TrialRecord] = []
             for found in engine.advance():
-                course = courses[places[found.member]]
-                if course.ended:  # it ran on until the launch was over
+                trajectory = trajectories[places[found.gpu_trial]]
+                if trajectory.ended:  # it ran on until the launch was over
                     continue
-                course.see(found.step, found.values, found.lr)
-                if course.ended:
-                    engine.end(found.member)
-                    records.append(course.record(seconds=float(engine.seconds[found.member])))
+                trajectory.observe(found.step, found.values, found.lr)
+                if trajectory.ended:
+                    engine.end(found.gpu_trial)
+                    records.append(trajectory.record(seconds=float(engine.seconds[found.gpu_trial])))
             yield records
         del engine  # before the next one asks for memory
 
 
-def _member(course: Course) -> Member:
+def _gpu_trial(trajectory: Trajectory) -> GpuTrial:
     """A trial as the GPU takes it."""
-    trial, definition = course.trial, course.trial.definition
+    trial, definition = trajectory.trial, trajectory.trial.definition
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
     assert isinstance(rule, Rule)
-    return Member(
+    return GpuTrial(
         rule=rule,
         settings=settings,
-        rates=course.rates,
-        recipe=json.dumps([rule.name, settings, definition["schedule"], course.total], sort_keys=True),
+        rates=trajectory.rates,
+        recipe=json.dumps([rule.name, settings, definition["schedule"], trajectory.total], sort_keys=True),
         seed=trial.seed,
-        batch_size=course.batch_size,
-        steps=course.total,
-        points=course.points,
-        stop=_stop(course),
+        batch_size=trajectory.batch_size,
+        steps=trajectory.total,
+        points=trajectory.points,
+        stop=_stop(trajectory),
         **clipping(definition),
     )
 
 
-def _stop(course: Course) -> Stop | None:
+def _stop(trajectory: Trajectory) -> Stop | None:
     """Where the GPU may end a trial by itself; an empty split has no metric that could be met."""
-    if not course.trial.definition["stop"]:
+    if not trajectory.trial.definition["stop"]:
         return None
-    metric, level = course.trial.definition["stop"]
-    column = course.problem.columns.index(metric)
-    if column < 2 * SPLITS and not course.problem.splits[column % SPLITS].x.shape[0]:
+    metric, level = trajectory.trial.definition["stop"]
+    column = trajectory.problem.columns.index(metric)
+    if column < 2 * SPLITS and not trajectory.problem.splits[column % SPLITS].x.shape[0]:
         return None
     return Stop(column, level, rises(metric))
 
 
-def _probe(rule: Rule, size: int) -> Member:
+def _probe(rule: Rule, size: int) -> GpuTrial:
     """A trial of one step."""
     rates = lambda first, count: np.full(count, float(rule.defaults["lr"]))  # noqa: E731
-    return Member(rule, rule.defaults, rates, rule.name, seed=0, batch_size=size, steps=1, points=[0])
+    return GpuTrial(rule, rule.defaults, rates, rule.name, seed=0, batch_size=size, steps=1, points=[0])
 
 
 def _key(setting: Setting) -> Key:

@@ -17,9 +17,9 @@ from gdbench.machine.environment import environment, usable_cores
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
 from gdbench.runner.compiling import compile_suite
-from gdbench.runner.course import failed, named
 from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.timing import rows
+from gdbench.runner.trajectory import failed, named
 from gdbench.runner.trial import CHUNK, train, work
 from gdbench.store import Store, TrialRecord
 from gdbench.store.life import HEARTBEAT_SECONDS

@@ -8,8 +8,8 @@ from gdbench.kernels import MLP, Direction, Rule, steps
 from gdbench.kernels.arithmetic.team import WORTH
 from gdbench.kernels.problem import UPDATE
 from gdbench.kernels.rules.registry import BaseRule, find
-from gdbench.runner.course import Course, batch_size, clipping
 from gdbench.runner.points import total_steps
+from gdbench.runner.trajectory import Trajectory, batch_size, clipping
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
@@ -26,22 +26,22 @@ def train(
     """
     definition = trial.definition
     problem = build(definition["problem"], definition["dtype"])
-    course = Course(trial, problem)
+    trajectory = Trajectory(trial, problem)
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
-    team = {"threads": threads} if threads > 1 and _for_a_team(problem, rule, course.batch_size) else {}
-    training = problem.begin(seed=trial.seed, batch_size=course.batch_size, **clipping(definition), **team)
-    walk = steps.begin(rule, settings, training, course.rates, definition["budget"])
-    for point in course.points:
+    team = {"threads": threads} if threads > 1 and _for_a_team(problem, rule, trajectory.batch_size) else {}
+    training = problem.begin(seed=trial.seed, batch_size=trajectory.batch_size, **clipping(definition), **team)
+    walk = steps.begin(rule, settings, training, trajectory.rates, definition["budget"])
+    for point in trajectory.points:
         while training.steps < point and not walk.ended:
             if cancelled():
                 return None
             walk.advance(min(chunk, walk.chunk, point - training.steps))
-        if training.steps == course.step:  # stalled where it was looked at last
+        if training.steps == trajectory.step:  # stalled where it was looked at last
             break
-        course.see(training.steps, training.evaluate(), walk.lr)
-        if walk.ended or course.ended:
+        trajectory.observe(training.steps, training.evaluate(), walk.lr)
+        if walk.ended or trajectory.ended:
             break
-    return course.record(
+    return trajectory.record(
         seconds=walk.seconds,
         stalled=walk.stalled,
         gradient_evaluations=walk.gradient_evaluations,

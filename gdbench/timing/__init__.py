@@ -5,12 +5,11 @@ from gdbench.timing.cases import cases
 from gdbench.timing.pace import Pace, pace
 from gdbench.timing.plan import Plan, plan
 from gdbench.timing.rounds import Sample, Subject, measure
-from gdbench.timing.session import Asked, Timing, timed, timed_apart
+from gdbench.timing.session import Timing, TimingRequest, timed, timed_apart
 from gdbench.timing.steps import Case
 from gdbench.timing.subjects import Timed
 
 __all__ = [
-    "Asked",
     "Case",
     "Pace",
     "Plan",
@@ -18,6 +17,7 @@ __all__ = [
     "Subject",
     "Timed",
     "Timing",
+    "TimingRequest",
     "cases",
     "levels",
     "measure",

@@ -20,7 +20,7 @@ from gdbench.timing.rounds import Sample, measure
 
 
 @dataclass(frozen=True)
-class Asked:
+class TimingRequest:
     """What is to be timed, by name (gdbench/timing/cases.py), so that another process finds it too."""
 
     rules: Sequence[str]
@@ -43,7 +43,7 @@ class Timing:
     compiled: int  # functions; the others came from the cache on disk
 
 
-def timed(asked: Asked, rounds: int, seed: int = 0, watch: Callable[[str], None] = lambda text: None) -> Timing:
+def timed(asked: TimingRequest, rounds: int, seed: int = 0, watch: Callable[[str], None] = lambda text: None) -> Timing:
     """Time it in this process; seed: of the order of visits. watch: is told how it goes on."""
     chosen = {name: find(name) for name in asked.rules}
     planned = plan(cases(asked.nets, asked.problems, asked.batches, asked.dtypes), chosen, asked.jobs)
@@ -57,7 +57,9 @@ def timed(asked: Asked, rounds: int, seed: int = 0, watch: Callable[[str], None]
     return Timing(facts, samples, planned.caches, planned.seconds, planned.compiled)
 
 
-def timed_apart(asked: Asked, processes: int, rounds: int, watch: Callable[[str], None] = lambda text: None) -> Timing:
+def timed_apart(
+    asked: TimingRequest, processes: int, rounds: int, watch: Callable[[str], None] = lambda text: None
+) -> Timing:
     """Time it in so many fresh processes, each of which makes that many rounds; a process is a round of the result."""
     found = []
     for number in range(processes):
@@ -74,7 +76,7 @@ def timed_apart(asked: Asked, processes: int, rounds: int, watch: Callable[[str]
     return Timing(first.subjects, samples, first.caches, first.seconds, sum(timing.compiled for timing in found))
 
 
-def _alone(asked: Asked, rounds: int, seed: int) -> Timing:
+def _alone(asked: TimingRequest, rounds: int, seed: int) -> Timing:
     from gdbench import plugins  # which want what reads data files
 
     plugins.load_installed()

@@ -1,13 +1,13 @@
 """A team of threads that train one trial together, and the barriers where they meet.
 
     team = Team(2)
-    team.together(lambda member: kernel(..., member))
+    team.together(lambda worker: kernel(..., worker))
 
-    low, high = share(count, unit, member)  # inside: which of 0 ... count - 1 are this member's
-    barrier(member)                         # what any member wrote before it, all of them read after it
+    low, high = share(count, unit, worker)  # inside: which of 0 ... count - 1 are this worker's
+    barrier(worker)                         # what any worker wrote before it, all of them read after it
 
-Every number is computed by one member, in the order in which one thread alone would: a team changes no bit. Members are
-threads of Python that call the same compiled function, each with its own Member, and that take the same way through it.
+Every number is computed by one worker, in the order in which one thread alone would: a team changes no bit. Members are
+threads of Python that call the same compiled function, each with its own Worker, and that take the same way through it.
 """
 
 import ctypes
@@ -32,18 +32,18 @@ from gdbench.kernels.compile.jit import inlined
 Result = TypeVar("Result")
 
 WORTH = 2**20  # samples x parameters of a step from which on it is worth sharing out among threads
-_PATIENCE = 2000  # looks at the counter before a waiting member offers its core to others, every time
+_PATIENCE = 2000  # looks at the counter before a waiting worker offers its core to others, every time
 _YIELD = "gdbench.yield"
 _FREE = 2**62  # more arrivals than any barrier waits for
 
 
-class Member(NamedTuple):
+class Worker(NamedTuple):
     """One thread of a team."""
 
     rank: int  # 0, 1, ...
     size: int
-    arrivals: np.ndarray  # int64, one element, the team's: how often its members have come to barriers
-    passed: np.ndarray  # int64, one element, this member's: how many barriers lie behind it
+    arrivals: np.ndarray  # int64, one element, the team's: how often its workers have come to barriers
+    passed: np.ndarray  # int64, one element, this worker's: how many barriers lie behind it
 
 
 class Team:
@@ -51,25 +51,25 @@ class Team:
 
     def __init__(self, size: int) -> None:
         arrivals = arrays.zeros(1, np.int64)
-        self.members = [Member(rank, size, arrivals, arrays.zeros(1, np.int64)) for rank in range(size)]
+        self.workers = [Worker(rank, size, arrivals, arrays.zeros(1, np.int64)) for rank in range(size)]
         self._pool = ThreadPoolExecutor(size - 1, thread_name_prefix="gdbench-team") if size > 1 else None
 
-    def together(self, part: Callable[[Member], Result]) -> Result:
-        """Every member's part of some work, at the same time; returns what member 0's returns, once all are done.
+    def together(self, part: Callable[[Worker], Result]) -> Result:
+        """Every worker's part of some work, at the same time; returns what worker 0's returns, once all are done.
 
         A part that raises an error sets the others free, who then go on without waiting for one another: what they
         wrote is worth nothing, and the team is of no more use.
         """
-        if self.members[0].arrivals[0] >= _FREE:
-            raise RuntimeError("a member of this team has failed before")
+        if self.workers[0].arrivals[0] >= _FREE:
+            raise RuntimeError("a worker of this team has failed before")
 
-        def guarded(member: Member) -> Result:
+        def guarded(worker: Worker) -> Result:
             with self._free():
-                return part(member)
+                return part(worker)
 
         with self._free():
-            others = [self._pool.submit(guarded, member) for member in self.members[1:]] if self._pool else []
-            result = guarded(self.members[0])
+            others = [self._pool.submit(guarded, worker) for worker in self.workers[1:]] if self._pool else []
+            result = guarded(self.workers[0])
             for other in others:
                 other.result()
         return result
@@ -80,11 +80,11 @@ class Team:
         try:
             yield
         except BaseException:
-            self.members[0].arrivals[0] = _FREE
+            self.workers[0].arrivals[0] = _FREE
             raise
 
 
-ALONE = Team(1).members[0]
+ALONE = Team(1).workers[0]
 
 
 def _give_way() -> int:
@@ -140,16 +140,16 @@ def _meet(context, counter, goal):
 
 
 @inlined
-def barrier(member):
-    """Wait until every member has come here; a team of one goes on."""
-    if member.size > 1:
-        member.passed[0] += 1
-        _meet(address(member.arrivals), member.passed[0] * member.size)
+def barrier(worker):
+    """Wait until every worker has come here; a team of one goes on."""
+    if worker.size > 1:
+        worker.passed[0] += 1
+        _meet(address(worker.arrivals), worker.passed[0] * worker.size)
 
 
 @inlined
-def share(count, unit, member):
-    """low and high: which of 0 ... count - 1 are this member's, whole units of them but for the last."""
+def share(count, unit, worker):
+    """low and high: which of 0 ... count - 1 are this worker's, whole units of them but for the last."""
     units = (count + unit - 1) // unit
-    low, high = member.rank * units // member.size, (member.rank + 1) * units // member.size
+    low, high = worker.rank * units // worker.size, (worker.rank + 1) * units // worker.size
     return min(count, low * unit), min(count, high * unit)

@@ -3,7 +3,7 @@
 A multiprocessor does at most 2 x lanes x clock FLOPs a second. Of that a kernel reaches a share, if enough warps are at
 work on it; and a launch, or a barrier of a block, costs its time however little there is to do.
 
-    choice = choose(problem, members, card)
+    choice = choose(problem, trials, card)
     print(choice.reason)
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.large_products import TILES, Tile
-from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
+from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.networks.mlp import MLP
 
 LAUNCH = 3e-6  # seconds of a kernel in a graph, at least
@@ -104,19 +104,19 @@ class Choice:
         return f"{self.engine}: {words} (estimates); {how}"
 
 
-def choose(problem: MLP, members: Sequence[Member], card: Card) -> Choice:
+def choose(problem: MLP, gpu_trials: Sequence[GpuTrial], card: Card) -> Choice:
     """How trials of one network are trained soonest on a card."""
     itemsize = np.dtype(problem.dtype).itemsize
-    slots = max(len(member.rule.slots) for member in members)
-    largest = max(member.batch_size for member in members)
+    slots = max(len(gpu_trial.rule.slots) for gpu_trial in gpu_trials)
+    largest = max(gpu_trial.batch_size for gpu_trial in gpu_trials)
     plan = sweep_plan(problem.sizes, problem.network.activation, slots, itemsize, largest, card)
-    mean = max(1, round(sum(member.batch_size for member in members) / len(members)))
+    mean = max(1, round(sum(gpu_trial.batch_size for gpu_trial in gpu_trials) / len(gpu_trials)))
     return Choice(
         plan,
-        sweep_seconds(problem.sizes, plan, len(members), itemsize, mean, card),
+        sweep_seconds(problem.sizes, plan, len(gpu_trials), itemsize, mean, card),
         sum(
-            large_seconds(problem.sizes, len(member.rule.slots), itemsize, member.batch_size, card)
-            for member in members
+            large_seconds(problem.sizes, len(gpu_trial.rule.slots), itemsize, gpu_trial.batch_size, card)
+            for gpu_trial in gpu_trials
         ),
     )
 

@@ -1,9 +1,9 @@
 """Trials of one network on the GPU, by whichever engine is sooner: all of them together, or one after another.
 
-for engine, places in engines(problem, members):
+for engine, places in engines(problem, trials):
     while engine.running:
         for found in engine.advance():
-            print(places[found.member], found.step, found.values)
+            print(places[found.trial], found.step, found.values)
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.fleet import Fleet
 from gdbench.kernels.gpu.large import Large
-from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.networks.mlp import MLP
 from gdbench.kernels.rules.contract import Rule
 
@@ -20,7 +20,7 @@ Engine = Fleet | Large
 
 
 def take(engine: Engine, steps: int) -> None:
-    """So many steps of all members, at whose evaluations nobody looks."""
+    """So many steps of all trials, at whose evaluations nobody looks."""
     until = engine.steps + steps
     while engine.steps < until:
         for _ in engine.advance(until - engine.steps):
@@ -29,24 +29,24 @@ def take(engine: Engine, steps: int) -> None:
 
 def engines(
     problem: MLP,
-    members: Sequence[Member],
+    gpu_trials: Sequence[GpuTrial],
     *,
     products: str = "ordered",
     choice: Choice | None = None,
     rules: Sequence[Rule] = (),
     largest: int = 0,
 ) -> Iterator[tuple[Engine, list[int]]]:
-    """What trains the members, and which of them, by their places; the next is made when it is asked for.
+    """What trains the trials, and which of them, by their places; the next is made when it is asked for.
 
     products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large.py); an engine's `comparable`
     tells whether digests of its trials compare. choice: which engine, by default the one that `choose` takes.
     rules, largest: as of `Fleet`.
     """
-    if (choice or choose(problem, members, cuda.card())).engine == "sweep":
-        yield Fleet(problem, members, rules=rules, largest=largest), list(range(len(members)))
+    if (choice or choose(problem, gpu_trials, cuda.card())).engine == "sweep":
+        yield Fleet(problem, gpu_trials, rules=rules, largest=largest), list(range(len(gpu_trials)))
         return
-    for place, member in enumerate(members):
-        large = Large(problem, member, products=products)
+    for place, gpu_trial in enumerate(gpu_trials):
+        large = Large(problem, gpu_trial, products=products)
         try:
             yield large, [place]
         finally:

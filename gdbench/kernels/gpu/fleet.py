@@ -1,9 +1,9 @@
 """Many trials of one network on a GPU together: what the CPU prepares for each launch, and what it reads afterwards.
 
-fleet = Fleet(problem, members)
+fleet = Fleet(problem, trials)
 while fleet.running:
     for found in fleet.advance():
-        print(found.member, found.step, found.values)
+        print(found.trial, found.step, found.values)
 """
 
 from bisect import bisect_right
@@ -16,11 +16,13 @@ import numpy as np
 
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit
-from gdbench.kernels.gpu.members import (
+from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
+from gdbench.kernels.gpu.sweep import sweep
+from gdbench.kernels.gpu.trials import (
     NEVER,
     ORDERS,
-    Found,
-    Member,
+    Evaluation,
+    GpuTrial,
     Stop,
     affordable_steps,
     coefficient_tables,
@@ -30,8 +32,6 @@ from gdbench.kernels.gpu.members import (
     training_shares,
     values_of,
 )
-from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
-from gdbench.kernels.gpu.sweep import sweep
 from gdbench.kernels.networks.mlp import MLP
 from gdbench.kernels.rules.contract import Rule
 
@@ -52,45 +52,45 @@ class Fleet:
 
     rules, largest: rules and greatest batch size of other fleets that are to share a compiled kernel with this one.
     comparable: whether digests say anything beside those of other trials: they do, being the CPU's.
-    seconds: of each member, its share of the launches by the samples it visited, evaluations apart.
+    seconds: of each trial, its share of the launches by the samples it visited, evaluations apart.
     """
 
     comparable = True
 
     def __init__(
-        self, problem: MLP, members: Sequence[Member], *, rules: Sequence[Rule] = (), largest: int = 0
+        self, problem: MLP, gpu_trials: Sequence[GpuTrial], *, rules: Sequence[Rule] = (), largest: int = 0
     ) -> None:
-        self.problem, self.members = problem, list(members)
+        self.problem, self.gpu_trials = problem, list(gpu_trials)
         self.dtype = problem.dtype
-        known = {rule.name: rule for rule in (*rules, *(member.rule for member in self.members))}
+        known = {rule.name: rule for rule in (*rules, *(gpu_trial.rule for gpu_trial in self.gpu_trials))}
         self.rules = tuple(known[name] for name in sorted(known))
         slots = max(len(rule.slots) for rule in self.rules)
         network = problem.network
         self.card = cuda.card()
-        self.plan = plan_of(problem, self.rules, max(largest, *(m.batch_size for m in self.members)), self.card)
+        self.plan = plan_of(problem, self.rules, max(largest, *(m.batch_size for m in self.gpu_trials)), self.card)
         self.kernel = sweep(self.rules, self.dtype, self.plan.threads, self.plan.blocks, self.plan.near)
-        self.first, self.seconds = 0, np.zeros(len(self.members))
+        self.first, self.seconds = 0, np.zeros(len(self.gpu_trials))
         self._places = {rule.name: place for place, rule in enumerate(self.rules)}
         self._jobs = self._first_jobs()
-        self._points, self._starts = _joined([member.points for member in self.members])
+        self._points, self._starts = _joined([gpu_trial.points for gpu_trial in self.gpu_trials])
         self._jobs[:, Job.POINT] = self._starts
         self._next: _Launch | None = None
         self._from, self._to = cuda.Event(), cuda.Event()
-        self._pace = 0.0  # seconds a step, of all members that ran
+        self._pace = 0.0  # seconds a step, of all trials that ran
         self._upload(network, slots)
 
     @property
     def steps(self) -> int:
-        """That the members which have not ended have taken."""
+        """That the trials which have not ended have taken."""
         return self.first
 
     @property
     def running(self) -> bool:
-        """Whether any member has steps or evaluations before it."""
+        """Whether any trial has steps or evaluations before it."""
         return bool(self._alive().any())
 
-    def advance(self, most: int = NEVER) -> Iterator[Found]:
-        """One launch, and what was found at the evaluations on its way, in order of members and steps.
+    def advance(self, most: int = NEVER) -> Iterator[Evaluation]:
+        """One launch, and what was found at the evaluations on its way, in order of trials and steps.
 
         most: steps that it may take.
         """
@@ -109,42 +109,42 @@ class Fleet:
         self._account(before, launch.count, elapsed)
         yield from self._read(before, found)
 
-    def end(self, member: int) -> None:
-        """Let a member take no more steps."""
-        self._jobs[member, Job.ENDED] = 1
+    def end(self, gpu_trial: int) -> None:
+        """Let a trial take no more steps."""
+        self._jobs[gpu_trial, Job.ENDED] = 1
 
-    def theta(self, member: int) -> np.ndarray:
-        """A member's present parameters."""
-        return self.numbers(member)[0]
+    def theta(self, gpu_trial: int) -> np.ndarray:
+        """A trial's present parameters."""
+        return self.numbers(gpu_trial)[0]
 
-    def numbers(self, member: int) -> np.ndarray:
-        """A member's parameters, the gradient that was computed last, and its slots: a row each."""
+    def numbers(self, gpu_trial: int) -> np.ndarray:
+        """A trial's parameters, the gradient that was computed last, and its slots: a row each."""
         layout = self.plan.layout
-        start = member * layout.parameters
+        start = gpu_trial * layout.parameters
         held = self._on_device["parameters"][start : start + layout.parameters].copy_to_host()
         return np.asarray(held).reshape(-1, layout.stride)[:, : self.problem.size]
 
     # -------------------------------------------------------------------------------- before a launch
 
     def _first_jobs(self) -> np.ndarray:
-        jobs = np.zeros((len(self.members), len(Job)), np.int64)
-        for row, member in zip(jobs, self.members, strict=True):
-            row[Job.BATCH] = member.batch_size
-            row[Job.PER_EPOCH] = self.problem.steps_per_epoch(member.batch_size)
-            row[Job.LAST] = member.steps
-            row[Job.RULE] = self._places[member.rule.name]
+        jobs = np.zeros((len(self.gpu_trials), len(Job)), np.int64)
+        for row, gpu_trial in zip(jobs, self.gpu_trials, strict=True):
+            row[Job.BATCH] = gpu_trial.batch_size
+            row[Job.PER_EPOCH] = self.problem.steps_per_epoch(gpu_trial.batch_size)
+            row[Job.LAST] = gpu_trial.steps
+            row[Job.RULE] = self._places[gpu_trial.rule.name]
             row[Job.RESHUFFLE] = self.problem.reshuffle
-            if member.stop is not None:
-                place = 1 + member.stop.column
-                row[Job.STOP] = place if member.stop.at_least else -place
+            if gpu_trial.stop is not None:
+                place = 1 + gpu_trial.stop.column
+                row[Job.STOP] = place if gpu_trial.stop.at_least else -place
         return jobs
 
     def _limits(self) -> np.ndarray:
-        limits = np.zeros((len(self.members), len(Limit)), self.dtype)
-        for row, member in zip(limits, self.members, strict=True):
-            row[Limit.CLIP_NORM], row[Limit.CLIP_VALUE] = member.clip_norm, member.clip_value
-            if member.stop is not None:
-                row[Limit.STOP] = self._level(member.stop)
+        limits = np.zeros((len(self.gpu_trials), len(Limit)), self.dtype)
+        for row, gpu_trial in zip(limits, self.gpu_trials, strict=True):
+            row[Limit.CLIP_NORM], row[Limit.CLIP_VALUE] = gpu_trial.clip_norm, gpu_trial.clip_value
+            if gpu_trial.stop is not None:
+                row[Limit.STOP] = self._level(gpu_trial.stop)
         return limits
 
     def _level(self, stop: Stop) -> np.floating:
@@ -156,11 +156,11 @@ class Fleet:
 
     def _upload(self, network: Any, slots: int) -> None:
         """What stays on the device as long as this object lives."""
-        layout, count = self.plan.layout, len(self.members)
+        layout, count = self.plan.layout, len(self.gpu_trials)
         parameters = np.zeros((count, layout.parameters), self.dtype)
         initial = lru_cache(maxsize=64)(self.problem.initial)
-        for row, member in zip(parameters, self.members, strict=True):
-            row[: self.problem.size] = initial(member.seed)
+        for row, gpu_trial in zip(parameters, self.gpu_trials, strict=True):
+            row[: self.problem.size] = initial(gpu_trial.seed)
         self._samples, bounds = samples_on_device(self.problem)
         far = 0 if self.plan.near[1] else count * layout.activations
         sizes = [layout.stride, layout.parameters, layout.rows, layout.deltas, layout.sums, layout.activations]
@@ -181,7 +181,7 @@ class Fleet:
         return alive
 
     def _order_of_start(self) -> np.ndarray:
-        """The members that go on, those with the largest steps first: one that began last would keep all waiting."""
+        """The trials that go on, those with the largest steps first: one that began last would keep all waiting."""
         alive = np.flatnonzero(self._alive())
         return alive[np.argsort(-self._jobs[alive, Job.BATCH], kind="stable")].astype(np.int64)
 
@@ -189,11 +189,11 @@ class Fleet:
         return step_count(int(self._jobs[:, Job.LAST].max()) - self.first, self._pace)
 
     def _prepare(self, first: int, count: int) -> _Launch:
-        """Coefficients and permutations for the steps first + 1 ... first + count of every member."""
+        """Coefficients and permutations for the steps first + 1 ... first + count of every trial."""
         alive = np.flatnonzero(self._alive())
-        count = min(count, affordable_steps(self.members, alive, self.dtype, ORDERS))
-        orders = epoch_orders(self.problem, self.members, alive, first, count, ORDERS)
-        tables = coefficient_tables(self.members, alive, first, orders.steps, self.dtype)
+        count = min(count, affordable_steps(self.gpu_trials, alive, self.dtype, ORDERS))
+        orders = epoch_orders(self.problem, self.gpu_trials, alive, first, count, ORDERS)
+        tables = coefficient_tables(self.gpu_trials, alive, first, orders.steps, self.dtype)
         places = {Job.TABLE: tables.starts, Job.ORDER: orders.starts, Job.EPOCH: orders.epochs}
         return _Launch(first, orders.steps, tables.rows, orders.rows, places)
 
@@ -218,10 +218,10 @@ class Fleet:
         self._to.record()
         return records
 
-    def _due(self, member: int, until: int) -> int:
-        """How many evaluations a member comes to before or at a step."""
-        return bisect_right(self.members[member].points, until) - int(
-            self._jobs[member, Job.POINT] - self._starts[member]
+    def _due(self, gpu_trial: int, until: int) -> int:
+        """How many evaluations a trial comes to before or at a step."""
+        return bisect_right(self.gpu_trials[gpu_trial].points, until) - int(
+            self._jobs[gpu_trial, Job.POINT] - self._starts[gpu_trial]
         )
 
     # -------------------------------------------------------------------------------- after a launch
@@ -233,16 +233,16 @@ class Fleet:
         if count:
             self._pace = elapsed / count
 
-    def _read(self, before: np.ndarray, records: np.ndarray) -> Iterator[Found]:
+    def _read(self, before: np.ndarray, records: np.ndarray) -> Iterator[Evaluation]:
         rates: dict[tuple[Hashable, int], float] = {}
-        for i, member in enumerate(self.members):
+        for i, gpu_trial in enumerate(self.gpu_trials):
             for k in range(int(self._jobs[i, Job.POINT] - before[i, Job.POINT])):
                 step = int(self._points[before[i, Job.POINT] + k])
                 record = records[before[i, Job.CURVE] + k]
-                key = member.recipe, step
+                key = gpu_trial.recipe, step
                 if key not in rates:
-                    rates[key] = member.rate(step)
-                yield Found(i, step, values_of(self.problem, record), rates[key])
+                    rates[key] = gpu_trial.rate(step)
+                yield Evaluation(i, step, values_of(self.problem, record), rates[key])
 
 
 def plan_of(problem: MLP, rules: Sequence[Rule], largest: int, card: cuda.Card) -> SweepPlan:

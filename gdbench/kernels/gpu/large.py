@@ -1,11 +1,11 @@
 """One trial of a large network by the whole card: tiled products, one fused update, a step recorded as a CUDA graph.
 
-large = Large(problem, member)
+large = Large(problem, trial)
 while large.running:
     for found in large.advance():
         print(found.step, found.values)
 
-Its interface is that of `Fleet` (kernels/gpu/fleet.py) with one member, and so are its numbers: products add in order
+Its interface is that of `Fleet` (kernels/gpu/fleet.py) with one trial, and so are its numbers: products add in order
 of k, sums in chunks of fixed size. By cuBLAS (`products="cublas"`) it is sooner, and its numbers are near the others.
 """
 
@@ -25,11 +25,11 @@ from gdbench.kernels.gpu.large_multiply import Cublas, Tiled
 from gdbench.kernels.gpu.large_passes import Passes
 from gdbench.kernels.gpu.large_products import TILES, Tile
 from gdbench.kernels.gpu.layout import RECORD
-from gdbench.kernels.gpu.members import (
+from gdbench.kernels.gpu.trials import (
     NEVER,
     ORDERS,
-    Found,
-    Member,
+    Evaluation,
+    GpuTrial,
     coefficient_tables,
     epoch_orders,
     samples_on_device,
@@ -62,13 +62,13 @@ def rows_at_a_time(problem: MLP, batch_size: int, card: Card) -> int:
     return max(1, min(most, _ROWS, fitting))
 
 
-def launches(problem: MLP, member: Member, card: Card) -> list[str]:
+def launches(problem: MLP, gpu_trial: GpuTrial, card: Card) -> list[str]:
     """The kernels that a step launches, by name and in order; the card need not be there."""
-    tape, rows = cuda.Tape(), rows_at_a_time(problem, member.batch_size, card)
-    passes = Passes(problem, len(member.rule.slots), rows, Tiled(card, problem.dtype), tape, empty=np.empty)
+    tape, rows = cuda.Tape(), rows_at_a_time(problem, gpu_trial.batch_size, card)
+    passes = Passes(problem, len(gpu_trial.rule.slots), rows, Tiled(card, problem.dtype), tape, empty=np.empty)
     held = dict.fromkeys(("orders", "cursor", "table"))
-    update = large_kernels.update(member.rule, problem.dtype)
-    passes.step(member, update, problem.splits[0], held, min(member.batch_size, problem.n))
+    update = large_kernels.update(gpu_trial.rule, problem.dtype)
+    passes.step(gpu_trial, update, problem.splits[0], held, min(gpu_trial.batch_size, problem.n))
     return tape
 
 
@@ -83,7 +83,7 @@ class Large:
     def __init__(
         self,
         problem: MLP,
-        member: Member,
+        gpu_trial: GpuTrial,
         *,
         products: str = "ordered",
         tiles: Sequence[Tile] = TILES,
@@ -92,27 +92,27 @@ class Large:
     ) -> None:
         if products not in PRODUCTS:
             raise UsageError(f"products = {products!r} must be one of {', '.join(PRODUCTS)}")
-        self.problem, self.members, self.dtype = problem, [member], problem.dtype
+        self.problem, self.gpu_trials, self.dtype = problem, [gpu_trial], problem.dtype
         self.comparable = products == "ordered"
         self.card = cuda.card()
         self.steps, self.seconds, self.ended = 0, np.zeros(1), False
-        self._place = 0  # among the member's points
+        self._place = 0  # among the trial's points
         self._pace = 0.0  # seconds a step
         self._next: _Launch | None = None
         self._stream = cuda.new_stream()
         by = Tiled(self.card, self.dtype, tiles) if self.comparable else Cublas(self.dtype)
-        rows = rows or rows_at_a_time(problem, member.batch_size, self.card)
-        self.passes = Passes(problem, len(member.rule.slots), rows, by, self._stream, threads)
-        self.kernel = large_kernels.update(member.rule, self.dtype, threads)
+        rows = rows or rows_at_a_time(problem, gpu_trial.batch_size, self.card)
+        self.passes = Passes(problem, len(gpu_trial.rule.slots), rows, by, self._stream, threads)
+        self.kernel = large_kernels.update(gpu_trial.rule, self.dtype, threads)
         self._replays: dict[int, cuda.Replay] = {}
-        self._upload(member)
+        self._upload(gpu_trial)
 
     @property
     def running(self) -> bool:
         """Whether steps or evaluations lie before it."""
-        return not self.ended and (self.steps < self.members[0].steps or self._due())
+        return not self.ended and (self.steps < self.gpu_trials[0].steps or self._due())
 
-    def advance(self, most: int = NEVER) -> Iterator[Found]:
+    def advance(self, most: int = NEVER) -> Iterator[Evaluation]:
         """The next steps, as many as take about a third of a second, and what was found at evaluations on the way.
 
         most: steps that it may take.
@@ -120,8 +120,8 @@ class Large:
         launch = self._next
         if launch is None or launch.steps > most:
             launch = self._prepare(self.steps, min(self._count(), most))
-        member, place, before = self.members[0], self._place, self.steps
-        looks = sum(before <= point <= before + launch.steps for point in member.points[place:])
+        gpu_trial, place, before = self.gpu_trials[0], self._place, self.steps
+        looks = sum(before <= point <= before + launch.steps for point in gpu_trial.points[place:])
         records = cuda.to_device(np.zeros(max(1, looks) * RECORD, self.dtype))
         started = time.perf_counter()
         self._begin(launch)
@@ -129,24 +129,24 @@ class Large:
         for _ in range(launch.steps):
             self._step()
             self._look(records, place)
-        left = member.steps - self.steps
+        left = gpu_trial.steps - self.steps
         # While the GPU works.
         self._next = self._prepare(self.steps, min(self._count(), most)) if left > 0 else None
         cuda.synchronize()
         self._account(self.steps - before, self._place - place, time.perf_counter() - started)
         found = records.copy_to_host().reshape(-1, RECORD)
-        for point, record in zip(member.points[place : self._place], found, strict=False):
-            yield Found(0, point, values_of(self.problem, record), member.rate(point))
+        for point, record in zip(gpu_trial.points[place : self._place], found, strict=False):
+            yield Evaluation(0, point, values_of(self.problem, record), gpu_trial.rate(point))
 
-    def end(self, member: int = 0) -> None:
+    def end(self, gpu_trial: int = 0) -> None:
         """Let the trial take no more steps."""
         self.ended = True
 
-    def theta(self, member: int = 0) -> np.ndarray:
+    def theta(self, gpu_trial: int = 0) -> np.ndarray:
         """The present parameters."""
         return np.asarray(self.passes.home[: self.problem.size].copy_to_host())
 
-    def numbers(self, member: int = 0) -> np.ndarray:
+    def numbers(self, gpu_trial: int = 0) -> np.ndarray:
         """The parameters, the gradient that was computed last, and the slots: a row each."""
         held = np.asarray(self.passes.home.copy_to_host())
         return held.reshape(-1, self.passes.stride)[:, : self.problem.size]
@@ -159,17 +159,17 @@ class Large:
 
     # -------------------------------------------------------------------------------- before the steps
 
-    def _upload(self, member: Member) -> None:
+    def _upload(self, gpu_trial: GpuTrial) -> None:
         """What stays on the device, at places that the recorded steps know."""
         problem, home = self.problem, self.passes.home
         initial = np.zeros(home.size, self.dtype)
-        initial[: problem.size] = problem.initial(member.seed)
+        initial[: problem.size] = problem.initial(gpu_trial.seed)
         home.copy_to_device(initial)
         self._samples, self._bounds = samples_on_device(problem)
-        epochs = max(2, min(_EPOCHS, ORDERS // (4 * problem.n))) if member.batch_size < problem.n else 1
-        width = len(member.rule.coefficient_names)
+        epochs = max(2, min(_EPOCHS, ORDERS // (4 * problem.n))) if gpu_trial.batch_size < problem.n else 1
+        width = len(gpu_trial.rule.coefficient_names)
         self._orders = np.zeros((epochs if problem.reshuffle else 1, problem.n), np.int32)
-        self._table = np.zeros((min(_TABLE, max(1, member.steps)), width), self.dtype)
+        self._table = np.zeros((min(_TABLE, max(1, gpu_trial.steps)), width), self.dtype)
         still = np.zeros(len(Cursor), np.int64)
         still[Cursor.ORDER] = -1
         self._held = {
@@ -180,22 +180,22 @@ class Large:
         }
 
     def _count(self) -> int:
-        return min(len(self._table), step_count(self.members[0].steps - self.steps, self._pace))
+        return min(len(self._table), step_count(self.gpu_trials[0].steps - self.steps, self._pace))
 
     def _prepare(self, first: int, count: int) -> _Launch:
         """Coefficients and permutations for the steps first + 1 ... first + count."""
-        members, alive = self.members, np.zeros(1, np.int64)
-        orders = epoch_orders(self.problem, members, alive, first, count, self._orders.nbytes)
-        table = coefficient_tables(members, alive, first, orders.steps, self.dtype)
+        gpu_trials, alive = self.gpu_trials, np.zeros(1, np.int64)
+        orders = epoch_orders(self.problem, gpu_trials, alive, first, count, self._orders.nbytes)
+        table = coefficient_tables(gpu_trials, alive, first, orders.steps, self.dtype)
         return _Launch(orders.steps, table.rows, orders.rows, int(orders.starts[0]))
 
     def _begin(self, launch: _Launch) -> None:
         """Bring what the steps need to where they look for it."""
-        member = self.members[0]
-        per_epoch = self.problem.steps_per_epoch(member.batch_size)
+        gpu_trial = self.gpu_trials[0]
+        per_epoch = self.problem.steps_per_epoch(gpu_trial.batch_size)
         passed = self.steps % per_epoch
         cursor = np.zeros(len(Cursor), np.int64)
-        cursor[Cursor.BEGIN], cursor[Cursor.LEFT] = passed * member.batch_size, per_epoch - passed
+        cursor[Cursor.BEGIN], cursor[Cursor.LEFT] = passed * gpu_trial.batch_size, per_epoch - passed
         cursor[Cursor.ORDER] = launch.order
         self._table[: len(launch.table)], self._orders[: len(launch.orders)] = launch.table, launch.orders
         for name, array in (("cursor", cursor), ("table", self._table), ("orders", self._orders)):
@@ -204,17 +204,17 @@ class Large:
     # -------------------------------------------------------------------------------- steps and evaluations
 
     def _step(self) -> None:
-        member, n = self.members[0], self.problem.n
-        begin = self.steps % self.problem.steps_per_epoch(member.batch_size) * member.batch_size
-        size = min(member.batch_size, n - begin)
+        gpu_trial, n = self.gpu_trials[0], self.problem.n
+        begin = self.steps % self.problem.steps_per_epoch(gpu_trial.batch_size) * gpu_trial.batch_size
+        size = min(gpu_trial.batch_size, n - begin)
         if size not in self._replays:  # the last batch of an epoch may be short
-            step = partial(self.passes.step, member, self.kernel, self._samples, self._held, size)
+            step = partial(self.passes.step, gpu_trial, self.kernel, self._samples, self._held, size)
             self._replays[size] = cuda.Replay(lambda _: step(), self._stream)
         self._replays[size]()
         self.steps += 1
 
     def _due(self) -> bool:
-        points = self.members[0].points
+        points = self.gpu_trials[0].points
         return self._place < len(points) and points[self._place] == self.steps
 
     def _look(self, records: Any, first: int) -> None:
@@ -227,7 +227,7 @@ class Large:
             self._place += 1
 
     def _account(self, taken: int, looks: int, elapsed: float) -> None:
-        batch = np.array([self.members[0].batch_size])
+        batch = np.array([self.gpu_trials[0].batch_size])
         self.seconds += elapsed * training_shares(self.problem, batch, np.array([taken]), np.array([looks]))
         if taken:
             self._pace = elapsed / taken

@@ -13,8 +13,8 @@ from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.large_kernels import MEAN, ROOT, THREADS, TOTAL
 from gdbench.kernels.gpu.large_multiply import Matrix
 from gdbench.kernels.gpu.layout import RECORD, SPLITS
-from gdbench.kernels.gpu.members import Member
 from gdbench.kernels.gpu.quads import QUAD
+from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.networks.activations import NUMBERS, keeps_sums
 from gdbench.kernels.networks.mlp import MLP
 from gdbench.kernels.networks.network import parameter_count
@@ -199,15 +199,15 @@ class Passes:
         if slope:
             self.penalise()
 
-    def step(self, member: Member, update: Kernel, samples: Samples, held: Mapping[str, Any], size: int) -> None:
+    def step(self, gpu_trial: GpuTrial, update: Kernel, samples: Samples, held: Mapping[str, Any], size: int) -> None:
         """A step on a batch of `size` samples. update: the rule's. held: orders, cursor and table, on the device."""
         self.visit(samples, held["orders"], held["cursor"], 0, size, False, True)
-        self.clip(member.clip_norm, member.clip_value)
+        self.clip(gpu_trial.clip_norm, gpu_trial.clip_value)
         blocks = -(-self.stride // QUAD // self.threads)
         update.launch(blocks, 0, self.home, 0, self.stride, held["table"], held["cursor"], stream=self.stream)
-        per_epoch = self.problem.steps_per_epoch(member.batch_size)
+        per_epoch = self.problem.steps_per_epoch(gpu_trial.batch_size)
         large_kernels.moved().launch(
-            1, 0, held["cursor"], member.batch_size, per_epoch, self.problem.reshuffle, stream=self.stream
+            1, 0, held["cursor"], gpu_trial.batch_size, per_epoch, self.problem.reshuffle, stream=self.stream
         )
 
     def look(self, samples: Samples, bounds: np.ndarray, orders: Any, still: Any, records: Any, record: int) -> None:

@@ -49,7 +49,7 @@ _CLIP_NORM, _CLIP_VALUE = int(Limit.CLIP_NORM), int(Limit.CLIP_VALUE)
 _LEVEL, _EXPLOSION = int(Limit.STOP), int(Limit.EXPLOSION)
 
 
-class Place(NamedTuple):
+class TrialMemory(NamedTuple):
     """Where a trial's numbers lie (kernels/gpu/layout.py): arrays, and offsets into them."""
 
     home: Any  # parameters, gradient and slots
@@ -62,7 +62,7 @@ class Place(NamedTuple):
     rows: int  # that a layer's matrix has room for
 
 
-class Grip(NamedTuple):
+class SharedArrays(NamedTuple):
     """What the threads of a block share beside: small arrays."""
 
     numbers: Any  # int32: the samples of the rows at hand
@@ -72,11 +72,11 @@ class Grip(NamedTuple):
 
 
 @inlined
-def _gather(x, rows, width, place, grip, lane, lanes):
+def _gather(x, rows, width, place, arrays, lane, lanes):
     """The samples whose numbers are known to the inputs' rows: a warp takes row after row."""
     apart, across = leading(width), min(lanes, WARP)
     for i in range(lane // across, rows, lanes // across):
-        row = grip.numbers[i]
+        row = arrays.numbers[i]
         for j in range(lane % across, width, across):
             place.space[place.values + i * apart + j] = x[row, j]
 
@@ -107,7 +107,7 @@ def _forward(place, network, rows, lane, lanes):
 
 
 @inlined
-def _charge(place, network, samples, rows, scale, charge, slope, grip, lane, lanes):
+def _charge(place, network, samples, rows, scale, charge, slope, arrays, lane, lanes):
     """Each row's loss and score, and the derivatives by its outputs, as far as asked for: a row a thread."""
     sizes = network.sizes
     outputs, start = sizes[sizes.size - 1], 0
@@ -117,9 +117,9 @@ def _charge(place, network, samples, rows, scale, charge, slope, grip, lane, lan
     for i in range(lane, rows, lanes):
         z = matrix(place.space, z0 + i * leading(outputs), 1, outputs)
         d = matrix(place.space, d0 + i * leading(outputs), 1, outputs)
-        given = (samples.labels, samples.targets, grip.numbers, i)
+        given = (samples.labels, samples.targets, arrays.numbers, i)
         if charge:
-            loss_values(network.loss, z, *given, d, grip.losses, grip.scores)
+            loss_values(network.loss, z, *given, d, arrays.losses, arrays.scores)
         if slope:
             loss_gradient(network.loss, z, *given, scale, d)
     barrier()
@@ -189,17 +189,17 @@ def _penalise(place, network, lane, lanes):
 
 
 @inlined
-def _norm(place, size, grip, lane, lanes):
+def _norm(place, size, arrays, lane, lanes):
     """`sums.norm` of the gradient: a chunk a thread, then the chunks in order. Every thread gets it."""
     gradient = vector(place.home, place.theta + place.stride, size)
     total, chunks = gradient.dtype.type(0), (size + CHUNK - 1) // CHUNK
     for first in range(0, chunks, lanes):
         mine = first + lane
         if mine < chunks:
-            grip.parts[lane] = chunk_squares(gradient, mine * CHUNK, size)
+            arrays.parts[lane] = chunk_squares(gradient, mine * CHUNK, size)
         barrier()
         for i in range(min(lanes, chunks - first)):
-            total += grip.parts[i]
+            total += arrays.parts[i]
         barrier()
     return math.sqrt(total)
 
@@ -249,11 +249,11 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
         numbers = cuda.shared.array(ROWS, types.int32)
         losses = cuda.shared.array(ROWS, kind)
         scores = cuda.shared.array(ROWS, kind)
-        grip = Grip(numbers, losses, scores, cuda.shared.array(threads, kind))
+        arrays = SharedArrays(numbers, losses, scores, cuda.shared.array(threads, kind))
         far_home, far_space = trial * held, trial * working
         home, theta = (shared, 0) if near_parameters else (parameters, far_home)
         space, values = (shared, held if near_parameters else 0) if near_activations else (activations, far_space)
-        place = Place(home, theta, stride, space, values, values + deltas, values + sums, rows)
+        place = TrialMemory(home, theta, stride, space, values, values + deltas, values + sums, rows)
         job, limit = jobs[trial], limits[trial]
         if near_parameters:
             for i in range(me * QUAD, held, lanes * QUAD):
@@ -284,15 +284,15 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
             for low in range(begin, end, rows):
                 here = min(rows, end - low)
                 for i in range(me, here, lanes):
-                    grip.numbers[i] = low + i if order < 0 else orders[order, low + i]
+                    arrays.numbers[i] = low + i if order < 0 else orders[order, low + i]
                 barrier()
-                _gather(samples.x, here, network.sizes[0], place, grip, me, lanes)
+                _gather(samples.x, here, network.sizes[0], place, arrays, me, lanes)
                 barrier()
                 _forward(place, network, here, me, lanes)
-                _charge(place, network, samples, here, scale, looks, slope, grip, me, lanes)
+                _charge(place, network, samples, here, scale, looks, slope, arrays, me, lanes)
                 if looks and me < 2:  # `sums.ordered_sum` of the losses by one thread, of the scores by another
                     for i in range(here):
-                        part += grip.losses[i] if me == 0 else grip.scores[i]
+                        part += arrays.losses[i] if me == 0 else arrays.scores[i]
                         if (low - begin + i + 1) % CHUNK == 0:
                             total, part = total + part, number(0)
                 if slope:
@@ -309,7 +309,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 if me == 1:
                     records[record, SPLITS + split] = total
                 if split == 0:
-                    steepness = _norm(place, size, grip, me, lanes)
+                    steepness = _norm(place, size, arrays, me, lanes)
                     if me == 0:
                         records[record, 2 * SPLITS] = steepness
                 split += 1
@@ -326,7 +326,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
             else:
                 gradient = theta + stride
                 if limit[_CLIP_NORM] > 0 or limit[_CLIP_VALUE] > 0:
-                    length = _norm(place, size, grip, me, lanes) if limit[_CLIP_NORM] > 0 else number(0)
+                    length = _norm(place, size, arrays, me, lanes) if limit[_CLIP_NORM] > 0 else number(0)
                     for i in range(me * QUAD, size, lanes * QUAD):
                         piece = vector(home, gradient + i, min(QUAD, size - i))
                         clip_from(length, piece, limit[_CLIP_NORM], limit[_CLIP_VALUE])

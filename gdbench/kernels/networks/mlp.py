@@ -16,7 +16,7 @@ import numpy as np
 from gdbench.errors import UsageError
 from gdbench.kernels import sampling
 from gdbench.kernels.arithmetic import linear
-from gdbench.kernels.arithmetic.team import ALONE, Member, Team
+from gdbench.kernels.arithmetic.team import ALONE, Team, Worker
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.networks import activations, losses, training
 from gdbench.kernels.networks.curvature import hessian, hessian_product
@@ -185,7 +185,7 @@ class Training(SampledTraining):
         super().__init__(problem, batches)
         self.team = Team(threads)
         self.work = problem.workspace(threads=threads)
-        # Each member finds the epoch's order by itself.
+        # Each worker finds the epoch's order by itself.
         own = [(self.work.order.copy(), self.work.epoch.copy()) for _ in range(threads - 1)]
         self._works = [self.work, *(self.work._replace(order=order, epoch=epoch) for order, epoch in own)]
 
@@ -200,8 +200,8 @@ class Training(SampledTraining):
         """
         problem, loop = self.problem, training.train(self.problem.dtype)
 
-        def part(member: Member) -> None:
-            given = (problem.network, problem.samples, self.batches, self._works[member.rank], member)
+        def part(worker: Worker) -> None:
+            given = (problem.network, problem.samples, self.batches, self._works[worker.rank], worker)
             loop(update, self.theta, state, table, self.steps, *given)
 
         self.team.together(part)
@@ -219,10 +219,10 @@ class Training(SampledTraining):
     def _over(self, split: Samples, rows: np.ndarray, slope: bool) -> tuple[float, ...]:
         """`training.evaluate` by the whole team."""
 
-        def part(member: Member) -> tuple[float, ...]:
-            place = self._works[member.rank]
+        def part(worker: Worker) -> tuple[float, ...]:
+            place = self._works[worker.rank]
             found: tuple[float, ...] = training.evaluate(
-                self.theta, self.problem.network, split, rows, place, member, slope
+                self.theta, self.problem.network, split, rows, place, worker, slope
             )
             return found
 

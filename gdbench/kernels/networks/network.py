@@ -27,7 +27,7 @@ from gdbench.kernels.networks.activations import activate, backpropagate
 
 BLOCK = 256  # samples a block for each thread of a team; no number depends on it
 CACHED = 2**20  # bytes of samples from which on they lie far from a core
-ROWS = 8  # of a matrix, or a block, that a member of a team takes at least: those of a tile
+ROWS = 8  # of a matrix, or a block, that a worker of a team takes at least: those of a tile
 
 
 class Network(NamedTuple):
@@ -175,8 +175,8 @@ def backward(theta, network, low, high, work):
 
 
 @inlined
-def add_up(network, rows, work, more, member):
-    """Into work.gradient what a block's samples contribute: this member's share of each layer's weights.
+def add_up(network, rows, work, more, worker):
+    """Into work.gradient what a block's samples contribute: this worker's share of each layer's weights.
 
     more: add it to what earlier samples contributed.
     """
@@ -186,10 +186,10 @@ def add_up(network, rows, work, more, member):
         inputs, outputs = sizes[layer], sizes[layer + 1]
         above = start + work.block * inputs
         x, d = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
-        low, high = share(inputs, ROWS, member)
+        low, high = share(inputs, ROWS, worker)
         slope = matrix(work.gradient, weight + low * outputs, high - low, outputs)
         bias = matrix(work.gradient, weight + inputs * outputs, 1, outputs)
-        last = member.rank == member.size - 1
+        last = worker.rank == worker.size - 1
         if more:
             add_product(x.T[low:high], d, slope)
             if last:

@@ -31,7 +31,7 @@ from gdbench.kernels.networks.network import (
 from gdbench.kernels.rules.contract import update_type
 from gdbench.kernels.sampling import Batches, reorder
 
-PARAMETERS = 1024  # that a member of a team updates at least
+PARAMETERS = 1024  # that a worker of a team updates at least
 
 
 class Samples(NamedTuple):
@@ -43,7 +43,7 @@ class Samples(NamedTuple):
     targets: np.ndarray  # samples (or 0) x outputs
 
 
-def _visit(theta, network, samples, order, begin, end, work, member, charge, slope):
+def _visit(theta, network, samples, order, begin, end, work, worker, charge, slope):
     """Samples order[begin:end], in that order whatever the block, as far as asked for.
 
     charge: each one's loss into work.losses and score into work.scores (networks/losses), at begin, begin + 1, ...
@@ -53,7 +53,7 @@ def _visit(theta, network, samples, order, begin, end, work, member, charge, slo
     labels, targets, outputs = samples.labels, samples.targets, network.sizes[network.sizes.size - 1]
     for first in range(begin, end, work.block):
         rows = min(work.block, end - first)
-        low, high = share(rows, ROWS, member)
+        low, high = share(rows, ROWS, worker)
         if low < high:
             gather(samples.x, order, first, low, high, work.values)
             forward(theta, network, low, high, work, following(samples.x, order, first + rows, low, high))
@@ -64,18 +64,18 @@ def _visit(theta, network, samples, order, begin, end, work, member, charge, slo
             if slope:
                 loss_gradient(network.loss, z, labels, targets, order, first + low, scale, d)
                 backward(theta, network, low, high, work)
-        barrier(member)
+        barrier(worker)
         if slope:
-            add_up(network, rows, work, first > begin, member)
-            barrier(member)
-    if slope and member.rank == 0:
+            add_up(network, rows, work, first > begin, worker)
+            barrier(worker)
+    if slope and worker.rank == 0:
         add_penalty(theta, network, work.gradient)
     if slope:
-        barrier(member)
+        barrier(worker)
 
 
 def _types(dtype: str) -> tuple[Any, ...]:
-    """Numba's types of a network, its samples, its workspace and a member of a team."""
+    """Numba's types of a network, its samples, its workspace and a worker of a team."""
     number, sizes = np.dtype(dtype).type, np.array([1, 1])
     samples = Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype))
     given = (Network(sizes, 0, 0, number(0)), samples, workspace(sizes, 1, 1, dtype), ALONE)
@@ -83,19 +83,19 @@ def _types(dtype: str) -> tuple[Any, ...]:
 
 
 def _linked_visit(dtype: str) -> Any:
-    network, samples, work, member = _types(dtype)
+    network, samples, work, worker = _types(dtype)
     numbers, flags = (types.int64, types.int64), (types.boolean, types.boolean)
     theta = numba.typeof(np.zeros(1, dtype))
-    return linked(_visit, types.void(theta, network, samples, types.int64[::1], *numbers, work, member, *flags), dtype)
+    return linked(_visit, types.void(theta, network, samples, types.int64[::1], *numbers, work, worker, *flags), dtype)
 
 
 _visit32, _visit64 = _linked_visit("float32"), _linked_visit("float64")
 
 
 @inlined
-def visit(theta, network, samples, order, begin, end, work, member, charge, slope):
+def visit(theta, network, samples, order, begin, end, work, worker, charge, slope):
     """`_visit`, compiled once for each dtype."""
-    arguments = (theta, network, samples, order, begin, end, work, member, charge, slope)
+    arguments = (theta, network, samples, order, begin, end, work, worker, charge, slope)
     if isinstance(theta.dtype.type(0), np.float32):
         _visit32(arguments)
     else:
@@ -108,10 +108,10 @@ def gradient(theta, network, samples, rows, work):
     visit(theta, network, samples, rows, 0, rows.size, work, ALONE, False, True)
 
 
-def _train(update, theta, state, table, first, network, samples, batches, work, member):
+def _train(update, theta, state, table, first, network, samples, batches, work, worker):
     """Steps first + 1, first + 2, ... (first have been taken), one for each row of the coefficients' table."""
     n = samples.x.shape[0]
-    low, high = share(theta.size, PARAMETERS, member)
+    low, high = share(theta.size, PARAMETERS, worker)
     mine, slope = vector(theta, low, high - low), vector(work.gradient, low, high - low)
     for i in range(table.shape[0]):
         step = first + i
@@ -120,24 +120,24 @@ def _train(update, theta, state, table, first, network, samples, batches, work, 
             reorder(batches, step, work)
         order = work.order if visits else work.natural
         begin = (step % batches.per_epoch) * batches.size
-        visit(theta, network, samples, order, begin, min(begin + batches.size, n), work, member, False, True)
+        visit(theta, network, samples, order, begin, min(begin + batches.size, n), work, worker, False, True)
         if batches.clip_norm > 0 or batches.clip_value > 0:
-            if member.rank == 0:
+            if worker.rank == 0:
                 clip(work.gradient, batches)
-            barrier(member)
+            barrier(worker)
         update(mine, slope, state, table[i], low)
-        barrier(member)
+        barrier(worker)
 
 
 @kernel
-def evaluate(theta, network, samples, rows, work, member, slope):
+def evaluate(theta, network, samples, rows, work, worker, slope):
     """Mean loss without penalty, sum of scores over the samples `rows`, and the objective's slope.
 
     The slope is the norm of the gradient of the training objective, penalty included, which is left in work.gradient;
     unless `slope` asks for it, it is 0 and work.gradient stays as it is.
     """
     n = rows.size
-    visit(theta, network, samples, rows, 0, n, work, member, True, slope)
+    visit(theta, network, samples, rows, 0, n, work, worker, True, slope)
     steepness = norm(work.gradient) if slope else theta.dtype.type(0)
     return ordered_sum(work.losses, n) / theta.dtype.type(n), ordered_sum(work.scores, n), steepness
 
@@ -146,9 +146,9 @@ def evaluate(theta, network, samples, rows, work, member, slope):
 def train(dtype: str) -> Any:
     """The compiled training loop for parameters of `dtype`; arguments as `_train` names them."""
     number = np.dtype(dtype).type
-    network, samples, work, member = _types(dtype)
+    network, samples, work, worker = _types(dtype)
     batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
     update = types.FunctionType(update_type(dtype))
     theta, table = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
-    rest = (theta, table, table, types.int64, network, samples, batches, work, member)
+    rest = (theta, table, table, types.int64, network, samples, batches, work, worker)
     return kernel(_train, signature=types.void(update, *rest), variant=dtype, allocates=False)

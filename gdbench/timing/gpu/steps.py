@@ -1,6 +1,6 @@
 """What a step costs on a card: one trial alone, as many as it trains at a time, and updates by themselves.
 
-    found = timed(Asked(rules=["adam"], nets=["64-32-10"]), rounds=10)
+    found = timed(TimingRequest(rules=["adam"], nets=["64-32-10"]), rounds=10)
     found.timing.subjects, found.timing.samples, found.words
 
 Subjects, facts and references are those of `gdbench time` on a CPU. jobs: trials that are trained side by side. What is
@@ -18,10 +18,10 @@ from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
 from gdbench.kernels.gpu.fleet import Fleet
-from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.contract import Rule
 from gdbench.kernels.rules.registry import BaseRule, find
-from gdbench.timing import Asked, Timing, cases, work
+from gdbench.timing import Timing, TimingRequest, cases, work
 from gdbench.timing.gpu.references import levels, moving, peak, update
 from gdbench.timing.gpu.samples import Measured, OnCard, measured
 from gdbench.timing.rates import Constant
@@ -32,14 +32,14 @@ SEEDS = 16  # that trials side by side take in turn, as those of a suite do
 
 
 @dataclass(frozen=True)
-class Found:
+class GpuTiming:
     """What was timed, and what to say of the samples."""
 
     timing: Timing
     words: str
 
 
-def timed(asked: Asked, rounds: int, watch: Callable[[str], None] = lambda text: None) -> Found:
+def timed(asked: TimingRequest, rounds: int, watch: Callable[[str], None] = lambda text: None) -> GpuTiming:
     """Time it on the card at hand. Raises UsageError for a rule or problem that the card cannot train."""
     started = time.perf_counter()
     card, subjects = cuda.card(), list[OnCard]()
@@ -62,7 +62,7 @@ def timed(asked: Asked, rounds: int, watch: Callable[[str], None] = lambda text:
     done(0)
     found: Measured = measured(subjects, rounds=rounds, samples=3, watch=done)
     facts = [subject.facts() for subject in subjects]
-    return Found(Timing(facts, found.samples, levels(card), seconds, 0), found.words)
+    return GpuTiming(Timing(facts, found.samples, levels(card), seconds, 0), found.words)
 
 
 def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[OnCard]:
@@ -85,18 +85,18 @@ def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[O
     return found
 
 
-def _members(case: Case, rule: Rule, trials: int) -> list[Member]:
+def _members(case: Case, rule: Rule, trials: int) -> list[GpuTrial]:
     """So many trials at the rule's own settings, at a learning rate at which nothing moves."""
     settings = {**rule.settings({}), "lr": LR}
     return [
-        Member(rule, settings, Constant(LR), rule.name, trial % SEEDS, case.batch_size, ENDLESS, (0,))
+        GpuTrial(rule, settings, Constant(LR), rule.name, trial % SEEDS, case.batch_size, ENDLESS, (0,))
         for trial in range(trials)
     ]
 
 
 def _steps(case: Case, name: str, engine: Engine) -> OnCard:
     """A step of all trials of an engine; flops are those of one."""
-    jobs = len(engine.members)
+    jobs = len(engine.gpu_trials)
 
     def run(count: int) -> None:
         take(engine, count)

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gdbench.verification.gpu.contract import Budget, Clock, Found, Outcome, Part
+from gdbench.verification.gpu.contract import Budget, Clock, Outcome, Part, Report
 from gdbench.verification.gpu.parts import PARTS
 from gdbench.verification.gpu.record import machine_facts, write
 
@@ -29,13 +29,13 @@ def run_check(
     seconds: float = SECONDS,
     watch: Callable[[str], None] = lambda text: None,
     clock: Clock = time.monotonic,
-) -> Found:
+) -> Report:
     """Run the parts (parts.py) one after another and write what they find to a folder (record.py).
 
     watch: is told which part is running. Raises OSError when the folder cannot be written.
     """
     chosen = PARTS if parts is None else parts
-    found = Found(dict(machine_facts() if facts is None else facts), [Outcome(p.name, p.title) for p in chosen])
+    found = Report(dict(machine_facts() if facts is None else facts), [Outcome(p.name, p.title) for p in chosen])
     end = clock() + seconds
     write(found, out)
     for part, outcome in zip(chosen, found.parts, strict=True):

@@ -52,7 +52,7 @@ class Outcome:
 
 
 @dataclass
-class Found:
+class Report:
     """Facts about the machine, and what came of each part."""
 
     facts: dict[str, Any]

@@ -19,7 +19,7 @@ from gdbench.kernels import MLP, RULES, Samples, networks, steps
 from gdbench.kernels.gpu.engines import Engine
 from gdbench.kernels.gpu.fleet import Fleet
 from gdbench.kernels.gpu.large import Large
-from gdbench.kernels.gpu.members import Member
+from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.contract import Rule
 from gdbench.results.curves import digest
 from gdbench.timing.rates import Constant
@@ -70,7 +70,7 @@ class Case:
         return words if self.engine == "sweep" else f"{words}, by the whole card"
 
 
-class Asked(NamedTuple):
+class ParityTrial(NamedTuple):
     """A trial: so many steps of a rule, looked at after these."""
 
     rule: Rule
@@ -113,11 +113,11 @@ def compared(
 ) -> Iterator[Compared]:
     """Each rule beside the CPU. search: for the first step whose bits differ, where any do."""
     problem, longest = case.problem(dtype), counts[-1]
-    asked = [Asked(rule, count, _points(counts, count)) for rule in chosen for count in counts]
+    asked = [ParityTrial(rule, count, _points(counts, count)) for rule in chosen for count in counts]
     trained = dict(zip(asked, on_card(problem, asked, case), strict=True))
     for rule in chosen:
         thetas, curve = on_cpu(problem, rule, (0, *counts), case.batch_size)
-        found = {count: trained[Asked(rule, count, _points(counts, count))] for count in counts}
+        found = {count: trained[ParityTrial(rule, count, _points(counts, count))] for count in counts}
         apart = {count: ulps(found[count].theta, thetas[count]) for count in counts}
         equal, where = digest(found[longest].curve) == digest(curve), ""
         if search and any(apart.values()):
@@ -130,10 +130,10 @@ def _points(counts: Sequence[int], last: int) -> tuple[int, ...]:
     return (0, *(count for count in counts if count <= last))
 
 
-def on_card(problem: MLP, asked: Sequence[Asked], case: Case) -> list[Trained]:
+def on_card(problem: MLP, asked: Sequence[ParityTrial], case: Case) -> list[Trained]:
     """The trials on the GPU, all together, or one after another where the case's engine is for one."""
-    members = [
-        Member(
+    gpu_trials = [
+        GpuTrial(
             rule=each.rule,
             settings=(settings := each.rule.settings({})),
             rates=Constant(float(settings["lr"])),
@@ -146,22 +146,22 @@ def on_card(problem: MLP, asked: Sequence[Asked], case: Case) -> list[Trained]:
         for each in asked
     ]
     if case.engine == "sweep":
-        return _trained(Fleet(problem, members))
+        return _trained(Fleet(problem, gpu_trials))
     found = []
-    for member in members:
-        large = Large(problem, member)
+    for gpu_trial in gpu_trials:
+        large = Large(problem, gpu_trial)
         found += _trained(large)
         large.close()
     return found
 
 
 def _trained(engine: Engine) -> list[Trained]:
-    """What becomes of an engine's members."""
-    curves: list[list[tuple[float, ...]]] = [[] for _ in engine.members]
-    per_epoch = engine.problem.steps_per_epoch(engine.members[0].batch_size)
+    """What becomes of an engine's trials."""
+    curves: list[list[tuple[float, ...]]] = [[] for _ in engine.gpu_trials]
+    per_epoch = engine.problem.steps_per_epoch(engine.gpu_trials[0].batch_size)
     while engine.running:
         for found in engine.advance():
-            curves[found.member].append((found.step, found.step / per_epoch, *found.values, found.lr))
+            curves[found.gpu_trial].append((found.step, found.step / per_epoch, *found.values, found.lr))
     held = [engine.numbers(number) for number in range(len(curves))]
     return [Trained(numbers[0], numbers[1], np.array(curve)) for numbers, curve in zip(held, curves, strict=True)]
 
@@ -189,17 +189,17 @@ def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, case: Cas
 
     chosen: the rules of the launch that found it, since another set of rules would be another kernel.
     """
-    others = [Asked(other, 1, (0,)) for other in chosen if other is not rule]
+    others = [ParityTrial(other, 1, (0,)) for other in chosen if other is not rule]
     while high - low > 1:
         tried = sorted({low + max(1, (high - low) * i // (TRIED + 1)) for i in range(1, TRIED + 1)})
-        asked = [Asked(rule, count, (0,)) for count in tried]
+        asked = [ParityTrial(rule, count, (0,)) for count in tried]
         trained = on_card(problem, [*asked, *others], case)
         thetas, _ = on_cpu(problem, rule, tried, case.batch_size)
         differ = [count for count, t in zip(tried, trained, strict=False) if ulps(t.theta, thetas[count])]
         high = differ[0] if differ else high
         low = max([low, *(count for count in tried if count < high)])
     points = (0, low) if low else (0,)
-    last = on_card(problem, [Asked(rule, high, points), *others], case)[0]
+    last = on_card(problem, [ParityTrial(rule, high, points), *others], case)[0]
     thetas, curve = on_cpu(problem, rule, points, case.batch_size)
     gradient = problem.gradient(thetas[low], problem.batch(SEED, high, case.batch_size))
     if digest(last.curve[-1:, :-2]) != digest(curve[-1:, :-2]):

@@ -63,7 +63,7 @@ def _watched(command: list[str], seconds: float) -> tuple[str, str]:
 def main() -> None:
     """Train it. Two rules, so that the kernel chooses among them as it runs."""
     chosen = [rule for rule in parity.rules() if rule.name in ("adam", "momentum")]
-    asked = [parity.Asked(rule, count, (0, count)) for rule in chosen for count in STEPS]
+    asked = [parity.ParityTrial(rule, count, (0, count)) for rule in chosen for count in STEPS]
     for engine in ("sweep", "large"):
         parity.on_card(CASE.problem("float32"), asked, replace(CASE, engine=engine))
 

@@ -13,7 +13,7 @@ from gdbench.kernels.compile import cuda
 from gdbench.machine import git
 from gdbench.machine.environment import environment, package_version
 from gdbench.timing.gpu.clocks import driver
-from gdbench.verification.gpu.contract import Found, Outcome
+from gdbench.verification.gpu.contract import Outcome, Report
 
 NAME = "gpu-check"
 PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cublas", "torch", "jax", "jaxlib", "optax")
@@ -37,7 +37,7 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
-def write(found: Found, out: Path) -> None:
+def write(found: Report, out: Path) -> None:
     """gpu-check.json and gpu-check.md in a folder, which is made; each in place of what was there, or not at all."""
     out.mkdir(parents=True, exist_ok=True)
     texts = {"json": json.dumps(document(found), indent=1, allow_nan=False) + "\n", "md": page(found)}
@@ -47,17 +47,17 @@ def write(found: Found, out: Path) -> None:
         temporary.replace(out / f"{NAME}.{ending}")
 
 
-def document(found: Found) -> Any:
+def document(found: Report) -> Any:
     """The results as JSON can hold them."""
     return _plain({"ok": found.ok, "facts": found.facts, "parts": [asdict(part) for part in found.parts]})
 
 
-def page(found: Found) -> str:
+def page(found: Report) -> str:
     """The results in Markdown: a table a part."""
     return "\n".join(_lines(found)) + "\n"
 
 
-def _lines(found: Found) -> Iterator[str]:
+def _lines(found: Report) -> Iterator[str]:
     facts = found.facts
     yield f"# {facts.get('card', 'A card')}, {facts.get('date', '')}"
     yield ""

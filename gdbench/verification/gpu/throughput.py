@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 from gdbench.errors import GdbenchError
 from gdbench.machine.environment import usable_cores
 from gdbench.peers import ON_CUDA, OURS
-from gdbench.peers.comparison import Found, Workers, race
+from gdbench.peers.comparison import PeerResults, Workers, race
 from gdbench.peers.tasks import of_case
 from gdbench.timing.cases import of_shape
 from gdbench.timing.work import step_flops
 from gdbench.verification.gpu.contract import Budget, Row
 
 
-class Asked(NamedTuple):
+class SweepSpec(NamedTuple):
     """A network and its trials. seeds: that these take in turn, as the trials of a suite do; chunk: steps a call."""
 
     net: str
@@ -28,12 +28,12 @@ class Asked(NamedTuple):
 
 
 SWEEPS = (
-    Asked("64-32-10", 32, 4096, 16, 128),
-    Asked("64-128-10", 128, 1024, 16, 64),
-    Asked("784-128-10", 32, 1024, 16, 64),
+    SweepSpec("64-32-10", 32, 4096, 16, 128),
+    SweepSpec("64-128-10", 128, 1024, 16, 64),
+    SweepSpec("784-128-10", 32, 1024, 16, 64),
 )
 SWEEPERS = (OURS, "jax-vmap", "jax-vmap-tf32", "pytorch-stacked", "pytorch-graphs", "gdbench-cpu")
-MODEL = Asked("784-4096-4096-10", 4096, 1, 1, 8)
+MODEL = SweepSpec("784-4096-4096-10", 4096, 1, 1, 8)
 TRAINERS = (OURS, "gdbench-cublas", "pytorch-graphs", "pytorch-fused", "jax")
 RULE = "adam"
 ROUNDS = 5
@@ -51,14 +51,14 @@ def large(budget: Budget) -> Iterator[Row | str]:
     yield from _raced([MODEL], TRAINERS, budget)
 
 
-def _raced(asked: Sequence[Asked], names: Sequence[str], budget: Budget) -> Iterator[Row | str]:
+def _raced(asked: Sequence[SweepSpec], names: Sequence[str], budget: Budget) -> Iterator[Row | str]:
     workers = Workers(usable_cores(), ON_CUDA, patience=min(PATIENCE, budget.left / 2))
     try:
         for each in asked:
             if budget.left < LEAST:
                 yield f"No time was left for {each.net}."
                 continue
-            case, found = of_shape(each.net, each.batch_size, "float32"), Found()
+            case, found = of_shape(each.net, each.batch_size, "float32"), PeerResults()
             task = of_case(case, RULE, trials=each.trials, chunk=each.chunk, seeds=each.seeds)
             facts = {**case.facts, "rule": RULE, "trials": each.trials, "cores": len(workers.cores)}
             try:

@@ -28,13 +28,13 @@ class Stop(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Member:
+class GpuTrial:
     """A trial to be trained on a GPU."""
 
     rule: Rule
     settings: Mapping[str, float | bool]
     rates: Callable[[int, int], np.ndarray]  # as of kernels/steps.py
-    recipe: Hashable  # equal for members whose rule, settings, schedule and budget are equal: they share a table
+    recipe: Hashable  # equal for trials whose rule, settings, schedule and budget are equal: they share a table
     seed: int
     batch_size: int
     steps: int  # its budget
@@ -48,20 +48,20 @@ class Member:
         return float(self.rates(step, 1)[0]) if step else np.nan
 
 
-class Found(NamedTuple):
-    """What an evaluation of a member gave."""
+class Evaluation(NamedTuple):
+    """What an evaluation of a trial gave."""
 
-    member: int
+    gpu_trial: int
     step: int
     values: tuple[float, ...]  # of the problem's columns
     lr: float  # of the last step, NaN before the first
 
 
 class Tables(NamedTuple):
-    """Coefficients of a launch's steps, and at which row those of each member begin."""
+    """Coefficients of a launch's steps, and at which row those of each trial begin."""
 
     rows: np.ndarray  # of the parameters' dtype: rows x the widest rule's coefficients
-    starts: np.ndarray  # int64: one a member
+    starts: np.ndarray  # int64: one a trial
 
 
 class Orders(NamedTuple):
@@ -69,40 +69,40 @@ class Orders(NamedTuple):
 
     steps: int  # that they are enough for
     rows: np.ndarray  # int32: permutations x samples
-    starts: np.ndarray  # int64: row of each member's first epoch, -1 for samples in their natural order
+    starts: np.ndarray  # int64: row of each trial's first epoch, -1 for samples in their natural order
     epochs: np.ndarray  # int64: that epoch, 0 where all have the same
 
 
-def coefficient_tables(members: Sequence[Member], alive: np.ndarray, first: int, count: int, dtype: str) -> Tables:
-    """Coefficients of the steps first + 1 ... first + count of the members that are alive."""
-    width = max(len(member.rule.coefficient_names) for member in members)
+def coefficient_tables(gpu_trials: Sequence[GpuTrial], alive: np.ndarray, first: int, count: int, dtype: str) -> Tables:
+    """Coefficients of the steps first + 1 ... first + count of the trials that are alive."""
+    width = max(len(gpu_trial.rule.coefficient_names) for gpu_trial in gpu_trials)
     made: dict[Hashable, int] = {}
     rows: list[np.ndarray] = []
-    starts = np.zeros(len(members), np.int64)
+    starts = np.zeros(len(gpu_trials), np.int64)
     for i in alive:
-        member = members[i]
-        taken = min(count, member.steps - first)
+        gpu_trial = gpu_trials[i]
+        taken = min(count, gpu_trial.steps - first)
         if taken <= 0:
             continue
-        if member.recipe not in made:
-            made[member.recipe] = len(rows) * count
+        if gpu_trial.recipe not in made:
+            made[gpu_trial.recipe] = len(rows) * count
             block = np.zeros((count, width), dtype)
-            table = member.rule.table(member.settings, first + 1, member.rates(first + 1, taken), dtype)
+            table = gpu_trial.rule.table(gpu_trial.settings, first + 1, gpu_trial.rates(first + 1, taken), dtype)
             block[:taken, : table.shape[1]] = table
             rows.append(block)
-        starts[i] = made[member.recipe]
+        starts[i] = made[gpu_trial.recipe]
     return Tables(np.concatenate(rows) if rows else np.zeros((1, width), dtype), starts)
 
 
-def affordable_steps(members: Sequence[Member], alive: np.ndarray, dtype: str, room: int) -> int:
-    """For how many steps the coefficients of the members that are alive take no more than `room` bytes."""
-    recipes = len({members[i].recipe for i in alive})
-    width = max(len(member.rule.coefficient_names) for member in members)
+def affordable_steps(gpu_trials: Sequence[GpuTrial], alive: np.ndarray, dtype: str, room: int) -> int:
+    """For how many steps the coefficients of the trials that are alive take no more than `room` bytes."""
+    recipes = len({gpu_trials[i].recipe for i in alive})
+    width = max(len(gpu_trial.rule.coefficient_names) for gpu_trial in gpu_trials)
     return max(1, room // (max(1, recipes) * width * np.dtype(dtype).itemsize))
 
 
 def epoch_orders(
-    problem: MLP, members: Sequence[Member], alive: np.ndarray, first: int, count: int, room: int
+    problem: MLP, gpu_trials: Sequence[GpuTrial], alive: np.ndarray, first: int, count: int, room: int
 ) -> Orders:
     """The orders of the samples in every epoch that the steps touch, each seed's epochs one after another.
 
@@ -112,13 +112,13 @@ def epoch_orders(
     while True:
         groups: dict[tuple[int, int], tuple[int, int]] = {}
         for i in alive:
-            member = members[i]
-            last = min(first + count, member.steps) - 1
-            if member.batch_size < n and last >= first:
-                per_epoch = problem.steps_per_epoch(member.batch_size)
+            gpu_trial = gpu_trials[i]
+            last = min(first + count, gpu_trial.steps) - 1
+            if gpu_trial.batch_size < n and last >= first:
+                per_epoch = problem.steps_per_epoch(gpu_trial.batch_size)
                 span = (first // per_epoch, last // per_epoch) if reshuffle else (0, 0)
-                low, high = groups.get((member.seed, per_epoch), span)
-                groups[member.seed, per_epoch] = min(low, span[0]), max(high, span[1])
+                low, high = groups.get((gpu_trial.seed, per_epoch), span)
+                groups[gpu_trial.seed, per_epoch] = min(low, span[0]), max(high, span[1])
         total = sum(high - low + 1 for low, high in groups.values())
         if count <= 1 or total * n * 4 <= room:
             break
@@ -129,10 +129,10 @@ def epoch_orders(
         for epoch in range(low, high + 1):
             orders[at] = permutation(seed, Stream.SHUFFLE, n, epoch)
             at += 1
-    starts, epochs = np.full(len(members), -1, np.int64), np.zeros(len(members), np.int64)
+    starts, epochs = np.full(len(gpu_trials), -1, np.int64), np.zeros(len(gpu_trials), np.int64)
     for i in alive:
-        key = members[i].seed, problem.steps_per_epoch(members[i].batch_size)
-        if members[i].batch_size < n and key in begun:
+        key = gpu_trials[i].seed, problem.steps_per_epoch(gpu_trials[i].batch_size)
+        if gpu_trials[i].batch_size < n and key in begun:
             starts[i], epochs[i] = begun[key]
     return Orders(count, orders, starts, epochs)
 
@@ -144,7 +144,7 @@ def step_count(left: int, pace: float) -> int:
 
 
 def training_shares(problem: MLP, batch_sizes: np.ndarray, taken: np.ndarray, looks: np.ndarray) -> np.ndarray:
-    """What part of a launch's time each member's steps took, by the samples visited; the rest were evaluations."""
+    """What part of a launch's time each trial's steps took, by the samples visited; the rest were evaluations."""
     visited = sum(split.x.shape[0] for split in problem.splits) + problem.n
     training = taken * (batch_sizes + UPDATE)
     weight = training.sum() + visited * looks.sum()

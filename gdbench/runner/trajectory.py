@@ -1,12 +1,12 @@
 """How a trial is judged as it goes on, whatever trains it: its curve, its status, and when it has ended.
 
-course = Course(trial, problem)
-for point in course.points:
+trajectory = Trajectory(trial, problem)
+for point in trajectory.points:
     ...                                          # train up to that step
-    course.see(point, training.evaluate(), lr)
-    if course.ended:
+    trajectory.observe(point, training.evaluate(), lr)
+    if trajectory.ended:
         break
-record = course.record(seconds=...)
+record = trajectory.record(seconds=...)
 """
 
 import math
@@ -23,7 +23,7 @@ from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
 
-class Course:
+class Trajectory:
     """A trial on its way. It is a pure function of the evaluations that it is shown.
 
     total: steps of the budget. points: the steps to look at it, from 0 to total. ended: whether it goes no further.
@@ -53,7 +53,7 @@ class Course:
         """The learning rates of steps first, first + 1, ... (1 is the first), in float64."""
         return schedules.learning_rates(self._schedule, self._lr, first, count, self.total)
 
-    def see(self, step: int, values: tuple[float, ...], lr: float) -> None:
+    def observe(self, step: int, values: tuple[float, ...], lr: float) -> None:
         """Judge it by the values of the problem's columns after so many steps; lr: of the last one."""
         self._curve.append((float(step), step / self.per_epoch, *values, lr))
         now = dict(zip(self.columns, self._curve[-1], strict=True))
