@@ -156,7 +156,7 @@ def test_samples_that_lie_far_away_are_asked_for_ahead_and_give_the_same_bits(ba
 
     far, rule = problem(np.arange(n)), find("sgd")
     trained, theta = far.begin(seed=1, batch_size=batch), far.initial(1)
-    walk = steps.ScalarSteps(rule, rule.settings({}), trained, lambda first, count: np.full(count, 0.1))
+    walk = steps.ScalarStepper(rule, rule.settings({}), trained, lambda first, count: np.full(count, 0.1))
     walk.advance(4)
     for step in range(1, 5):
         rows = far.batch(1, step, batch)

@@ -1,7 +1,7 @@
 """A rule at work on a problem in training: the two contracts behind one interface.
 
-    walk = begin(rule, settings, training, rates)
-    walk.advance(100)
+    stepper = begin(rule, settings, training, rates)
+    stepper.advance(100)
 
 `rates(first, count)` gives the learning rates of steps first, first + 1, ... (1 is the first).
 """
@@ -31,15 +31,15 @@ def begin(
     training: Any,
     rates: Rates,
     budget: Mapping[str, int] | None = None,
-) -> "ScalarSteps | DirectionSteps":
+) -> "ScalarStepper | DirectionStepper":
     """`rule` at the beginning of `training`; budget: a trial ends at the step that spends these evaluations."""
     if isinstance(rule, Rule):
-        return ScalarSteps(rule, settings, training, rates)
+        return ScalarStepper(rule, settings, training, rates)
     assert isinstance(rule, Direction)
-    return DirectionSteps(rule, settings, training, rates, budget or {})
+    return DirectionStepper(rule, settings, training, rates, budget or {})
 
 
-class ScalarSteps:
+class ScalarStepper:
     """A scalar rule: one gradient a step, chunks of steps in compiled code.
 
     seconds: spent on steps. lr: of the last step. ended: whether no step can follow, since one was not finite.
@@ -77,7 +77,7 @@ class ScalarSteps:
         self.lr = float(lrs[taken - 1])
 
 
-class DirectionSteps:
+class DirectionStepper:
     """A direction rule: a step at a time, each with as many evaluations as it asks for.
 
     `stalled` when the rule can go no further and the objective never changes (another batch may lead on; the step then

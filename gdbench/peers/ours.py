@@ -9,7 +9,7 @@ from gdbench.kernels import MLP, Samples
 from gdbench.kernels.arithmetic.team import WORTH
 from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.rules.registry import find
-from gdbench.kernels.steps import ScalarSteps
+from gdbench.kernels.steps import ScalarStepper
 from gdbench.peers.contract import Task
 from gdbench.timing.rates import Constant
 
@@ -17,24 +17,24 @@ from gdbench.timing.rates import Constant
 class _Threads:
     """Every call takes all trials a chunk further, as many at a time as there are threads."""
 
-    def __init__(self, walks: list[ScalarSteps], chunk: int, threads: int) -> None:
-        self.walks, self.chunk, self.at_once = walks, chunk, len(walks)
+    def __init__(self, steppers: list[ScalarStepper], chunk: int, threads: int) -> None:
+        self.steppers, self.chunk, self.at_once = steppers, chunk, len(steppers)
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="gdbench")
 
-    def _advance(self, walk: ScalarSteps) -> None:
-        walk.advance(self.chunk)
+    def _advance(self, stepper: ScalarStepper) -> None:
+        stepper.advance(self.chunk)
 
     def run(self) -> None:
         """See `Training`."""
         if self.at_once == 1:
-            self._advance(self.walks[0])
+            self._advance(self.steppers[0])
             return
-        for _ in self.pool.map(self._advance, self.walks):
+        for _ in self.pool.map(self._advance, self.steppers):
             pass
 
     def thetas(self) -> np.ndarray:
         """See `Training`."""
-        return np.stack([walk.training.theta for walk in self.walks])
+        return np.stack([stepper.training.theta for stepper in self.steppers])
 
 
 class Gdbench:
@@ -46,13 +46,13 @@ class Gdbench:
         rule: Any = find(task.rule)
         large = task.batch_size * problem.size >= WORTH and rule.source == ""
         team = max(1, threads // task.trials) if large else 1
-        walks = []
+        steppers = []
         for seed, lr, theta in zip(task.seeds, task.lrs, task.thetas, strict=True):
             training = problem.begin(seed=seed, batch_size=task.batch_size, threads=team)
             training.theta[:] = theta
             settings = {**task.settings, "lr": float(lr)}
-            walks.append(ScalarSteps(rule, settings, training, Constant(float(lr))))
-        return _Threads(walks, task.chunk, threads)
+            steppers.append(ScalarStepper(rule, settings, training, Constant(float(lr))))
+        return _Threads(steppers, task.chunk, threads)
 
 
 def problem_of(task: Task) -> MLP:

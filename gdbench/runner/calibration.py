@@ -130,15 +130,15 @@ def _pace(setting: Setting) -> _Pace:
     def rates(first: int, count: int) -> np.ndarray:
         return np.full(count, 1e-6)  # so small that nothing diverges while it is measured
 
-    walk = steps.begin(rule, definition["hyperparameters"], training, rates)
-    walk.advance(1)  # compiles
-    warm, spent = training.steps, walk.seconds
-    while not walk.ended and walk.seconds - spent < SECONDS:
-        walk.advance(1)
+    stepper = steps.begin(rule, definition["hyperparameters"], training, rates)
+    stepper.advance(1)  # compiles
+    warm, spent = training.steps, stepper.seconds
+    while not stepper.ended and stepper.seconds - spent < SECONDS:
+        stepper.advance(1)
     affordable = [
-        max(1, math.ceil(budget[name] * training.steps / max(1, getattr(walk, name))))
+        max(1, math.ceil(budget[name] * training.steps / max(1, getattr(stepper, name))))
         for name in ("gradient_evaluations", "function_evaluations")
         if name in budget and training.steps
     ]
-    step = (walk.seconds - spent) / max(1, training.steps - warm)
+    step = (stepper.seconds - spent) / max(1, training.steps - warm)
     return _Pace(step, evaluation, min(affordable, default=None))

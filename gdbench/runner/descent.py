@@ -23,7 +23,7 @@ from gdbench.kernels.functions.problem import FunctionProblem
 from gdbench.kernels.rules import schedules
 from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.kernels.sampling import check_seed
-from gdbench.kernels.steps import DirectionSteps, ScalarSteps, begin
+from gdbench.kernels.steps import DirectionStepper, ScalarStepper, begin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,17 +120,17 @@ def minimize(
     def rates(first: int, count: int) -> np.ndarray:
         return schedules.learning_rates(timetable, settings["lr"], first, count, int(steps))
 
-    walk = begin(chosen, settings, training, rates)
-    if isinstance(walk, ScalarSteps):
-        rows, status = _scalar_path(walk, int(steps), int(every))
+    stepper = begin(chosen, settings, training, rates)
+    if isinstance(stepper, ScalarStepper):
+        rows, status = _scalar_path(stepper, int(steps), int(every))
     else:
-        rows, status = _direction_path(walk, int(steps), int(every))
+        rows, status = _direction_path(stepper, int(steps), int(every))
     return Descent(
         x=training.theta.copy(),
         path=_frame(rows, rates),
         status=status,
-        gradient_evaluations=walk.gradient_evaluations,
-        function_evaluations=walk.function_evaluations,
+        gradient_evaluations=stepper.gradient_evaluations,
+        function_evaluations=stepper.function_evaluations,
         title=f"{chosen.name} on {title}",
         problem=problem,
         known=known,
@@ -154,9 +154,9 @@ def _row(training: Any) -> np.ndarray:
     return np.array([training.steps, *training.theta, *training.evaluate()])
 
 
-def _scalar_path(walk: ScalarSteps, steps: int, every: int) -> tuple[np.ndarray, str]:
+def _scalar_path(stepper: ScalarStepper, steps: int, every: int) -> tuple[np.ndarray, str]:
     """The rows [step, x ..., value, grad_norm] and how it ended."""
-    training = walk.training
+    training = stepper.training
     parts = [_row(training)[None]]
     if not math.isfinite(parts[0][0, -2]):
         return parts[0], "diverged"
@@ -166,7 +166,7 @@ def _scalar_path(walk: ScalarSteps, steps: int, every: int) -> tuple[np.ndarray,
         count = min(chunk or min(CHUNK, every - before % every), steps - before)
         recorded = bool(chunk) or (before + count) % every == 0 or before + count == steps
         path = np.empty((-(-count // every) if recorded else 0, training.problem.size + 2))
-        walk.advance(count, every=every, path=path)
+        stepper.advance(count, every=every, path=path)
         taken = training.steps - before
         lost = taken < count or not np.isfinite(training.theta).all()
         if recorded:
@@ -181,23 +181,23 @@ def _scalar_path(walk: ScalarSteps, steps: int, every: int) -> tuple[np.ndarray,
     return np.vstack(parts), "exhausted"
 
 
-def _direction_path(walk: DirectionSteps, steps: int, every: int) -> tuple[np.ndarray, str]:
+def _direction_path(stepper: DirectionStepper, steps: int, every: int) -> tuple[np.ndarray, str]:
     """As `_scalar_path`; a rule that has stalled stays where it is."""
-    training = walk.training
+    training = stepper.training
     rows = [_row(training)]
     resting = None  # the row of a rule that has stalled, step aside
     for step in range(1, steps + 1):
-        if not walk.stalled:
-            walk.advance(1)
+        if not stepper.stalled:
+            stepper.advance(1)
         diverged = not np.isfinite(training.theta).all()
         if diverged or step % every == 0 or step == steps:
             rows.append(_row(training) if resting is None else resting.copy())
             rows[-1][0] = step
-            resting = rows[-1] if walk.stalled else None
+            resting = rows[-1] if stepper.stalled else None
             diverged = diverged or not math.isfinite(rows[-1][-2])
         if diverged:
             return np.array(rows), "diverged"
-    return np.array(rows), "stalled" if walk.stalled else "exhausted"
+    return np.array(rows), "stalled" if stepper.stalled else "exhausted"
 
 
 def _frame(rows: np.ndarray, rates: Callable[[int, int], np.ndarray]) -> "pd.DataFrame":

@@ -30,22 +30,22 @@ def train(
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
     team = {"threads": threads} if threads > 1 and _for_a_team(problem, rule, trajectory.batch_size) else {}
     training = problem.begin(seed=trial.seed, batch_size=trajectory.batch_size, **clipping(definition), **team)
-    walk = steps.begin(rule, settings, training, trajectory.rates, definition["budget"])
+    stepper = steps.begin(rule, settings, training, trajectory.rates, definition["budget"])
     for point in trajectory.points:
-        while training.steps < point and not walk.ended:
+        while training.steps < point and not stepper.ended:
             if cancelled():
                 return None
-            walk.advance(min(chunk, walk.chunk, point - training.steps))
+            stepper.advance(min(chunk, stepper.chunk, point - training.steps))
         if training.steps == trajectory.step:  # stalled where it was looked at last
             break
-        trajectory.observe(training.steps, training.evaluate(), walk.lr)
-        if walk.ended or trajectory.ended:
+        trajectory.observe(training.steps, training.evaluate(), stepper.lr)
+        if stepper.ended or trajectory.ended:
             break
     return trajectory.record(
-        seconds=walk.seconds,
-        stalled=walk.stalled,
-        gradient_evaluations=walk.gradient_evaluations,
-        function_evaluations=walk.function_evaluations,
+        seconds=stepper.seconds,
+        stalled=stepper.stalled,
+        gradient_evaluations=stepper.gradient_evaluations,
+        function_evaluations=stepper.function_evaluations,
     )
 
 

@@ -148,7 +148,7 @@ def _table(rule: Rule, settings: Mapping[str, Any], dtype: str) -> np.ndarray:
 
 
 def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Any) -> Callable[[int], object]:
-    walk = steps.ScalarSteps(rule, settings, training, lambda first, count: np.full(count, LR))
+    walk = steps.ScalarStepper(rule, settings, training, lambda first, count: np.full(count, LR))
     table = _table(rule, settings, training.problem.dtype)
 
     def run(count: int) -> None:
@@ -161,11 +161,11 @@ def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Any) -> Cal
 def _direction_steps(case: Case, rule: Direction, settings: Mapping[str, Any], longest: int) -> Callable[[int], object]:
     """Whole descents at the rule's own learning rate, one after another, since no step of them is like the next."""
 
-    def begin() -> steps.DirectionSteps:
+    def begin() -> steps.DirectionStepper:
         def rates(first: int, count: int) -> np.ndarray:
             return np.full(count, settings["lr"])
 
-        return steps.DirectionSteps(rule, settings, case.begin(), rates, {})
+        return steps.DirectionStepper(rule, settings, case.begin(), rates, {})
 
     walk = begin()
 

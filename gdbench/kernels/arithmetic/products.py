@@ -6,7 +6,7 @@ use stays in the first-level cache, and a panel is packed first where its column
 lie far apart.
 
 What lies far away takes longer to arrive than to be used. While its tiles compute, a product asks line by line for the
-next panel, for what the next tiles read, and, where its caller says so, for rows that are wanted after it (`Ahead`).
+next panel, for what the next tiles read, and, where its caller says so, for rows that are wanted after it (`Prefetch`).
 """
 
 from typing import NamedTuple
@@ -40,7 +40,7 @@ _OFTEN = 32  # rows of a, from which on packing for that reason pays
 _wide, _two, _one = panel(WIDE), panel(2), panel(1)
 
 
-class Ahead(NamedTuple):
+class Prefetch(NamedTuple):
     """Rows that are wanted soon: those whose numbers stand one after another at an address, as int64."""
 
     array: int  # address
@@ -49,7 +49,7 @@ class Ahead(NamedTuple):
     rows: int
 
 
-NOTHING = Ahead(0, 0, 0, 0)
+NOTHING = Prefetch(0, 0, 0, 0)
 
 
 @inlined
@@ -67,7 +67,7 @@ def _pack_turned(zero, size, b, b_k, b_column, depth, columns, out):
 
 
 @inlined
-def _soon(tile, top, tile_rows, a_k, panel, b_k, b_column, turned, far, columns):
+def _next_tiles(tile, top, tile_rows, a_k, panel, b_k, b_column, turned, far, columns):
     """What a tile asks for: where its first line lies, and how far apart the others, one for each k.
 
     The first tiles of a panel ask for the next panel, where it is packed from lines that lie apart, the others for what
@@ -80,7 +80,9 @@ def _soon(tile, top, tile_rows, a_k, panel, b_k, b_column, turned, far, columns)
     return (top + 2 * tile_rows, a_k) if a_k >= _FAR else (top, 0)
 
 
-def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns, ahead):
+def _multiply(
+    zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out, out_row, rows, depth, columns, prefetch
+):  # fmt: skip
     """out = start + a b by addresses, with strides in bytes; numbers have `size` bytes; start = 0 stands for zeros."""
     packed, zeros = room(_PACKED), room(_LONG)
     if start == 0:
@@ -88,7 +90,7 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
     turned, far = b_column != size, b_k >= _FAR and rows >= _OFTEN
     alone = rows == 1 and not turned  # a single row reads b once and gains nothing by stretches
     stretch = depth if alone else _STRETCH
-    asks = ahead.rows > 0 or turned or far or a_k >= _FAR
+    asks = prefetch.rows > 0 or turned or far or a_k >= _FAR
     group, asked = (TALLEST if asks else max(1, rows)), 0
     for k in range(0, depth, stretch):
         deep, j = min(stretch, depth - k), 0
@@ -114,14 +116,16 @@ def _multiply(zero, size, a, a_row, a_k, b, b_k, b_column, start, start_row, out
                 begin, begin_row = start + j * size, start_row
             for i in range(0, rows, group):
                 top, first, to = left + i * a_row, begin + i * begin_row, here + i * out_row
-                tall, wanted, pace = min(group, rows - i), top, 0
-                if asked < ahead.rows and ahead.row < deep * LINE:
-                    wanted = ahead.array + integer(ahead.numbers + asked * 8) * ahead.row
-                    asked, pace = asked + 1, ahead.row // deep + 1
+                tall, wanted, stride = min(group, rows - i), top, 0
+                if asked < prefetch.rows and prefetch.row < deep * LINE:
+                    wanted = prefetch.array + integer(prefetch.numbers + asked * 8) * prefetch.row
+                    asked, stride = asked + 1, prefetch.row // deep + 1
                 elif asks:
-                    wanted, pace = _soon(i // group, top, group * a_row, a_k, beyond, b_k, b_column, turned, far, wide)
+                    wanted, stride = _next_tiles(
+                        i // group, top, group * a_row, a_k, beyond, b_k, b_column, turned, far, wide
+                    )
                 fixed = (a_row, a_k, right, right_k)
-                ends = (tall, deep, wide, wanted, pace)
+                ends = (tall, deep, wide, wanted, stride)
                 if wide * size == _LONG:
                     _wide(zero, top, *fixed, first, begin_row, to, out_row, *ends)
                 elif wide * size > VECTOR_BYTES:
@@ -138,12 +142,12 @@ _multiply32, _multiply64 = (
 
 
 @inlined
-def _by_address(zero, left, b, start, start_row, out, ahead=NOTHING):
+def _by_address(zero, left, b, start, start_row, out, prefetch=NOTHING):
     """left: address and strides of a."""
     size = out.itemsize
     right = (address(b), b.strides[0], b.strides[1])
     result = (start, start_row, address(out), out.strides[0], out.shape[0], b.shape[0], out.shape[1])
-    arguments = (zero, size, *left, *right, *result, ahead)
+    arguments = (zero, size, *left, *right, *result, prefetch)
     if isinstance(zero, np.float32):
         _multiply32(arguments)
     else:
@@ -157,9 +161,9 @@ def product(a, b, out):
 
 
 @inlined
-def biased_product(a, b, bias, out, ahead=NOTHING):
+def biased_product(a, b, bias, out, prefetch=NOTHING):
     """out = bias + a b: a vector of a number a column, and otherwise as `product`."""
-    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, address(bias), 0, out, ahead)
+    _by_address(out.dtype.type(0), (address(a), a.strides[0], a.strides[1]), b, address(bias), 0, out, prefetch)
 
 
 @inlined

@@ -6,16 +6,16 @@ vectors (`WIDE`) that none of its sums waits for itself. Every element is a chai
 of its own, start + a_0 b_0 + a_1 b_1 + ... from the left. Vectors run along the columns, so that their width, which
 follows the processor that Numba compiles for, changes no bit.
 
-    panel(2)(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, ahead, pace)
+    panel(2)(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, prefetch, stride)
 
 `zero` tells the dtype; a, b, start and out are addresses, strides are in bytes, and the columns of b, start and out lie
 side by side. Two vectors hold `columns` columns, more than one vector and at most both: where less than both, they
 overlap and find the same numbers twice. One vector touches no more than `columns` of its lanes. WIDE vectors hold as
 many columns as they have lanes.
 
-With every value of k a tile asks for the cache line at `ahead`, which moves on by `pace` bytes: what is wanted soon and
-lies far away comes while it computes. A core waits for few lines at once, so that asking for many in one go would hold
-up the tile's own.
+With every value of k a tile asks for the cache line at `prefetch`, which moves on by `stride` bytes. What is wanted
+soon and lies far away comes while it computes. A core waits for few lines at once, so that asking for many in one go would
+hold up the tile's own.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def _write_tile(
     v: Vectors, rows: int, offsets: Sequence[ir.Value], mask: ir.Value | None, arguments: Sequence[ir.Value]
 ) -> None:
     """One tile whose vectors lie at `offsets`; arguments: the module docstring's but zero, rows and columns."""
-    a, a_row, a_k, b, b_k, start, start_row, out, out_row, depth, ahead, pace = arguments
+    a, a_row, a_k, b, b_k, start, start_row, out, out_row, depth, prefetch, stride = arguments
     builder = v.builder
 
     def places(base: ir.Value, stride: ir.Value) -> list[ir.Value]:
@@ -50,16 +50,16 @@ def _write_tile(
 
     first = [v.load(place, mask) for place in places(start, start_row)]
     heads = [v.opaque(builder.add(a, builder.mul(a_row, I64(i)))) for i in range(rows)]
-    walk = (heads, a_k, b, b_k, depth, ahead, pace)
+    loop = (heads, a_k, b, b_k, depth, prefetch, stride)
     if fused():
-        store(_write_loop(v, Exact(builder), offsets, mask, first, *walk)[0])
+        store(_write_loop(v, Exact(builder), offsets, mask, first, *loop)[0])
         return
     quick = Quick(builder, v.type)
     quick.begin()
-    sums, doubt = _write_loop(v, quick, offsets, mask, first, *walk)
+    sums, doubt = _write_loop(v, quick, offsets, mask, first, *loop)
     with builder.if_else(builder.or_(quick.troubled(), v.any(doubt)), likely=False) as (doubted, sure):
         with doubted:
-            store(_write_loop(v, Exact(builder), offsets, mask, first, *walk)[0])
+            store(_write_loop(v, Exact(builder), offsets, mask, first, *loop)[0])
         with sure:
             store([quick.finish(total) for total in sums])
 
@@ -75,8 +75,8 @@ def _write_loop(
     b: ir.Value,
     b_k: ir.Value,
     depth: ir.Value,
-    ahead: ir.Value,
-    pace: ir.Value,
+    prefetch: ir.Value,
+    stride: ir.Value,
 ) -> tuple[list[ir.Value], ir.Value]:
     """The sums of a tile that begin with `first`, row by row, as `how` keeps them, and the doubt in them."""
     builder = v.builder
@@ -97,7 +97,7 @@ def _write_loop(
             x = [v.everywhere(part) for part in how.factor(number)]
         end, doubted = how.step(x, factors[i % len(factors)], total, doubted)
         ends.append(end)
-    steps = [(left, depth, I64(-1)), (a_at, I64(0), a_k), (row_of_b, b, b_k), (wanted, ahead, pace)]
+    steps = [(left, depth, I64(-1)), (a_at, I64(0), a_k), (row_of_b, b, b_k), (wanted, prefetch, stride)]
     following = [(phi, begin, v.opaque(builder.add(phi, step))) for phi, begin, step in steps]
     following += [*zip(sums, begins, ends, strict=True), (doubts, doubt, doubted)]
     for phi, begin, end in following:
@@ -111,7 +111,7 @@ def _write_loop(
 def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None:
     """The tallest tiles while rows are left for them, then lower ones."""
     heights: tuple[int, ...]
-    a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, ahead, pace = arguments
+    a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, prefetch, stride = arguments
     builder = v.builder
     if vectors == WIDE:
         heights, offsets, mask = (1,), [I64(i * VECTOR_BYTES) for i in range(WIDE)], None
@@ -135,7 +135,7 @@ def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None
             for base, stride in ((a, a_row), (start, start_row), (out, out_row))
         ]
         a_here, start_here, out_here = heads
-        given = [a_here, a_row, a_k, b, b_k, start_here, start_row, out_here, out_row, depth, ahead, pace]
+        given = [a_here, a_row, a_k, b, b_k, start_here, start_row, out_here, out_row, depth, prefetch, stride]
         _write_tile(v, height, offsets, mask, given)
         i.add_incoming(following, builder.block)
         builder.branch(test)
@@ -143,7 +143,7 @@ def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None
         done = i
 
 
-def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, ahead, pace):
+def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, prefetch, stride):
     """Without the compiler: a float32's product is exact in float64, a float64's is rounded."""
     size = zero.itemsize
     a, b = view(zero, a, (rows, depth), (a_row, a_k)), view(zero, b, (depth, columns), (b_k, size))
@@ -156,7 +156,9 @@ def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, row
 def panel(vectors: int) -> Any:
     """The intrinsic of the module's docstring for panels of one, two or WIDE vectors; depth is 1 or more."""
 
-    def typing(context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, ahead, pace):
+    def typing(
+        context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, prefetch, stride
+    ):
         def lower(context, builder, signature, arguments):
             _write_rows(Vectors(context, builder, zero), vectors, arguments[1:])
             return context.get_dummy_value()

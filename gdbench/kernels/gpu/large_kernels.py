@@ -1,4 +1,4 @@
-"""What the whole card does to one network beside its products: gather, activate, charge, add up, clip, update.
+"""What the whole card does to one network beside its products: gather, activate, apply the loss, add up, clip, update.
 
 Each is a function over rows, chunks or quads, of which the threads of the grid take one after another. Layers are
 matrices in flat arrays, `apart` numbers from one row to the next: a whole number of quads, with room for one number
@@ -100,11 +100,11 @@ def activations(dtype: str, threads: int = THREADS) -> Kernel:
 
 
 @lru_cache(maxsize=4)
-def slopes(dtype: str, threads: int = THREADS) -> Kernel:
+def activation_gradients(dtype: str, threads: int = THREADS) -> Kernel:
     """The derivatives by a layer's results times the activation's: those by its sums. A quad a thread."""
     kind, number = numba.from_dtype(np.dtype(dtype)), np.dtype(dtype).type
 
-    def slopes(activation, values, sums, deltas, size):
+    def activation_gradients(activation, values, sums, deltas, size):
         for place in range((block() * threads + lane()) * QUAD, size, blocks() * threads * QUAD):
             a, z, d = registers(number(0), QUAD), registers(number(0), QUAD), registers(number(0), QUAD)
             load_quad(values, place, a)
@@ -115,22 +115,23 @@ def slopes(dtype: str, threads: int = THREADS) -> Kernel:
             store_quad(d, deltas, place)
 
     flat = kind[::1]
-    return _made(slopes, (types.int64, flat, flat, flat, types.int64), dtype, threads)
+    return _made(activation_gradients, (types.int64, flat, flat, flat, types.int64), dtype, threads)
 
 
 @lru_cache(maxsize=4)
-def charges(dtype: str, threads: int = THREADS) -> Kernel:
+def apply_loss(dtype: str, threads: int = THREADS) -> Kernel:
     """Each sample's loss and score, and the derivatives by its outputs, as far as asked for: a row a thread."""
     kind = numba.from_dtype(np.dtype(dtype))
 
-    def charges(
-        loss, values, deltas, apart, outputs, rows, labels, targets, numbers, at, scale, charge, slope, losses, scores
-    ):
+    def apply_loss(
+        loss, values, deltas, apart, outputs, rows, labels, targets, numbers, at, scale, want_losses, want_gradient,
+        losses, scores,
+    ):  # fmt: skip
         for i in range(block() * threads + lane(), rows, blocks() * threads):
             z, d = matrix(values, i * apart, 1, outputs), matrix(deltas, i * apart, 1, outputs)
-            if charge:
+            if want_losses:
                 loss_values(loss, z, labels, targets, numbers, at + i, d, losses, scores)
-            if slope:
+            if want_gradient:
                 loss_gradient(loss, z, labels, targets, numbers, at + i, scale, d)
 
     whole, flat, flag = types.int64, kind[::1], types.boolean
@@ -138,7 +139,7 @@ def charges(dtype: str, threads: int = THREADS) -> Kernel:
         whole, flat, flat, whole, whole, whole, types.int64[::1], kind[:, ::1], types.int32[::1], whole, kind, flag,
         flag, flat, flat,
     )  # fmt: skip
-    return _made(charges, signature, dtype, threads)
+    return _made(apply_loss, signature, dtype, threads)
 
 
 @lru_cache(maxsize=4)
@@ -146,9 +147,9 @@ def penalties(dtype: str, threads: int = THREADS) -> Kernel:
     """`network.penalise` of a layer's weights; one a thread."""
     kind = numba.from_dtype(np.dtype(dtype))
 
-    def penalties(l2, home, weight, slope, count):
+    def penalties(l2, home, weight, gradient, count):
         for i in range(block() * threads + lane(), count, blocks() * threads):
-            penalise(l2, vector(home, weight + i, 1), vector(home, slope + i, 1))
+            penalise(l2, vector(home, weight + i, 1), vector(home, gradient + i, 1))
 
     return _made(penalties, (kind, kind[::1], types.int64, types.int64, types.int64), dtype, threads)
 

@@ -126,18 +126,20 @@ class Passes:
                     layer.outputs, rows, self.home, layer.bias, not self.products.biased,
                 )  # fmt: skip
 
-    def charge(self, samples: Samples, at: int, rows: int, scale: Any, charge: bool, slope: bool) -> None:
+    def apply_loss(
+        self, samples: Samples, at: int, rows: int, scale: Any, want_losses: bool, want_gradient: bool
+    ) -> None:
         """Each sample's loss and score to `at` on, and the derivatives by its outputs, as far as asked for."""
         last = self.layers[-1]
         self._each(
-            large_kernels.charges(self.dtype, self.threads), rows, self.network.loss, last.values, last.deltas,
-            last.apart, last.outputs, rows, samples.labels, samples.targets, self.numbers, at, scale, charge, slope,
-            self.losses, self.scores,
+            large_kernels.apply_loss(self.dtype, self.threads), rows, self.network.loss, last.values, last.deltas,
+            last.apart, last.outputs, rows, samples.labels, samples.targets, self.numbers, at, scale, want_losses,
+            want_gradient, self.losses, self.scores,
         )  # fmt: skip
 
     def backward(self, rows: int) -> None:
         """From the derivatives by the outputs those by every hidden layer's sums."""
-        kernel = large_kernels.slopes(self.dtype, self.threads)
+        kernel = large_kernels.activation_gradients(self.dtype, self.threads)
         for number in range(len(self.layers) - 1, 0, -1):
             layer, below = self.layers[number], self.layers[number - 1]
             w = Matrix(self.home, layer.weight, layer.outputs)
@@ -184,7 +186,14 @@ class Passes:
             self._each(large_kernels.clipped(self.dtype, self.threads), size, *given)
 
     def visit(
-        self, samples: Samples, orders: Any, cursor: Any, offset: int, count: int, charge: bool, slope: bool
+        self,
+        samples: Samples,
+        orders: Any,
+        cursor: Any,
+        offset: int,
+        count: int,
+        want_losses: bool,
+        want_gradient: bool,
     ) -> None:
         """`training.visit` of `count` samples."""
         scale = self.number(1) / self.number(count)
@@ -192,11 +201,11 @@ class Passes:
             here = min(self.rows, count - low)
             self.gather(samples, orders, cursor, offset + low, low, here)
             self.forward(here)
-            self.charge(samples, low, here, scale, charge, slope)
-            if slope:
+            self.apply_loss(samples, low, here, scale, want_losses, want_gradient)
+            if want_gradient:
                 self.backward(here)
                 self.add_up(here, low > 0)
-        if slope:
+        if want_gradient:
             self.penalise()
 
     def step(self, gpu_trial: GpuTrial, update: Kernel, samples: Samples, held: Mapping[str, Any], size: int) -> None:

@@ -114,7 +114,12 @@ def large() -> Iterator[Subject]:
     """The kernels of the engine for one large network, updates apart."""
     capabilities = cycle(CAPABILITIES)
     others = (
-        *(large_kernels.gather, large_kernels.activations, large_kernels.slopes, large_kernels.charges),
+        *(
+            large_kernels.gather,
+            large_kernels.activations,
+            large_kernels.activation_gradients,
+            large_kernels.apply_loss,
+        ),
         *(large_kernels.penalties, large_kernels.partial_sums, large_kernels.whole_sum, large_kernels.clipped),
     )
     for dtype in ("float32", "float64"):

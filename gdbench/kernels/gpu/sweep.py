@@ -107,7 +107,7 @@ def _forward(place, network, rows, lane, lanes):
 
 
 @inlined
-def _charge(place, network, samples, rows, scale, charge, slope, arrays, lane, lanes):
+def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient, arrays, lane, lanes):
     """Each row's loss and score, and the derivatives by its outputs, as far as asked for: a row a thread."""
     sizes = network.sizes
     outputs, start = sizes[sizes.size - 1], 0
@@ -118,9 +118,9 @@ def _charge(place, network, samples, rows, scale, charge, slope, arrays, lane, l
         z = matrix(place.space, z0 + i * leading(outputs), 1, outputs)
         d = matrix(place.space, d0 + i * leading(outputs), 1, outputs)
         given = (samples.labels, samples.targets, arrays.numbers, i)
-        if charge:
+        if want_losses:
             loss_values(network.loss, z, *given, d, arrays.losses, arrays.scores)
-        if slope:
+        if want_gradient:
             loss_gradient(network.loss, z, *given, scale, d)
     barrier()
 
@@ -278,7 +278,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 end, order = min(begin + job[_BATCH], n), job[_ORDER]
                 if order >= 0 and job[_RESHUFFLE] != 0:
                     order += epoch - job[_EPOCH]
-            slope = split <= 0
+            want_gradient = split <= 0
             scale = number(1) / number(end - begin)
             total, part = number(0), number(0)
             for low in range(begin, end, rows):
@@ -289,18 +289,18 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 _gather(samples.x, here, network.sizes[0], place, arrays, me, lanes)
                 barrier()
                 _forward(place, network, here, me, lanes)
-                _charge(place, network, samples, here, scale, looks, slope, arrays, me, lanes)
+                _apply_loss(place, network, samples, here, scale, looks, want_gradient, arrays, me, lanes)
                 if looks and me < 2:  # `sums.ordered_sum` of the losses by one thread, of the scores by another
                     for i in range(here):
                         part += arrays.losses[i] if me == 0 else arrays.scores[i]
                         if (low - begin + i + 1) % CHUNK == 0:
                             total, part = total + part, number(0)
-                if slope:
+                if want_gradient:
                     _backward(place, network, here, me, lanes)
                     _add_up(place, network, here, low > begin, me, lanes)
                 else:
                     barrier()
-            if slope and network.l2 != 0:
+            if want_gradient and network.l2 != 0:
                 _penalise(place, network, me, lanes)
             if looks:
                 total = total + part if end > begin else total
@@ -309,9 +309,9 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 if me == 1:
                     records[record, SPLITS + split] = total
                 if split == 0:
-                    steepness = _norm(place, size, arrays, me, lanes)
+                    gradient_norm = _norm(place, size, arrays, me, lanes)
                     if me == 0:
-                        records[record, 2 * SPLITS] = steepness
+                        records[record, 2 * SPLITS] = gradient_norm
                 split += 1
                 while split < SPLITS and bounds[split] == bounds[split + 1]:
                     if me == 0:

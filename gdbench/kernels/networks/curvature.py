@@ -21,7 +21,7 @@ from gdbench.kernels.networks.network import add_penalty, forward, gather
 
 @inlined
 def _record(theta, network, samples, order, first, rows, scale, work):
-    """What no direction changes, for samples order[first : first + rows]: errors, slopes and bends of every layer."""
+    """What no direction changes, for samples order[first : first + rows]: errors and derivatives of every layer."""
     sizes, kept = network.sizes, work.tangents
     last = sizes.size - 1
     gather(samples.x, order, first, 0, rows, work.values)
@@ -29,14 +29,16 @@ def _record(theta, network, samples, order, first, rows, scale, work):
     above = work.block * (sizes.sum() - sizes[last])
     z, d = matrix(work.values, above, rows, sizes[last]), matrix(kept.errors, above, rows, sizes[last])
     loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
-    loss_hessian(network.loss, z, samples.targets, order, first, scale, matrix(kept.bends, above, rows, sizes[last]))
+    loss_hessian(
+        network.loss, z, samples.targets, order, first, scale, matrix(kept.second_derivatives, above, rows, sizes[last])
+    )
     weight = theta.size
     for layer in range(last - 1, 0, -1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
         start = above - work.block * inputs
         weight -= (inputs + 1) * outputs
         span = slice(start, start + rows * inputs)
-        error, slope, second = kept.errors[span], kept.slopes[span], kept.bends[span]
+        error, slope, second = kept.errors[span], kept.derivatives[span], kept.second_derivatives[span]
         d = matrix(kept.errors, above, rows, outputs)
         product(d, matrix(theta, weight, inputs, outputs).T, matrix(kept.errors, start, rows, inputs))
         slope[:] = theta.dtype.type(1)
@@ -49,7 +51,7 @@ def _record(theta, network, samples, order, first, rows, scale, work):
 
 
 @inlined
-def _push(theta, direction, network, rows, work):
+def _forward_tangent(theta, direction, network, rows, work):
     """Forward: how the sums and results of every layer change along the direction."""
     sizes, kept = network.sizes, work.tangents
     weight = start = 0
@@ -66,7 +68,7 @@ def _push(theta, direction, network, rows, work):
             add_product(matrix(work.values, start, rows, inputs), moved, rz)
         if layer < sizes.size - 2:  # the last layer has no activation
             for i in range(above, above + rows * outputs):
-                kept.values[i] = kept.slopes[i] * kept.sums[i]
+                kept.values[i] = kept.derivatives[i] * kept.sums[i]
         weight, start = bias + outputs, above
 
 
@@ -80,14 +82,17 @@ def _interleave(a, b, out):
 
 
 @inlined
-def _pull(theta, direction, network, rows, scale, work, out):
+def _backward_tangent(theta, direction, network, rows, scale, work, out):
     """Backward: add to out how the gradient of these samples changes along the direction."""
     sizes, kept = network.sizes, work.tangents
     last = sizes.size - 1
     weight = theta.size
     above = work.block * (sizes.sum() - sizes[last])
-    bends, rz = matrix(kept.bends, above, rows, sizes[last]), matrix(kept.sums, above, rows, sizes[last])
-    loss_hvp(network.loss, bends, rz, scale, matrix(work.deltas, above, rows, sizes[last]))
+    second_derivatives, rz = (
+        matrix(kept.second_derivatives, above, rows, sizes[last]),
+        matrix(kept.sums, above, rows, sizes[last]),
+    )
+    loss_hvp(network.loss, second_derivatives, rz, scale, matrix(work.deltas, above, rows, sizes[last]))
     for layer in range(last - 1, -1, -1):
         inputs, outputs = sizes[layer], sizes[layer + 1]
         start = above - work.block * inputs
@@ -108,7 +113,9 @@ def _pull(theta, direction, network, rows, scale, work, out):
             product(rd, matrix(theta, weight, inputs, outputs).T, below)
             add_product(d, matrix(direction, weight, inputs, outputs).T, below)
             for i in range(rows * inputs):
-                moved[i] = kept.slopes[start + i] * moved[i] + kept.bends[start + i] * kept.sums[start + i]
+                moved[i] = (
+                    kept.derivatives[start + i] * moved[i] + kept.second_derivatives[start + i] * kept.sums[start + i]
+                )
         above = start
 
 
@@ -123,8 +130,8 @@ def hessian_product(theta, direction, network, samples, rows, work, out):
     for first in range(0, rows.size, work.block):
         count = min(work.block, rows.size - first)
         _record(theta, network, samples, rows, first, count, scale, work)
-        _push(theta, direction, network, count, work)
-        _pull(theta, direction, network, count, scale, work, out)
+        _forward_tangent(theta, direction, network, count, work)
+        _backward_tangent(theta, direction, network, count, scale, work, out)
     add_penalty(direction, network, out)
 
 
@@ -141,8 +148,8 @@ def hessian(theta, network, samples, rows, work, out):
         _record(theta, network, samples, rows, first, count, scale, work)
         for i in range(theta.size):
             direction[i] = one
-            _push(theta, direction, network, count, work)
-            _pull(theta, direction, network, count, scale, work, out[i])
+            _forward_tangent(theta, direction, network, count, work)
+            _backward_tangent(theta, direction, network, count, scale, work, out[i])
             direction[i] = zero
     for i in range(theta.size):
         direction[i] = one

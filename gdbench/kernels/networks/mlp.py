@@ -68,14 +68,14 @@ class MLP:
         self.scores_a_sample = 1 if score == "accuracy" else outputs
         self.columns = (*(f"{split}_loss" for split in SPLITS), *(f"{split}_{score}" for split in SPLITS), "grad_norm")
 
-    def record(self, losses: Sequence[float], scores: Sequence[float], slope: float) -> tuple[float, ...]:
+    def record(self, losses: Sequence[float], scores: Sequence[float], gradient_norm: float) -> tuple[float, ...]:
         """The values of `columns` from each split's mean loss and sum of scores; those of an empty split are NaN."""
         sizes = [split.x.shape[0] for split in self.splits]
         means = [float(loss) if size else math.nan for loss, size in zip(losses, sizes, strict=True)]
         # Divided in float64: 9 of 10 must be the 0.9 that a target of 0.9 means, in float32 too.
         counts = [size * self.scores_a_sample for size in sizes]
         shares = [float(score) / count if count else math.nan for score, count in zip(scores, counts, strict=True)]
-        return (*means, *shares, float(slope))
+        return (*means, *shares, float(gradient_norm))
 
     @property
     def x(self) -> np.ndarray:
@@ -213,16 +213,16 @@ class Training(SampledTraining):
         for split in problem.splits:
             rows = self.work.natural[: split.x.shape[0]]
             found.append(self._over(split, rows, split is problem.samples) if rows.size else (0.0, 0.0, 0.0))
-        losses, scores, slopes = zip(*found, strict=True)
-        return problem.record(losses, scores, slopes[0])
+        losses, scores, norms = zip(*found, strict=True)
+        return problem.record(losses, scores, norms[0])
 
-    def _over(self, split: Samples, rows: np.ndarray, slope: bool) -> tuple[float, ...]:
+    def _over(self, split: Samples, rows: np.ndarray, want_gradient: bool) -> tuple[float, ...]:
         """`training.evaluate` by the whole team."""
 
         def part(worker: Worker) -> tuple[float, ...]:
             place = self._works[worker.rank]
             found: tuple[float, ...] = training.evaluate(
-                self.theta, self.problem.network, split, rows, place, worker, slope
+                self.theta, self.problem.network, split, rows, place, worker, want_gradient
             )
             return found
 

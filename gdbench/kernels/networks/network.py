@@ -14,7 +14,7 @@ from gdbench.kernels.arithmetic.intrinsics import matrix, vector
 from gdbench.kernels.arithmetic.memory import address
 from gdbench.kernels.arithmetic.products import (
     NOTHING,
-    Ahead,
+    Prefetch,
     add_column_sums,
     add_product,
     biased_product,
@@ -43,8 +43,8 @@ class Tangents(NamedTuple):
     """What kernels/networks/curvature.py writes to. All but the last two are laid out as `Workspace.values` is."""
 
     errors: np.ndarray  # derivatives of the samples' losses by each layer's sums z
-    slopes: np.ndarray  # first derivatives of the activations
-    bends: np.ndarray  # second derivatives, times those of the losses by the activations' results
+    derivatives: np.ndarray  # first derivatives of the activations
+    second_derivatives: np.ndarray  # second derivatives, times those of the losses by the activations' results
     sums: np.ndarray  # how the sums z of each layer change along the direction
     values: np.ndarray  # how their results change
     pairs: np.ndarray  # rows of two matrices in turn: 2 x (2 block x widest)
@@ -79,8 +79,8 @@ def workspace(sizes: np.ndarray, training: int, largest: int, dtype: str, thread
     # Not filled, so that what a trial never writes to takes no memory.
     tangents = Tangents(
         errors=arrays.empty(units, dtype),
-        slopes=arrays.empty(units, dtype),
-        bends=arrays.empty(units, dtype),
+        derivatives=arrays.empty(units, dtype),
+        second_derivatives=arrays.empty(units, dtype),
         sums=arrays.empty(units, dtype),
         values=arrays.empty(units, dtype),
         pairs=arrays.empty((2, 2 * widest), dtype),
@@ -112,20 +112,20 @@ def gather(x, order, first, low, high, values):
 
 
 @inlined
-def following(x, order, first, low, high):
+def prefetch_for(x, order, first, low, high):
     """The samples of rows low ... high - 1 of the block that begins at order[first], if x outgrows a core's cache."""
     size = x.shape[1] * x.itemsize
     count = min(high, order.size - first) - low
     if x.shape[0] * size < CACHED or count <= 0:
         return NOTHING
-    return Ahead(address(x), size, address(order) + (first + low) * order.itemsize, count)
+    return Prefetch(address(x), size, address(order) + (first + low) * order.itemsize, count)
 
 
 @inlined
-def forward(theta, network, low, high, work, ahead=NOTHING):
+def forward(theta, network, low, high, work, prefetch=NOTHING):
     """Every layer's results for rows low ... high - 1 of a block, into work.values.
 
-    ahead: samples that are gathered soon (kernels/arithmetic/products.py).
+    prefetch: samples that are gathered soon (kernels/arithmetic/products.py).
     """
     sizes, rows = network.sizes, high - low
     layers = sizes.size - 1
@@ -137,7 +137,7 @@ def forward(theta, network, low, high, work, ahead=NOTHING):
         here, count = start + low * outputs, rows * outputs
         bias = weight + inputs * outputs
         z = matrix(work.values, here, rows, outputs)
-        w, wanted = matrix(theta, weight, inputs, outputs), ahead if layer == 0 else NOTHING
+        w, wanted = matrix(theta, weight, inputs, outputs), prefetch if layer == 0 else NOTHING
         biased_product(x, w, vector(theta, bias, outputs), z, wanted)
         if layer < layers - 1:
             activate(network.activation, vector(work.values, here, count), vector(work.sums, here, count))
@@ -187,15 +187,15 @@ def add_up(network, rows, work, more, worker):
         above = start + work.block * inputs
         x, d = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
         low, high = share(inputs, ROWS, worker)
-        slope = matrix(work.gradient, weight + low * outputs, high - low, outputs)
+        gradient = matrix(work.gradient, weight + low * outputs, high - low, outputs)
         bias = matrix(work.gradient, weight + inputs * outputs, 1, outputs)
         last = worker.rank == worker.size - 1
         if more:
-            add_product(x.T[low:high], d, slope)
+            add_product(x.T[low:high], d, gradient)
             if last:
                 add_column_sums(d, bias)
         else:
-            product(x.T[low:high], d, slope)
+            product(x.T[low:high], d, gradient)
             if last:
                 column_sums(d, bias)
         weight += (inputs + 1) * outputs
@@ -203,10 +203,10 @@ def add_up(network, rows, work, more, worker):
 
 
 @inlined
-def penalise(l2, weights, slope):
+def penalise(l2, weights, gradient):
     """Add l2 W to the derivatives by some weights, a vector each."""
     for i in range(weights.size):
-        slope[i] += l2 * weights[i]
+        gradient[i] += l2 * weights[i]
 
 
 @inlined

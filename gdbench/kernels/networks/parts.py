@@ -75,7 +75,7 @@ def layer_products(count, kind, layer, theta, network, size, work):
         weight += (network.sizes[below] + 1) * network.sizes[below + 1]
     inputs, outputs = network.sizes[layer], network.sizes[layer + 1]
     bias, above = weight + inputs * outputs, start + work.block * inputs
-    w, slope = matrix(theta, weight, inputs, outputs), matrix(work.gradient, weight, inputs, outputs)
+    w, gradient = matrix(theta, weight, inputs, outputs), matrix(work.gradient, weight, inputs, outputs)
     for _ in range(count):
         for first in range(0, size, work.block):
             rows = min(work.block, size - first)
@@ -85,9 +85,9 @@ def layer_products(count, kind, layer, theta, network, size, work):
             elif kind == INPUTS:
                 product(d, w.T, matrix(work.deltas, start, rows, inputs))
             elif first > 0:
-                add_product(x.T, d, slope)
+                add_product(x.T, d, gradient)
             else:
-                product(x.T, d, slope)
+                product(x.T, d, gradient)
 
 
 def _updates(update, count, theta, gradient, state, table):

@@ -22,10 +22,10 @@ from gdbench.kernels.networks.network import (
     add_penalty,
     add_up,
     backward,
-    following,
     forward,
     gather,
     last_row,
+    prefetch_for,
     workspace,
 )
 from gdbench.kernels.rules.contract import update_type
@@ -43,11 +43,11 @@ class Samples(NamedTuple):
     targets: np.ndarray  # samples (or 0) x outputs
 
 
-def _visit(theta, network, samples, order, begin, end, work, worker, charge, slope):
+def _visit(theta, network, samples, order, begin, end, work, worker, want_losses, want_gradient):
     """Samples order[begin:end], in that order whatever the block, as far as asked for.
 
-    charge: each one's loss into work.losses and score into work.scores (networks/losses), at begin, begin + 1, ...
-    slope: the gradient of the training objective over them, penalty included, into work.gradient.
+    want_losses: each one's loss into work.losses and score into work.scores (networks/losses), at begin, begin + 1, ...
+    want_gradient: the gradient of the training objective over them, penalty included, into work.gradient.
     """
     scale = theta.dtype.type(1) / theta.dtype.type(end - begin)
     labels, targets, outputs = samples.labels, samples.targets, network.sizes[network.sizes.size - 1]
@@ -56,21 +56,21 @@ def _visit(theta, network, samples, order, begin, end, work, worker, charge, slo
         low, high = share(rows, ROWS, worker)
         if low < high:
             gather(samples.x, order, first, low, high, work.values)
-            forward(theta, network, low, high, work, following(samples.x, order, first + rows, low, high))
+            forward(theta, network, low, high, work, prefetch_for(samples.x, order, first + rows, low, high))
             place = last_row(network, low, work)
             z, d = matrix(work.values, place, high - low, outputs), matrix(work.deltas, place, high - low, outputs)
-            if charge:
+            if want_losses:
                 loss_values(network.loss, z, labels, targets, order, first + low, d, work.losses, work.scores)
-            if slope:
+            if want_gradient:
                 loss_gradient(network.loss, z, labels, targets, order, first + low, scale, d)
                 backward(theta, network, low, high, work)
         barrier(worker)
-        if slope:
+        if want_gradient:
             add_up(network, rows, work, first > begin, worker)
             barrier(worker)
-    if slope and worker.rank == 0:
+    if want_gradient and worker.rank == 0:
         add_penalty(theta, network, work.gradient)
-    if slope:
+    if want_gradient:
         barrier(worker)
 
 
@@ -93,9 +93,9 @@ _visit32, _visit64 = _linked_visit("float32"), _linked_visit("float64")
 
 
 @inlined
-def visit(theta, network, samples, order, begin, end, work, worker, charge, slope):
+def visit(theta, network, samples, order, begin, end, work, worker, want_losses, want_gradient):
     """`_visit`, compiled once for each dtype."""
-    arguments = (theta, network, samples, order, begin, end, work, worker, charge, slope)
+    arguments = (theta, network, samples, order, begin, end, work, worker, want_losses, want_gradient)
     if isinstance(theta.dtype.type(0), np.float32):
         _visit32(arguments)
     else:
@@ -112,7 +112,7 @@ def _train(update, theta, state, table, first, network, samples, batches, work, 
     """Steps first + 1, first + 2, ... (first have been taken), one for each row of the coefficients' table."""
     n = samples.x.shape[0]
     low, high = share(theta.size, PARAMETERS, worker)
-    mine, slope = vector(theta, low, high - low), vector(work.gradient, low, high - low)
+    mine, own_gradient = vector(theta, low, high - low), vector(work.gradient, low, high - low)
     for i in range(table.shape[0]):
         step = first + i
         visits = batches.size < n  # else the samples in their natural order, all of them
@@ -125,21 +125,21 @@ def _train(update, theta, state, table, first, network, samples, batches, work, 
             if worker.rank == 0:
                 clip(work.gradient, batches)
             barrier(worker)
-        update(mine, slope, state, table[i], low)
+        update(mine, own_gradient, state, table[i], low)
         barrier(worker)
 
 
 @kernel
-def evaluate(theta, network, samples, rows, work, worker, slope):
-    """Mean loss without penalty, sum of scores over the samples `rows`, and the objective's slope.
+def evaluate(theta, network, samples, rows, work, worker, want_gradient):
+    """Mean loss without penalty, sum of scores over the samples `rows`, and the gradient's norm.
 
-    The slope is the norm of the gradient of the training objective, penalty included, which is left in work.gradient;
-    unless `slope` asks for it, it is 0 and work.gradient stays as it is.
+    That is the norm of the gradient of the training objective, penalty included, which is left in work.gradient;
+    unless `want_gradient` asks for it, it is 0 and work.gradient stays as it is.
     """
     n = rows.size
-    visit(theta, network, samples, rows, 0, n, work, worker, True, slope)
-    steepness = norm(work.gradient) if slope else theta.dtype.type(0)
-    return ordered_sum(work.losses, n) / theta.dtype.type(n), ordered_sum(work.scores, n), steepness
+    visit(theta, network, samples, rows, 0, n, work, worker, True, want_gradient)
+    gradient_norm = norm(work.gradient) if want_gradient else theta.dtype.type(0)
+    return ordered_sum(work.losses, n) / theta.dtype.type(n), ordered_sum(work.scores, n), gradient_norm
 
 
 @lru_cache(maxsize=2)

@@ -172,7 +172,7 @@ def on_cpu(
     """The parameters after each of these numbers of steps, in order, and the curve."""
     settings, per_epoch = rule.settings({}), problem.steps_per_epoch(batch_size)
     training = problem.begin(seed=SEED, batch_size=batch_size)
-    walk = steps.ScalarSteps(rule, settings, training, Constant(float(settings["lr"])))
+    walk = steps.ScalarStepper(rule, settings, training, Constant(float(settings["lr"])))
     thetas, curve = {}, []
     for point in points:
         if point > training.steps:
