@@ -14,8 +14,8 @@ overlap and find the same numbers twice. One vector touches no more than `column
 many columns as they have lanes.
 
 With every value of k a tile asks for the cache line at `prefetch`, which moves on by `stride` bytes. What is wanted
-soon and lies far away comes while it computes. A core waits for few lines at once, so that asking for many in one go would
-hold up the tile's own.
+soon and lies far away comes while it computes. A core waits for few lines at once, so that asking for many in one go
+would hold up the tile's own.
 """
 
 from collections.abc import Sequence
