@@ -297,3 +297,14 @@ def test_what_is_compiled_ahead_compiles():
         assert ready() == 0
     with ahead.compiled_ahead(wanted=False) as ready:
         assert ready() is None
+
+
+def test_families_run_in_their_order_whichever_is_imported_first():
+    code = "import {first}; from gdbench.verification.families import CHECKS; print(*CHECKS)"
+    orders = {
+        subprocess.run(
+            [sys.executable, "-c", code.format(first=first)], capture_output=True, text=True, check=True
+        ).stdout
+        for first in ("gdbench", "gdbench.verification.peers", "gdbench.verification.networks")
+    }
+    assert len(orders) == 1 and orders.pop().split() == list(CHECKS)
