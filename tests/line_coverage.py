@@ -53,7 +53,7 @@ CONFIGURATION = """
 [run]
 source = {kernels}
 omit =
-    {kernels}/cuda.py
+    {kernels}/compile/cuda.py
     {kernels}/gpu/*
 parallel = true
 patch = subprocess
