@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from gdbench.gate import Comparison
-from gdbench.gate.comparison import COLUMNS
+from gdbench.gate.comparison import COLUMNS, Comparison
 
 HOSTILE = 'a:b,c%\r\n<&"|`*_[x]_*\x07\x1b[31m\ufffe]]>--'
 SIDE = {

@@ -12,7 +12,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from gdbench.data import CONTENTS
+from gdbench.data.names import CONTENTS
 from gdbench.results.files import without_places
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.gate import Side
 from gdbench.gate.measures import COLUMNS, NAMES
+from gdbench.gate.sides import Side
 
 
 def metric(name: str, values: Sequence[Any] | np.ndarray, **changes: Any) -> pd.DataFrame:

@@ -13,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 import gdbench
-from gdbench import data, suites
+from gdbench import suites
 from gdbench.cli.app import app
+from gdbench.data import loading
 from gdbench.errors import UsageError
 
 X = np.random.default_rng(0).normal(size=(12, 3))
@@ -51,7 +52,7 @@ def save(form, y, folder, x=X, name="d"):
 
 
 def load(given, folder):
-    return data.load(data.resolve(given, folder))
+    return loading.load(loading.resolve(given, folder))
 
 
 # The answers, and what they are: labels by their numbers, or None for the targets of a regression.

@@ -14,9 +14,10 @@ import gdbench
 from gdbench import suites
 from gdbench.cli.baselines import load_baseline
 from gdbench.errors import UsageError
-from gdbench.gate import Side, changes, compare, kept, read_baseline, side_of, write_baseline
-from gdbench.gate.baseline import baseline_text
+from gdbench.gate.baseline import baseline_text, changes, kept, read_baseline, write_baseline
+from gdbench.gate.comparison import compare
 from gdbench.gate.measures import COLUMNS, FAILED, FAMILIES, NAMES
+from gdbench.gate.sides import Side, side_of
 
 HOSTILE = ["-", "%2D", "a b", "a\tb", "a\nb\r", "x=1", "# end, 3 metrics", "\x85\u2028\x0c", "µ", "100%", "é=\\"]
 FACTS = {

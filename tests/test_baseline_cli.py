@@ -11,8 +11,9 @@ import gdbench
 from gdbench.cli import main
 from gdbench.cli.baselines import compare_with_baseline, find_baseline, load_baseline, no_baseline, save_baseline
 from gdbench.errors import GdbenchError, UsageError
-from gdbench.gate import NoBaselineError, read_baseline, side_of
+from gdbench.gate.baseline import read_baseline
 from gdbench.gate.measures import FAILED
+from gdbench.gate.sides import NoBaselineError, side_of
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

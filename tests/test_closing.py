@@ -9,9 +9,9 @@ import pytest
 import gdbench
 from gdbench.cli import main
 from gdbench.errors import InterruptedRunError
-from gdbench.reports import ranking, render
 from gdbench.reports.answers import answers, timing_notes
-from gdbench.reports.ranking_table import readable
+from gdbench.reports.page import render
+from gdbench.reports.ranking_table import ranking, readable
 from gdbench.results.export import export
 from gdbench.runner import Watcher, closing
 from gdbench.stats import bootstrap_product

@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 
 import gdbench
 from gdbench.cli import main
-from gdbench.reports import batches, best_of, ert, origins, profile, ranking, render, train_and_test
+from gdbench.reports import batches, best_of, ert, origins, profile, train_and_test
 from gdbench.reports.answers import answers
 from gdbench.reports.hardness import Hardness
+from gdbench.reports.page import render
+from gdbench.reports.ranking_table import ranking
 from gdbench.reports.results import only_problem
 from gdbench.stats import censored_steps, reported
 from gdbench.stats.best_of import expected_best

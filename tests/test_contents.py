@@ -10,7 +10,7 @@ from key_change import compare as compare_stores
 from key_change import without_contents
 
 import gdbench
-from gdbench import data, suites
+from gdbench import suites
 from gdbench.api import history
 from gdbench.data import loading, shipped
 from gdbench.data.dataset import Dataset
@@ -107,10 +107,10 @@ def test_without_the_hash_keys_are_those_of_before_and_digests_are_the_same_in_a
 
 def test_a_definition_is_built_on_its_own_data_alone(other_version):
     definition = suites.load({**SUITE, "problem": {"p": PROBLEM}}).problems["p"]
-    assert data.load(definition["dataset"]).classes == 3
+    assert loading.load(definition["dataset"]).classes == 3
     other_version()
     with pytest.raises(UsageError, match=r"iris has the contents \w{8} here, and \w{8} are meant"):
-        data.load(definition["dataset"])
+        loading.load(definition["dataset"])
 
 
 def test_verify_names_contents_that_nobody_knows(other_version):

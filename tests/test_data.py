@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import gdbench
-from gdbench import data
+from gdbench.data import loading
 from gdbench.data.sparse import probabilities
+from gdbench.data.splitting import split
 from gdbench.data.synthetic import load_synthetic
 from gdbench.errors import UsageError
 from gdbench.kernels.rules.moments import column_means_and_deviations
@@ -27,13 +28,13 @@ SPLIT = {"validation_fraction": 0.15, "test_fraction": 0.15, "scale": "standard"
     ],
 )
 def test_shipped_data_have_their_known_shapes(name, shape, classes):
-    loaded = data.load({"name": name})
+    loaded = loading.load({"name": name})
     assert loaded.x.shape == shape and loaded.classes == classes and np.isfinite(loaded.x).all()
 
 
 def test_splits_are_disjoint_complete_and_stratified():
-    digits = data.load({"name": "digits"})
-    raw = data.split(digits, **{**SPLIT, "scale": "none"})
+    digits = loading.load({"name": "digits"})
+    raw = split(digits, **{**SPLIT, "scale": "none"})
     assert [len(part.x) for part in raw] == [1257, 270, 270]
     together = np.vstack([part.x for part in raw])
     assert sorted(map(bytes, together)) == sorted(map(bytes, digits.x))
@@ -43,16 +44,16 @@ def test_splits_are_disjoint_complete_and_stratified():
 
 
 def test_features_are_scaled_by_the_training_split():
-    train, validation, _ = data.split(data.load({"name": "wine"}), **SPLIT)
+    train, validation, _ = split(loading.load({"name": "wine"}), **SPLIT)
     np.testing.assert_allclose(train.x.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(train.x.std(axis=0), 1, rtol=1e-12)
     assert np.abs(validation.x.mean(axis=0)).max() > 1e-3
-    low = data.split(data.load({"name": "wine"}), **{**SPLIT, "scale": "minmax"})[0].x
+    low = split(loading.load({"name": "wine"}), **{**SPLIT, "scale": "minmax"})[0].x
     np.testing.assert_array_equal([low.min(axis=0), low.max(axis=0)], [np.zeros(13), np.ones(13)])
 
 
 def test_a_constant_feature_is_only_shifted():
-    train, *_ = data.split(data.load({"name": "digits"}), **SPLIT)
+    train, *_ = split(loading.load({"name": "digits"}), **SPLIT)
     assert not train.x[:, 0].any() and np.isfinite(train.x).all()
 
 
@@ -64,31 +65,31 @@ def test_moments_agree_with_numpy():
 
 
 def test_a_subset_takes_from_each_split_of_the_whole():
-    wine = data.load({"name": "wine"})
-    whole = data.split(wine, **{**SPLIT, "scale": "none"})
-    few = data.split(wine, **{**SPLIT, "scale": "none", "subset": 60})
+    wine = loading.load({"name": "wine"})
+    whole = split(wine, **{**SPLIT, "scale": "none"})
+    few = split(wine, **{**SPLIT, "scale": "none", "subset": 60})
     assert [len(part.x) for part in few] == [42, 9, 9]
     for small, large in zip(few, whole, strict=True):
         assert {row.tobytes() for row in small.x} <= {row.tobytes() for row in large.x}
 
 
 def test_a_subset_keeps_the_classes():
-    parts = data.split(data.load({"name": "iris"}), **{**SPLIT, "subset": 30})
+    parts = split(loading.load({"name": "iris"}), **{**SPLIT, "subset": 30})
     labels = np.concatenate([part.y for part in parts])
     assert np.bincount(labels).tolist() == [10, 10, 10]
 
 
 def test_fractions_may_be_zero():
-    parts = data.split(data.load({"name": "iris"}), **{**SPLIT, "validation_fraction": 0.0, "test_fraction": 0.0})
+    parts = split(loading.load({"name": "iris"}), **{**SPLIT, "validation_fraction": 0.0, "test_fraction": 0.0})
     assert [len(part.x) for part in parts] == [150, 0, 0]
 
 
 def test_teachers_repeat_and_can_be_learnt(tmp_path):
     options = {"name": "teacher", "samples": 600, "features": 8, "classes": 3, "hidden": [6]}
-    first, again = (data.load(data.resolve({**options, "seed": s}, tmp_path)) for s in (1, 1))
+    first, again = (loading.load(loading.resolve({**options, "seed": s}, tmp_path)) for s in (1, 1))
     np.testing.assert_array_equal(first.x, again.x)
     assert first.classes == 3 and first.x.shape == (600, 8)
-    assert not np.array_equal(first.x, data.load(data.resolve({**options, "seed": 2}, tmp_path)).x)
+    assert not np.array_equal(first.x, loading.load(loading.resolve({**options, "seed": 2}, tmp_path)).x)
     suite = {
         "seeds": 1,
         "tune_seeds": 0,
@@ -115,8 +116,8 @@ def test_a_student_does_not_begin_with_its_teachers_weights():
 
 
 def test_a_teacher_regression_has_its_outputs(tmp_path):
-    resolved = data.resolve({"name": "teacher", "samples": 50, "classes": 0, "outputs": 3, "noise": 0.5}, tmp_path)
-    loaded = data.load(resolved)
+    resolved = loading.resolve({"name": "teacher", "samples": 50, "classes": 0, "outputs": 3, "noise": 0.5}, tmp_path)
+    loaded = loading.load(resolved)
     assert loaded.y.shape == (50, 3) and loaded.classes == 0 and loaded.outputs == 3
 
 
@@ -137,7 +138,7 @@ def test_sparse_frequencies_follow_the_power_law_up_to_a_half(features, density,
 
 
 def test_sparse_samples_have_the_frequencies_that_they_should(tmp_path):
-    x = data.load(data.resolve(SPARSE, tmp_path)).x
+    x = loading.load(loading.resolve(SPARSE, tmp_path)).x
     assert set(np.unique(x)) == {0.0, 1.0}
     p = probabilities(200, 0.05, 1.0)
     errors = (x.mean(axis=0) - p) / np.sqrt(p * (1 - p) / 4000)
@@ -147,7 +148,7 @@ def test_sparse_samples_have_the_frequencies_that_they_should(tmp_path):
 
 
 def test_rare_sparse_features_are_as_informative_as_frequent_ones(tmp_path):
-    loaded = data.load(data.resolve({**SPARSE, "classes": 0}, tmp_path))
+    loaded = loading.load(loading.resolve({**SPARSE, "classes": 0}, tmp_path))
     assert loaded.classes == 0 and loaded.outputs == 1
     # Without noise the targets are linear in the features: least squares gives the teacher's weights.
     weights = np.linalg.lstsq(np.column_stack([loaded.x, np.ones(4000)]), loaded.y[:, 0], rcond=None)[0][:-1]
@@ -156,13 +157,13 @@ def test_rare_sparse_features_are_as_informative_as_frequent_ones(tmp_path):
 
 
 def test_sparse_data_repeat_and_can_be_learnt(tmp_path):
-    loaded = data.load(data.resolve(SPARSE, tmp_path))
-    again = load_synthetic(data.resolve(SPARSE, tmp_path))
+    loaded = loading.load(loading.resolve(SPARSE, tmp_path))
+    again = load_synthetic(loading.resolve(SPARSE, tmp_path))
     np.testing.assert_array_equal(loaded.x, again.x)
     np.testing.assert_array_equal(loaded.y, again.y)
-    other = data.load(data.resolve({**SPARSE, "seed": 1}, tmp_path))
+    other = loading.load(loading.resolve({**SPARSE, "seed": 1}, tmp_path))
     assert not np.array_equal(loaded.x, other.x) and not np.array_equal(loaded.y, other.y)
-    noisy = data.load(data.resolve({**SPARSE, "noise": 1.0}, tmp_path))
+    noisy = loading.load(loading.resolve({**SPARSE, "noise": 1.0}, tmp_path))
     np.testing.assert_array_equal(loaded.x, noisy.x)
     assert 0.05 < (loaded.y != noisy.y).mean() < 0.5
     problem = {"kind": "mlp", "dataset": SPARSE, "hidden": [], "scale": "none"}
@@ -174,7 +175,7 @@ def test_sparse_data_repeat_and_can_be_learnt(tmp_path):
 def test_sparse_data_never_change():
     """Bits that every machine must give; a change of the generator is a change of every stored key's meaning."""
     options = {"name": "sparse", "samples": 200, "features": 100, "density": 0.1, "classes": 0, "noise": 0.1}
-    loaded = load_synthetic(data.resolve(options, Path()))
+    loaded = load_synthetic(loading.resolve(options, Path()))
     found = [sha256(array.astype("<f8").tobytes()).hexdigest()[:16] for array in (loaded.x, loaded.y)]
     assert found == ["15aeba0f0b91184e", "48d6f43b0e976f52"]
 
@@ -196,7 +197,7 @@ def test_sparse_data_never_change():
 )
 def test_wrong_options_of_sparse_data_say_what_is_right(options, words, tmp_path):
     with pytest.raises(UsageError) as caught:
-        data.load(data.resolve({"name": "sparse", **options}, tmp_path))
+        loading.load(loading.resolve({"name": "sparse", **options}, tmp_path))
     for word in words:
         assert word in str(caught.value)
 
@@ -210,12 +211,12 @@ def test_npz_files_load_and_count_by_content(tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 5)), np.arange(40) % 3
     here, there = save(tmp_path / "a.npz", X=x, y=y), save(tmp_path / "b.npz", X=x, y=y)
-    loaded = data.load(data.resolve("a.npz", tmp_path))
+    loaded = loading.load(loading.resolve("a.npz", tmp_path))
     np.testing.assert_array_equal(loaded.x, x)
     assert loaded.classes == 3
-    assert data.resolve(str(here), tmp_path)["sha256"] == data.resolve(str(there), tmp_path)["sha256"]
+    assert loading.resolve(str(here), tmp_path)["sha256"] == loading.resolve(str(there), tmp_path)["sha256"]
     images = save(tmp_path / "c.npz", X=rng.normal(size=(40, 2, 3)), y=rng.normal(size=(40, 2)))
-    assert data.load(data.resolve(str(images), tmp_path)).x.shape == (40, 6)
+    assert loading.load(loading.resolve(str(images), tmp_path)).x.shape == (40, 6)
 
 
 X, Y = np.ones((6, 2)), np.array([0, 1, 0, 1, 0, 1])
@@ -240,17 +241,17 @@ X, Y = np.ones((6, 2)), np.array([0, 1, 0, 1, 0, 1])
 def test_a_wrong_npz_file_says_what_and_where(arrays, words, tmp_path):
     path = save(tmp_path / "bad.npz", **arrays)
     with pytest.raises(UsageError) as caught:
-        data.load(data.resolve(str(path), tmp_path))
+        loading.load(loading.resolve(str(path), tmp_path))
     assert words in str(caught.value) and "bad.npz" in str(caught.value)
 
 
 def test_files_that_are_no_npz_are_refused(tmp_path):
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(UsageError, match="cannot be read as an NPZ file"):
-        data.load(data.resolve("text.npz", tmp_path))
+        loading.load(loading.resolve("text.npz", tmp_path))
     with pytest.raises(UsageError, match=r"no CSV, Parquet or NPZ file; its name must end in \.csv"):
         (tmp_path / "table.xlsx").write_bytes(b"PK")
-        data.resolve("table.xlsx", tmp_path)
+        loading.resolve("table.xlsx", tmp_path)
 
 
 def test_problem_takes_names_and_dicts_and_says_what_is_wrong():

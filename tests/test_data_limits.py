@@ -18,14 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gdbench import data, suites
-from gdbench.data import limits
+from gdbench import suites
+from gdbench.data import limits, loading
 from gdbench.errors import UsageError
 from gdbench.inputs.limits import CLASSES
 
 
 def load(given, folder):
-    return data.load(data.resolve(given, folder))
+    return loading.load(loading.resolve(given, folder))
 
 
 def refused(given, folder):
@@ -202,7 +202,7 @@ def test_a_long_text_that_rows_of_a_parquet_file_share_is_held_once(tmp_path):
     table = pa.table({"x": np.arange(20_000.0), "y": shared})
     pq.write_table(table, tmp_path / "d.parquet", store_schema=False, dictionary_pagesize_limit=10**7)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    loaded = data.load(data.resolve("d.parquet", tmp_path))
+    loaded = loading.load(loading.resolve("d.parquet", tmp_path))
     assert loaded.classes == 2 and loaded.y[:4].tolist() == [0, 1, 0, 1]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes
 
@@ -221,7 +221,7 @@ def test_values_of_a_parquet_file_are_counted_by_their_number_and_length(tmp_pat
 def test_a_damaged_parquet_file_does_not_end_the_process(tmp_path):
     # Metadata of a column's chunk in which a histogram has one entry too many: asked for them, pyarrow 26 aborts.
     (tmp_path / "d.parquet").write_bytes(Path(__file__).with_name("histogram.parquet").read_bytes())
-    code = f"from gdbench import data; data.load(data.resolve('d.parquet', {str(tmp_path)!r}))"
+    code = f"from gdbench.data import loading; loading.load(loading.resolve('d.parquet', {str(tmp_path)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1 and "UsageError" in done.stderr and "cannot be read as a Parquet file" in done.stderr
 

@@ -12,7 +12,9 @@ import pytest
 from test_idx import idx_folder
 
 import gdbench
-from gdbench import data, suites
+from gdbench import suites
+from gdbench.data import loading
+from gdbench.data.splitting import split
 from gdbench.errors import UsageError
 
 SPLIT = {"validation_fraction": 0.25, "test_fraction": 0.25, "scale": "standard", "subset": None}
@@ -23,7 +25,7 @@ NAMES = np.array(["setosa", "virginica", "versicolor"])
 
 
 def load(given, folder):
-    return data.load(data.resolve(given, folder))
+    return loading.load(loading.resolve(given, folder))
 
 
 def frame(y, x=X):
@@ -307,15 +309,15 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UsageError, match=r"d\.csv cannot be read \(Permission denied\)"):
-        data.resolve("d.csv", tmp_path)
+        loading.resolve("d.csv", tmp_path)
 
 
 def test_a_file_that_changes_under_a_run_is_refused(tmp_path):
     (tmp_path / "d.csv").write_text(HEAD)
-    resolved = data.resolve("d.csv", tmp_path)
+    resolved = loading.resolve("d.csv", tmp_path)
     (tmp_path / "d.csv").write_text(HEAD + "5,6,1\n")
     with pytest.raises(UsageError, match="changed while it was in use"):
-        data.load(resolved)
+        loading.load(resolved)
 
 
 def test_keys_depend_on_contents_and_options_and_not_on_places(tmp_path, monkeypatch):
@@ -363,12 +365,12 @@ def test_the_test_file_is_the_test_split(train, test, tmp_path):
         "test": write(frame(y, OTHER), tmp_path / f"b.{test}"),
     }
     loaded = load(given, tmp_path)
-    training, validation, tested = data.split(loaded, **{**SPLIT, "scale": "none"})
+    training, validation, tested = split(loaded, **{**SPLIT, "scale": "none"})
     np.testing.assert_array_equal(tested.x, OTHER)
     np.testing.assert_array_equal(tested.y, y)
     assert len(training.x) == 30 and len(validation.x) == 10
     assert sorted(map(bytes, np.vstack([training.x, validation.x]))) == sorted(map(bytes, X))
-    few = data.split(loaded, **{**SPLIT, "subset": 12})
+    few = split(loaded, **{**SPLIT, "subset": 12})
     assert [len(part.x) for part in few] == [9, 3, 7]
 
 
@@ -377,8 +379,8 @@ def test_the_test_file_is_scaled_by_the_training_split(tmp_path):
     write(frame(LABELS[:7], OTHER), tmp_path / "b.csv")
     loaded = load({"train": "a.csv", "test": "b.csv"}, tmp_path)
     for scale in ("standard", "minmax"):
-        raw, *_ = data.split(loaded, **{**SPLIT, "scale": "none"})
-        tested = data.split(loaded, **{**SPLIT, "scale": scale})[2]
+        raw, *_ = split(loaded, **{**SPLIT, "scale": "none"})
+        tested = split(loaded, **{**SPLIT, "scale": scale})[2]
         low, width = (raw.x.mean(0), raw.x.std(0)) if scale == "standard" else (raw.x.min(0), np.ptp(raw.x, axis=0))
         np.testing.assert_allclose(tested.x, (OTHER - low) / width, rtol=1e-12)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sides import group, metric, side
 
-from gdbench.gate import compare
+from gdbench.gate.comparison import compare
 from gdbench.gate.families import only
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from comparisons import HOSTILE, TESTED, comparison, finding, one_of_each
 
-from gdbench.gate import REASONS, VERDICTS
 from gdbench.gate.measures import FAMILIES
+from gdbench.gate.verdicts import REASONS, VERDICTS
 from gdbench.reports.verdicts import table
 from gdbench.reports.verdicts.action import benchmarks
 from gdbench.reports.verdicts.document import document

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sides import group, metric, named, rows, side
 
-from gdbench.gate import LEVEL, MARGIN, compare
-from gdbench.gate.comparison import judge
+from gdbench.gate.comparison import LEVEL, MARGIN, compare, judge
 from gdbench.gate.measures import NAMES
 from gdbench.stats.paired import clustered, mcnemar, signed_rank
 

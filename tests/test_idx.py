@@ -6,14 +6,15 @@ import struct
 import numpy as np
 import pytest
 
-from gdbench import data
+from gdbench.data import loading
+from gdbench.data.splitting import split
 from gdbench.errors import UsageError
 
 SPLIT = {"validation_fraction": 0.25, "test_fraction": 0.25, "scale": "standard", "subset": None}
 
 
 def load(given, folder):
-    return data.load(data.resolve(given, folder))
+    return loading.load(loading.resolve(given, folder))
 
 
 CODES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -52,7 +53,7 @@ def test_an_idx_folder_loads(pack, mark, tmp_path):
 
 def test_an_idx_folder_without_test_files_is_split(tmp_path):
     loaded = load("mnist", idx_folder(tmp_path / "mnist").parent)
-    assert loaded.test is None and len(data.split(loaded, **SPLIT)[2].x) == 10
+    assert loaded.test is None and len(split(loaded, **SPLIT)[2].x) == 10
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -1,5 +1,6 @@
 """What is stored and exported is compared with its hash whenever it is read, and what differs is said."""
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -15,6 +16,7 @@ from gdbench.cli import main
 from gdbench.errors import DamagedError, StoreError, UsageError
 from gdbench.results.export import export, sealed
 from gdbench.store import Store
+from gdbench.store.reading import TRIAL_COLUMNS
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -211,6 +213,21 @@ def test_a_store_of_before_there_were_hashes_is_read_and_called_unverified_once(
         _ = gdbench.load(path).trials
 
 
+def test_hashes_of_trials_as_they_were_once_are_still_read(store, capsys):
+    path, _ = store
+    columns = [column.name for column in TRIAL_COLUMNS]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        cells = ", ".join(f"t.{name}" for name in columns)
+        query = f"SELECT {cells}, c.columns FROM trials t JOIN curves c USING (run, trial)"
+        for cells in connection.execute(query).fetchall():
+            hashed = hashlib.sha256(ascii(cells).encode()).hexdigest()
+            connection.execute("UPDATE trials SET hash = ? WHERE run = ? AND trial = ?", (hashed, *cells[:2]))
+    assert len(gdbench.load(path).trials) == 12 and gdbench.load(path).notices == []
+    change(path, of_latest("UPDATE trials SET status = 'diverged'"))
+    with pytest.raises(DamagedError, match="trial 3"):
+        _ = gdbench.load(path).trials
+
+
 # ----------------------------------------------------------------------------------------------------- exports
 
 EDITS = {
@@ -255,14 +272,26 @@ def test_an_export_without_a_hash_is_unverified_and_checked_by_its_kinds(whole, 
         ("about", "run", "../x"),
         ("about", "created", 1e300),
         ("about", "target", {"val_loss": "x"}),
+        ("about", "problems", {"iris": 5}),
+        ("about", "hyperparameters", [5]),
+        ("about", "hyperparameters", {}),
+        ("about", "title", float("inf")),
+        ("about", "anything", float("inf")),
+        ("environment", "wall_seconds", "x"),
+        ("environment", "cpu", {}),
+        ("environment", "features", [5]),
+        ("environment", "memory_gb", float("nan")),
     ):
         changed = json.loads(json.dumps(document))
-        if table == "about":
-            changed["about"][column] = value
+        if table in ("about", "environment"):
+            changed[table][column] = value
         else:
             changed[table][column][0] = value
         del changed["gdbench_export"]
-        for text in (json.dumps({"gdbench_export": 1, **changed}), sealed(changed)):  # anybody can make a hash
+        texts = [json.dumps({"gdbench_export": 1, **changed})]
+        if "Infinity" not in texts[0] and "NaN" not in texts[0]:
+            texts.append(sealed(changed))  # anybody can make a hash
+        for text in texts:
             path.write_text(text)
             code, _, err = call(capsys, "show", path)
             assert code == 2 and err.count("\n") == 1 and "incomplete export" in err, (table, column, err)

@@ -7,8 +7,8 @@ import pytest
 
 import gdbench
 from gdbench.cli import kept
-from gdbench.reports import ranking
 from gdbench.reports.answers import answers
+from gdbench.reports.ranking_table import ranking
 from tests.test_cli import call
 
 pytestmark = pytest.mark.usefixtures("no_pictures")

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 import gdbench
 from gdbench.lessons import RECIPES, lessons, of_run
-from gdbench.reports import render
 from gdbench.reports.lessons import adagrad, axes, dimensions, generalisation, momentum, newton, saddles
+from gdbench.reports.page import render
 
 SMALL = [
     'problem.sparse.dataset={name = "sparse", samples = 1000, features = 400, density = 0.01, classes = 2}',

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import gdbench
-from gdbench.gate import compare, side_of
+from gdbench.gate.comparison import compare
 from gdbench.gate.measures import COLUMNS, measures
+from gdbench.gate.sides import side_of
 
 SUITE = {
     "title": "Iris, tuned",

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 import gdbench
-from gdbench.reports import heat_map, loss_curves, ranking, render, scaling, sensitivity
+from gdbench.reports import heat_map, loss_curves, scaling, sensitivity
 from gdbench.reports.common_steps import complete
 from gdbench.reports.heights import DEPTH, Heights
-from gdbench.reports.ranking_table import readable
+from gdbench.reports.page import render
+from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import only_problem
 
 SUITE = {

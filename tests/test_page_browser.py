@@ -18,7 +18,9 @@ import pytest
 from extras import CHROMIUM
 
 import gdbench
-from gdbench.reports import heat_map, loss_curves, ranking, render, sensitivity
+from gdbench.reports import heat_map, loss_curves, sensitivity
+from gdbench.reports.page import render
+from gdbench.reports.ranking_table import ranking
 from gdbench.reports.results import only_problem
 from gdbench.reports.verdicts.page import page as gate_page
 from tests.comparisons import one_of_each

@@ -14,11 +14,12 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 import gdbench
-from gdbench.reports import cells, common_steps, heat_map, loss_curves, ranking, render, sensitivity, text
+from gdbench.reports import cells, common_steps, heat_map, loss_curves, sensitivity, text
 from gdbench.reports import page as page_module
 from gdbench.reports.lines import draw_lines
 from gdbench.reports.marks import mark
-from gdbench.reports.ranking_table import readable
+from gdbench.reports.page import render
+from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import only_problem
 from gdbench.reports.style import looks, panels, svg
 from gdbench.stats import reported

@@ -5,7 +5,7 @@ import pytest
 import gdbench
 from gdbench import suites
 from gdbench.kernels import FUNCTIONS, RULES, Direction
-from gdbench.reports import render
+from gdbench.reports.page import render
 
 # Trials, problems and rules of each suite, and what makes it small.
 SUITES = {

@@ -12,13 +12,15 @@ which was faster or slower as a whole shows no change, and told in seconds too (
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gdbench.data import CONTENTS, SYNTHETIC, short
+from gdbench.data.names import CONTENTS, is_read, short
 from gdbench.machine.environment import fingerprint
+from gdbench.machine.processes import shared
 from gdbench.results.frames import timing_frames, trials_frame
 from gdbench.stats import GROUP, censored_steps, final_loss, objective, reported
 from gdbench.stats.changes import MAGNITUDE, MINIMUM, change_points, levels
@@ -70,6 +72,7 @@ def read_points(
     *,
     damaged: str = "stop",
     tell: Callable[[str], object] = lambda sentence: None,
+    processes: int = 1,
 ) -> pd.DataFrame:
     """A row a metric and run, by metric in order of time: `metric, run, created, commit, value, raw`.
 
@@ -77,19 +80,19 @@ def read_points(
     seconds a step (medians over rounds of the fastest sample of a visit); of steps to the target and final losses, the
     median over the reporting seeds of the chosen setting, twice. A run has no row for a metric that it lacks.
     damaged: `stop` raises DamagedError, `skip` leaves out what is damaged. tell: is told what was left out, and of
-    problems whose data were not the same in all runs; sentences.
+    problems whose data were not the same in all runs; sentences. processes: how many read the runs.
     """
     labels = suite_labels(records)
     contents: Contents = {}
     found = []
-    for record in records:
-        stored = store.read(record.run, damaged=damaged)
-        for notice in stored.notices:
+    named = [(record.run, labels[record.run]) for record in records]
+    for record, read in zip(records, shared(partial(_read, store, damaged), named, processes), strict=True):
+        notices, held, metrics = read
+        for notice in notices:
             tell(notice)
-        for problem, held in _contents(stored):
-            contents.setdefault(problem, {})[record.run] = held
-        found += [(record, *metric) for metric in _values(stored, labels[record.run])]
-        del stored  # before the next is read: a large run takes hundreds of megabytes
+        for problem, digest in held:
+            contents.setdefault(problem, {})[record.run] = digest
+        found += [(record, *metric) for metric in metrics]
     for sentence in parted(contents):
         tell(sentence)
     data = data_labels(contents)
@@ -100,6 +103,13 @@ def read_points(
     ]
     frame = pd.DataFrame(rows, columns=list(POINT)).astype({"value": "float64", "raw": "float64"})
     return frame.sort_values("metric", kind="stable", ignore_index=True)
+
+
+def _read(store: Store, damaged: str, named: tuple[str, str]) -> tuple[list[str], list[Any], list[Any]]:
+    """Of a run and what its suite is called: notices, the contents of its problems' data, and its metrics."""
+    run, label = named
+    stored = store.read(run, damaged=damaged, points="none")
+    return stored.notices, [*_contents(stored)], [*_values(stored, label)]
 
 
 def suite_labels(records: Collection[RunRecord]) -> dict[str, str]:
@@ -119,7 +129,7 @@ def _contents(stored: StoredRun) -> Iterator[tuple[str, str | None]]:
     definitions = dict(zip(stored.trials["problem"], stored.trials["definition"], strict=True))
     for problem, definition in definitions.items():
         dataset = definition["problem"].get("dataset")
-        if dataset is not None and (CONTENTS in dataset or dataset.get("name") not in SYNTHETIC):
+        if dataset is not None and is_read(dataset):
             yield problem, dataset.get(CONTENTS)
 
 

@@ -7,26 +7,29 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdbench import plugins as plugin_loader
-from gdbench import suites
 from gdbench.errors import UsageError, shown
 from gdbench.inputs import limits
+from gdbench.results.curves import ALL, Points
 from gdbench.results.files import DATABASE, RESULTS, write_text
-from gdbench.runner import CHUNK, Watcher, run_suite
 from gdbench.store import RunRecord, Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gdbench.results.frames import Frames
+    from gdbench.runner import Watcher
+    from gdbench.suites import Suite
 
 
 class Run:
     """The results of one execution of a suite, as pandas frames in long form.
 
     id: the run's name in its store. state: `complete`, `failed`, `interrupted` or `running`.
+    points: `all`, or `first`: of the curves the first points alone are read, and `targets` has no rows.
     What is read is compared with the hashes that were stored with it: DamagedError, where they disagree.
     """
+
+    points: Points = ALL
 
     def __init__(self, store: Store, record: RunRecord, damaged: str = "stop") -> None:
         self._store, self.record, self._damaged = store, record, damaged
@@ -47,7 +50,7 @@ class Run:
         """All frames, read from the store once."""
         from gdbench.results.frames import frames_of  # pandas, which importing gdbench must not load
 
-        return frames_of(self._store.read(self.record.run, damaged=self._damaged))
+        return frames_of(self._store.read(self.record.run, damaged=self._damaged, points=self.points))
 
     @property
     def trials(self) -> "pd.DataFrame":
@@ -92,7 +95,7 @@ class Run:
     def report(self, path: str | Path, *others: "Run") -> Path:
         """Write the page, one self-contained HTML file, and return its path. others: runs to put beside this one."""
         from gdbench.lessons import of_run
-        from gdbench.reports import render
+        from gdbench.reports.page import render
 
         path = Path(path)
         wrong = next((other for other in others if not isinstance(other, Run)), None)
@@ -111,7 +114,7 @@ class Run:
 
 
 def run(
-    suite: str | Path | Mapping[str, Any] | suites.Suite = "quick",
+    suite: "str | Path | Mapping[str, Any] | Suite" = "quick",
     *,
     store: str | Path | None = None,
     jobs: int | None = None,
@@ -119,17 +122,17 @@ def run(
     seeds: int | None = None,
     overrides: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     fresh: bool = False,
     time: bool = True,
-    watcher: Watcher | None = None,
+    watcher: "Watcher | None" = None,
     deliver: Callable[[Run], object] | None = None,
 ) -> Run:
     """Run a suite, or go on with the latest run of it that was not finished.
 
     suite: a shipped suite's name, a TOML file's path, a dict of the same shape, or a suite already loaded.
     store: a database URL or a file's path; `gdbench-results/gdbench.db` in the current folder by default.
-    jobs: threads, all cores by default. chunk: steps a call. Neither changes a bit of the results.
+    jobs: threads, all cores by default. chunk: steps a call, 1000 by default. Neither changes a bit of the results.
     backend: cpu, cuda, or auto, which is the GPU where one can be used and a trial suits it; no bit depends on it.
     time: measure what a step costs on the CPU when the trials are done, in a tenth of their time (`Run.timings`).
     overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
@@ -137,9 +140,11 @@ def run(
     makes it of the stored run.
     Raises GdbenchError, whose message is one sentence, for anything wrong with these.
     """
-    from gdbench.stats import choose  # pandas, which importing gdbench must not load
+    from gdbench import suites  # with the kernels, which reading a run does without
+    from gdbench.runner import CHUNK, run_suite
+    from gdbench.stats import choose
 
-    jobs, chunk = _count("jobs", jobs, limits.JOBS), _count("chunk", chunk, limits.CHUNK) or CHUNK
+    jobs, chunk = _count("jobs", jobs, limits.JOBS), _count("chunk", chunk, limits.CHUNK)
     seeds = _count("seeds", seeds, limits.STEPS)
     _load_plugins(_texts("plugins", plugins))
     database = _store(store)
@@ -152,7 +157,7 @@ def run(
         choose=choose,
         jobs=jobs,
         backend=backend,
-        chunk=chunk,
+        chunk=chunk or CHUNK,
         fresh=fresh,
         timing=time,
         watcher=watcher,
@@ -218,6 +223,8 @@ def _texts(name: str, value: Any) -> list[str | Path]:
 
 
 def _load_plugins(files: Iterable[str | Path]) -> None:
+    from gdbench import plugins as plugin_loader  # with the kernels
+
     plugin_loader.load_installed()
     for file in files:
         plugin_loader.load_file(file)

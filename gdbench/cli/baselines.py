@@ -14,7 +14,8 @@ from gdbench.inputs.paths import user_path
 from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
-    from gdbench.gate import Comparison, NoBaselineError, Side
+    from gdbench.gate.comparison import Comparison
+    from gdbench.gate.sides import NoBaselineError, Side
     from gdbench.results.frames import Frames
 
 FOLDER = "baselines"  # in the folder of --out
@@ -46,7 +47,7 @@ def find_baseline(name: str, out: Path) -> Path:
 
 def load_baseline(name: str, out: Path) -> "Side":
     """The baseline of that name. Raises NoBaselineError where there is none, UsageError for a file that is broken."""
-    from gdbench.gate import read_baseline
+    from gdbench.gate.baseline import read_baseline
 
     path = find_baseline(name, out)
     if not path.exists():
@@ -62,7 +63,7 @@ def load_baseline(name: str, out: Path) -> "Side":
 
 def no_baseline(name: str, out: Path) -> "NoBaselineError":
     """The error that tells that there is none, and how to make one."""
-    from gdbench.gate import NoBaselineError
+    from gdbench.gate.sides import NoBaselineError
 
     path = find_baseline(name, out)
     place = "" if out == RESULTS or path == Path(name) else f" --out {out}"
@@ -77,9 +78,11 @@ def compare_with_baseline(name: str, head: "Side", out: Path, *, lenient: bool =
     lenient: metrics that it lacks are left out; where there is no file yet, none is, but all are excused. options: of
     `gdbench.gate.compare`. Raises as `load_baseline` does.
     """
-    from gdbench.gate import Side, compare, kept
+    from gdbench.gate.baseline import kept
+    from gdbench.gate.comparison import compare
     from gdbench.gate.families import only
     from gdbench.gate.measures import nothing
+    from gdbench.gate.sides import Side
 
     if lenient and not find_baseline(name, out).exists():
         none = Side({"name": str(no_baseline(name, out)), "machine": None}, nothing())
@@ -118,8 +121,9 @@ def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str
     file is left as it is. Raises NoBaselineError for a run that is not complete, UsageError where the path holds what
     is no baseline.
     """
-    from gdbench.gate import baseline_of, changes, kept, read_baseline, write_baseline
+    from gdbench.gate.baseline import changes, kept, read_baseline, write_baseline
     from gdbench.gate.measures import FAMILIES, NAMES
+    from gdbench.gate.sides import baseline_of
 
     path = find_baseline(name, out)
     old = read_baseline(path) if path.exists() else None
@@ -133,7 +137,7 @@ def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str
 
 def check_saving(name: str | None, out: Path, families: Sequence[str] | None, runs: int, dry_run: bool) -> None:
     """Raise UsageError, before anything runs, for what `save_baseline` could not do afterwards."""
-    from gdbench.gate import read_baseline
+    from gdbench.gate.baseline import read_baseline
     from gdbench.gate.measures import FAMILIES
 
     for family in families or ():

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
@@ -16,7 +17,9 @@ from gdbench.cli.options import (
     SetOption,
     SkipOption,
     StoreOption,
+    find_run,
     open_run,
+    readers,
     repeated,
 )
 from gdbench.cli.output import print_json, say
@@ -26,10 +29,11 @@ from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
     from gdbench.api.runs import Run
-    from gdbench.gate import Comparison
+    from gdbench.gate.comparison import Comparison
+    from gdbench.gate.sides import Side
+    from gdbench.results.frames import Frames
 
 T = TypeVar("T")
-Named: TypeAlias = "tuple[str, Callable[[], Run]]"  # what the user calls a run, and what reads it
 GATES = 5  # of --selfcheck
 # How many names each way takes at least, and what stands for those that are not given.
 WAYS = {
@@ -54,6 +58,15 @@ FamilyOption = Annotated[
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="List unchanged metrics too.")]
 HtmlOption = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page.")]
+
+
+class Named(NamedTuple):
+    """What the user calls a run, and where it is."""
+
+    name: str
+    store: str | None
+    out: Path
+    skip: bool
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ def compare(
 
     Each metric has a verdict and a reason; docs/gate.md tells what they mean. `gate` does the same as a check.
     """
-    runs = [(name, partial(open_run, name, store, out, skip=skip)) for name in (base, head)]
+    runs = [Named(name, store, out, skip) for name in (base, head)]
     tell(_of_runs(runs, _asked(margin, level, family)), Outputs(as_json=as_json, everything=everything, html=html))
     return 0
 
@@ -184,7 +197,7 @@ def gate(
         if way == "--selfcheck":
             return check_itself(given[0], asked, gates or GATES, outputs)
         return tell(of_places(given, asked, quiet or as_json), outputs)
-    named: list[Named] = [(name, partial(open_run, name, store, out, skip=skip)) for name in given]
+    named = [Named(name, store, out, skip) for name in given]
     if baseline is None:
         return tell(_of_runs(named, asked), outputs)
     if update:
@@ -250,7 +263,7 @@ def _update(baseline: str, head: Named, asked: GateOptions, out: Path, outputs: 
 def _with_baseline(baseline: str, head: Named, asked: GateOptions, out: Path, outputs: Outputs, lenient: bool) -> int:
     """Compare a run with a baseline; returns the exit code."""
     from gdbench.cli.baselines import compare_with_baseline
-    from gdbench.gate import side_of
+    from gdbench.gate.sides import side_of
 
     side = _readable(head, lambda run: side_of(run.frames))
     found = compare_with_baseline(baseline, side, out, lenient=lenient, margin=asked.margin, level=asked.level)
@@ -258,18 +271,37 @@ def _with_baseline(baseline: str, head: Named, asked: GateOptions, out: Path, ou
 
 
 def _of_runs(runs: Sequence[Named], asked: GateOptions) -> "Comparison":
-    """Two runs compared. One after the other is read, since very many trials fill the memory."""
-    from gdbench.gate import baseline_of, side_of
-    from gdbench.gate import compare as compare_sides
+    """Two runs compared, which a process each reads where they have very many trials."""
+    from gdbench.gate.sides import baseline_of, side_of
+    from gdbench.machine.processes import shared
 
-    base = _readable(runs[0], lambda run: baseline_of(run.frames))
-    head = _readable(runs[1], lambda run: side_of(run.frames))
-    if base.facts["run"] == head.facts["run"] and not any(Path(name).exists() for name, _ in runs):
+    (mine, theirs), processes = _readers(runs)
+    needed = partial(import_module, "gdbench.gate.comparison")  # SciPy, which takes a second
+    base, head = shared(_side, [(mine, baseline_of), (theirs, side_of)], processes, then=needed)
+    from gdbench.gate.comparison import compare as compare_sides
+
+    if base.facts["run"] == head.facts["run"] and not any(Path(each.name).exists() for each in runs):
         raise UsageError(
             f"BASE and HEAD are both run {base.facts['run']}, which says nothing; "
             "run the suite again, or name another run (`gdbench list runs`)"
         )
     return _only(compare_sides(base, head, margin=asked.margin, level=asked.level), asked)
+
+
+def _side(asked: "tuple[Named, Callable[[Frames], Side]]") -> "Side":
+    named, side = asked
+    return _readable(named, lambda run: side(run.frames))
+
+
+def _readers(runs: Sequence[Named]) -> tuple[Sequence[Named], int]:
+    """The runs, stored ones by their ids, which are the same for all processes; and how many processes read them."""
+    from gdbench.api.runs import is_export
+
+    if any(is_export(Path(each.name)) for each in runs):
+        return runs, 1
+    found = [find_run(*each[:3], skip=each.skip) for each in runs]
+    named = [each._replace(name=run.id) for each, run in zip(runs, found, strict=True)]
+    return named, readers([run.record for run in found])
 
 
 def _only(found: "Comparison", asked: GateOptions) -> "Comparison":
@@ -280,12 +312,11 @@ def _only(found: "Comparison", asked: GateOptions) -> "Comparison":
 
 def _readable(named: Named, read: "Callable[[Run], T]") -> T:
     """What `read` makes of a run; a file that somebody edited is told in a sentence."""
-    name, opened = named
-    run = opened()
+    run = open_run(*named[:3], skip=named.skip, points="first")
     try:
         return read(run)
     except GdbenchError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{name} cannot be compared ({reason}); export the run again") from None
+        raise UsageError(f"{named.name} cannot be compared ({reason}); export the run again") from None

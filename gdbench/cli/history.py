@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, OutOption, SkipOption, StoreOption, open_store
+from gdbench.cli.options import JsonOption, OutOption, SkipOption, StoreOption, open_store, readers
 from gdbench.cli.output import note, print_json, print_table, say
 from gdbench.errors import GdbenchError, UsageError, nearest
 from gdbench.results.files import RESULTS, replacing
@@ -75,7 +75,9 @@ def history(
         )
     name = _machine(machine, list(known))
     records = past.runs_of(stored, name)[-limit if limit else 0 :]
-    points = past.read_points(database, records, damaged="skip" if skip else "stop", tell=note)
+    points = past.read_points(
+        database, records, damaged="skip" if skip else "stop", tell=note, processes=readers(records)
+    )
     points = _chosen(points, metrics or [])
     frame = past.history(points, notes, minimum=minimum, magnitude=magnitude / 100)
     if plot is not None:

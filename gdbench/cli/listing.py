@@ -86,7 +86,8 @@ def _functions() -> list[dict[str, Any]]:
 
 
 def _datasets() -> list[dict[str, Any]]:
-    from gdbench.data import FILES, SHIPPED, SYNTHETIC
+    from gdbench.data.files import FILES
+    from gdbench.data.names import SHIPPED, SYNTHETIC
 
     return [{"dataset": name, "what": text} for name, text in {**SHIPPED, **SYNTHETIC, **FILES}.items()]
 

@@ -1,6 +1,7 @@
 """Options that several commands share, and what they mean."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +14,11 @@ from gdbench.results.files import DATABASE, RESULTS
 
 if TYPE_CHECKING:
     from gdbench.api.runs import Run
-    from gdbench.store import Store
+    from gdbench.results.curves import Points
+    from gdbench.store import RunRecord, Store
 
 DTYPES = ("float32", "float64")
+VERY_MANY = 20_000  # trials, whose reading takes longer than another process takes to start
 
 
 def count(name: str, text: str, most: int = STEPS, **options: Any) -> Any:
@@ -123,20 +126,35 @@ def store_location(store: str | None, out: Path) -> str | Path:
     return out / DATABASE if store is None else store
 
 
-def open_run(name: str, store: str | None, out: Path = RESULTS, *, skip: bool = False) -> "Run":
+def open_run(
+    name: str, store: str | None, out: Path = RESULTS, *, skip: bool = False, points: "Points" = "all"
+) -> "Run":
     """The run that RUN names, stored or exported, read and checked; what was left out of it is told.
 
-    skip: leave out what is damaged, in place of raising DamagedError.
+    skip: leave out what is damaged, in place of raising DamagedError. points: which of the curves are wanted.
     """
-    from gdbench.api.runs import Run, is_export, load  # heavy: `list` and `--help` do without
-
-    if name and is_export(Path(name)):
-        run = Run.from_file(name)
-    else:
-        run = load(store_location(store, out), name, damaged="skip" if skip else "stop")
+    run = find_run(name, store, out, skip=skip)
+    run.points = points
     for notice in run.notices:
         note(notice)
     return run
+
+
+def find_run(name: str, store: str | None, out: Path = RESULTS, *, skip: bool = False) -> "Run":
+    """The run that RUN names; a stored one is not read yet."""
+    from gdbench.api.runs import Run, is_export, load  # heavy: `list` and `--help` do without
+
+    if name and is_export(Path(name)):
+        return Run.from_file(name)
+    return load(store_location(store, out), name, damaged="skip" if skip else "stop")
+
+
+def readers(records: "Sequence[RunRecord]") -> int:
+    """By how many processes these runs are read: by more than one where each has very many trials."""
+    from gdbench.machine.environment import usable_cores
+
+    fewest = min((record.stored or 0 for record in records), default=0)
+    return min(len(records), usable_cores()) if fewest >= VERY_MANY else 1
 
 
 def open_store(store: str | None, out: Path = RESULTS) -> "Store":

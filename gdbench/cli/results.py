@@ -25,8 +25,8 @@ def report_path(out: Path, run: str) -> Path:
 
 def summary(run: "Run") -> dict[str, Any]:
     """A run in a few numbers, as JSON can hold them."""
-    from gdbench.reports import ranking
     from gdbench.reports.answers import answers
+    from gdbench.reports.ranking_table import ranking
     from gdbench.results.export import plain_rows
 
     frame = ranking(run.frames)

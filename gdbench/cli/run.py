@@ -131,9 +131,8 @@ def _tell_saved(saved: "Saved | None", done: "Run", *, silent: bool) -> dict[str
 
 
 def _print_result(done: "Run", page: Path | None) -> None:
-    from gdbench.reports import ranking
     from gdbench.reports.answers import answers, timing_notes
-    from gdbench.reports.ranking_table import readable
+    from gdbench.reports.ranking_table import ranking, readable
 
     frame = ranking(done.frames)
     if len(frame):

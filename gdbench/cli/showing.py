@@ -157,8 +157,7 @@ def _show_suite(name: str, as_json: bool) -> None:
 def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool) -> None:
     from gdbench.api.runs import is_export
     from gdbench.cli.results import summary
-    from gdbench.reports import ranking
-    from gdbench.reports.ranking_table import readable
+    from gdbench.reports.ranking_table import ranking, readable
 
     try:
         run = open_run(name, store, out, skip=skip)

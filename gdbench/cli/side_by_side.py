@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gdbench.ab.selfcheck import SelfCheck
     from gdbench.cli.gate import GateOptions
     from gdbench.cli.verdicts import Outputs
-    from gdbench.gate import Comparison
+    from gdbench.gate.comparison import Comparison
 
 
 def of_places(names: Sequence[str], asked: "GateOptions", quiet: bool) -> "Comparison":

@@ -10,7 +10,7 @@ from gdbench.errors import GdbenchError
 from gdbench.results.files import write_text
 
 if TYPE_CHECKING:
-    from gdbench.gate import Comparison
+    from gdbench.gate.comparison import Comparison
 
 SUMMARY = "GITHUB_STEP_SUMMARY"  # where GitHub Actions wants a job's summary
 

@@ -8,11 +8,10 @@ from typing import Any
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.files import is_place, load_files, resolve_files
-from gdbench.data.shipped import SHIPPED, load_shipped
-from gdbench.data.synthetic import SYNTHETIC, load_synthetic, synthetic_options, synthetic_work
+from gdbench.data.names import CONTENTS, SHIPPED, SYNTHETIC, short
+from gdbench.data.shipped import load_shipped
+from gdbench.data.synthetic import load_synthetic, synthetic_options, synthetic_work
 from gdbench.errors import UsageError, nearest, shown
-
-CONTENTS = "contents"  # in a definition: the hash of a data set's numbers (Dataset.contents)
 
 
 def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -67,11 +66,6 @@ def identified(resolved: Mapping[str, Any]) -> dict[str, Any]:
     or from scikit-learn, is not: versions differ, and so do the rules by which files are read.
     """
     return dict(resolved) if resolved.get("name") in SYNTHETIC else {**resolved, CONTENTS: load(resolved).contents}
-
-
-def short(contents: str) -> str:
-    """The beginning of a hash, as sentences show it."""
-    return contents[:8]
 
 
 @lru_cache(maxsize=16)

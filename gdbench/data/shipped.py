@@ -4,14 +4,6 @@ import numpy as np
 
 from gdbench.data.dataset import Dataset
 
-SHIPPED = {
-    "digits": "1797 handwritten digits of 8 x 8 pixels, 10 classes",
-    "iris": "150 flowers, 4 measurements, 3 species",
-    "wine": "178 wines, 13 chemical measurements, 3 growers",
-    "breast-cancer": "569 tumours, 30 measurements, malignant or benign",
-    "diabetes": "442 patients, 10 measurements, disease progression after a year (regression)",
-}
-
 # The hashes of their contents (Dataset.contents), and the versions of scikit-learn that have them.
 KNOWN = {
     "digits": {"e083f2e7716c8b03b13c94a8ad53367f806104fb22d7875d3dc474caba57cd21": "scikit-learn 1.3 to 1.9"},

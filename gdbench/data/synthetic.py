@@ -8,10 +8,6 @@ from gdbench.data.generator import Generator, options
 from gdbench.data.sparse import Sparse, load_sparse
 from gdbench.data.teacher import Teacher, load_teacher
 
-SYNTHETIC = {
-    "teacher": "points labelled by a random network of any size",
-    "sparse": "rows of 0 and 1, as of words in texts: few features are frequent, most are rare",
-}
 _MODELS: dict[str, type[Generator]] = {"teacher": Teacher, "sparse": Sparse}
 _LOADERS = {"teacher": load_teacher, "sparse": load_sparse}
 

@@ -19,14 +19,31 @@ class Bits:
         self.total = len(head)
         self.differ = [pair for pair, (mine, theirs) in self.common.items() if mine != theirs]
         self.untold = [pair for pair, digests in self.common.items() if digests == (UNTOLD, UNTOLD)]
+        self._differ = {*self.differ}
+        first: dict[tuple[str, str], str] = {}
+        untold = {*self.untold}
+        self._first = {  # of each trial, the first one that it is a copy of
+            pair: pair if pair in untold else first.setdefault(digests, pair) for pair, digests in self.common.items()
+        }
+
+    def differs(self, pairs: Iterable[str]) -> bool:
+        """Whether the bits of any of these trials differ."""
+        return any(pair.partition(AT)[0] in self._differ for pair in pairs)
+
+    def is_untold(self, pairs: Iterable[str]) -> bool:
+        """Whether digests tell nothing of any of these trials."""
+        return bool(self.untold) and not {*self.untold}.isdisjoint(pair.partition(AT)[0] for pair in pairs)
 
     def distinct(self, pairs: Iterable[str]) -> list[str]:
         """Those of the pairs that are no copies: where no seed matters, all trials of a setting are one."""
-        found: dict[Any, str] = {}
+        seen: set[str] = set()
+        found = []
         for pair in pairs:
-            digests = self.common.get(pair.partition(AT)[0], (UNTOLD, UNTOLD))
-            found.setdefault(pair if digests == (UNTOLD, UNTOLD) else digests, pair)
-        return list(found.values())
+            first = self._first.get(pair.partition(AT)[0], pair)
+            if first not in seen:
+                seen.add(first)
+                found.append(pair)
+        return found
 
     def finding(self, *, lenient: bool = False) -> dict[str, Any] | None:
         """The verdict on the digests; None where nothing is wrong, but some trials have no digests to tell.

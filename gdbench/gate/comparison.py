@@ -19,7 +19,7 @@ from scipy.stats import false_discovery_control
 
 from gdbench.gate.bits import Bits
 from gdbench.gate.contents import apart
-from gdbench.gate.measures import AT, COUNTS, DATA, FAILED, NAMES, NONE, TUNING, Metrics, Values, by_metric, kind
+from gdbench.gate.measures import COUNTS, DATA, FAILED, NAMES, NONE, TUNING, Metrics, Values, by_metric, kind
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import REGRESSION, SUSPICIOUS, VERDICTS, exit_code, fails, gravest
 from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
@@ -208,19 +208,17 @@ def _count(metric: str, base: float, head: float, bits: Bits, margin: float) -> 
 
 def _convergence(metric: str, base: Values, head: Values, bits: Bits, margin: float) -> dict[str, Any] | None:
     """The test of one metric over the trials that both sides have; None where all their bits are equal."""
-    if not bits.differ and not bits.untold:
-        return None
-    trials = {pair.partition(AT)[0] for pair in base.numbers}
-    if trials.isdisjoint([*bits.differ, *bits.untold]):
+    differ = bits.differs(base.numbers)
+    if not differ and not bits.is_untold(base.numbers):
         return None
     common = [pair for pair in base.numbers if pair in head.numbers]
     if not common and metric in OF_TARGET:
         return {"verdict": "inconclusive", "reason": "no-baseline", "detail": "the two have different targets"}
-    trained = [pair for pair in bits.distinct(common) if FAILED not in (base.texts[pair], head.texts[pair])]
+    trained = [pair for pair in bits.distinct(common) if FAILED not in (base.texts.get(pair), head.texts.get(pair))]
     mine, theirs = (np.array([side.numbers[pair] for pair in trained]) for side in (base, head))
     if not trained:
         return None
-    if trials.isdisjoint(bits.differ) and np.array_equal(mine, theirs):
+    if not differ and np.array_equal(mine, theirs):
         facts = {"base": np.median(mine), "head": np.median(theirs), "pairs": len(mine)}
         return {**facts, "verdict": "unchanged", "reason": "equal"}
     if metric == "success":

@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 
-from gdbench.kernels.compile.processor import TARGET_VARIABLES, features_of_host, fused, target
 from gdbench.machine.caches import levels
 from gdbench.machine.processors import cpu_name
 
@@ -25,6 +24,8 @@ WIDE = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
 
 def environment() -> dict[str, Any]:
     """The facts about this machine and installation, as JSON can hold them."""
+    from gdbench.kernels.compile.processor import target  # with Numba, which what reads results does without
+
     compiled_for, features = target()
     return {
         "cpu": cpu_name(),
@@ -66,6 +67,8 @@ def slow_products() -> str | None:
 
     The ratios are those of products of (32, 784) by (784, 128) on one core of a Zen processor.
     """
+    from gdbench.kernels.compile.processor import TARGET_VARIABLES, features_of_host, fused
+
     if fused():
         return None
     host = "fma" in features_of_host()

@@ -14,8 +14,3 @@ finally:
 if _wished:
     with suppress(ValueError):
         matplotlib.rcParams["backend"] = _wished
-
-from gdbench.reports.page import render  # noqa: E402
-from gdbench.reports.ranking_table import ranking  # noqa: E402
-
-__all__ = ["ranking", "render"]

@@ -1,6 +1,6 @@
 """What a run answers, a paragraph a problem: which rule got there first, in steps and in time, and how sure that is.
 
-from gdbench.reports import ranking
+from gdbench.reports.ranking_table import ranking
 list(answers(ranking(run), run))
 """
 

@@ -46,6 +46,7 @@ def draw_medians(
     gap, where the interval's upper end is, the band goes to the upper edge. batch: the batch size that they are of.
     write_x, write_y: how the values that the page tells are written.
     """
+    lines = lines[np.isfinite(lines[x].astype(float))]  # an export may hold anything
     shown = np.isfinite(lines["median"]) & ((lines["median"] > 0) | ("y" in linear))
     drawn = lines.assign(median=lines["median"].where(shown)).sort_values(x, kind="stable")
     highest = 10 * drawn["median"].max()
@@ -61,12 +62,12 @@ def draw_medians(
             line[x], *(edge.where(line["median"].notna()) for edge in edges), color=options["color"], alpha=0.15, lw=0
         )
         mark(area, rule=rule, batch=batch)
-    low, high = lines[x].min(), lines[x].max()
+    low, high = (lines[x].min(), lines[x].max()) if len(lines) else (1.0, 1.0)
     if "x" in linear:
         ax.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low) or 1.0)
     else:
         ax.set_xscale("log")
-        margin = (high / low) ** 0.05 if high > low else 2.0
+        margin = high**0.05 / low**0.05 if high > low else 2.0
         ax.set_xlim(low / margin, high * margin)
         plain_ticks(ax.xaxis)
     if "y" not in linear:

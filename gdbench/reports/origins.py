@@ -72,9 +72,9 @@ def overview(runs: Sequence[Results]) -> list[dict[str, str]]:
 
 
 def _written(value: Any) -> str:
-    return (
-        ", ".join(value) if isinstance(value, list) else text.number(value) if isinstance(value, float) else str(value)
-    )
+    if isinstance(value, list):
+        return ", ".join(map(_written, value))
+    return text.number(value) if isinstance(value, float) else str(value)
 
 
 def _commit(results: Results) -> str:

@@ -26,7 +26,7 @@ from gdbench.errors import GdbenchError, UsageError
 from gdbench.inputs.limits import DATA_VALUES, EXPORT_BYTES
 from gdbench.inputs.parquet import check_table, read_table
 from gdbench.inputs.paths import user_path
-from gdbench.results.export_checks import NULLABLE, TEXT, check_about, check_tables, check_whole
+from gdbench.results.export_checks import LATER, NULLABLE, TEXT, check_about, check_tables, check_whole
 from gdbench.results.files import replacing, write_text
 from gdbench.results.frames import SUBJECT_COLUMNS, Frames
 
@@ -144,8 +144,8 @@ def read_export(path: Path) -> Frames:
         tables.setdefault(ADDED, pd.DataFrame(columns=list(SUBJECT_COLUMNS)))
         # Where there are no rows, pandas takes text for numbers, and then joins no other table to it.
         tables = {name: frame if len(frame) else frame.astype(object) for name, frame in tables.items()}
-        about = dict(document["about"])
-        check_about(about)
+        about = {**LATER, **document["about"]}
+        check_about(about, document["environment"])
         check_tables(tables, about.get("hyperparameters", ()))  # a hash shows a change, not who wrote it
         if "hash" not in document:
             check_whole(tables)

@@ -1,5 +1,6 @@
 """What an export must hold: anybody may have written or edited it."""
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ COLUMNS = {  # that each table must have
     "trials": (
         *("run", "trial", "key", "code", "problem", "rule", "lr", "schedule", "batch_size", "seed", "role", "dtype"),
         *("backend", "status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
+        *("clip_norm", "clip_value"),
     ),
     "curves": ("trial", "step", "epoch", "grad_norm", "lr"),
     "targets": ("trial", "metric", "level", "step"),
@@ -35,24 +37,39 @@ FACTS: dict[str, tuple[type, ...]] = {  # of what was run
     "git_dirty": (bool, type(None)),
     "target": (dict,),
     "table": (dict,),
+    "problems": (dict,),
+    "hyperparameters": (list,),
 }
+MEASURED = {"wall_seconds", "memory_gb"}  # facts of a machine that are numbers; others may be texts or lists of these
 LAST_SECOND = 253402300799.0  # of the year 9999
 
 
-def check_about(about: Mapping[str, Any]) -> None:
+LATER: dict[str, Any] = {"problems": {}, "hyperparameters": []}  # of exports from before they were told
+
+
+def check_about(about: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
     """Raise ValueError or LookupError for facts that are missing, or of another kind."""
+    json.dumps([about, environment], allow_nan=False)  # what is read from JSON is NaN or infinite where nobody wrote it
     if not is_id(about["run"]):  # it names a folder
         raise ValueError(f"run {about['run']!r} is no id")
     for name, kinds in FACTS.items():
-        if not isinstance(about[name], kinds):
-            raise ValueError(f"{name} {about[name]!r} is of another kind")
+        value = about.get(name, LATER[name]) if name in LATER else about[name]
+        if not isinstance(value, kinds):
+            raise ValueError(f"{name} {value!r} is of another kind")
     if not 0 <= about["created"] <= LAST_SECOND:
         raise ValueError(f"created {about['created']!r} is no time")
     for metric, levels in about["target"].items():
         if not isinstance(levels, list) or not all(type(level) in (int, float) for level in levels):
             raise ValueError(f"target {metric} {levels!r} is no list of numbers")
-    if not all(isinstance(notice, str) for notice in about.get("notices", ())):
-        raise ValueError("notices must be texts")
+    for name in ("notices", "hyperparameters"):
+        if not all(isinstance(each, str) for each in about.get(name, ())):
+            raise ValueError(f"{name} must be texts")
+    if not all(isinstance(problem, dict) for problem in about.get("problems", {}).values()):
+        raise ValueError("problems must be tables")
+    for name, fact in environment.items():
+        kinds = (int, float) if name in MEASURED else (str, int, float, list, type(None))
+        if not isinstance(fact, kinds) or (isinstance(fact, list) and not all(isinstance(each, str) for each in fact)):
+            raise ValueError(f"{name} {fact!r} of the machine is of another kind")
 
 
 def check_tables(tables: Mapping[str, pd.DataFrame], hyperparameters: Collection[str]) -> None:
@@ -67,6 +84,9 @@ def check_tables(tables: Mapping[str, pd.DataFrame], hyperparameters: Collection
                 continue
             if not _fits(frame[name], str(name), table):
                 raise ValueError(f"column {name!r} of {table} holds what it cannot hold")
+    steps = tables["subjects"][tables["subjects"]["part"] == "step"]
+    if steps[["problem", "rule", "batch_size", "dtype"]].isna().to_numpy().any():
+        raise ValueError("subjects has a step without a problem, rule, batch_size or dtype")
     if not tables["trials"]["trial"].is_unique:
         raise ValueError("trials have not a number each")
     if tables["curves"].duplicated(["trial", "step"]).any():

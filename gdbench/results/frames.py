@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gdbench.results.curves import ALL, Curves
 from gdbench.results.metrics import METRICS
-from gdbench.results.records import Curves, RunRecord, StoredRun
+from gdbench.results.records import RunRecord, StoredRun
 from gdbench.results.targets import first_steps
 
 TIMING_COLUMNS = ("subject", "backend", "round", "sample", "seconds", "steps")
@@ -32,7 +33,10 @@ class Frames:
 
 
 def frames_of(stored: StoredRun) -> Frames:
-    """The frames of a run as a store holds it. Its curves are taken out of `stored`, since there may be very many."""
+    """The frames of a run as a store holds it. Its curves are taken out of `stored`, since there may be very many.
+
+    Where not all of their points were read, `targets` has no rows.
+    """
     record = stored.record
     curves = _curves(stored)
     trials = trials_frame(stored)
@@ -48,7 +52,7 @@ def frames_of(stored: StoredRun) -> Frames:
         environment=record.environment,
         trials=trials.drop(columns=[name for name in METRICS if name not in curves]),
         curves=curves,
-        targets=_targets(curves, trials, record.target or {}),
+        targets=_targets(curves, trials, (record.target or {}) if stored.points == ALL else {}),
         timings=timings,
         subjects=subjects,
     )
@@ -91,20 +95,19 @@ def trials_frame(stored: StoredRun) -> pd.DataFrame:
         name for definition in _once(definitions) for name in definition["hyperparameters"] if name != "lr"
     )
     schedules = {id(definition): schedule_name(definition["schedule"]) for definition in _once(definitions)}
-    frame = pd.DataFrame(
-        {
-            **{name: columns[name] for name in ("run", "trial", "key", "code", "problem", "rule")},
-            **{name: [d["hyperparameters"].get(name) for d in definitions] for name in ("lr", *hyperparameters)},
-            "schedule": [schedules[id(definition)] for definition in definitions],
-            **{name: columns[name] for name in _AFTER},
-            **{name: columns[name] for name in METRICS},
-            **{name: [d[name] for d in definitions] for name in ("clip_norm", "clip_value")},
-            **{name: columns[name] for name in _LAST},
-        },
-        dtype=None if definitions else object,  # of no rows pandas would make numbers
-    )
-    numbers = dict.fromkeys(("steps_to_target", *METRICS, *_LAST[2:]), "float64")  # float64: NaN for what failed
-    return frame.astype({"lr": "float64", **numbers})
+    values = {
+        **{name: columns[name] for name in ("run", "trial", "key", "code", "problem", "rule")},
+        "lr": np.array([definition["hyperparameters"]["lr"] for definition in definitions], np.float64),
+        **{name: [definition["hyperparameters"].get(name) for definition in definitions] for name in hyperparameters},
+        "schedule": [schedules[id(definition)] for definition in definitions],
+        **{name: columns[name] for name in (*_AFTER, *METRICS)},
+        **{name: [definition[name] for definition in definitions] for name in ("clip_norm", "clip_value")},
+        **{name: columns[name] for name in _LAST},
+    }
+    if definitions:
+        return pd.DataFrame(values, copy=False)
+    floats = dict.fromkeys(("lr", "steps_to_target", *METRICS, *_LAST[2:]), "float64")
+    return pd.DataFrame(values, dtype=object).astype(floats)  # of other columns without rows pandas would make numbers
 
 
 def _once(definitions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

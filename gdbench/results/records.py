@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gdbench.results.curves import LOST
+from gdbench.results.curves import LOST, Curves, Points
 from gdbench.results.metrics import OBJECTIVES
 
 DONE = ("reached", "exhausted", "diverged", "stalled")  # a failed trial is tried again
@@ -43,25 +43,18 @@ class RunRecord:
     damage: str | None = None  # what is wrong with its row, a sentence
 
 
-class Curves(NamedTuple):
-    """The curves of many trials, one behind the other: of each the names of its columns and its size in bytes."""
-
-    names: list[tuple[str, ...]]
-    sizes: list[int]
-    data: bytes
-
-
 class StoredRun(NamedTuple):
     """A run as it was at one moment, checked.
 
     trials: values by column of the table, numbers as arrays, with NaN for what may be missing and is. `definition` is
-    that of the trial's setting. curves: of all trials, in their order. timings, subjects: rows. notices: what was left
-    out, or could not be checked; sentences.
+    that of the trial's setting. curves: of all trials, in their order, with these `points`. timings, subjects: rows.
+    notices: what was left out, or could not be checked; sentences.
     """
 
     record: RunRecord
     trials: dict[str, Any]
     curves: list[Curves]
+    points: Points
     timings: list[dict[str, Any]]
     subjects: list[dict[str, Any]]
     notices: list[str]

@@ -217,7 +217,7 @@ def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[
     """The settings that the tuning seeds (without any, the reporting seeds) chose, in the order of the suite."""
     from gdbench.results.frames import trials_frame  # pandas, which `import gdbench` must not load
 
-    chosen = choose(trials_frame(store.read(run)))
+    chosen = choose(trials_frame(store.read(run, points="none")))
     names = zip(chosen["problem"], chosen["rule"], chosen["setting"], strict=True)
     steps = dict(zip(names, chosen["median_steps"], strict=True))
     keys = [(s.problem, s.rule, s.hash) for s in suite.settings]

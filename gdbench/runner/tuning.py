@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import data
+from gdbench.data import loading
 from gdbench.errors import GdbenchError, UsageError, nearest, shown
 from gdbench.inputs.limits import check_name
 from gdbench.kernels.rules.registry import BaseRule
@@ -211,7 +211,7 @@ def _subset(definition: Mapping[str, Any], asked: int | float | None) -> tuple[i
         if asked is not None:
             raise UsageError(f"subset = {asked} is of no use, since a function has no samples; leave it out")
         return None, None
-    every = definition[_SAMPLES[kind]] or len(data.load(definition["dataset"]).x)
+    every = definition[_SAMPLES[kind]] or len(loading.load(definition["dataset"]).x)
     if asked is None:
         trained = 1.0 - definition.get("validation_fraction", 0.0) - definition.get("test_fraction", 0.0)
         return min(every, max(every // SHARE, int(BATCHES * 32 / max(trained, 0.1)))), every

@@ -139,6 +139,7 @@ def _floor(row: Mapping[Any, Any], subjects: pd.DataFrame, wide: pd.DataFrame) -
     for amount, part, at in (("flops", "peak", "dtype"), ("bytes", "triad", "memory")):
         if pd.notna(row[amount]) and pd.notna(row[at]):
             same = (subjects["part"] == part) & (subjects[at] == row[at]) & (subjects["jobs"] == row["jobs"])
-            speeds = [wide[other["subject"]] / other[amount] for other in subjects[same].to_dict("records")]
+            others = (other for other in subjects[same].to_dict("records") if other["subject"] in wide)
+            speeds = [wide[other["subject"]] / other[amount] for other in others]
             total = total + row[amount] * (speeds[0] if speeds else float("nan"))
     return total

@@ -14,12 +14,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 from sqlalchemy.exc import DatabaseError
 
 from gdbench.errors import StoreError, UsageError, WritingError
-from gdbench.results.curves import curve_bytes, digest
+from gdbench.results.curves import ALL, Points, curve_bytes, digest
 from gdbench.results.files import remove_leftovers, temporary_in
 from gdbench.results.metrics import METRICS
 from gdbench.results.records import DONE, RunRecord, StoredRun, TrialRecord
 from gdbench.store import schema
-from gdbench.store.integrity import as_stored, names_text, raw, row_hash, timed_hash
+from gdbench.store.integrity import as_stored, hashes_of_trials, names_text, raw, row_hash, timed_hash
 from gdbench.store.life import heartbeat, is_alive, this_process
 from gdbench.store.migration import bring_up, make_tables
 from gdbench.store.opening import READ_ONLY, WRITE, make_file, open_engine, parse_url, reason, stored_version
@@ -51,6 +51,10 @@ class Store:
         if self.file is None or self.file.exists():
             self._engine = self._open()
             self._rest()
+
+    def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
+        """In another process it is a store of its own, which writes no runs."""
+        return Store, (self.url.render_as_string(hide_password=False),)
 
     @property
     def place(self) -> str:
@@ -330,10 +334,10 @@ class Store:
         with self.snapshot() as snapshot:
             return snapshot.find(name, damaged=damaged)
 
-    def read(self, run: str, *, damaged: str = "stop") -> StoredRun:
+    def read(self, run: str, *, damaged: str = "stop", points: Points = ALL) -> StoredRun:
         """See `Snapshot.read`."""
         with self.snapshot() as snapshot:
-            return snapshot.read(run, damaged=damaged)
+            return snapshot.read(run, damaged=damaged, points=points)
 
     def remove(self, run: str) -> None:
         """Delete a run with all that belongs to it; raises UsageError for one that is being written."""
@@ -368,7 +372,7 @@ class Store:
         curves = [
             {"run": run, "trial": r.trial, "columns": list(r.columns), "data": curve_bytes(r.curve)} for r in records
         ]
-        trials = [_trial_row(record, run, code, backend) for record in records]
+        trials = _trial_rows(records, run, code, backend)
         numbers = [record.trial for record in records]
         mine = (schema.trials.c.run == run) & schema.trials.c.trial.in_(numbers)
         with self._rescuing(run, trials, curves), self._writing(run) as connection:
@@ -442,17 +446,18 @@ def _delete_trials(
     connection.execute(delete(schema.trials).where(schema.trials.c.run == run, of_trials))
 
 
-def _trial_row(record: TrialRecord, run: str, code: str, backend: str) -> dict[str, Any]:
-    final = dict(zip(record.columns, record.curve[-1], strict=True)) if len(record.curve) else {}
-    row = as_stored(
-        schema.trials,
-        {
+def _trial_rows(records: Sequence[TrialRecord], run: str, code: str, backend: str) -> list[dict[str, Any]]:
+    rows = []
+    for record in records:
+        final = dict(zip(record.columns, record.curve[-1], strict=True)) if len(record.curve) else {}
+        facts = {
             **{k: v for k, v in vars(record).items() if k not in ("columns", "curve")},
             **{name: final.get(name) for name in METRICS},
             "run": run,
             "code": code,
             "backend": backend,
             "digest": digest(record.curve) if len(record.curve) else None,
-        },
-    )
-    return {**row, "hash": row_hash(schema.trials, row, names_text(record.columns))}
+        }
+        rows.append(as_stored(schema.trials, facts))
+    hashes = hashes_of_trials(rows, [names_text(record.columns) for record in records])
+    return [{**row, "hash": hashed} for row, hashed in zip(rows, hashes, strict=True)]

@@ -2,8 +2,9 @@
 
 `trials`, `runs` and `notes` have a column `hash`: SHA-256 of the row's other cells, but of those that no number, no
 choice and no identity rests on. The hash of a trial covers the names of its curve's columns too, and its `digest` is
-that of the curve's points. A run knows how many trials it has and the hash of all that was timed, the store how many
-runs it has: what vanishes is missed. Rows of before there were hashes say so in place of one.
+that of the curve's points. Trials are many, so their cells are hashed by column (`trial_hashes`). A run knows how many
+trials it has and the hash of all that was timed, the store how many runs it has: what vanishes is missed. Rows of
+before there were hashes say so in place of one.
 """
 
 import hashlib
@@ -12,7 +13,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, Table, Text, cast
+
+from gdbench.store import schema
 
 UNVERIFIED = "unverified"  # in place of the hash of a row that was written before there were hashes
 UNCOVERED = {
@@ -31,6 +35,9 @@ KINDS: Sequence[tuple[type, Any, tuple[type, ...]]] = (  # of columns, what make
 )
 
 
+NOTHING, END = "\0", "\x1f"  # in a trial's hash: in place of a text that is missing, and after each text
+
+
 def covered(table: Table) -> list[Column[Any]]:
     """The columns that the hash of a row covers, in the order in which it does."""
     return [column for column in table.columns if column.name not in UNCOVERED[table.name]]
@@ -44,6 +51,49 @@ def raw(column: Column[Any]) -> Any:
 def cells_hash(cells: tuple[Any, ...]) -> str:
     """SHA-256 of cells, floats to the bit: Python's `ascii` is the same in all versions and tells all values apart."""
     return hashlib.sha256(ascii(cells).encode("ascii")).hexdigest()
+
+
+def number_type(column: Column[Any]) -> type | None:
+    """What an array of a column's numbers is of, NaN for those that are missing; None for a column of texts."""
+    if isinstance(column.type, Integer):
+        return np.float64 if column.nullable else np.int64
+    return np.float64 if isinstance(column.type, Float) else None
+
+
+def trial_hashes(cells: Mapping[Column[Any], Any], names: Sequence[str]) -> list[str]:
+    """The hashes of trials: SHA-256 of their texts, then of their numbers as eight bytes each, little-endian.
+
+    cells: by column of `trials`, all that `covered` names in its order, of the type of the column. names: of each trial
+    the names of its curve's columns, as they are stored.
+    """
+    types = {column: number_type(column) for column in cells}
+    texts = [_written(found) for column, found in cells.items() if types[column] is None]
+    numbers = [np.asarray(found, types[column]).view(np.int64) for column, found in cells.items() if types[column]]
+    block, size = np.stack(numbers, axis=1).astype("<i8").tobytes(), 8 * len(numbers)
+    rows = map(END.join, zip(*texts, names, strict=True))
+    return [
+        hashlib.sha256(row.encode("utf-8", "surrogatepass") + block[place : place + size]).hexdigest()
+        for row, place in zip(rows, range(0, len(block), size), strict=True)
+    ]
+
+
+def _written(texts: Sequence[Any]) -> Sequence[str]:
+    return [NOTHING if text is None else text for text in texts] if None in texts else texts
+
+
+def hashes_of_trials(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """The hashes of rows of `trials` as they are stored (`trial_hashes`); what they lack is NULL."""
+    if not rows:
+        return []
+    cells = {
+        column: [_text(row[column.name]) if isinstance(column.type, JSON) else row.get(column.name) for row in rows]
+        for column in covered(schema.trials)
+    }
+    return trial_hashes(cells, names)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def as_stored(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,15 +131,18 @@ def timed_hash(timings: Iterable[tuple[Any, ...]], subjects: Iterable[tuple[Any,
     return found.hexdigest()
 
 
+def types_of(column: Column[Any]) -> set[type]:
+    """The types of what a cell of a column may hold."""
+    types = next((types for kind, _, types in KINDS if isinstance(column.type, kind)), (str,))
+    return {*types, *([type(None)] if column.nullable else [])}
+
+
 def odd_cell(columns: Sequence[Column[Any]], cells: Sequence[Any]) -> str | None:
     """Which cell holds what its column cannot hold, in words; None where there is none."""
     for column, cell in zip(columns, cells, strict=True):
-        types = next((types for kind, _, types in KINDS if isinstance(column.type, kind)), (str,))
-        if cell is None and column.nullable:
-            continue
-        if type(cell) not in types:
+        if type(cell) not in types_of(column):
             return f"its {column.name} holds {_short(cell)}"
-        if isinstance(column.type, JSON) and not _is_json(cell):
+        if cell is not None and isinstance(column.type, JSON) and not _is_json(cell):
             return f"its {column.name} holds {_short(cell)}, which is no JSON"
     return None
 

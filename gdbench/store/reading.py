@@ -14,13 +14,25 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Column, Connection, Float, Integer, Table, and_, func, select
+from sqlalchemy import Column, Connection, Table, and_, func, select
 
 from gdbench.errors import DamagedError, StoreError, UsageError
+from gdbench.results.curves import ALL, Curves, Points, first_points
 from gdbench.results.files import is_id
-from gdbench.results.records import Curves, RunRecord, StoredRun
+from gdbench.results.records import RunRecord, StoredRun
 from gdbench.store import schema
-from gdbench.store.integrity import UNVERIFIED, cells_hash, covered, odd_cell, raw, row_hash, timed_hash
+from gdbench.store.integrity import (
+    UNVERIFIED,
+    cells_hash,
+    covered,
+    number_type,
+    odd_cell,
+    raw,
+    row_hash,
+    timed_hash,
+    trial_hashes,
+    types_of,
+)
 from gdbench.store.life import is_alive
 
 NAMED = 5  # trials that a sentence names at most
@@ -28,6 +40,9 @@ BATCH = 2000  # rows that are checked and put into columns at a time
 RUN_COLUMNS = list(schema.runs.columns)
 TRIAL_COLUMNS = covered(schema.trials)
 DIGEST = [column.name for column in TRIAL_COLUMNS].index("digest")
+NUMBERS = {column: number_type(column) for column in TRIAL_COLUMNS}
+CELLS = [*TRIAL_COLUMNS, schema.curves.c.columns]  # whose values the hash of a trial covers
+TYPES = [*map(types_of, CELLS)]
 # Columns of texts that many trials share: one copy of each is kept.
 SHARED = ("run", "code", "setting", "problem", "rule", "role", "dtype", "backend", "status")
 
@@ -109,13 +124,16 @@ class Snapshot:
             _stop(matches[0].damage)
         return matches[0]
 
-    def read(self, run: str, *, damaged: str = "stop") -> StoredRun:
-        """All that belongs to a run. damaged: `stop` raises DamagedError, `skip` leaves out trials and timings."""
+    def read(self, run: str, *, damaged: str = "stop", points: Points = ALL) -> StoredRun:
+        """All that belongs to a run. damaged: `stop` raises DamagedError, `skip` leaves out trials and timings.
+
+        points: which of the curves are kept, when they have been checked.
+        """
         record = next((record for record in self.runs if record.run == run), None)
         if self.connection is None or record is None:
             raise UsageError(f"run {run!r} is not in {self.place} any more")
         _stop(record.damage)
-        found = self._trials(run)
+        found = self._trials(run, points)
         problems = found.problems
         if found.seen != record.stored:
             problems.append(Problem(None, f"it has {found.seen} trials in place of {record.stored}"))
@@ -135,11 +153,11 @@ class Snapshot:
             [dict(zip(table.columns.keys(), row, strict=True)) for row in rows]
             for table, rows in zip((schema.timings, schema.subjects), tables, strict=True)
         )
-        return StoredRun(record, found.values(), found.curves, timings, subjects, notices)
+        return StoredRun(record, found.values(), found.curves, points, timings, subjects, notices)
 
     def damaged_trials(self, run: str) -> list[Any]:
         """The numbers of the trials of a run that are not as they were written."""
-        return [problem.trial for problem in self._trials(run).problems]
+        return [problem.trial for problem in self._trials(run, "none").problems]
 
     def notes(self) -> dict[str, str]:
         """The notes by run; raises DamagedError for one that is not as it was written."""
@@ -158,8 +176,8 @@ class Snapshot:
         query = select(table).where(table.c.run == run).order_by(*table.primary_key.columns)
         return [tuple(row) for row in self.connection.execute(query)]
 
-    def _trials(self, run: str) -> "_Columns":
-        """The trials of a run with their curves."""
+    def _trials(self, run: str, points: Points) -> "_Columns":
+        """The trials of a run with these points of their curves."""
         assert self.connection is not None
         trials, curves = schema.trials, schema.curves
         both = trials.outerjoin(curves, and_(curves.c.run == trials.c.run, curves.c.trial == trials.c.trial))
@@ -169,7 +187,7 @@ class Snapshot:
             .where(trials.c.run == run)
             .order_by(trials.c.trial)
         )
-        found = _Columns()
+        found = _Columns(points)
         with _cells(self.place), _uncollected():
             for rows in self.connection.execute(query).partitions(BATCH):
                 found.add(rows)
@@ -200,75 +218,72 @@ def _uncollected() -> Iterator[None]:
 class _Columns:
     """The trials that are as they were written, by column, and what is wrong with the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, points: Points) -> None:
         self._values: dict[Column[Any], list[Any]] = {column: [] for column in TRIAL_COLUMNS}
+        self._points = points
         self.curves: list[Curves] = []
         self.problems: list[Problem] = []
         self.unverified = False
         self.seen = 0
         self._last: Any = None
-        self._shared: dict[Any, Any] = {}
+        self._shared: dict[str, str] = {}
+        self._settings: dict[str, Any] = {}
         self._names: dict[str, tuple[str, ...]] = {}
 
     def add(self, rows: Sequence[Any]) -> None:
         """Check rows: the cells of a trial, the names of its curve's columns, its hash, its curve."""
-        good = [row for row in rows if self._is_good(row)]
-        if not good:
+        self.seen += len(rows)
+        block = _Block.of(rows)
+        if block is None or not block.is_good(self._last):
+            rows = [row for row in rows if self._is_good(row)]
+            block = _Block.of(rows)
+        if block is None:
             return
-        *columns, names, _, data = zip(*good, strict=True)
-        for (column, values), cells in zip(self._values.items(), columns, strict=True):
-            values.append(self._kept(column, cells))
-        self.curves.append(Curves([*map(self._column_names, names)], [*map(len, data)], b"".join(data)))
+        self.unverified |= UNVERIFIED in block.stored
+        self._last = rows[-1][1]
+        for column, cells in block.cells.items():
+            if column.name in SHARED:
+                cells = [*map(self._shared.setdefault, cells, cells)]
+            self._values[column].append(self._definitions(block) if column.name == "definition" else cells)
+        if self._points != "none":
+            curves = Curves([*map(self._column_names, block.names)], [*map(len, block.data)], b"".join(block.data))
+            self.curves.append(curves if self._points == ALL else first_points(curves))
 
     def values(self) -> dict[str, Any]:
         """The values of all trials by column: numbers as an array, NaN for those that may be missing and are."""
         found: dict[str, Any] = {}
         for column, parts in self._values.items():
-            dtype = _dtype(column)
-            texts = dtype is None
+            dtype = NUMBERS[column]
             found[column.name] = (
-                [*chain.from_iterable(parts)] if texts else np.concatenate([np.zeros(0, dtype), *parts])
+                np.concatenate([np.zeros(0, dtype), *parts]) if dtype else [*chain.from_iterable(parts)]
             )
             parts.clear()
         return found
 
-    def _kept(self, column: Column[Any], cells: Sequence[Any]) -> Any:
-        """The cells of a column as `values` gives them; of texts that many trials share, one copy."""
-        dtype = _dtype(column)
-        if dtype is not None:
-            return np.array(cells, dtype)
-        if column.name == "definition":
-            return [*map(self._definition, cells)]
-        return [*map(self._shared.setdefault, cells, cells)] if column.name in SHARED else cells
-
     def _is_good(self, row: Any) -> bool:
-        self.seen += 1
+        """Whether a row is as it was written; what is wrong with one that is not is kept."""
         cells, stored, data = row[:-2], row[-2], row[-1]
-        trial, points = cells[1], hashlib.sha256(data).hexdigest() if data and isinstance(data, bytes) else None
+        trial = cells[1]
         again, self._last = trial == self._last, trial
-        hashed = cells_hash(cells)
-        if stored == hashed and cells[DIGEST] == points and isinstance(data, bytes) and not again:
-            return True
-        self.unverified |= stored == UNVERIFIED
-        problem = None
-        if stored != hashed or not isinstance(data, bytes):
-            problem = _odd(cells, data)
-        if problem is None and stored not in (hashed, UNVERIFIED):
-            problem = Problem(trial, "its row does not agree with its hash")
-        if problem is None and cells[DIGEST] != points:
-            problem = Problem(trial, "its curve does not agree with its digest")
-        if problem is None and again:
-            problem = Problem(trial, "it is there twice")
+        problem = _odd(cells, data)
+        if problem is None:
+            block = None if stored == UNVERIFIED else _Block.of([row])
+            if block and not block.agrees():
+                problem = Problem(trial, "its row does not agree with its hash")
+            elif cells[DIGEST] != _digest(data):
+                problem = Problem(trial, "its curve does not agree with its digest")
+            elif again:
+                problem = Problem(trial, "it is there twice")
         self.problems += [problem] if problem else []
         return problem is None
 
-    def _definition(self, text: str) -> Any:
-        """The definition of a trial's setting: trials of other seeds share it."""
-        head, _, tail = text.rpartition('"seed": ')
-        key = head if tail[:-1].isdigit() else text
-        if key not in self._shared:
-            self._shared[key] = json.loads(text)
-        return self._shared[key]
+    def _definitions(self, block: "_Block") -> list[Any]:
+        """The definitions of the trials' settings: trials of other seeds share them."""
+        settings = block.cells[schema.trials.c.setting]
+        for setting, text in zip(settings, block.cells[schema.trials.c.definition], strict=True):
+            if setting not in self._settings:
+                self._settings[setting] = json.loads(text)
+        return [self._settings[setting] for setting in settings]
 
     def _column_names(self, text: str) -> tuple[str, ...]:
         if text not in self._names:
@@ -276,18 +291,55 @@ class _Columns:
         return self._names[text]
 
 
-def _dtype(column: Column[Any]) -> type | None:
-    """What an array of a column's numbers is of; None for a column of texts."""
-    if isinstance(column.type, Integer):
-        return np.float64 if column.nullable else np.int64
-    return np.float64 if isinstance(column.type, Float) else None
+class _Block(NamedTuple):
+    """Rows by column: the cells of trials, numbers as arrays; names of curves' columns, hashes, curves."""
+
+    cells: dict[Column[Any], Any]
+    names: Sequence[str]
+    stored: list[str]
+    data: Sequence[bytes]
+    rows: Sequence[Any]
+
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> "_Block | None":
+        """The rows by column; None for no rows, or where a cell is of another type than its column."""
+        if not rows:
+            return None
+        *columns, stored, data = zip(*rows, strict=True)
+        if not all(types.issuperset(map(type, cells)) for types, cells in zip(TYPES, columns, strict=True)):
+            return None
+        if not all(type(curve) is bytes for curve in data):
+            return None
+        *columns, names = columns
+        cells: dict[Column[Any], Any] = {
+            column: np.array(found, dtype) if dtype else found
+            for (column, dtype), found in zip(NUMBERS.items(), columns, strict=True)
+        }
+        return cls(cells, names, list(stored), data, rows)
+
+    def agrees(self) -> bool:
+        """Whether the hash of every row is that of its cells, as it is made now or was made once."""
+        if self.stored == trial_hashes(self.cells, self.names):
+            return True
+        return all(stored == cells_hash(row[:-2]) for stored, row in zip(self.stored, self.rows, strict=True))
+
+    def is_good(self, last: int | None) -> bool:
+        """Whether all are as they were written, each trial once. last: the number of the trial before."""
+        numbers = self.cells[schema.trials.c.trial]
+        rising = (np.diff(numbers) > 0).all() and (last is None or numbers[0] > last)
+        digests = self.cells[schema.trials.c.digest]
+        return bool(rising) and [*digests] == [*map(_digest, self.data)] and self.agrees()
+
+
+def _digest(curve: bytes) -> str | None:
+    return hashlib.sha256(curve).hexdigest() if curve else None
 
 
 def _odd(cells: Sequence[Any], data: Any) -> Problem | None:
     """A cell of a trial or its curve that holds what cannot be there."""
     if data is None:
         return Problem(cells[1], "its curve is missing")
-    words = odd_cell([*TRIAL_COLUMNS, schema.curves.c.columns], cells)
+    words = odd_cell(CELLS, cells)
     if words is None and not isinstance(data, bytes):
         words = "its curve is no bytes"
     return Problem(cells[1], words, odd=True) if words else None

@@ -12,7 +12,7 @@ from gdbench.errors import StoreError
 from gdbench.results.files import temporary_in
 from gdbench.results.records import DONE
 from gdbench.store import schema
-from gdbench.store.integrity import UNVERIFIED, names_text, row_hash
+from gdbench.store.integrity import UNVERIFIED, hashes_of_trials, names_text, row_hash
 from gdbench.store.opening import WRITE, make_file, parse_url, reason, sqlite_engine
 
 
@@ -56,11 +56,13 @@ def _rows(connection: Connection, table: Table, run: str) -> list[dict[str, Any]
 def _keep_whole(tables: dict[Table, list[dict[str, Any]]]) -> None:
     """Leave trials that are not as they were written, or lack their curve: another file may lie under the log."""
     curves = {row["trial"]: row for row in tables[schema.curves]}
+    rows = [row for row in tables[schema.trials] if row["trial"] in curves]
+    columns = [names_text(curves[row["trial"]]["columns"]) for row in rows]
+    hashes = hashes_of_trials(rows, columns)
     trials = {
         row["trial"]: row
-        for row in tables[schema.trials]
-        if row["trial"] in curves
-        and row["hash"] in (UNVERIFIED, row_hash(schema.trials, row, names_text(curves[row["trial"]]["columns"])))
+        for row, names, hashed in zip(rows, columns, hashes, strict=True)
+        if row["hash"] in (UNVERIFIED, hashed, row_hash(schema.trials, row, names))
     }
     tables[schema.trials] = list(trials.values())
     tables[schema.curves] = [curves[number] for number in trials]

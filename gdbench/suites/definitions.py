@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gdbench import data
+from gdbench.data import loading
 from gdbench.errors import UsageError, shown
 from gdbench.inputs import limits
 from gdbench.kernels.functions.contract import find as find_function
@@ -48,7 +48,7 @@ class Draft:
             operations = NARROW * samples * dimensions**2 + ROTATION * dimensions**3
             return self.name, (samples + dimensions) * dimensions, operations
         kept = {name: values[name] for name in ("dataset", "validation_fraction", "test_fraction", "subset", "scale")}
-        return (json.dumps(kept, sort_keys=True), *data.work(values["dataset"]))
+        return (json.dumps(kept, sort_keys=True), *loading.work(values["dataset"]))
 
     def complete(self, dtypes: Iterable[str]) -> Definition:
         """The definition, every default filled in; dtypes: in which it is to be trained."""
@@ -108,7 +108,7 @@ def check_work(found: Iterable[Draft]) -> None:
 
 def _resolved(dataset: Any, folder: Path, place: str) -> Definition:
     try:
-        return data.resolve(dataset, folder)
+        return loading.resolve(dataset, folder)
     except UsageError as error:
         raise UsageError(f"{place}.dataset: {error}") from None
 
@@ -139,8 +139,8 @@ def _function(chosen: Definition, place: str) -> Definition:
 
 def _network(definition: Definition, asks_for_test: bool, dtypes: Iterable[str], place: str) -> Definition:
     try:
-        dataset = data.load(definition["dataset"])
-        definition["dataset"] = data.identified(definition["dataset"])
+        dataset = loading.load(definition["dataset"])
+        definition["dataset"] = loading.identified(definition["dataset"])
     except UsageError as error:
         raise UsageError(f"{place}.dataset: {error}") from None
     if dataset.test:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gdbench.data import SHIPPED, SYNTHETIC, is_place
+from gdbench.data.files import is_place
+from gdbench.data.names import SHIPPED, SYNTHETIC
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs.paths import user_path
 from gdbench.kernels import FUNCTIONS

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gdbench.data import notices
+from gdbench.data.notices import notices
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.suites.schema import SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial

@@ -1,6 +1,7 @@
 """The data sets that come with scikit-learn, by the hashes of what they hold: versions of it differ."""
 
-from gdbench.data.loading import load, short
+from gdbench.data.loading import load
+from gdbench.data.names import short
 from gdbench.data.shipped import KNOWN
 from gdbench.verification.checks import FAILED, Row, Rows, check
 

@@ -7,23 +7,26 @@ Two runs of so many drawn trials (planted.py), one after another read by each co
 
 import argparse
 import hashlib
-import os
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from planted import plant
 
 from gdbench.store import integrity, schema
+from gdbench.store.reading import TRIAL_COLUMNS
 
 LIMITS = {"list runs": 1.0, "show latest": 15.0, "history": 15.0, "compare latest~1 latest": 15.0}
-MEMORY = 1000.0  # MB, resident
+MEMORY = 1000.0  # MB
 DRAWN = 4000  # trials of a run that are drawn; the others have the curves and settings of these, on other seeds
 SEEDS = 5  # of those that are drawn
+BATCH = 5000  # rows whose hashes are made at a time
 
 
 def main() -> int:
@@ -64,15 +67,21 @@ def _multiply(connection: sqlite3.Connection, run: str, trials: int) -> None:
     place = {name: names.index(name) for name in ("trial", "key", "seed", "definition", "hash")}
 
     def copies() -> Any:
-        for trial in range(len(drawn), trials):
-            row, (columns, _) = list(drawn[trial % len(drawn)]), curves[trial % len(drawn)]
-            seed = row[place["seed"]] + SEEDS * (trial // len(drawn))
-            text = row[place["definition"]].rpartition('"seed": ')[0]
-            row[place["trial"]], row[place["key"]], row[place["seed"]] = trial, _key(trial), seed
-            row[place["definition"]] = f'{text}"seed": {seed}}}'
-            cells = [cell for name, cell in zip(names, row, strict=True) if name != "hash"]
-            row[place["hash"]] = integrity.cells_hash((*cells, columns))
-            yield row
+        for first in range(len(drawn), trials, BATCH):
+            rows = [*map(copy, range(first, min(first + BATCH, trials)))]
+            cells = {column: [row[names.index(column.name)] for row in rows] for column in TRIAL_COLUMNS}
+            kinds = [curves[trial % len(drawn)][0] for trial in range(first, first + len(rows))]
+            for row, hashed in zip(rows, integrity.trial_hashes(cells, kinds), strict=True):
+                row[place["hash"]] = hashed
+                yield row
+
+    def copy(trial: int) -> list[Any]:
+        row = list(drawn[trial % len(drawn)])
+        seed = row[place["seed"]] + SEEDS * (trial // len(drawn))
+        text = row[place["definition"]].rpartition('"seed": ')[0]
+        row[place["trial"]], row[place["key"]], row[place["seed"]] = trial, _key(trial), seed
+        row[place["definition"]] = f'{text}"seed": {seed}}}'
+        return row
 
     marks = ", ".join("?" * len(names))
     connection.executemany(f"INSERT INTO trials ({', '.join(names)}) VALUES ({marks})", copies())
@@ -94,14 +103,20 @@ def _key(trial: int) -> str:
 
 
 def _run(arguments: list[str]) -> tuple[float, float, int]:
-    """Seconds of processor time, the peak of resident memory in MB and the exit code of a command."""
-    child = os.fork()
-    if child == 0:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.execv(sys.executable, [sys.executable, "-m", "gdbench", *arguments])
-    _, status, used = os.wait4(child, 0)
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3, os.waitstatus_to_exitcode(status)
+    """Seconds by the clock, the peak of memory in MB of all processes together, and the exit code of a command."""
+    command, started, peak = [sys.executable, "-m", "gdbench", *arguments], time.perf_counter(), 0.0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            peak = max(peak, _memory(psutil.Process(process.pid)))
+            time.sleep(0.1)
+    return time.perf_counter() - started, peak, process.returncode
+
+
+def _memory(process: psutil.Process) -> float:
+    """The memory of a process and those that it started, in MB; a page that several share counts once."""
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return sum(each.memory_full_info().pss for each in (process, *process.children(recursive=True))) / 1e6
+    return 0.0
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.gate import Comparison
+from gdbench.gate.comparison import Comparison
 from gdbench.gate.measures import kind
 from gdbench.reports import text
 from gdbench.reports.verdicts.words import metric_name

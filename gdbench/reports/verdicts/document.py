@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.gate import Comparison
+from gdbench.gate.comparison import Comparison
 from gdbench.gate.measures import NAMES
 from gdbench.reports.verdicts.words import counts, has, touched
 from gdbench.results.export import plain, plain_rows

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from gdbench.gate import Comparison
+from gdbench.gate.comparison import Comparison
 from gdbench.gate.verdicts import fails
 from gdbench.inputs.visible import visible
 from gdbench.reports.verdicts import table

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from gdbench.gate import Comparison
+from gdbench.gate.comparison import Comparison
 from gdbench.gate.verdicts import fails
 from gdbench.inputs.visible import visible
 from gdbench.reports.verdicts.words import NOTHING, headline, metric_name, why

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.gate import VERDICTS, Comparison
+from gdbench.gate.comparison import Comparison
+from gdbench.gate.verdicts import VERDICTS
 from gdbench.reports import text
 from gdbench.reports.templates import template
 from gdbench.reports.verdicts import table

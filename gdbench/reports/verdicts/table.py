@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.gate import Comparison
+from gdbench.gate.comparison import Comparison
 from gdbench.reports import text
 from gdbench.reports.verdicts.words import (
     GRAVE,

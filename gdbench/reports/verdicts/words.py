@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.gate import REASONS, VERDICTS, Comparison
+from gdbench.gate.comparison import Comparison
 from gdbench.gate.measures import kind
+from gdbench.gate.verdicts import REASONS, VERDICTS
 from gdbench.inputs.visible import visible
 from gdbench.reports import text
 
