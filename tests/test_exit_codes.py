@@ -55,8 +55,17 @@ NEEDING_NUMBA = (
 )  # fmt: skip
 # What one asks on a broken machine, and what reads results, with its exit code where there are none.
 WITHOUT_NUMBA = {
-    **{"--version": 0, "--help": 0, "list runs": 0, "remove latest": 2, "doctor --store": 2, "nonsense": 2},
-    **{"report": 2, "export": 2, "history": 3, "compare a.json b.json": 2, "gate a.json b.json": 2},
+    "--version": 0,
+    "--help": 0,
+    "list runs": 0,
+    "remove latest": 2,
+    "doctor --store": 2,
+    "nonsense": 2,
+    "report": 2,
+    "export": 2,
+    "history": 3,
+    "compare a.json b.json": 2,
+    "gate a.json b.json": 2,
 }
 
 

@@ -62,7 +62,7 @@ def attempts(rng: random.Random, folder: Path) -> Iterator[str | None]:
             with closing(sqlite3.connect(broken)) as connection, connection:
                 rows = [row for (row,) in connection.execute(f"SELECT rowid FROM {table}")]
                 try:
-                    connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, rng.choice(rows)))
+                    connection.execute(f'UPDATE {table} SET "{column}" = ? WHERE rowid = ?', (value, rng.choice(rows)))
                 except sqlite3.IntegrityError:
                     continue
         # A flip shows in few of them; all would take most of the time.
