@@ -213,6 +213,19 @@ def test_a_store_of_before_there_were_hashes_is_read_and_called_unverified_once(
         _ = gdbench.load(path).trials
 
 
+@pytest.mark.parametrize("odd", [b"\x0e", b"\n`", b"`", b"\x1b[31m"])
+def test_what_sqlite_quotes_of_a_damaged_file_stays_in_one_line(odd, store, capsys):
+    path, _ = store
+    content = path.read_bytes()
+    place = content.index(b"CREATE TABLE trials") + len(b"CREATE TABLE trials (")
+    path.write_bytes(content[:place] + odd + content[place + len(odd) :])
+    with pytest.raises(StoreError) as raised:
+        _ = gdbench.load(path).trials
+    assert str(raised.value).isprintable() and len(str(raised.value)) < 600
+    code, _, err = call(capsys, "show", "latest", "--store", path)
+    assert code == 2 and err.count("\n") == 1
+
+
 def test_hashes_of_trials_as_they_were_once_are_still_read(store, capsys):
     path, _ = store
     columns = [column.name for column in TRIAL_COLUMNS]

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from gdbench.errors import StoreError, UsageError
 from gdbench.inputs.paths import user_path
+from gdbench.inputs.visible import visible
 from gdbench.results.files import sqlite_uri
 from gdbench.store import schema
 from gdbench.store.migration import make_tables
@@ -24,6 +25,7 @@ from gdbench.store.migration import make_tables
 WRITE = "gdbench_write"  # the option of a connection whose transactions write
 READ_ONLY = "gdbench_read_only"  # the option of an engine that cannot write
 PATIENCE = 30  # seconds for another writer
+REASON = 200  # characters of what a database had to say
 
 
 def parse_url(location: str | Path) -> URL:
@@ -54,7 +56,7 @@ def _check_sqlite(url: URL) -> None:
     try:
         url.get_dialect()().create_connect_args(url)
     except ValueError as error:
-        raise UsageError(f"store {place} has an option with a wrong value ({error}); leave it out") from None
+        raise UsageError(f"store {place} has an option with a wrong value ({reason(error)}); leave it out") from None
 
 
 def open_engine(url: URL, file: Path | None) -> Engine:
@@ -70,8 +72,8 @@ def open_engine(url: URL, file: Path | None) -> Engine:
             if schema.schema.name in tables:
                 (version,) = connection.execute(f"SELECT max(version) FROM {schema.schema.name}").fetchone()
     except sqlite3.Error as error:
-        reason = "is not an SQLite database" if "not a database" in str(error) else f"cannot be read ({error})"
-        raise StoreError(f"store {file} {reason}; it was left as it is; choose another with --store") from None
+        why = "is not an SQLite database" if "not a database" in str(error) else f"cannot be read ({reason(error)})"
+        raise StoreError(f"store {file} {why}; it was left as it is; choose another with --store") from None
     check_schema(tables, version, place)
     if "immutable" not in connect.keywords:
         # A file that is removed while it is open is not made anew. Options in a URL are for SQLAlchemy to read.
@@ -177,8 +179,9 @@ def _other_engine(url: URL, place: str) -> Engine:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what a database had to say."""
-    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
+    """The first line of what a database had to say, which may quote what a damaged file holds."""
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return visible(lines[0][:REASON]) if lines else type(error).__name__
 
 
 def make_file(path: Path) -> None:

@@ -34,6 +34,7 @@ from gdbench.store.integrity import (
     types_of,
 )
 from gdbench.store.life import is_alive
+from gdbench.store.opening import reason
 
 NAMED = 5  # trials that a sentence names at most
 BATCH = 2000  # rows that are checked and put into columns at a time
@@ -200,7 +201,7 @@ def _cells(place: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
-        raise StoreError(f"store {place} holds a cell that is not of its column's type ({error})") from None
+        raise StoreError(f"store {place} holds a cell that is not of its column's type ({reason(error)})") from None
 
 
 @contextmanager
