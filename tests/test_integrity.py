@@ -308,6 +308,13 @@ def test_an_export_without_a_hash_is_unverified_and_checked_by_its_kinds(whole, 
             path.write_text(text)
             code, _, err = call(capsys, "show", path)
             assert code == 2 and err.count("\n") == 1 and "incomplete export" in err, (table, column, err)
+    for table in ("trials", "curves", "targets", "timings", "subjects"):
+        for column in document[table]:
+            changed = json.loads(json.dumps(document))
+            del changed[table][column]
+            path.write_text(json.dumps(changed))
+            told = call(capsys, "report", path, "--out", tmp_path)[2]
+            assert "fault" not in told and "Traceback" not in told, (table, column, told)
     for text in ("[" * 100000, '{"gdbench_export": ' + "1" * 5000 + "}"):
         path.write_text(text)
         assert call(capsys, "show", path)[0] == 2

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from gdbench.results.files import is_id
+from gdbench.results.frames import SUBJECT_COLUMNS
 
 TEXT = {  # columns of text, in whatever table
     *("run", "key", "code", "problem", "rule", "schedule", "role", "dtype", "backend", "status", "digest", "setting"),
@@ -23,7 +24,7 @@ COLUMNS = {  # that each table must have
     "curves": ("trial", "step", "epoch", "grad_norm", "lr"),
     "targets": ("trial", "metric", "level", "step"),
     "timings": ("subject", "backend", "round", "sample", "seconds", "steps"),
-    "subjects": ("subject", "part", "problem", "rule", "batch_size", "dtype", "jobs"),
+    "subjects": SUBJECT_COLUMNS,
 }
 FACTS: dict[str, tuple[type, ...]] = {  # of what was run
     "suite": (str,),
