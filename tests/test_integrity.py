@@ -213,7 +213,7 @@ def test_a_store_of_before_there_were_hashes_is_read_and_called_unverified_once(
         _ = gdbench.load(path).trials
 
 
-@pytest.mark.parametrize("odd", [b"\x0e", b"\n`", b"`", b"\x1b[31m"])
+@pytest.mark.parametrize("odd", [b"\x0e", b"\n`", b"`", b"\x1b[31m", b"\xf4`"])
 def test_what_sqlite_quotes_of_a_damaged_file_stays_in_one_line(odd, store, capsys):
     path, _ = store
     content = path.read_bytes()

@@ -1,7 +1,6 @@
 """The database: SQLite in WAL mode unless a URL says otherwise. One process writes a run; any may read."""
 
 import os
-import sqlite3
 import time
 import uuid
 import weakref
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, inspect, select, update
-from sqlalchemy.exc import DatabaseError
 
 from gdbench.errors import StoreError, UsageError, WritingError
 from gdbench.results.curves import ALL, Points, curve_bytes, digest
@@ -22,7 +20,7 @@ from gdbench.store import schema
 from gdbench.store.integrity import as_stored, hashes_of_trials, names_text, raw, row_hash, timed_hash
 from gdbench.store.life import heartbeat, is_alive, this_process
 from gdbench.store.migration import bring_up, make_tables
-from gdbench.store.opening import READ_ONLY, WRITE, make_file, open_engine, parse_url, reason, stored_version
+from gdbench.store.opening import FAULTS, READ_ONLY, WRITE, make_file, open_engine, parse_url, reason, stored_version
 from gdbench.store.reading import RUN_COLUMNS, Snapshot, record_of
 from gdbench.store.rescue import LostError, rescue
 from gdbench.store.watching import Watch
@@ -72,7 +70,7 @@ class Store:
             if version is not None and version < schema.VERSION:
                 with engine.execution_options(**{WRITE: True}).begin() as connection:
                     bring_up(connection, version)
-        except DatabaseError as error:
+        except FAULTS as error:
             engine.dispose()
             raise StoreError(f"store {self.place} cannot be opened: {reason(error)}") from None
         weakref.finalize(self, engine.dispose)  # a store that is dropped leaves no connection open
@@ -108,7 +106,7 @@ class Store:
         with temporary_in(path.parent) as temporary:
             try:
                 make_file(temporary)
-            except (DatabaseError, sqlite3.Error) as error:
+            except FAULTS as error:
                 raise StoreError(
                     f"store {path} cannot be made: {reason(error)}; make room, or choose another with --store or --out"
                 ) from None
@@ -142,7 +140,7 @@ class Store:
         try:
             with self._engine.execution_options(**self._reads).connect() as connection:
                 yield Snapshot(connection if inspect(connection).has_table("runs") else None, self.place)
-        except DatabaseError as error:
+        except FAULTS as error:
             raise StoreError(f"store {self.place} cannot be read: {reason(error)}") from None
         finally:
             self._rest()
@@ -160,7 +158,7 @@ class Store:
                 self._check_writer(connection, run)
                 yield connection
                 self._check_file(run)
-        except DatabaseError as error:
+        except FAULTS as error:
             if run in self._tokens:
                 raise WritingError(
                     f"store {self.place} cannot be written: {reason(error)}; run {run} keeps what is stored, and the "

@@ -25,6 +25,8 @@ from gdbench.store.migration import make_tables
 WRITE = "gdbench_write"  # the option of a connection whose transactions write
 READ_ONLY = "gdbench_read_only"  # the option of an engine that cannot write
 PATIENCE = 30  # seconds for another writer
+# What an unusable database raises. Python cannot decode what SQLite quotes of a damaged file in a message.
+FAULTS = (DatabaseError, sqlite3.Error, UnicodeDecodeError)
 REASON = 200  # characters of what a database had to say
 
 
@@ -71,7 +73,7 @@ def open_engine(url: URL, file: Path | None) -> Engine:
             version = None
             if schema.schema.name in tables:
                 (version,) = connection.execute(f"SELECT max(version) FROM {schema.schema.name}").fetchone()
-    except sqlite3.Error as error:
+    except FAULTS as error:
         why = "is not an SQLite database" if "not a database" in str(error) else f"cannot be read ({reason(error)})"
         raise StoreError(f"store {file} {why}; it was left as it is; choose another with --store") from None
     check_schema(tables, version, place)
@@ -110,7 +112,7 @@ def _reader(file: Path) -> "partial[sqlite3.Connection]":
                 "be written to; copy both to one that can"
             ) from None
         return partial(_connect, file, mode="ro", immutable=1)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return connect
     return connect
 

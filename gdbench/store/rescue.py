@@ -1,19 +1,17 @@
 """What a run has stored, written beside a database that was taken away from under it."""
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, update
-from sqlalchemy.exc import DatabaseError
 
 from gdbench.errors import StoreError
 from gdbench.results.files import temporary_in
 from gdbench.results.records import DONE
 from gdbench.store import schema
 from gdbench.store.integrity import UNVERIFIED, hashes_of_trials, names_text, row_hash
-from gdbench.store.opening import WRITE, make_file, parse_url, reason, sqlite_engine
+from gdbench.store.opening import FAULTS, WRITE, make_file, parse_url, reason, sqlite_engine
 
 
 class LostError(StoreError):
@@ -38,7 +36,7 @@ def rescue(connection: Connection, run: str, file: Path, trials: Sequence[Sequen
             make_file(temporary)
             _fill(temporary, tables)
             temporary.replace(path)
-    except (OSError, DatabaseError, sqlite3.Error, LookupError) as error:
+    except (OSError, *FAULTS, LookupError) as error:
         return f"its results could not be written beside it either ({reason(error)})"
     return (
         f"its {len(tables[schema.trials])} finished trials are in {path}, where the same command with --store {path} "
