@@ -27,6 +27,7 @@ from gdbench.kernels.arithmetic.elementary import exp, log
 from gdbench.kernels.arithmetic.random import Stream, normals, uniforms
 from gdbench.kernels.compile.jit import kernel
 from gdbench.kernels.compile.source import hash_files
+from gdbench.kernels.layers import Layers
 from gdbench.kernels.networks.activations import NUMBERS
 from gdbench.kernels.networks.network import network_outputs
 
@@ -48,9 +49,9 @@ def load_sparse(options: Mapping[str, Any]) -> Dataset:
     outputs = options["classes"] or 1
     # A stream of its own: a student of the same seed must not begin with the teacher's weights.
     w = normals(seed, Stream.TEACHER, features * outputs) / math.sqrt(math.fsum(p * (1.0 - p)))
-    weights, sizes = np.concatenate([w, np.zeros(outputs)]), np.array([features, outputs], np.int64)
+    weights, layers = np.concatenate([w, np.zeros(outputs)]), Layers([features, outputs])
     # The kernels' product adds in order of j; NumPy's order depends on the processor.
-    z, mean = (network_outputs(weights, sizes, NUMBERS["identity"], rows) for rows in (x, p[np.newaxis]))
+    z, mean = (network_outputs(weights, layers, NUMBERS["identity"], rows) for rows in (x, p[np.newaxis]))
     return labelled("sparse", x, z - mean, options)
 
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import AfterValidator, Field
 
 from gdbench.data.dataset import Dataset
 from gdbench.data.generator import Generator, labelled
 from gdbench.inputs.limits import CLASSES, UNITS
 from gdbench.kernels.arithmetic.random import Stream, normals
+from gdbench.kernels.layers import Layers
 from gdbench.kernels.networks.activations import NUMBERS
 from gdbench.kernels.networks.initial import initial_weights
 from gdbench.kernels.networks.network import network_outputs
@@ -48,8 +48,8 @@ class Teacher(Generator):
 def load_teacher(options: Mapping[str, Any]) -> Dataset:
     """The data of a teacher with these options."""
     samples, features, seed = options["samples"], options["features"], options["seed"]
-    sizes = np.array([features, *options["hidden"], options["classes"] or options["outputs"]], np.int64)
+    layers = Layers([features, *options["hidden"], options["classes"] or options["outputs"]])
     x = normals(seed, Stream.DATA, samples * features).reshape(samples, features)
     # A stream of its own: a student of the same seed must not begin with the teacher's weights.
-    weights = initial_weights(sizes, "glorot-normal", seed, Stream.TEACHER)
-    return labelled("teacher", x, network_outputs(weights, sizes, NUMBERS["tanh"], x), options)
+    weights = initial_weights(layers, "glorot-normal", seed, Stream.TEACHER)
+    return labelled("teacher", x, network_outputs(weights, layers, NUMBERS["tanh"], x), options)

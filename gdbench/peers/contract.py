@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from gdbench.errors import GdbenchError
+from gdbench.kernels.layers import Layers
 
 
 class UnsupportedError(GdbenchError):
@@ -137,13 +138,7 @@ def layers(theta: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     >>> [view.shape for view in layers(np.zeros(17), (3, 2, 3))]
     [(3, 2), (2,), (2, 3), (3,)]
     """
-    views, start = [], 0
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-        for shape in ((inputs, outputs), (outputs,)):
-            end = start + int(np.prod(shape))
-            views.append(theta[..., start:end].reshape(*theta.shape[:-1], *shape))
-            start = end
-    return views
+    return [part.of(theta) for part in Layers(sizes).parts]
 
 
 def flat(views: Sequence[np.ndarray], leading: int = 0) -> np.ndarray:

@@ -124,8 +124,8 @@ def parts(case: Case) -> Iterator[Timed]:
     apart = problem.workspace()
     for array in (apart.values, apart.deltas):
         array[...] = np.random.Generator(np.random.PCG64(0)).standard_normal(array.shape)
-    for layer in range(len(problem.sizes) - 1):
-        widths = int(problem.sizes[layer]), int(problem.sizes[layer + 1])
+    for layer, at in enumerate(problem.layers.rows):
+        widths = at.inputs, at.outputs
         done = {
             "flops": float(work.product_flops(*widths, size)),
             "bytes": float(work.product_bytes(*widths, size, itemsize)),

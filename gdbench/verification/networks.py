@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gdbench.kernels.layers import BIAS
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES
 from gdbench.suites import mathematics
@@ -50,9 +51,8 @@ def _() -> Rows:
 
 
 def _biases(problem: Any) -> np.ndarray:
-    """Which parameters are biases: after the weights of each layer, as many as it has outputs."""
-    layers = zip(problem.sizes[:-1], problem.sizes[1:], strict=True)
-    return np.concatenate([np.repeat([False, True], [inputs * outputs, outputs]) for inputs, outputs in layers])
+    """Which parameters are biases."""
+    return np.concatenate([np.full(part.stop - part.start, part.role == BIAS) for part in problem.layers.parts])
 
 
 @check("l2-weights-only", "theory: 1/2 l2 |W|^2, biases excluded")

@@ -16,6 +16,7 @@ from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.large_products import TILES, Tile
 from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.trials import GpuTrial
+from gdbench.kernels.layers import Layers
 from gdbench.kernels.networks.mlp import MLP
 
 LAUNCH = 3e-6  # seconds of a kernel in a graph, at least
@@ -66,8 +67,7 @@ def large_seconds(sizes: np.ndarray, slots: int, itemsize: int, batch_size: int,
     )
     layers = len(sizes) - 1
     others = 4 + 2 * (layers - 1)  # gather, charges, update, cursor; each hidden layer's activation and its slope
-    parameters = sum(int(a + 1) * int(b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-    moved = itemsize * (parameters * (3 + 2 * slots) + 5 * batch_size * int(sizes.sum()))
+    moved = itemsize * (Layers(sizes).size * (3 + 2 * slots) + 5 * batch_size * int(sizes.sum()))
     return products + others * LAUNCH + moved / (BANDWIDTH * card.clock * card.multiprocessors)
 
 

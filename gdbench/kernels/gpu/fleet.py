@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit
+from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit, padded
 from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.sweep import sweep
 from gdbench.kernels.gpu.trials import (
@@ -164,7 +164,7 @@ class Fleet:
         self._samples, bounds = samples_on_device(self.problem)
         far = 0 if self.plan.near[1] else count * layout.activations
         sizes = [layout.stride, layout.parameters, layout.rows, layout.deltas, layout.sums, layout.activations]
-        self._network = network._replace(sizes=cuda.to_device(network.sizes))
+        self._network = network._replace(layers=cuda.to_device(padded(self.problem.sizes).table))
         self._on_device = {
             "parameters": cuda.to_device(parameters.reshape(-1)),
             "activations": cuda.empty(max(far, 4), self.dtype),

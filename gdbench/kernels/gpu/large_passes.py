@@ -15,30 +15,23 @@ from gdbench.kernels.gpu.large_multiply import Matrix
 from gdbench.kernels.gpu.layout import RECORD, SPLITS
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.kernels.gpu.trials import GpuTrial
+from gdbench.kernels.layers import Layer
 from gdbench.kernels.networks.activations import NUMBERS, keeps_sums
 from gdbench.kernels.networks.mlp import MLP
-from gdbench.kernels.networks.network import parameter_count
 from gdbench.kernels.networks.training import Samples
 
 _GRID = 2048  # blocks of a launch whose threads take one piece after another
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A layer's place among the parameters, and what it reads and writes; all but the weights hold `rows` rows."""
+class LayerArrays:
+    """What a layer writes: matrices of `rows` rows."""
 
-    inputs: int
-    outputs: int
-    weight: int  # where W begins among the parameters; b follows
+    at: Layer
     values: Any  # what it gives
     sums: Any  # what the activation is applied to, where that is kept; else `values`
     deltas: Any  # the derivatives by it
     apart: int  # numbers from one row of these to the next
-
-    @property
-    def bias(self) -> int:
-        """Where b begins among the parameters."""
-        return self.weight + self.inputs * self.outputs
 
 
 class Passes:
@@ -61,18 +54,16 @@ class Passes:
         self.problem, self.rows, self.products, self.stream, self.threads = problem, rows, products, stream, threads
         self._empty = empty
         self.dtype, self.number = problem.dtype, np.dtype(problem.dtype).type
-        self.network, sizes = problem.network, [int(size) for size in problem.sizes]
-        self.stride = -(-parameter_count(problem.sizes) // QUAD) * QUAD
+        self.network = problem.network
+        self.stride = -(-problem.size // QUAD) * QUAD
         self.home = empty(self.stride * (2 + slots), self.dtype)
-        self.first, self.apart = self._room(sizes[0])
-        self.layers: list[Layer] = []
-        weight = 0
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-            values, apart = self._room(outputs)
-            keeps = keeps_sums(self.network.activation) and len(self.layers) < len(sizes) - 2
-            sums = self._room(outputs)[0] if keeps else values
-            self.layers.append(Layer(inputs, outputs, weight, values, sums, self._room(outputs)[0], apart))
-            weight += (inputs + 1) * outputs
+        self.first, self.apart = self._room(problem.layers.sizes[0])
+        self.layers: list[LayerArrays] = []
+        for at in problem.layers.rows:
+            values, apart = self._room(at.outputs)
+            keeps = keeps_sums(self.network.activation) and len(self.layers) < len(problem.layers) - 1
+            sums = self._room(at.outputs)[0] if keeps else values
+            self.layers.append(LayerArrays(at, values, sums, self._room(at.outputs)[0], apart))
         most = max(rows, *(split.x.shape[0] for split in problem.splits))
         self.numbers = empty(most, np.int32)
         self.losses, self.scores = empty(most, self.dtype), empty(most, self.dtype)
@@ -116,14 +107,14 @@ class Passes:
         kernel = large_kernels.activations(self.dtype, self.threads)
         for number, layer in enumerate(self.layers):
             x, z = self._below(number), Matrix(layer.values, 0, layer.apart)
-            w = Matrix(self.home, layer.weight, layer.outputs)
-            self.products.forward(x, w, layer.bias, z, (rows, layer.inputs, layer.outputs), self.stream)
+            w = Matrix(self.home, layer.at.weight, layer.at.outputs)
+            self.products.forward(x, w, layer.at.bias, z, (rows, layer.at.inputs, layer.at.outputs), self.stream)
             last = number == len(self.layers) - 1
             if not last or not self.products.biased:
                 activation = NUMBERS["identity"] if last else self.network.activation
                 self._launch(
                     kernel, rows, activation, layer.values, layer.sums, layer.apart,
-                    layer.outputs, rows, self.home, layer.bias, not self.products.biased,
+                    layer.at.outputs, rows, self.home, layer.at.bias, not self.products.biased,
                 )  # fmt: skip
 
     def apply_loss(
@@ -133,7 +124,7 @@ class Passes:
         last = self.layers[-1]
         self._each(
             large_kernels.apply_loss(self.dtype, self.threads), rows, self.network.loss, last.values, last.deltas,
-            last.apart, last.outputs, rows, samples.labels, samples.targets, self.numbers, at, scale, want_losses,
+            last.apart, last.at.outputs, rows, samples.labels, samples.targets, self.numbers, at, scale, want_losses,
             want_gradient, self.losses, self.scores,
         )  # fmt: skip
 
@@ -142,9 +133,9 @@ class Passes:
         kernel = large_kernels.activation_gradients(self.dtype, self.threads)
         for number in range(len(self.layers) - 1, 0, -1):
             layer, below = self.layers[number], self.layers[number - 1]
-            w = Matrix(self.home, layer.weight, layer.outputs)
+            w = Matrix(self.home, layer.at.weight, layer.at.outputs)
             d, out = Matrix(layer.deltas, 0, layer.apart), Matrix(below.deltas, 0, below.apart)
-            self.products.inputs(d, w, out, (rows, layer.outputs, layer.inputs), self.stream)
+            self.products.inputs(d, w, out, (rows, layer.at.outputs, layer.at.inputs), self.stream)
             size = rows * below.apart
             self._each(
                 kernel, size // QUAD, self.network.activation, below.values, below.sums, below.deltas, size
@@ -154,9 +145,9 @@ class Passes:
         """Into the gradient what these samples contribute, to what earlier ones did where `more`."""
         for number, layer in enumerate(self.layers):
             x, d = self._below(number), Matrix(layer.deltas, 0, layer.apart)
-            out = Matrix(self.home, self.stride + layer.weight, layer.outputs)
+            out = Matrix(self.home, self.stride + layer.at.weight, layer.at.outputs)
             # One row more than there are inputs: the biases' derivatives, by the ones behind the inputs.
-            self.products.weights(x, d, more, out, (layer.inputs + 1, rows, layer.outputs), self.stream)
+            self.products.weights(x, d, more, out, (layer.at.inputs + 1, rows, layer.at.outputs), self.stream)
 
     def penalise(self) -> None:
         """`network.add_penalty`."""
@@ -164,9 +155,9 @@ class Passes:
             return
         kernel = large_kernels.penalties(self.dtype, self.threads)
         for layer in self.layers:
-            count = layer.inputs * layer.outputs
+            count = layer.at.bias - layer.at.weight
             self._each(
-                kernel, count, self.network.l2, self.home, layer.weight, self.stride + layer.weight, count
+                kernel, count, self.network.l2, self.home, layer.at.weight, self.stride + layer.at.weight, count
             )  # fmt: skip
 
     def sum(self, x: Any, start: int, size: int, squares: bool, way: int, out: Any, at: int) -> None:

@@ -5,6 +5,7 @@ layer gives (`values`), the derivatives by it (`deltas`, none for the inputs), a
 layers; each layer is a matrix of `rows` rows, `leading` numbers apart (kernels/gpu/products.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -12,8 +13,8 @@ import numpy as np
 
 from gdbench.kernels.gpu.products import leading
 from gdbench.kernels.gpu.quads import QUAD
+from gdbench.kernels.layers import Layers
 from gdbench.kernels.networks.activations import keeps_sums
-from gdbench.kernels.networks.network import parameter_count
 
 ROWS = 64  # samples at a time, at most
 SPLITS = 3
@@ -47,6 +48,11 @@ class Limit(IntEnum):
     EXPLOSION = 3  # a training loss beyond which it has surely diverged; written
 
 
+def padded(sizes: Sequence[int] | np.ndarray) -> Layers:
+    """A network's layers whose values have rows that are `leading` numbers apart."""
+    return Layers(sizes, leading)
+
+
 @dataclass(frozen=True)
 class Layout:
     """The sizes that follow from a network, a number of slots, and how many samples are visited at a time."""
@@ -61,10 +67,11 @@ class Layout:
     @staticmethod
     def of(sizes: np.ndarray, activation: int, slots: int, rows: int) -> "Layout":
         """The layout of a network's trials whose rules have at most that many slots."""
-        widths = [leading(int(width)) for width in sizes]
-        stride = -(-parameter_count(sizes) // QUAD) * QUAD
-        values, above, hidden = rows * sum(widths), rows * sum(widths[1:]), rows * sum(widths[1:-1])
-        sums = values + above
+        layers = padded(sizes)
+        first, last = layers.rows[0], layers.rows[-1]
+        stride = -(-layers.size // QUAD) * QUAD
+        values, hidden = rows * layers.numbers, rows * (last.above - first.above)
+        sums = values + rows * (layers.numbers - first.above)
         return Layout(
             rows, stride, stride * (2 + slots), values, sums, sums + (hidden if keeps_sums(activation) else 0)
         )

@@ -33,6 +33,7 @@ from gdbench.kernels.gpu.products import (
 from gdbench.kernels.gpu.quads import QUAD, load_quad, ratio, registers, store_quad
 from gdbench.kernels.gpu.update import source_of_all
 from gdbench.kernels.gpu.update import step_of as _step_of
+from gdbench.kernels.layers import Layers, layer_at
 from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
 from gdbench.kernels.networks.losses import loss_gradient, loss_values
 from gdbench.kernels.networks.network import Network, penalise
@@ -84,36 +85,30 @@ def _gather(x, rows, width, place, arrays, lane, lanes):
 @inlined
 def _forward(place, network, rows, lane, lanes):
     """Every layer's results for the rows at hand."""
-    sizes = network.sizes
-    last = sizes.size - 2
-    weight, start = place.theta, 0
-    inner = place.rows * leading(sizes[0])
-    for layer in range(last + 1):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        above, apart, bias = start + place.rows * leading(inputs), leading(outputs), weight + inputs * outputs
-        x, z = place.values + start, place.values + above
+    layers, inner = network.layers.shape[0], place.rows * layer_at(network.layers, 0).above
+    for number in range(layers):
+        at = layer_at(network.layers, number)
+        above, apart = place.rows * at.above, leading(at.outputs)
+        x, z = place.values + place.rows * at.below, place.values + above
         forward_product(
-            place.space.dtype.type(0), place.space, x, leading(inputs), place.home, weight, outputs, True, bias,
-            place.space, z, apart,
-            rows, inputs, outputs, lane, lanes,
+            place.space.dtype.type(0), place.space, x, leading(at.inputs), place.home, place.theta + at.weight,
+            at.outputs, True, place.theta + at.bias, place.space, z, apart,
+            rows, at.inputs, at.outputs, lane, lanes,
         )  # fmt: skip
         barrier()
-        if layer < last:
+        if number < layers - 1:
             sums = place.sums + above - inner if keeps_sums(network.activation) else z
             for i in range(lane * QUAD, rows * apart, lanes * QUAD):
                 activate(network.activation, vector(place.space, z + i, QUAD), vector(place.space, sums + i, QUAD))
             barrier()
-        weight, start = bias + outputs, above
 
 
 @inlined
 def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient, arrays, lane, lanes):
     """Each row's loss and score, and the derivatives by its outputs, as far as asked for: a row a thread."""
-    sizes = network.sizes
-    outputs, start = sizes[sizes.size - 1], 0
-    for layer in range(sizes.size - 1):
-        start += place.rows * leading(sizes[layer])
-    z0, d0 = place.values + start, place.deltas + start - place.rows * leading(sizes[0])
+    last = layer_at(network.layers, network.layers.shape[0] - 1)
+    outputs, start = last.outputs, place.rows * last.above
+    z0, d0 = place.values + start, place.deltas + start - place.rows * layer_at(network.layers, 0).above
     for i in range(lane, rows, lanes):
         z = matrix(place.space, z0 + i * leading(outputs), 1, outputs)
         d = matrix(place.space, d0 + i * leading(outputs), 1, outputs)
@@ -128,20 +123,15 @@ def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient
 @inlined
 def _backward(place, network, rows, lane, lanes):
     """From the derivatives by the outputs those by every hidden layer's sums."""
-    sizes = network.sizes
-    weight, above, inner = place.theta, 0, place.rows * leading(sizes[0])
-    for layer in range(sizes.size - 1):
-        weight += (sizes[layer] + 1) * sizes[layer + 1]
-        above += place.rows * leading(sizes[layer])
-    for layer in range(sizes.size - 2, 0, -1):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        weight -= (inputs + 1) * outputs
-        start, apart = above - place.rows * leading(inputs), leading(inputs)
-        d, below = place.deltas + above - inner, place.deltas + start - inner
+    inner = place.rows * layer_at(network.layers, 0).above
+    for number in range(network.layers.shape[0] - 1, 0, -1):
+        at = layer_at(network.layers, number)
+        start, apart = place.rows * at.below, leading(at.inputs)
+        d, below = place.deltas + place.rows * at.above - inner, place.deltas + start - inner
         input_product(
-            place.space.dtype.type(0), place.space, d, leading(outputs), place.home, weight, outputs, False, 0,
-            place.space, below,
-            apart, rows, outputs, inputs, lane, lanes,
+            place.space.dtype.type(0), place.space, d, leading(at.outputs), place.home, place.theta + at.weight,
+            at.outputs, False, 0, place.space, below,
+            apart, rows, at.outputs, at.inputs, lane, lanes,
         )  # fmt: skip
         barrier()
         a = place.values + start
@@ -154,37 +144,34 @@ def _backward(place, network, rows, lane, lanes):
                 vector(place.space, below + i, QUAD),
             )
         barrier()
-        above = start
 
 
 @inlined
 def _add_up(place, network, rows, more, lane, lanes):
     """Into the gradient what the rows at hand contribute, to what earlier ones did where `more`."""
-    sizes = network.sizes
-    weight, start, inner = place.theta + place.stride, 0, place.rows * leading(sizes[0])
-    for layer in range(sizes.size - 1):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        above, bias = start + place.rows * leading(inputs), weight + inputs * outputs
-        x, d = place.values + start, place.deltas + above - inner
+    gradient, inner = place.theta + place.stride, place.rows * layer_at(network.layers, 0).above
+    for number in range(network.layers.shape[0]):
+        at = layer_at(network.layers, number)
+        x, d = place.values + place.rows * at.below, place.deltas + place.rows * at.above - inner
         weight_product(
-            place.space, x, leading(inputs), place.space, d, leading(outputs), more, place.home, weight, rows, inputs,
-            outputs, lane, lanes,
+            place.space, x, leading(at.inputs), place.space, d, leading(at.outputs), more, place.home,
+            gradient + at.weight, rows, at.inputs, at.outputs, lane, lanes,
         )  # fmt: skip
-        bias_sums(place.space, d, leading(outputs), more, place.home, bias, rows, outputs, lane, lanes)
-        weight, start = bias + outputs, above
+        bias_sums(
+            place.space, d, leading(at.outputs), more, place.home, gradient + at.bias, rows, at.outputs, lane, lanes
+        )
     barrier()
 
 
 @inlined
 def _penalise(place, network, lane, lanes):
     """`network.add_penalty`."""
-    sizes, at = network.sizes, 0
-    for layer in range(sizes.size - 1):
-        count = sizes[layer] * sizes[layer + 1]
+    for number in range(network.layers.shape[0]):
+        at = layer_at(network.layers, number)
+        count = at.bias - at.weight
         for i in range(lane * QUAD, count, lanes * QUAD):
-            size, here = min(QUAD, count - i), place.theta + at + i
+            size, here = min(QUAD, count - i), place.theta + at.weight + i
             penalise(network.l2, vector(place.home, here, size), vector(place.home, here + place.stride, size))
-        at += count + sizes[layer + 1]
     barrier()
 
 
@@ -261,9 +248,8 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 load_quad(parameters, far_home + i, quad)
                 store_quad(quad, shared, i)
             barrier()
-        size = 0
-        for layer in range(network.sizes.size - 1):
-            size += (network.sizes[layer] + 1) * network.sizes[layer + 1]
+        last = layer_at(network.layers, network.layers.shape[0] - 1)
+        size = last.bias + last.outputs  # how many parameters there are
         n, until = bounds[1], min(first + count, job[_LAST])
         step, ended, at, record = job[_STEPS], job[_ENDED], job[_POINT], job[_CURVE]
         split = 0 if points[at] == step and ended == 0 else -1
@@ -286,7 +272,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 for i in range(me, here, lanes):
                     arrays.numbers[i] = low + i if order < 0 else orders[order, low + i]
                 barrier()
-                _gather(samples.x, here, network.sizes[0], place, arrays, me, lanes)
+                _gather(samples.x, here, layer_at(network.layers, 0).inputs, place, arrays, me, lanes)
                 barrier()
                 _forward(place, network, here, me, lanes)
                 _apply_loss(place, network, samples, here, scale, looks, want_gradient, arrays, me, lanes)
@@ -346,7 +332,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
             job[_STEPS], job[_ENDED], job[_POINT], job[_CURVE] = step, ended, at, record
 
     flat, table, matrix_of = kind[::1], kind[:, ::1], types.int64[:, ::1]
-    network = numba.typeof(Network(np.zeros(1, np.int64), 0, 0, number(0)))
+    network = numba.typeof(Network(Layers([1, 1]).table, 0, 0, number(0)))
     samples = numba.typeof(Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype)))
     vector_of = types.int64[::1]
     signature = (

@@ -14,6 +14,7 @@ At the kink of a relu, and of huber, the second derivative counts as 0.
 from gdbench.kernels.arithmetic.intrinsics import matrix, vector
 from gdbench.kernels.arithmetic.products import add_column_sums, add_product, biased_product, product
 from gdbench.kernels.compile.jit import inlined, kernel
+from gdbench.kernels.layers import layer_at
 from gdbench.kernels.networks.activations import backpropagate, second_derivative
 from gdbench.kernels.networks.losses import loss_gradient, loss_hessian, loss_hvp
 from gdbench.kernels.networks.network import add_penalty, forward, gather
@@ -22,54 +23,49 @@ from gdbench.kernels.networks.network import add_penalty, forward, gather
 @inlined
 def _record(theta, network, samples, order, first, rows, scale, work):
     """What no direction changes, for samples order[first : first + rows]: errors and derivatives of every layer."""
-    sizes, kept = network.sizes, work.tangents
-    last = sizes.size - 1
+    kept, last = work.tangents, layer_at(network.layers, network.layers.shape[0] - 1)
     gather(samples.x, order, first, 0, rows, work.values)
     forward(theta, network, 0, rows, work)
-    above = work.block * (sizes.sum() - sizes[last])
-    z, d = matrix(work.values, above, rows, sizes[last]), matrix(kept.errors, above, rows, sizes[last])
+    above = work.block * last.above
+    z, d = matrix(work.values, above, rows, last.outputs), matrix(kept.errors, above, rows, last.outputs)
     loss_gradient(network.loss, z, samples.labels, samples.targets, order, first, scale, d)
-    loss_hessian(
-        network.loss, z, samples.targets, order, first, scale, matrix(kept.second_derivatives, above, rows, sizes[last])
-    )
-    weight = theta.size
-    for layer in range(last - 1, 0, -1):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        start = above - work.block * inputs
-        weight -= (inputs + 1) * outputs
-        span = slice(start, start + rows * inputs)
+    second_derivatives = matrix(kept.second_derivatives, above, rows, last.outputs)
+    loss_hessian(network.loss, z, samples.targets, order, first, scale, second_derivatives)
+    for number in range(network.layers.shape[0] - 1, 0, -1):
+        at = layer_at(network.layers, number)
+        start = work.block * at.below
+        span = slice(start, start + rows * at.inputs)
         error, slope, second = kept.errors[span], kept.derivatives[span], kept.second_derivatives[span]
-        d = matrix(kept.errors, above, rows, outputs)
-        product(d, matrix(theta, weight, inputs, outputs).T, matrix(kept.errors, start, rows, inputs))
+        d = matrix(kept.errors, work.block * at.above, rows, at.outputs)
+        w = matrix(theta, at.weight, at.inputs, at.outputs)
+        product(d, w.T, matrix(kept.errors, start, rows, at.inputs))
         slope[:] = theta.dtype.type(1)
         backpropagate(network.activation, work.values[span], work.sums[span], slope)
         second_derivative(network.activation, work.values[span], work.sums[span], second)
         for i in range(error.size):
             second[i] *= error[i]
             error[i] *= slope[i]
-        above = start
 
 
 @inlined
 def _forward_tangent(theta, direction, network, rows, work):
     """Forward: how the sums and results of every layer change along the direction."""
-    sizes, kept = network.sizes, work.tangents
-    weight = start = 0
-    for layer in range(sizes.size - 1):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        above = start + work.block * inputs
-        bias = weight + inputs * outputs
-        rz = matrix(kept.sums, above, rows, outputs)
-        moved, shift = matrix(direction, weight, inputs, outputs), direction[bias : bias + outputs]
-        if layer == 0:  # the samples themselves do not move
-            biased_product(matrix(work.values, start, rows, inputs), moved, shift, rz)
+    kept, layers = work.tangents, network.layers.shape[0]
+    for number in range(layers):
+        at = layer_at(network.layers, number)
+        start, above = work.block * at.below, work.block * at.above
+        a, rz = matrix(work.values, start, rows, at.inputs), matrix(kept.sums, above, rows, at.outputs)
+        moved = matrix(direction, at.weight, at.inputs, at.outputs)
+        shift = direction[at.bias : at.bias + at.outputs]
+        if number == 0:  # the samples themselves do not move
+            biased_product(a, moved, shift, rz)
         else:
-            biased_product(matrix(kept.values, start, rows, inputs), matrix(theta, weight, inputs, outputs), shift, rz)
-            add_product(matrix(work.values, start, rows, inputs), moved, rz)
-        if layer < sizes.size - 2:  # the last layer has no activation
-            for i in range(above, above + rows * outputs):
+            ra, w = matrix(kept.values, start, rows, at.inputs), matrix(theta, at.weight, at.inputs, at.outputs)
+            biased_product(ra, w, shift, rz)
+            add_product(a, moved, rz)
+        if number < layers - 1:  # the last layer has no activation
+            for i in range(above, above + rows * at.outputs):
                 kept.values[i] = kept.derivatives[i] * kept.sums[i]
-        weight, start = bias + outputs, above
 
 
 @inlined
@@ -84,39 +80,33 @@ def _interleave(a, b, out):
 @inlined
 def _backward_tangent(theta, direction, network, rows, scale, work, out):
     """Backward: add to out how the gradient of these samples changes along the direction."""
-    sizes, kept = network.sizes, work.tangents
-    last = sizes.size - 1
-    weight = theta.size
-    above = work.block * (sizes.sum() - sizes[last])
-    second_derivatives, rz = (
-        matrix(kept.second_derivatives, above, rows, sizes[last]),
-        matrix(kept.sums, above, rows, sizes[last]),
-    )
-    loss_hvp(network.loss, second_derivatives, rz, scale, matrix(work.deltas, above, rows, sizes[last]))
-    for layer in range(last - 1, -1, -1):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        start = above - work.block * inputs
-        weight -= (inputs + 1) * outputs
-        bias = weight + inputs * outputs
-        a, rd = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
-        d, changes = matrix(kept.errors, above, rows, outputs), matrix(out, weight, inputs, outputs)
-        if layer == 0:
+    kept, last = work.tangents, layer_at(network.layers, network.layers.shape[0] - 1)
+    above = work.block * last.above
+    second_derivatives = matrix(kept.second_derivatives, above, rows, last.outputs)
+    rz = matrix(kept.sums, above, rows, last.outputs)
+    loss_hvp(network.loss, second_derivatives, rz, scale, matrix(work.deltas, above, rows, last.outputs))
+    for number in range(network.layers.shape[0] - 1, -1, -1):
+        at = layer_at(network.layers, number)
+        start, above = work.block * at.below, work.block * at.above
+        a, rd = matrix(work.values, start, rows, at.inputs), matrix(work.deltas, above, rows, at.outputs)
+        d, changes = matrix(kept.errors, above, rows, at.outputs), matrix(out, at.weight, at.inputs, at.outputs)
+        if number == 0:
             add_product(a.T, rd, changes)
         else:
-            left, right = matrix(kept.pairs[0], 0, 2 * rows, inputs), matrix(kept.pairs[1], 0, 2 * rows, outputs)
-            _interleave(matrix(kept.values, start, rows, inputs), a, left)
+            left = matrix(kept.pairs[0], 0, 2 * rows, at.inputs)
+            right = matrix(kept.pairs[1], 0, 2 * rows, at.outputs)
+            _interleave(matrix(kept.values, start, rows, at.inputs), a, left)
             _interleave(d, rd, right)
             add_product(left.T, right, changes)
-        add_column_sums(rd, matrix(out, bias, 1, outputs))
-        if layer > 0:
-            below, moved = matrix(work.deltas, start, rows, inputs), vector(work.deltas, start, rows * inputs)
-            product(rd, matrix(theta, weight, inputs, outputs).T, below)
-            add_product(d, matrix(direction, weight, inputs, outputs).T, below)
-            for i in range(rows * inputs):
+        add_column_sums(rd, matrix(out, at.bias, 1, at.outputs))
+        if number > 0:
+            below, moved = matrix(work.deltas, start, rows, at.inputs), vector(work.deltas, start, rows * at.inputs)
+            product(rd, matrix(theta, at.weight, at.inputs, at.outputs).T, below)
+            add_product(d, matrix(direction, at.weight, at.inputs, at.outputs).T, below)
+            for i in range(rows * at.inputs):
                 moved[i] = (
                     kept.derivatives[start + i] * moved[i] + kept.second_derivatives[start + i] * kept.sums[start + i]
                 )
-        above = start
 
 
 @kernel

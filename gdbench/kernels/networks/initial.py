@@ -12,24 +12,22 @@ import math
 import numpy as np
 
 from gdbench.kernels.arithmetic.random import Stream, normals, uniforms
+from gdbench.kernels.layers import Layers
 
 INITS = ("he-normal", "he-uniform", "glorot-normal", "glorot-uniform", "zeros")
 
 
-def initial_weights(sizes: np.ndarray, init: str, seed: int, stream: Stream = Stream.INITIAL) -> np.ndarray:
+def initial_weights(layers: Layers, init: str, seed: int, stream: Stream = Stream.INITIAL) -> np.ndarray:
     """The flat parameters, layer by layer W (inputs x outputs, row-major) then b, in float64."""
-    count = int(((sizes[:-1] + 1) * sizes[1:]).sum())
-    theta = np.zeros(count)
+    theta = np.zeros(layers.size)
     if init == "zeros":
         return theta
-    draws = (normals if init.endswith("normal") else uniforms)(seed, stream, count)
-    start = 0
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-        deviation = math.sqrt(2.0 / float(inputs if init.startswith("he") else inputs + outputs))
-        weights = slice(start, start + inputs * outputs)
+    draws = (normals if init.endswith("normal") else uniforms)(seed, stream, layers.size)
+    for at in layers.rows:
+        deviation = math.sqrt(2.0 / float(at.inputs if init.startswith("he") else at.inputs + at.outputs))
+        weights = slice(at.weight, at.bias)
         if init.endswith("normal"):
             theta[weights] = deviation * draws[weights]
         else:
             theta[weights] = (deviation * math.sqrt(3.0)) * (2.0 * draws[weights] - 1.0)
-        start += (inputs + 1) * outputs
     return theta

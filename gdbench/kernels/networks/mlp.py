@@ -18,10 +18,11 @@ from gdbench.kernels import sampling
 from gdbench.kernels.arithmetic import linear
 from gdbench.kernels.arithmetic.team import ALONE, Team, Worker
 from gdbench.kernels.directions.objective import Objective
+from gdbench.kernels.layers import Layers
 from gdbench.kernels.networks import activations, losses, training
 from gdbench.kernels.networks.curvature import hessian, hessian_product
 from gdbench.kernels.networks.initial import initial_weights
-from gdbench.kernels.networks.network import Network, Workspace, parameter_count, penalty, workspace
+from gdbench.kernels.networks.network import Network, Workspace, penalty, workspace
 from gdbench.kernels.networks.training import Samples
 from gdbench.kernels.problem import SPLITS
 from gdbench.kernels.sampling import Batches, SampledTraining
@@ -56,9 +57,9 @@ class MLP:
         self.init = init
         self.reshuffle = shuffle == "epoch"
         self.drop_last = drop_last
-        self.sizes = np.array([self.samples.x.shape[1], *hidden, outputs], np.int64)
-        self.network = Network(self.sizes, activations.NUMBERS[activation], losses.NUMBERS[loss], number(l2))
-        self.size = parameter_count(self.sizes)
+        self.layers = Layers([self.samples.x.shape[1], *hidden, outputs])
+        self.network = Network(self.layers.table, activations.NUMBERS[activation], losses.NUMBERS[loss], number(l2))
+        self.size = self.layers.size
         if self.size > MAX_PARAMETERS:
             gigabytes = self.size * number(0).itemsize / 2**30
             raise UsageError(
@@ -78,6 +79,11 @@ class MLP:
         return (*means, *shares, float(gradient_norm))
 
     @property
+    def sizes(self) -> np.ndarray:
+        """Inputs, hidden widths ..., outputs, as int64."""
+        return np.array(self.layers.sizes, np.int64)
+
+    @property
     def x(self) -> np.ndarray:
         """The training split's features, scaled: samples x features."""
         return self.samples.x
@@ -95,7 +101,7 @@ class MLP:
     def initial(self, seed: int) -> np.ndarray:
         """The parameters at step 0: layer by layer W (inputs x outputs, row-major), then b."""
         seed = sampling.check_seed(seed)
-        return initial_weights(self.sizes, self.init, seed).astype(self.dtype)
+        return initial_weights(self.layers, self.init, seed).astype(self.dtype)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """How many steps pass over the training split once."""
@@ -157,7 +163,7 @@ class MLP:
     def workspace(self, rows: int = 0, threads: int = 1) -> Workspace:
         """What one trial, or one call over as many rows, writes to, and with it a team of threads."""
         largest = max(rows, *(split.x.shape[0] for split in self.splits))
-        return workspace(self.sizes, self.n, largest, self.dtype, threads)
+        return workspace(self.layers, self.n, largest, self.dtype, threads)
 
     def begin(
         self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1

@@ -1,8 +1,7 @@
 """A multilayer perceptron on one block of samples: values forward, derivatives backward.
 
-The parameters are one flat vector: layer by layer the weights W (inputs x outputs, row-major), then the biases b. A
-layer computes a = activation(x W + b); the last has no activation. Sums start from the bias and add x_k W_kj in order
-of k (kernels/arithmetic/products.py).
+The parameters are one flat vector, as kernels/layers.py lays it out. A layer computes a = activation(x W + b); the last
+has no activation. Sums start from the bias and add x_k W_kj in order of k (kernels/arithmetic/products.py).
 """
 
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from gdbench.kernels.arithmetic.products import (
 )
 from gdbench.kernels.arithmetic.team import share
 from gdbench.kernels.compile.jit import inlined, kernel
+from gdbench.kernels.layers import Layers, layer_at
 from gdbench.kernels.networks.activations import activate, backpropagate
 
 BLOCK = 256  # samples a block for each thread of a team; no number depends on it
@@ -33,7 +33,7 @@ ROWS = 8  # of a matrix, or a block, that a worker of a team takes at least: tho
 class Network(NamedTuple):
     """The shape of a network and what it minimises."""
 
-    sizes: np.ndarray  # int64: inputs, hidden widths ..., outputs
+    layers: np.ndarray  # int64: the table of its layers (kernels/layers.py)
     activation: int
     loss: int
     l2: np.floating  # penalty 1/2 l2 |W|^2, biases excluded
@@ -55,7 +55,7 @@ class Workspace(NamedTuple):
     """Everything a trial writes to while it trains, allocated once."""
 
     block: int  # samples at a time
-    values: np.ndarray  # each layer's results, one layer after another: block x sum(sizes)
+    values: np.ndarray  # each layer's results, one layer after another
     sums: np.ndarray  # the sums z that they are the results of, where the activation needs them; laid out as values is
     deltas: np.ndarray  # derivatives of the samples' losses by each layer's sums z; laid out as values is
     gradient: np.ndarray
@@ -67,15 +67,10 @@ class Workspace(NamedTuple):
     tangents: Tangents
 
 
-def parameter_count(sizes: np.ndarray) -> int:
-    """How many weights and biases a network of these sizes has."""
-    return int(sum(int(a) * int(b) + int(b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)))
-
-
-def workspace(sizes: np.ndarray, training: int, largest: int, dtype: str, threads: int = 1) -> Workspace:
+def workspace(layers: Layers, training: int, largest: int, dtype: str, threads: int = 1) -> Workspace:
     """A workspace for `training` samples to train on, splits of at most `largest` samples, and a team of threads."""
     block = min(BLOCK * threads, max(largest, 1))
-    units, widest, size = block * int(sizes.sum()), block * int(sizes[1:].max()), parameter_count(sizes)
+    units, widest, size = block * layers.numbers, block * max(layers.sizes[1:]), layers.size
     # Not filled, so that what a trial never writes to takes no memory.
     tangents = Tangents(
         errors=arrays.empty(units, dtype),
@@ -127,51 +122,37 @@ def forward(theta, network, low, high, work, prefetch=NOTHING):
 
     prefetch: samples that are gathered soon (kernels/arithmetic/products.py).
     """
-    sizes, rows = network.sizes, high - low
-    layers = sizes.size - 1
-    weight = start = 0
-    for layer in range(layers):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        x = matrix(work.values, start + low * inputs, rows, inputs)
-        start += work.block * inputs
-        here, count = start + low * outputs, rows * outputs
-        bias = weight + inputs * outputs
-        z = matrix(work.values, here, rows, outputs)
-        w, wanted = matrix(theta, weight, inputs, outputs), prefetch if layer == 0 else NOTHING
-        biased_product(x, w, vector(theta, bias, outputs), z, wanted)
-        if layer < layers - 1:
+    rows, layers = high - low, network.layers.shape[0]
+    for number in range(layers):
+        at = layer_at(network.layers, number)
+        x = matrix(work.values, work.block * at.below + low * at.inputs, rows, at.inputs)
+        here, count = work.block * at.above + low * at.outputs, rows * at.outputs
+        z = matrix(work.values, here, rows, at.outputs)
+        w, wanted = matrix(theta, at.weight, at.inputs, at.outputs), prefetch if number == 0 else NOTHING
+        biased_product(x, w, vector(theta, at.bias, at.outputs), z, wanted)
+        if number < layers - 1:
             activate(network.activation, vector(work.values, here, count), vector(work.sums, here, count))
-        weight = bias + outputs
 
 
 @inlined
 def last_row(network, row, work):
     """Where the outputs of a row of a block begin in work.values, and the derivatives by them in work.deltas."""
-    sizes = network.sizes
-    start = 0
-    for layer in range(sizes.size - 1):
-        start += work.block * sizes[layer]
-    return start + row * sizes[sizes.size - 1]
+    at = layer_at(network.layers, network.layers.shape[0] - 1)
+    return work.block * at.above + row * at.outputs
 
 
 @inlined
 def backward(theta, network, low, high, work):
     """From the derivatives by the outputs those by every hidden layer's sums, for rows low ... high - 1 of a block."""
-    sizes, rows = network.sizes, high - low
-    weight = theta.size
-    above = 0
-    for layer in range(sizes.size - 1):
-        above += work.block * sizes[layer]
-    for layer in range(sizes.size - 2, 0, -1):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        weight -= (inputs + 1) * outputs
-        start = above - work.block * inputs
-        here, count = start + low * inputs, rows * inputs
-        d = matrix(work.deltas, above + low * outputs, rows, outputs)
-        product(d, matrix(theta, weight, inputs, outputs).T, matrix(work.deltas, here, rows, inputs))
+    rows = high - low
+    for number in range(network.layers.shape[0] - 1, 0, -1):
+        at = layer_at(network.layers, number)
+        here, count = work.block * at.below + low * at.inputs, rows * at.inputs
+        d = matrix(work.deltas, work.block * at.above + low * at.outputs, rows, at.outputs)
+        w = matrix(theta, at.weight, at.inputs, at.outputs)
+        product(d, w.T, matrix(work.deltas, here, rows, at.inputs))
         z, below = vector(work.sums, here, count), vector(work.deltas, here, count)
         backpropagate(network.activation, vector(work.values, here, count), z, below)
-        above = start
 
 
 @inlined
@@ -180,15 +161,13 @@ def add_up(network, rows, work, more, worker):
 
     more: add it to what earlier samples contributed.
     """
-    sizes = network.sizes
-    weight = start = 0
-    for layer in range(sizes.size - 1):
-        inputs, outputs = sizes[layer], sizes[layer + 1]
-        above = start + work.block * inputs
-        x, d = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
-        low, high = share(inputs, ROWS, worker)
-        gradient = matrix(work.gradient, weight + low * outputs, high - low, outputs)
-        bias = matrix(work.gradient, weight + inputs * outputs, 1, outputs)
+    for number in range(network.layers.shape[0]):
+        at = layer_at(network.layers, number)
+        x = matrix(work.values, work.block * at.below, rows, at.inputs)
+        d = matrix(work.deltas, work.block * at.above, rows, at.outputs)
+        low, high = share(at.inputs, ROWS, worker)
+        gradient = matrix(work.gradient, at.weight + low * at.outputs, high - low, at.outputs)
+        bias = matrix(work.gradient, at.bias, 1, at.outputs)
         last = worker.rank == worker.size - 1
         if more:
             add_product(x.T[low:high], d, gradient)
@@ -198,8 +177,6 @@ def add_up(network, rows, work, more, worker):
             product(x.T[low:high], d, gradient)
             if last:
                 column_sums(d, bias)
-        weight += (inputs + 1) * outputs
-        start = above
 
 
 @inlined
@@ -214,25 +191,20 @@ def add_penalty(theta, network, gradient):
     """Add l2 W to the gradient, weights only."""
     if network.l2 == 0:
         return
-    sizes = network.sizes
-    weight = 0
-    for layer in range(sizes.size - 1):
-        count = sizes[layer] * sizes[layer + 1]
-        penalise(network.l2, vector(theta, weight, count), vector(gradient, weight, count))
-        weight += count + sizes[layer + 1]
+    for number in range(network.layers.shape[0]):
+        at = layer_at(network.layers, number)
+        count = at.bias - at.weight
+        penalise(network.l2, vector(theta, at.weight, count), vector(gradient, at.weight, count))
 
 
 @kernel
 def penalty(theta, network):
     """1/2 l2 |W|^2 in float64, weights only: the weights' squares in order."""
-    sizes = network.sizes
     total = 0.0
-    weight = 0
-    for layer in range(sizes.size - 1):
-        bias = weight + sizes[layer] * sizes[layer + 1]
-        for i in range(weight, bias):
+    for number in range(network.layers.shape[0]):
+        at = layer_at(network.layers, number)
+        for i in range(at.weight, at.bias):
             total += np.float64(theta[i]) * np.float64(theta[i])
-        weight = bias + sizes[layer + 1]
     return 0.5 * np.float64(network.l2) * total
 
 
@@ -245,9 +217,9 @@ def _outputs(theta, network, x, work, out):
         out[first : first + rows] = matrix(work.values, last_row(network, 0, work), rows, out.shape[1])
 
 
-def network_outputs(theta: np.ndarray, sizes: np.ndarray, activation: int, x: np.ndarray) -> np.ndarray:
-    """The outputs (samples x outputs, float64) of a network of these sizes for the rows of x."""
-    out = np.empty((len(x), int(sizes[-1])))
-    network = Network(sizes, activation, 0, np.float64(0))
-    _outputs(np.ascontiguousarray(theta, np.float64), network, x, workspace(sizes, 1, len(x), "float64"), out)
+def network_outputs(theta: np.ndarray, layers: Layers, activation: int, x: np.ndarray) -> np.ndarray:
+    """The outputs (samples x outputs, float64) of a network for the rows of x."""
+    out = np.empty((len(x), layers.sizes[-1]))
+    network = Network(layers.table, activation, 0, np.float64(0))
+    _outputs(np.ascontiguousarray(theta, np.float64), network, x, workspace(layers, 1, len(x), "float64"), out)
     return out

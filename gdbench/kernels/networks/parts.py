@@ -17,6 +17,7 @@ from gdbench.kernels.arithmetic.intrinsics import matrix, vector
 from gdbench.kernels.arithmetic.products import add_product, biased_product, product
 from gdbench.kernels.arithmetic.team import ALONE
 from gdbench.kernels.compile.jit import kernel
+from gdbench.kernels.layers import layer_at
 from gdbench.kernels.networks.losses import loss_gradient
 from gdbench.kernels.networks.network import add_penalty, add_up, backward, forward, gather, last_row
 from gdbench.kernels.rules.contract import update_type
@@ -46,7 +47,7 @@ def forward_batches(count, theta, network, size, work):
 @kernel(allocates=False)
 def losses(count, network, samples, order, size, work):
     """The losses' derivatives by the outputs of the first batch of `size` samples, `count` times."""
-    start, outputs = last_row(network, 0, work), network.sizes[network.sizes.size - 1]
+    start, outputs = last_row(network, 0, work), layer_at(network.layers, network.layers.shape[0] - 1).outputs
     scale = work.values.dtype.type(1) / work.values.dtype.type(size)
     for _ in range(count):
         for first in range(0, size, work.block):
@@ -69,19 +70,15 @@ def backward_batches(count, theta, network, size, work):
 @kernel(allocates=False)
 def layer_products(count, kind, layer, theta, network, size, work):
     """One of the three products (FORWARD, WEIGHTS, INPUTS) of a layer over a batch of `size` samples, `count` times."""
-    start = weight = 0
-    for below in range(layer):
-        start += work.block * network.sizes[below]
-        weight += (network.sizes[below] + 1) * network.sizes[below + 1]
-    inputs, outputs = network.sizes[layer], network.sizes[layer + 1]
-    bias, above = weight + inputs * outputs, start + work.block * inputs
-    w, gradient = matrix(theta, weight, inputs, outputs), matrix(work.gradient, weight, inputs, outputs)
+    at = layer_at(network.layers, layer)
+    inputs, outputs, start, above = at.inputs, at.outputs, work.block * at.below, work.block * at.above
+    w, gradient = matrix(theta, at.weight, inputs, outputs), matrix(work.gradient, at.weight, inputs, outputs)
     for _ in range(count):
         for first in range(0, size, work.block):
             rows = min(work.block, size - first)
             x, d = matrix(work.values, start, rows, inputs), matrix(work.deltas, above, rows, outputs)
             if kind == FORWARD:
-                biased_product(x, w, vector(theta, bias, outputs), matrix(work.values, above, rows, outputs))
+                biased_product(x, w, vector(theta, at.bias, outputs), matrix(work.values, above, rows, outputs))
             elif kind == INPUTS:
                 product(d, w.T, matrix(work.deltas, start, rows, inputs))
             elif first > 0:

@@ -15,6 +15,7 @@ from gdbench.kernels.arithmetic.intrinsics import matrix, vector
 from gdbench.kernels.arithmetic.sums import norm, ordered_sum
 from gdbench.kernels.arithmetic.team import ALONE, barrier, share
 from gdbench.kernels.compile.jit import inlined, kernel, linked
+from gdbench.kernels.layers import Layers, layer_at
 from gdbench.kernels.networks.losses import loss_gradient, loss_values
 from gdbench.kernels.networks.network import (
     ROWS,
@@ -50,7 +51,8 @@ def _visit(theta, network, samples, order, begin, end, work, worker, want_losses
     want_gradient: the gradient of the training objective over them, penalty included, into work.gradient.
     """
     scale = theta.dtype.type(1) / theta.dtype.type(end - begin)
-    labels, targets, outputs = samples.labels, samples.targets, network.sizes[network.sizes.size - 1]
+    labels, targets = samples.labels, samples.targets
+    outputs = layer_at(network.layers, network.layers.shape[0] - 1).outputs
     for first in range(begin, end, work.block):
         rows = min(work.block, end - first)
         low, high = share(rows, ROWS, worker)
@@ -76,9 +78,9 @@ def _visit(theta, network, samples, order, begin, end, work, worker, want_losses
 
 def _types(dtype: str) -> tuple[Any, ...]:
     """Numba's types of a network, its samples, its workspace and a worker of a team."""
-    number, sizes = np.dtype(dtype).type, np.array([1, 1])
+    number, layers = np.dtype(dtype).type, Layers([1, 1])
     samples = Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype))
-    given = (Network(sizes, 0, 0, number(0)), samples, workspace(sizes, 1, 1, dtype), ALONE)
+    given = (Network(layers.table, 0, 0, number(0)), samples, workspace(layers, 1, 1, dtype), ALONE)
     return tuple(numba.typeof(value) for value in given)
 
 
