@@ -39,8 +39,11 @@ class _Loader(SourceFileLoader):
         return code
 
 
-def load_file(path: str | Path) -> None:
-    """Run a plug-in file, which registers its rules and functions; again when it changed, in place of what it was."""
+def load_file(path: str | Path) -> str:
+    """Run a plug-in file, which registers its rules and functions; again when it changed, in place of what it was.
+
+    Returns the hash of its contents.
+    """
     path = user_path(path).absolute()
     try:
         content = sha256(path.read_bytes()).hexdigest()
@@ -48,7 +51,7 @@ def load_file(path: str | Path) -> None:
         raise UsageError(f"plug-in {path} cannot be read: {error.strerror}") from None
     earlier, former = _loaded.get(str(path), ("", []))
     if earlier == content:
-        return
+        return content
     _forget(former)
     _loaded.pop(str(path), None)  # should the new one fail, the next try begins from nothing
     module_name = f"gdbench_plugin_{path.stem}_{content[:8]}"
@@ -65,6 +68,12 @@ def load_file(path: str | Path) -> None:
         sys.path.remove(str(path.parent))
     _loaded[str(path)] = content, registered
     _mark(registered, path.parent, path)
+    return content
+
+
+def files() -> tuple[tuple[str, str], ...]:
+    """The plug-in files that were loaded, with the hashes of their contents."""
+    return tuple((path, content) for path, (content, _) in sorted(_loaded.items()))
 
 
 def load_installed() -> None:

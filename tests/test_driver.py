@@ -18,7 +18,7 @@ ASKED = """
 import json
 import gdbench
 from gdbench.kernels.compile import cuda
-from gdbench.runner.run import NoBackendError, choose_backend
+from gdbench.runner.backends.choosing import NoBackendError, choose_backend
 
 assert choose_backend("auto") == "cpu" and not cuda.SIMULATED
 try:

@@ -15,7 +15,7 @@ from gdbench.errors import InterruptedRunError
 from gdbench.kernels.compile import cuda
 from gdbench.machine import gpus
 from gdbench.runner import Watcher
-from gdbench.runner.run import choose_backend
+from gdbench.runner.backends.choosing import choose_backend
 
 SENTENCE = "no NVIDIA driver was found; a GPU needs one of version 580 or later"
 SAME = ["trial", "key", "status", "steps", "epochs", "steps_to_target", "digest", "gradient_evaluations"]
@@ -33,7 +33,7 @@ def call(capsys, *arguments):
 @pytest.fixture
 def nothing(monkeypatch):
     """A machine without a driver, whatever this one has."""
-    for place in ("gdbench.kernels.compile.cuda", "gdbench.runner.run", "gdbench.kernels.compile.driver"):
+    for place in ("gdbench.kernels.compile.cuda", "gdbench.runner.backends.choosing", "gdbench.kernels.compile.driver"):
         monkeypatch.setattr(f"{place}.driver_found", lambda: False)
 
 
@@ -44,15 +44,15 @@ def gpu(monkeypatch):
     class Fleet(CpuFleet):
         made: list[int] = []  # noqa: RUF012
 
-    monkeypatch.setattr("gdbench.runner.run.driver_found", lambda: True)
+    monkeypatch.setattr("gdbench.runner.backends.choosing.driver_found", lambda: True)
     monkeypatch.setattr(cuda, "missing", lambda: None)
     monkeypatch.setattr(cuda, "card", lambda: CARD)
 
     def together(problem, gpu_trials, *, choice=None, **shared):
         yield Fleet(problem, gpu_trials, **shared), list(range(len(gpu_trials)))
 
-    monkeypatch.setattr("gdbench.runner.gpu.engines", together)
-    monkeypatch.setattr("gdbench.runner.gpu.room", lambda problem, rules, largest: (1000, float("inf")))
+    monkeypatch.setattr("gdbench.runner.backends.cuda.engines", together)
+    monkeypatch.setattr("gdbench.runner.backends.cuda.room", lambda problem, rules, largest: (1000, float("inf")))
     return Fleet
 
 
@@ -119,7 +119,7 @@ def test_without_a_gpu_auto_is_the_cpu_and_says_nothing(nothing, one, tmp_path):
 
 
 def test_a_driver_without_a_compiler_is_no_gpu(monkeypatch):
-    monkeypatch.setattr("gdbench.runner.run.driver_found", lambda: True)
+    monkeypatch.setattr("gdbench.runner.backends.choosing.driver_found", lambda: True)
     monkeypatch.setattr(cuda, "missing", lambda: f"numba-cuda is not installed; `{cuda.INSTALL}` installs it")
     assert choose_backend("auto") == "cpu"
     with pytest.raises(gdbench.GdbenchError, match="pip install"):
@@ -131,7 +131,7 @@ def test_auto_loads_no_numba_cuda_where_there_is_no_driver(tmp_path):
         "import sys\n"
         "from gdbench.machine import gpus\n"
         "from gdbench.cli import app\n"
-        "from gdbench.runner.run import choose_backend\n"
+        "from gdbench.runner.backends.choosing import choose_backend\n"
         "class ctypes:\n"
         "    def CDLL(name): raise OSError\n"
         "gpus.ctypes = ctypes\n"
@@ -226,7 +226,7 @@ def test_trials_may_be_trained_one_after_another(one, gpu, tmp_path, monkeypatch
         for place, gpu_trial in reversed(list(enumerate(gpu_trials))):
             yield gpu(problem, [gpu_trial], **shared), [place]
 
-    monkeypatch.setattr("gdbench.runner.gpu.engines", alone)
+    monkeypatch.setattr("gdbench.runner.backends.cuda.engines", alone)
     run = gdbench.run(one, store=tmp_path / "gpu.db", backend="cuda")
     assert gpu.made == [1] * 12 and same(run, gdbench.run(one, store=tmp_path / "cpu.db", backend="cpu"))
 
@@ -267,7 +267,7 @@ def test_a_dry_run_says_whose_seconds_it_counts(gpu, capsys):
 
 
 def test_no_more_trials_are_trained_at_once_than_have_room(one, gpu, tmp_path, monkeypatch):
-    monkeypatch.setattr("gdbench.runner.gpu.room", lambda problem, rules, largest: (1000, 10_000.0))
+    monkeypatch.setattr("gdbench.runner.backends.cuda.room", lambda problem, rules, largest: (1000, 10_000.0))
     run = gdbench.run(one, store=tmp_path / "gpu.db", backend="cuda")
     assert gpu.made == [3, 3, 3, 3] and same(run, gdbench.run(one, store=tmp_path / "cpu.db", backend="cpu"))
 
@@ -291,7 +291,7 @@ def test_a_trial_without_room_for_itself_fails_and_says_what_it_needs(one, gpu, 
             raise RuntimeError("[CUresult.CUDA_ERROR_OUT_OF_MEMORY] no")
 
     gpu.launched = staticmethod(full)
-    monkeypatch.setattr("gdbench.runner.gpu.room", lambda problem, rules, largest: (3 * 2**20, 2.0**40))
+    monkeypatch.setattr("gdbench.runner.backends.cuda.room", lambda problem, rules, largest: (3 * 2**20, 2.0**40))
     run = gdbench.run(one, store=tmp_path / "gpu.db", backend="cuda")
     failed = run.trials[run.trials["status"] == "failed"]
     assert run.state == "failed" and len(run.trials) == 12 and len(failed) == 1

@@ -86,12 +86,12 @@ COLD = """
 import json
 from gdbench import suites
 from gdbench.kernels.compile.jit import compilations
-from gdbench.runner.compiling import compile_suite
+from gdbench.runner.compiling import compile_settings
 suite = suites.load({"seeds": 1, "batch_size": 8, "budget": {"steps": 1},
                      "problem": {"iris": {"kind": "mlp", "dataset": "iris", "hidden": [3]}},
                      "rule": {name: {} for name in ("sgd", "momentum", "adam", "lion", "rmsprop")}})
 with compilations() as compiled:
-    compile_suite(suite)
+    compile_settings([*suite.settings, *suite.defaults])
 print(json.dumps([name for name in compiled if "update" in name or "table" in name]))
 """
 
@@ -157,7 +157,7 @@ def test_the_process_that_compiles_rules_ends_when_this_one_fails(tmp_path, monk
     monkeypatch.setattr(compiling.jit, "DISABLED", False)
     monkeypatch.setattr(compiling, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        compiling.compile_suite(suites.load("quick"))
+        compiling.compile_settings(suites.load("quick").settings)
     cache.cache_folder.cache_clear()
     assert len(begun) == 1 and begun[0].returncode is not None
 
@@ -180,7 +180,7 @@ def test_a_process_that_compiles_rules_and_hangs_or_crashes_holds_nobody_up(code
     monkeypatch.setattr(compiling, "PATIENCE", 0.3)
     suite = suites.load("quick")
     started = time.monotonic()
-    compiling.compile_suite(suite)
+    compiling.compile_settings(suite.settings)
     cache.cache_folder.cache_clear()
     assert len(trained) > 3 and time.monotonic() - started < 5  # not a wait for each of them
     assert len(begun) == 1 and begun[0].returncode is not None

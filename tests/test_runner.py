@@ -476,7 +476,7 @@ def test_a_large_trial_that_has_the_cores_to_itself_is_trained_by_a_team_and_its
     monkeypatch.setattr(mlp, "Team", lambda size: (sizes.append(size), Team(size))[1])
     alone = gdbench.run(suite, store=tmp_path / "alone.db", jobs=4, time=False)
     assert set(sizes) == {1}  # too small to be shared out
-    monkeypatch.setattr("gdbench.runner.executor.usable_cores", lambda: 4)
+    monkeypatch.setattr("gdbench.runner.backends.threads.usable_cores", lambda: 4)
     monkeypatch.setattr("gdbench.runner.trial.WORTH", 64)
     sizes.clear()
     together = gdbench.run(suite, store=tmp_path / "together.db", jobs=4, time=False)

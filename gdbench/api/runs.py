@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gdbench.results.frames import Frames
     from gdbench.runner import Watcher
+    from gdbench.runner.backends.contract import Backend
     from gdbench.suites import Suite
 
 
@@ -118,7 +119,7 @@ def run(
     *,
     store: str | Path | None = None,
     jobs: int | None = None,
-    backend: str = "auto",
+    backend: "str | Backend" = "auto",
     seeds: int | None = None,
     overrides: Sequence[str] = (),
     plugins: Sequence[str | Path] = (),
@@ -133,7 +134,8 @@ def run(
     suite: a shipped suite's name, a TOML file's path, a dict of the same shape, or a suite already loaded.
     store: a database URL or a file's path; `gdbench-results/gdbench.db` in the current folder by default.
     jobs: threads, all cores by default. chunk: steps a call, 1000 by default. Neither changes a bit of the results.
-    backend: cpu, cuda, or auto, which is the GPU where one can be used and a trial suits it; no bit depends on it.
+    backend: cpu, cuda, or auto, which is the GPU where one can be used and a trial suits it; or one of your own
+    (gdbench/runner/backends/contract.py). No bit depends on it.
     time: measure what a step costs on the CPU when the trials are done, in a tenth of their time (`Run.timings`).
     overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
     deliver: what else belongs to the run, such as its page. Where the process ends before that is made, the same call

@@ -70,7 +70,7 @@ def peers(
     from gdbench.machine.environment import slow_products, usable_cores
     from gdbench.peers import BACKENDS
     from gdbench.peers.comparison import compare
-    from gdbench.runner.run import choose_backend
+    from gdbench.runner.backends.choosing import choose_backend
     from gdbench.timing import cases
 
     chosen = choose_backend(backend)

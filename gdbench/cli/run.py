@@ -68,7 +68,7 @@ def run(
     from gdbench.cli.progress import Bar
     from gdbench.machine.environment import slow_products
     from gdbench.runner import CHUNK
-    from gdbench.runner.run import choose_backend
+    from gdbench.runner.backends.choosing import choose_backend
 
     load_plugins(plugin)
     checked = [suites.load(name, overrides=overrides or (), seeds=seeds) for name in names or ["quick"]]
@@ -166,9 +166,9 @@ def _dry_run(checked: Sequence["Suite"], jobs: int | None, backend: str, as_json
         guess = estimate(suite, jobs)
         rows.append({"suite": suite.name, **vars(guess)})
         if backend == "cuda":
-            from gdbench.runner.gpu import Fleets
+            from gdbench.runner.backends.cuda import Cuda
 
-            plans[suite.name] = Fleets(suite).plans()
+            plans[suite.name] = Cuda(suite).plans()
     data = {suite.name: suite.notices for suite in checked if suite.notices}
     if as_json:
         told = {"gpu": plans, "data": data}

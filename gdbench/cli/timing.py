@@ -77,7 +77,7 @@ def time(
     """
     from gdbench.kernels.rules.registry import find
     from gdbench.machine.environment import slow_products
-    from gdbench.runner.run import choose_backend
+    from gdbench.runner.backends.choosing import choose_backend
     from gdbench.timing import TimingRequest, cases, timed, timed_apart
 
     chosen, words = choose_backend(backend), ""

@@ -35,7 +35,7 @@ def verify(
     and functions are checked too. Exit code 3 when a check fails. On a GPU (auto: as well, cuda: alone), training there
     is compared with the CPU's, in units in the last place.
     """
-    from gdbench.runner.run import choose_backend
+    from gdbench.runner.backends.choosing import choose_backend
     from gdbench.verification import families  # kernels and data sets: `--help` does without
 
     usable = choose_backend(backend)

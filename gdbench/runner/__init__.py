@@ -1,8 +1,7 @@
 """From a suite to stored trials."""
 
 from gdbench.runner.calibration import Estimate, estimate
-from gdbench.runner.executor import Executor, ThreadExecutor
 from gdbench.runner.run import Watcher, run_suite
 from gdbench.runner.trial import CHUNK, train
 
-__all__ = ["CHUNK", "Estimate", "Executor", "ThreadExecutor", "Watcher", "estimate", "run_suite", "train"]
+__all__ = ["CHUNK", "Estimate", "Watcher", "estimate", "run_suite", "train"]

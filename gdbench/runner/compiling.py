@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,10 +19,7 @@ from gdbench.kernels.compile import cache, jit
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.trial import train
-from gdbench.suites import Setting, Suite, Trial
-
-if TYPE_CHECKING:
-    from gdbench.runner.gpu import Fleets
+from gdbench.suites import Setting, Trial
 
 WORTH = 3  # rules to compile from which on another process pays, which takes two seconds to begin
 PATIENCE = 300.0  # seconds for all of them, from the beginning on
@@ -31,16 +27,13 @@ PATIENCE = 300.0  # seconds for all of them, from the beginning on
 Kind = tuple[str, str]  # a rule's name and a dtype
 
 
-def compile_suite(suite: Suite, fleets: "Fleets | None" = None) -> float:
-    """Compile what the suite needs, for the GPU what fleets take; returns the seconds it took.
+def compile_settings(chosen: Sequence[Setting]) -> None:
+    """Compile what these settings need on the CPU.
 
     Trains one step of one trial for every problem, rule and dtype; what is compiled already costs next to nothing.
     Raises UsageError when a rule or a function cannot be compiled.
     """
     started = time.perf_counter()
-    if fleets is not None:
-        fleets.compile()
-    chosen = [s for s in [*suite.settings, *suite.defaults] if fleets is None or not fleets.takes(s)]
     settings = {(s.problem, s.definition["rule"], s.definition["dtype"]): s for s in chosen}
     with _elsewhere(list(dict.fromkeys(kind[1:] for kind in settings))[1:]) as other:
         for setting in settings.values():
@@ -49,7 +42,6 @@ def compile_suite(suite: Suite, fleets: "Fleets | None" = None) -> float:
             if other is not None:  # what it does not manage, this process compiles
                 with suppress(subprocess.TimeoutExpired):
                     other.wait(max(0.0, started + PATIENCE - time.perf_counter()))
-    return time.perf_counter() - started
 
 
 def compile_rules(kinds: Sequence[Kind]) -> None:

@@ -9,6 +9,7 @@ and to other seeds, beside the rule's default.
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,9 @@ from gdbench.inputs.limits import check_name
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.machine.environment import usable_cores
-from gdbench.runner.compiling import compile_suite
-from gdbench.runner.executor import Executor, ThreadExecutor
-from gdbench.runner.run import Watcher, safely
-from gdbench.runner.trial import CHUNK
+from gdbench.runner.backends.contract import Backend, orders_of
+from gdbench.runner.backends.threads import Threads
+from gdbench.runner.run import Watcher
 from gdbench.store import TrialRecord
 from gdbench.suites import Suite, Trial, load, problem_table
 from gdbench.suites.grid import expand
@@ -89,7 +89,7 @@ def tune(
     seeds: int = 5,
     jobs: int | None = None,
     extend: bool = False,
-    executor: Executor | None = None,
+    backend: Backend | None = None,
     watcher: Watcher | None = None,
 ) -> Search:
     """Search the learning rate of a rule on a problem.
@@ -128,7 +128,7 @@ def tune(
     ((label, definition),) = whole.problems.items()
     search = Search(chosen.name, label, float(chosen.defaults["lr"]), *_subset(definition, subset))
     fewer = {} if search.samples == search.of else {_SAMPLES[definition["kind"]]: search.samples}
-    train = partial(_train, executor or ThreadExecutor(jobs or usable_cores()), watcher)
+    train = partial(_train, backend or Threads(jobs or usable_cores()), watcher)
     _search(search, rates, lambda lrs: train(suite(lrs, **fewer), "tune"), EXTRA if extend else 0)
     best = search.best
     if best is None:
@@ -154,7 +154,7 @@ def _search(search: Search, rates: list[float], train: Any, extra: int) -> None:
         search.tried = dict(sorted(search.tried.items()))
 
 
-def _train(executor: Executor, watcher: Watcher, suite: Suite, role: str) -> dict[float, list[TrialRecord]]:
+def _train(backend: Backend, watcher: Watcher, suite: Suite, role: str) -> dict[float, list[TrialRecord]]:
     """The trials of every lr of the suite on the seeds of that role, in the order of lr and seed."""
     seeds = suite.tune_seeds if role == "tune" else suite.seeds
     trials = [
@@ -162,13 +162,11 @@ def _train(executor: Executor, watcher: Watcher, suite: Suite, role: str) -> dic
         for number, (setting, seed) in enumerate((setting, seed) for setting in suite.settings for seed in seeds)
     ]
     watcher.compiling()
-    compile_suite(suite)
+    backend.prepare(suite.settings)
     watcher.started("", suite, len(trials), 0)
     records = []
-    for ended in executor.map(partial(safely, CHUNK, executor.threads_each(len(trials))), trials):
-        for _, record in ended:
-            if record is None:
-                continue
+    with closing(backend.train(orders_of(trials))) as found:
+        for record in (record for _, ended in found for record in ended):
             if record.status == "failed":
                 raise GdbenchError(f"a trial failed: {record.error}")
             records.append(record)

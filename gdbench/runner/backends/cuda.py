@@ -1,9 +1,9 @@
 """Trials on the GPU: those of one network and dtype together, by whichever engine is sooner; and what if it fails.
 
-fleets = Fleets(suite)
-fleets.compile()
-for records in fleets.train(trials):  # of those trials that `fleets.takes`
-    store.add(run, code, "cuda", records)
+backend = Cuda(suite)
+backend.prepare(suite.settings)
+for name, records in backend.train(orders_of(trials)):  # of settings that it does not refuse
+    store.add(run, code, name, records)
 
 A trial has the record that `runner.trial.train` gives it, whatever the card and whichever trials it ran with.
 """
@@ -30,6 +30,7 @@ from gdbench.kernels.gpu.trials import GpuTrial, Stop
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.gpus import QueryError, cards
 from gdbench.results.metrics import rises
+from gdbench.runner.backends.contract import Order, Trained
 from gdbench.runner.trajectory import Trajectory, batch_size, clipping, failed, named
 from gdbench.store import TrialRecord
 from gdbench.suites import Setting, Suite, Trial
@@ -82,8 +83,10 @@ def unsuited(setting: Setting) -> str:
     return "" if isinstance(find(setting.definition["rule"]), Rule) else "direction rules"
 
 
-class Fleets:
-    """The part of a suite's trials that its GPU trains."""
+class Cuda:
+    """The GPU, for the trials of a suite that suit it."""
+
+    name = "cuda"
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
@@ -109,12 +112,16 @@ class Fleets:
         for setting in self.suite.defaults if tuned else ():
             yield setting, 2 * seeds, True  # with those of the setting that is chosen beside it
 
-    def takes(self, setting: Setting) -> bool:
-        """Whether the GPU trains this setting of the suite."""
-        return not unsuited(setting) and not self.groups[_key(setting)].refused
+    def refuses(self, setting: Setting) -> str:
+        """See `Backend`; it refuses what is not of its suite, too."""
+        why = unsuited(setting)
+        if why:
+            return why
+        group = self.groups.get(_key(setting))
+        return "what was not planned for the GPU" if group is None else group.refused
 
-    def compile(self) -> None:
-        """Compile the kernels, and take one step by each rule, so that trials wait for nothing.
+    def prepare(self, settings: Sequence[Setting]) -> None:
+        """Compile the kernels of the suite, and take one step by each rule, so that trials wait for nothing.
 
         What cannot be compiled for a GPU is left to the CPU. Raises UsageError when coefficients cannot be compiled.
         """
@@ -148,7 +155,7 @@ class Fleets:
         apart, total = Counter[str](), 0
         for setting, count, _ in self._settings():
             total += count
-            why = unsuited(setting) or self.groups[_key(setting)].refused
+            why = self.refuses(setting)
             if why:
                 apart[why] += count
         rest = apart.total()
@@ -157,17 +164,18 @@ class Fleets:
             text += f" and {rest} on the CPU, which trains " + ", ".join(apart)
         return text
 
-    def train(self, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
-        """The records of the trials as they end, after each launch, of which a list may be empty.
+    def train(self, orders: Sequence[Order]) -> Trained:
+        """See `Backend`; a list after each launch.
 
-        A trial without a record is one that the GPU let go of although it had not ended, or that it had not begun when
-        the card was lost: the CPU can train it.
+        A trial is without a record where the GPU let go of it although it had not ended, or had not begun it when the
+        card was lost: the CPU can train it.
         """
         together: dict[Key, list[Trial]] = {}
-        for trial in trials:
-            together.setdefault(_key(trial.setting), []).append(trial)
-        for key, gpu_trials in together.items():
-            yield from _train_group(self.groups[key], gpu_trials)
+        for order in orders:
+            together.setdefault(_key(order.trial.setting), []).append(order.trial)
+        for key, trials in together.items():
+            for records in _train_group(self.groups[key], trials):
+                yield self.name, records
             if _lost():
                 return
 
