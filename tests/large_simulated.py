@@ -17,7 +17,7 @@ from gdbench.kernels import MLP, RULES, Samples, steps
 from gdbench.kernels.arithmetic.intrinsics import fma
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu import large_multiply
-from gdbench.kernels.gpu.large import Large, launches
+from gdbench.kernels.gpu.large_engine import LargeEngine, launches
 from gdbench.kernels.gpu.large_multiply import Matrix, Tiled
 from gdbench.kernels.gpu.large_products import Tile
 from gdbench.kernels.gpu.trials import GpuTrial
@@ -88,7 +88,7 @@ def checked(launch):
 def trained(given, *, products="ordered"):
     """What the engine finds, and its parameters: two lists of numbers."""
     problem, tiles, options = given[0], given[4], given[5]
-    large = Large(
+    large = LargeEngine(
         problem, member_of(given), tiles=tiles, rows=options.get("rows"), threads=THREADS, products=products
     )  # fmt: skip
     large._pace = options.get("pace", 0.0)  # seconds a step, after which a launch is as long as it is
@@ -107,7 +107,7 @@ def counted(given):
     def launching(self, *arguments, stream=None):
         made[-1] += 1
 
-    large = Large(given[0], member_of(given), tiles=given[4], threads=THREADS)
+    large = LargeEngine(given[0], member_of(given), tiles=given[4], threads=THREADS)
     cuda.Replay.__call__, cuda.Kernel.launch = counting, launching
     for _ in range(given[3][-1]):
         large._step()
@@ -208,7 +208,7 @@ def main():
     for kind in ("forward", "inputs", "weights"):
         for tile in (BIG, SMALL):
             found["products"][f"{kind} {tile.rows}"] = [product(kind, tile, seed) for seed in range(3)]
-    large_multiply.Cublas = sys.modules["gdbench.kernels.gpu.large"].Cublas = Column
+    large_multiply.Cublas = sys.modules["gdbench.kernels.gpu.large_engine"].Cublas = Column
     given = TRIALS["blocks, clipping, one step a launch"]
     found["cublas"] = {"got": trained(given, products="cublas"), "want": expected(given)}
     sys.stdout.write(json.dumps(found))

@@ -27,7 +27,7 @@ MIXED = (
 
 @dataclass(frozen=True)
 class Case:
-    """Members of a fleet: one for each rule, seed and batch size, with all else the same."""
+    """Trials of an engine: one for each rule, seed and batch size, with all else the same."""
 
     problem: dict[str, Any] = field(default_factory=dict)
     rules: tuple[str, ...] = ("sgd",)
@@ -114,34 +114,33 @@ def rates(lr, first, count):
 def run(case):
     """What differs from the CPU, and what the host decided."""
     from gdbench.kernels import RULES
-    from gdbench.kernels.gpu import fleet as fleets
-    from gdbench.kernels.gpu import planning
+    from gdbench.kernels.gpu import planning, sweep_engine
 
-    card = replace(fleets.cuda.card(), shared=case.shared, shared_together=case.shared)
+    card = replace(sweep_engine.cuda.card(), shared=case.shared, shared_together=case.shared)
     net, lrs = problem(**case.problem), partial(rates, case.lr)
-    stop = fleets.Stop(*case.stop) if case.stop else None
+    stop = sweep_engine.Stop(*case.stop) if case.stop else None
     gpu_trials = [
-        fleets.GpuTrial(
+        sweep_engine.GpuTrial(
             RULES[rule], RULES[rule].settings({}), lrs, (rule,), seed, batch, case.steps, case.points,
             stop=stop, **case.options,
         )
         for rule in case.rules for seed in case.seeds for batch in case.batches
     ]  # fmt: skip
-    with mock.patch.object(fleets.cuda, "card", lambda: card), mock.patch.object(planning, "ROWS", case.rows):
-        fleet = fleets.Fleet(net, gpu_trials)
+    with mock.patch.object(sweep_engine.cuda, "card", lambda: card), mock.patch.object(planning, "ROWS", case.rows):
+        engine = sweep_engine.SweepEngine(net, gpu_trials)
     launches, found = [], {}
-    launch = fleet.kernel.launch
+    launch = engine.kernel.launch
 
     def noted(blocks, shared, *given):
         launches.append({"blocks": blocks, "count": given[13], "tables": len(given[3]), "orders": len(given[4])})
         launch(blocks, shared, *given)
 
-    with mock.patch.object(fleet.kernel, "launch", noted), mock.patch.object(fleets, "ORDERS", case.orders):
-        while fleet.running:
-            for evaluation in fleet.advance():
+    with mock.patch.object(engine.kernel, "launch", noted), mock.patch.object(sweep_engine, "ORDERS", case.orders):
+        while engine.running:
+            for evaluation in engine.advance():
                 found[evaluation.gpu_trial, evaluation.step] = [*evaluation.values, evaluation.lr]
             if case.end is not None:
-                fleet.end(case.end)
+                engine.end(case.end)
     wrong = []
     for i, gpu_trial in enumerate(gpu_trials):
         training = net.begin(seed=gpu_trial.seed, batch_size=gpu_trial.batch_size, **case.options)
@@ -152,9 +151,9 @@ def run(case):
             for step in sorted({*expected, *mine})
             if not np.array_equal(expected.get(step, ()), mine.get(step, ()), equal_nan=True)
         ]
-        if not np.array_equal(fleet.theta(i), training.theta, equal_nan=True):
+        if not np.array_equal(engine.theta(i), training.theta, equal_nan=True):
             wrong.append(f"{gpu_trial.rule.name}, gpu_trial {i}: parameters after {taken} steps")
-    near, rows = fleet.plan.near, fleet.plan.layout.rows
+    near, rows = engine.plan.near, engine.plan.layout.rows
     return {"wrong": wrong, "launches": launches, "evaluations": len(found), "near": near, "rows": rows}
 
 

@@ -253,7 +253,7 @@ main(['--help'])
 
 PARITY = """
 import functools, json
-from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.large_engine import LargeEngine
 from gdbench.kernels.gpu.large_products import Tile
 from gdbench.kernels.gpu import planning
 planning.THREADS.clear()
@@ -275,7 +275,7 @@ def faulty(problem, asked, case):
 parity.on_card = faulty
 broken = list(parity.compared(*given))
 parity.on_card, whole = honest, parity.Case((4, 3), batch_size=4, engine="large")
-parity.Large = functools.partial(Large, tiles=[Tile(8, 8, 4, 1)], threads=4)
+parity.LargeEngine = functools.partial(LargeEngine, tiles=[Tile(8, 8, 4, 1)], threads=4)
 clean += parity.compared(whole, "float32", chosen, (1, 3))
 print(json.dumps([[[one.rule, one.ulps, one.equal, one.ok, one.where] for one in found] for found in (clean, broken)]))
 """

@@ -17,7 +17,7 @@ from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu import engines
 from gdbench.kernels.gpu.costs import best_tile, choose, peak
-from gdbench.kernels.gpu.large import Large, launches
+from gdbench.kernels.gpu.large_engine import LargeEngine, launches
 from gdbench.kernels.gpu.large_multiply import Cublas
 from gdbench.kernels.gpu.large_products import TILES
 from gdbench.kernels.gpu.trials import GpuTrial, coefficient_tables, epoch_orders
@@ -218,8 +218,8 @@ def test_trials_go_to_one_sweep_or_to_the_whole_card_one_after_another(monkeypat
         def close(self):
             done.append("closed")
 
-    monkeypatch.setattr(engines, "Fleet", Engine)
-    monkeypatch.setattr(engines, "Large", Engine)
+    monkeypatch.setattr(engines, "SweepEngine", Engine)
+    monkeypatch.setattr(engines, "LargeEngine", Engine)
     monkeypatch.setattr(cuda, "card", lambda: H200)
     few, many = [gpu_trial(4096), gpu_trial(4096, seed=1)], [gpu_trial()] * 40
     places = [at for _, at in engines.engines(network([784, 4096, 10], n=4096), few, products="cublas")]
@@ -238,4 +238,4 @@ def test_cublas_that_is_not_there_and_products_that_do_not_exist_are_told_in_a_s
     with pytest.raises(UsageError, match=r'products = "cublas": .*cublas was not found.*pip install nvidia-cublas'):
         Cublas("float32")
     with pytest.raises(UsageError, match="products = 'blas' must be one of ordered, cublas"):
-        Large(network([4, 3]), gpu_trial(), products="blas")
+        LargeEngine(network([4, 3]), gpu_trial(), products="blas")

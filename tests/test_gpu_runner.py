@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from fleets import CARD, CpuFleet
+from cpu_engine import CARD, CpuEngine
 
 import gdbench
 from gdbench.cli import main
@@ -39,9 +39,9 @@ def nothing(monkeypatch):
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """A GPU of sorts: the stand-in for fleets, with memory for everything; a class to change."""
+    """A GPU of sorts: the stand-in for its engines, with memory for everything; a class to change."""
 
-    class Fleet(CpuFleet):
+    class SweepEngine(CpuEngine):
         made: list[int] = []  # noqa: RUF012
 
     monkeypatch.setattr("gdbench.runner.backends.choosing.driver_found", lambda: True)
@@ -49,11 +49,11 @@ def gpu(monkeypatch):
     monkeypatch.setattr(cuda, "card", lambda: CARD)
 
     def together(problem, gpu_trials, *, choice=None, **shared):
-        yield Fleet(problem, gpu_trials, **shared), list(range(len(gpu_trials)))
+        yield SweepEngine(problem, gpu_trials, **shared), list(range(len(gpu_trials)))
 
     monkeypatch.setattr("gdbench.runner.backends.cuda.engines", together)
     monkeypatch.setattr("gdbench.runner.backends.cuda.room", lambda problem, rules, largest: (1000, float("inf")))
-    return Fleet
+    return SweepEngine
 
 
 @pytest.fixture
@@ -273,8 +273,8 @@ def test_no_more_trials_are_trained_at_once_than_have_room(one, gpu, tmp_path, m
 
 
 def test_out_of_memory_halves_what_is_trained_at_once(one, gpu, tmp_path):
-    def full(fleet):
-        if len(fleet.gpu_trials) > 4 and fleet.launches == 2:  # some have ended
+    def full(engine):
+        if len(engine.gpu_trials) > 4 and engine.launches == 2:  # some have ended
             raise RuntimeError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
 
     gpu.launched = staticmethod(full)
@@ -286,8 +286,8 @@ def test_out_of_memory_halves_what_is_trained_at_once(one, gpu, tmp_path):
 
 
 def test_a_trial_without_room_for_itself_fails_and_says_what_it_needs(one, gpu, tmp_path, monkeypatch):
-    def full(fleet):
-        if any(m.seed == 1 and m.batch_size == 32 and m.rule.name == "adam" for m in fleet.gpu_trials):
+    def full(engine):
+        if any(m.seed == 1 and m.batch_size == 32 and m.rule.name == "adam" for m in engine.gpu_trials):
             raise RuntimeError("[CUresult.CUDA_ERROR_OUT_OF_MEMORY] no")
 
     gpu.launched = staticmethod(full)
@@ -296,15 +296,15 @@ def test_a_trial_without_room_for_itself_fails_and_says_what_it_needs(one, gpu, 
     failed = run.trials[run.trials["status"] == "failed"]
     assert run.state == "failed" and len(run.trials) == 12 and len(failed) == 1
     assert "a trial of 43 parameters" in failed["error"].iloc[0] and "takes 3.0 MiB" in failed["error"].iloc[0]
-    gpu.launched = staticmethod(lambda fleet: None)
+    gpu.launched = staticmethod(lambda engine: None)
     again = gdbench.run(one, store=tmp_path / "gpu.db", backend="cuda")
     assert again.id == run.id and again.state == "complete"
     assert same(again, gdbench.run(one, store=tmp_path / "cpu.db", backend="cpu"))
 
 
 def test_a_fault_in_a_launch_fails_its_trials_and_leaves_the_rest(one, gpu, tmp_path):
-    def lost(fleet):
-        if fleet.launches == 2 and fleet.trainings[0].problem.size == 43:
+    def lost(engine):
+        if engine.launches == 2 and engine.trainings[0].problem.size == 43:
             raise RuntimeError("[CUresult.CUDA_ERROR_ILLEGAL_ADDRESS] Call to cuCtxSynchronize failed")
 
     suite = {**one, "problem": {**one["problem"], "other": {"kind": "mlp", "dataset": "iris", "hidden": []}}}
@@ -316,7 +316,7 @@ def test_a_fault_in_a_launch_fails_its_trials_and_leaves_the_rest(one, gpu, tmp_
     assert run.trials[failed]["error"].str.contains("RuntimeError.*ILLEGAL_ADDRESS").all()
     kept = ~failed.to_numpy()
     assert run.trials[kept][SAME].equals(plain.trials[kept][SAME])  # also those that ended before the fault
-    gpu.launched = staticmethod(lambda fleet: None)
+    gpu.launched = staticmethod(lambda engine: None)
     again = gdbench.run(suite, store=tmp_path / "gpu.db", backend="cuda")
     assert again.id == run.id and same(again, plain)
 
@@ -352,8 +352,8 @@ def test_what_cannot_be_compiled_for_a_gpu_runs_on_the_cpu(one, gpu, tmp_path, m
 
 
 def test_a_trial_that_the_gpu_lets_go_of_too_soon_is_trained_by_the_cpu(one, gpu, tmp_path):
-    def early(fleet):
-        fleet.ended.add(len(fleet.gpu_trials) - 1)
+    def early(engine):
+        engine.ended.add(len(engine.gpu_trials) - 1)
 
     gpu.launched = staticmethod(early)
     run = gdbench.run(one, store=tmp_path / "gpu.db", backend="cuda")

@@ -106,7 +106,7 @@ class WorkerCommands:
         """
         from gdbench.data.problems import build
         from gdbench.kernels import MLP, Rule
-        from gdbench.kernels.gpu.large import launches
+        from gdbench.kernels.gpu.large_engine import launches
         from gdbench.kernels.gpu.offline import H100
         from gdbench.kernels.gpu.trials import GpuTrial
         from gdbench.kernels.rules.registry import find

@@ -6,7 +6,7 @@ from gdbench.errors import GdbenchError
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
-from gdbench.kernels.gpu.fleet import Fleet
+from gdbench.kernels.gpu.sweep_engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.registry import find
 from gdbench.peers.contract import InTurns, Task, UnsupportedError
@@ -38,7 +38,7 @@ class GdbenchCuda:
         if choice.engine == "sweep":
             if self.products != "ordered":
                 raise UnsupportedError("its products are another library's in the engine for large networks alone")
-            return _Together(Fleet(problem, gpu_trials), task.chunk)
+            return _Together(SweepEngine(problem, gpu_trials), task.chunk)
         alone = [engines(problem, [one], products=self.products, choice=choice) for one in gpu_trials[:MOST]]
         return InTurns([_Alone(next(engine)[0], task.chunk) for engine in alone])
 
@@ -62,16 +62,16 @@ def _members(task: Task) -> list[GpuTrial]:
 class _Together:
     """Every call takes all trials a chunk further."""
 
-    def __init__(self, fleet: Fleet, chunk: int) -> None:
-        self.fleet, self.chunk, self.at_once = fleet, chunk, len(fleet.gpu_trials)
+    def __init__(self, engine: SweepEngine, chunk: int) -> None:
+        self.engine, self.chunk, self.at_once = engine, chunk, len(engine.gpu_trials)
 
     def run(self) -> None:
         """See `Training`."""
-        take(self.fleet, self.chunk)
+        take(self.engine, self.chunk)
 
     def thetas(self) -> np.ndarray:
         """See `Training`."""
-        return np.stack([self.fleet.theta(number) for number in range(self.at_once)])
+        return np.stack([self.engine.theta(number) for number in range(self.at_once)])
 
 
 class _Alone:

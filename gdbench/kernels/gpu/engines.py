@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.costs import Choice, choose
-from gdbench.kernels.gpu.fleet import Fleet
-from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.large_engine import LargeEngine
+from gdbench.kernels.gpu.sweep_engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.networks.mlp import MLP
 from gdbench.kernels.rules.contract import Rule
 
-Engine = Fleet | Large
+Engine = SweepEngine | LargeEngine
 
 
 def take(engine: Engine, steps: int) -> None:
@@ -38,15 +38,15 @@ def engines(
 ) -> Iterator[tuple[Engine, list[int]]]:
     """What trains the trials, and which of them, by their places; the next is made when it is asked for.
 
-    products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large.py); an engine's `comparable`
-    tells whether digests of its trials compare. choice: which engine, by default the one that `choose` takes.
-    rules, largest: as of `Fleet`.
+    products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large_engine.py); an engine's
+    `comparable` tells whether digests of its trials compare. choice: which engine, by default the one that `choose`
+    takes. rules, largest: as of `SweepEngine`.
     """
     if (choice or choose(problem, gpu_trials, cuda.card())).engine == "sweep":
-        yield Fleet(problem, gpu_trials, rules=rules, largest=largest), list(range(len(gpu_trials)))
+        yield SweepEngine(problem, gpu_trials, rules=rules, largest=largest), list(range(len(gpu_trials)))
         return
     for place, gpu_trial in enumerate(gpu_trials):
-        large = Large(problem, gpu_trial, products=products)
+        large = LargeEngine(problem, gpu_trial, products=products)
         try:
             yield large, [place]
         finally:

@@ -24,8 +24,8 @@ from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.driver import SIMULATED
 from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.engines import Engine, engines
-from gdbench.kernels.gpu.fleet import room
 from gdbench.kernels.gpu.layout import SPLITS
+from gdbench.kernels.gpu.sweep_engine import room
 from gdbench.kernels.gpu.trials import GpuTrial, Stop
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.gpus import QueryError, cards

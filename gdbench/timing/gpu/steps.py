@@ -17,7 +17,7 @@ from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
-from gdbench.kernels.gpu.fleet import Fleet
+from gdbench.kernels.gpu.sweep_engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.contract import Rule
 from gdbench.kernels.rules.registry import BaseRule, find
@@ -78,7 +78,7 @@ def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[O
         found.append(_steps(case, name, next(engines(case.problem, alone, choice=choice))[0]))
         together = choice.sweep.resident * card.multiprocessors
         if together > 1 and choice.engine == "sweep":
-            found.append(_steps(case, name, Fleet(case.problem, _members(case, rule, together))))
+            found.append(_steps(case, name, SweepEngine(case.problem, _members(case, rule, together))))
         own = update(card, rule, case.problem.dtype, case.problem.size)
         facts = {**case.facts, "name": case.named("update", name), "rule": name}
         found.append(OnCard(run=own.run, part="update", bytes=own.bytes, memory=own.memory, **facts))

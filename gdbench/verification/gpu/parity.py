@@ -17,8 +17,8 @@ import numpy as np
 
 from gdbench.kernels import MLP, RULES, Samples, networks, steps
 from gdbench.kernels.gpu.engines import Engine
-from gdbench.kernels.gpu.fleet import Fleet
-from gdbench.kernels.gpu.large import Large
+from gdbench.kernels.gpu.large_engine import LargeEngine
+from gdbench.kernels.gpu.sweep_engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.contract import Rule
 from gdbench.results.curves import digest
@@ -146,10 +146,10 @@ def on_card(problem: MLP, asked: Sequence[ParityTrial], case: Case) -> list[Trai
         for each in asked
     ]
     if case.engine == "sweep":
-        return _trained(Fleet(problem, gpu_trials))
+        return _trained(SweepEngine(problem, gpu_trials))
     found = []
     for gpu_trial in gpu_trials:
-        large = Large(problem, gpu_trial)
+        large = LargeEngine(problem, gpu_trial)
         found += _trained(large)
         large.close()
     return found

@@ -1,6 +1,6 @@
-"""compute-sanitizer over a small fleet: reads and writes outside of arrays, and races in shared memory.
+"""compute-sanitizer over a few trials on a GPU: reads and writes outside of arrays, and races in shared memory.
 
-python -m gdbench.verification.gpu.races  # what it watches: a few steps and evaluations of a mixed fleet
+python -m gdbench.verification.gpu.races  # what it watches: a few steps and evaluations of mixed trials
 """
 
 import os
@@ -41,7 +41,7 @@ def races(budget: Budget) -> Iterator[Mapping[str, Any] | str]:
 
 
 def _watched(command: list[str], seconds: float) -> tuple[str, str]:
-    """The verdict of a tool on the fleet, and its last words."""
+    """The verdict of a tool, and its last words."""
     root = str(Path(__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
     try:

@@ -1,12 +1,12 @@
 """One trial of a large network by the whole card: tiled products, one fused update, a step recorded as a CUDA graph.
 
-large = Large(problem, trial)
+large = LargeEngine(problem, trial)
 while large.running:
     for found in large.advance():
         print(found.step, found.values)
 
-Its interface is that of `Fleet` (kernels/gpu/fleet.py) with one trial, and so are its numbers: products add in order
-of k, sums in chunks of fixed size. By cuBLAS (`products="cublas"`) it is sooner, and its numbers are near the others.
+Its interface is that of `SweepEngine` with one trial, and so are its numbers: products add in order of k, sums in
+chunks of fixed size. By cuBLAS (`products="cublas"`) it is sooner, and its numbers are near the others.
 """
 
 import time
@@ -72,10 +72,10 @@ def launches(problem: MLP, gpu_trial: GpuTrial, card: Card) -> list[str]:
     return tape
 
 
-class Large:
+class LargeEngine:
     """One trial in training on the GPU. Raises what numba-cuda raises when the card has no room for it.
 
-    comparable: whether its digest says anything beside that of other trials. seconds: as of `Fleet`.
+    comparable: whether its digest says anything beside that of other trials. seconds: as of `SweepEngine`.
     kernel: the one that its rule is compiled into.
     products: "ordered" or "cublas". rows: samples at a time, as many as fit by default.
     """

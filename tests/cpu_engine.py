@@ -1,4 +1,4 @@
-"""A stand-in for the GPU's fleet of trials, which the CPU trains: for tests of what is around it."""
+"""A stand-in for the GPU's engine of the sweep, whose trials the CPU trains: for tests of what is around it."""
 
 from types import SimpleNamespace
 
@@ -11,15 +11,15 @@ from gdbench.kernels.gpu.trials import Evaluation
 CARD = Card("Stand-in", (9, 0), 1, 232_448, 233_472, 2**30)
 
 
-class CpuFleet:
-    """Trains its trials side by side, some steps a launch, and ends none by itself: `Fleet` need not either.
+class CpuEngine:
+    """Trains its trials side by side, some steps a launch, and ends none by itself: `SweepEngine` need not either.
 
-    made: how many trials each fleet had. launched: is called before each launch with the fleet, and may raise.
+    made: how many trials each engine had. launched: is called before each launch with the engine, and may raise.
     """
 
     STEPS = 4
     made: list[int] = []  # noqa: RUF012
-    launched = staticmethod(lambda fleet: None)
+    launched = staticmethod(lambda engine: None)
     compiled = staticmethod(lambda capability: None)
 
     def __init__(self, problem, gpu_trials, *, rules=(), largest=0):

@@ -1,8 +1,8 @@
 """Many trials of one network on a GPU together: what the CPU prepares for each launch, and what it reads afterwards.
 
-fleet = Fleet(problem, trials)
-while fleet.running:
-    for found in fleet.advance():
+engine = SweepEngine(problem, trials)
+while engine.running:
+    for found in engine.advance():
         print(found.trial, found.step, found.values)
 """
 
@@ -47,10 +47,10 @@ class _Launch:
     jobs: dict[Job, np.ndarray] = field(default_factory=dict)
 
 
-class Fleet:
+class SweepEngine:
     """Trials of one network in training on the GPU. Raises what numba-cuda raises when the card has no room for them.
 
-    rules, largest: rules and greatest batch size of other fleets that are to share a compiled kernel with this one.
+    rules, largest: rules and greatest batch size of other engines that are to share a compiled kernel with this one.
     comparable: whether digests say anything beside those of other trials: they do, being the CPU's.
     seconds: of each trial, its share of the launches by the samples it visited, evaluations apart.
     """
