@@ -15,16 +15,15 @@ from gdbench.errors import UsageError
 from gdbench.kernels import MLP, DataQuadratic, FunctionProblem, Samples
 from gdbench.kernels.functions.contract import find
 from gdbench.kernels.networks.losses import LOSSES, output_count
+from gdbench.kernels.problem import Problem
 from gdbench.kernels.quadratic import deepobs
-
-Problem = MLP | FunctionProblem | DataQuadratic
 
 _SPLIT = ("validation_fraction", "test_fraction", "scale", "subset")
 _NETWORK = ("hidden", "activation", "loss", "l2", "init", "shuffle", "drop_last")
 
 
-def build(definition: Mapping[str, Any], dtype: str) -> Any:
-    """The problem that a complete definition (suites/definitions.py) describes, a `Problem`."""
+def build(definition: Mapping[str, Any], dtype: str) -> Problem:
+    """The problem that a complete definition (suites/definitions.py) describes."""
     if definition["kind"] == "function":  # costs nothing, and a plug-in may have changed what the name stands for
         return _function(definition, dtype)
     return _build(json.dumps(definition, sort_keys=True), dtype)

@@ -17,6 +17,7 @@ import numpy as np
 from gdbench.errors import UsageError
 from gdbench.kernels.compile.jit import first_class
 from gdbench.kernels.directions.contract import Direction
+from gdbench.kernels.problem import Training
 from gdbench.kernels.rules.contract import Rule
 from gdbench.kernels.rules.registry import BaseRule
 
@@ -28,7 +29,7 @@ Rates = Callable[[int, int], np.ndarray]
 def begin(
     rule: BaseRule,
     settings: Mapping[str, float | bool],
-    training: Any,
+    training: Training,
     rates: Rates,
     budget: Mapping[str, int] | None = None,
 ) -> "ScalarStepper | DirectionStepper":
@@ -48,7 +49,7 @@ class ScalarStepper:
     ended = stalled = False
     function_evaluations = 0
 
-    def __init__(self, rule: Rule, settings: Mapping[str, float | bool], training: Any, rates: Rates) -> None:
+    def __init__(self, rule: Rule, settings: Mapping[str, float | bool], training: Training, rates: Rates) -> None:
         self.rule, self.settings, self.training, self.rates = rule, settings, training, rates
         self.dtype = training.problem.dtype
         self.update = first_class(rule.update(self.dtype), rule.source)
@@ -90,7 +91,7 @@ class DirectionStepper:
         self,
         rule: Direction,
         settings: Mapping[str, float | bool],
-        training: Any,
+        training: Training,
         rates: Rates,
         budget: Mapping[str, int],
     ) -> None:

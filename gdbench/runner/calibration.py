@@ -11,6 +11,7 @@ import numpy as np
 
 from gdbench.data.problems import build
 from gdbench.kernels import steps
+from gdbench.kernels.problem import Problem
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.points import MAX_EPOCH_ENDS, evaluation_points, total_steps
@@ -84,13 +85,13 @@ def estimate(suite: Suite, jobs: int | None = None) -> Estimate:
 
 def _length(setting: Setting, pace: _Pace) -> _Length:
     definition = setting.definition
-    per_epoch = _steps_per_epoch(setting)
+    problem = build(definition["problem"], definition["dtype"])
+    per_epoch = problem.steps_per_epoch(_batch_size(definition, problem))
     total = total_steps(definition["budget"], per_epoch)
     if pace.affordable is not None:
         total = min(total, pace.affordable)
-    function = definition["problem"]["kind"] == "function"
-    evaluate = definition["evaluate"]
-    return _Length(total, _looks(evaluate.get("every"), evaluate.get("points"), total, None if function else per_epoch))
+    evaluate, epochs = definition["evaluate"], per_epoch if problem.batched else None
+    return _Length(total, _looks(evaluate.get("every"), evaluate.get("points"), total, epochs))
 
 
 @lru_cache(maxsize=4096)
@@ -104,13 +105,7 @@ def _looks(every: int | None, points: int | None, total: int, per_epoch: int | N
     return len(evaluation_points({"points": points}, total, per_epoch))
 
 
-def _steps_per_epoch(setting: Setting) -> int:
-    definition = setting.definition
-    problem = build(definition["problem"], definition["dtype"])
-    return int(problem.steps_per_epoch(_batch_size(definition, problem)))
-
-
-def _batch_size(definition: Mapping[str, Any], problem: Any) -> int:
+def _batch_size(definition: Mapping[str, Any], problem: Problem) -> int:
     return int(problem.n if definition["batch_size"] == "full" else definition["batch_size"])
 
 

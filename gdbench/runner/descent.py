@@ -20,6 +20,7 @@ from gdbench.kernels.functions.callables import Compiled, compiled
 from gdbench.kernels.functions.contract import MAX_DIMENSION, Function
 from gdbench.kernels.functions.contract import find as find_function
 from gdbench.kernels.functions.problem import FunctionProblem
+from gdbench.kernels.problem import Training
 from gdbench.kernels.rules import schedules
 from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.kernels.sampling import check_seed
@@ -150,7 +151,7 @@ def _check_path(size: int, steps: int, every: int) -> None:
         )
 
 
-def _row(training: Any) -> np.ndarray:
+def _row(training: Training) -> np.ndarray:
     return np.array([training.steps, *training.theta, *training.evaluate()])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels.problem import DIVERGED
+from gdbench.kernels.problem import DIVERGED, Problem
 from gdbench.kernels.rules import schedules
 from gdbench.results.metrics import rises
 from gdbench.runner.points import evaluation_points, total_steps
@@ -29,14 +29,14 @@ class Trajectory:
     total: steps of the budget. points: the steps to look at it, from 0 to total. ended: whether it goes no further.
     """
 
-    def __init__(self, trial: Trial, problem: Any) -> None:
+    def __init__(self, trial: Trial, problem: Problem) -> None:
         definition = trial.definition
         self.trial, self.problem = trial, problem
         self.batch_size = batch_size(definition)
         self.per_epoch = problem.steps_per_epoch(self.batch_size)
         self.total = total_steps(definition["budget"], self.per_epoch)
-        function = definition["problem"]["kind"] == "function"  # whose every step would be the end of an epoch
-        self.points = evaluation_points(definition["evaluate"], self.total, None if function else self.per_epoch)
+        epochs = self.per_epoch if problem.batched else None  # else every step would be the end of one
+        self.points = evaluation_points(definition["evaluate"], self.total, epochs)
         self.columns = ("step", "epoch", *problem.columns, "lr")
         self.ended = False
         self._schedule, self._lr = definition["schedule"], definition["hyperparameters"]["lr"]

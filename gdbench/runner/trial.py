@@ -1,12 +1,11 @@
 """One trial from its definition to its curve: a pure function, whatever runs it, where and in which pieces."""
 
 from collections.abc import Callable
-from typing import Any
 
 from gdbench.data.problems import build
-from gdbench.kernels import MLP, Direction, Rule, steps
+from gdbench.kernels import Direction, Rule, steps
 from gdbench.kernels.arithmetic.team import WORTH
-from gdbench.kernels.problem import UPDATE
+from gdbench.kernels.problem import UPDATE, Problem
 from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.runner.points import total_steps
 from gdbench.runner.trajectory import Trajectory, batch_size, clipping
@@ -28,8 +27,8 @@ def train(
     problem = build(definition["problem"], definition["dtype"])
     trajectory = Trajectory(trial, problem)
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
-    team = {"threads": threads} if threads > 1 and _for_a_team(problem, rule, trajectory.batch_size) else {}
-    training = problem.begin(seed=trial.seed, batch_size=trajectory.batch_size, **clipping(definition), **team)
+    threads = threads if _for_a_team(problem, rule, trajectory.batch_size) else 1
+    training = problem.begin(seed=trial.seed, batch_size=trajectory.batch_size, **clipping(definition), threads=threads)
     stepper = steps.begin(rule, settings, training, trajectory.rates, definition["budget"])
     for point in trajectory.points:
         while training.steps < point and not stepper.ended:
@@ -49,10 +48,10 @@ def train(
     )
 
 
-def _for_a_team(problem: Any, rule: BaseRule, batch_size: int) -> bool:
+def _for_a_team(problem: Problem, rule: BaseRule, batch_size: int) -> bool:
     """Whether a step is long enough to be shared out, and its update our own: a plug-in's might raise an error."""
     ours = isinstance(rule, Rule) and rule.source == ""
-    return ours and isinstance(problem, MLP) and batch_size * problem.size >= WORTH
+    return ours and problem.teams and batch_size * problem.size >= WORTH
 
 
 def work(trial: Trial) -> float:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gdbench.data.problems import Problem, build
+from gdbench.data.problems import build
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs import limits
 from gdbench.kernels import MLP, Direction
 from gdbench.kernels.arithmetic import linear
+from gdbench.kernels.problem import Problem
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.suites.definitions import check_work, drafts

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from gdbench import suites
-from gdbench.data.problems import Problem, build
+from gdbench.data.problems import build
 from gdbench.errors import UsageError, shown
+from gdbench.kernels.problem import Problem
 
 
 def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> Problem:

@@ -76,7 +76,7 @@ def of_problem(name: str, label: str, batches: Sequence[int | str], dtype: str) 
     cases = []
     for title, definition in suites.load(table, folder=folder).problems.items():
         problem = build(definition, dtype)
-        sizes = [1] if definition["kind"] == "function" else [problem.n if b == "full" else b for b in batches]
+        sizes = [problem.n if b == "full" else b for b in batches] if problem.batched else [1]
         cases += [Case(title, problem, int(size)) for size in sizes]
     return cases
 

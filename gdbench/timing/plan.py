@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from gdbench.kernels import MLP
 from gdbench.kernels.compile.jit import compilations
 from gdbench.kernels.rules.contract import Rule
 from gdbench.kernels.rules.registry import BaseRule
@@ -71,9 +70,9 @@ def references(dtypes: Sequence[str], wanted: Sequence[Level], caches: tuple[Lev
 
 
 def _of_case(case: Case, rules: Mapping[str, BaseRule], caches: tuple[Level, ...]) -> list[Timed]:
-    found = list(parts(case)) if isinstance(case.problem, MLP) else []
+    found = list(parts(case)) if case.problem.layers else []
     for label, rule in rules.items():
         found.append(whole_step(case, label, rule, {}, caches))
-        if isinstance(rule, Rule) and isinstance(case.problem, MLP):
+        if isinstance(rule, Rule) and case.problem.layers:
             found.append(update(case, label, rule, {}, caches))
     return found

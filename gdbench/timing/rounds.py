@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gdbench.timing.pace import LEAST
+
 LONG = 100  # times the seconds of a sample: a step that takes so long is not tried again before the rounds
 
 
@@ -43,7 +45,7 @@ def measure(
     renew: Callable[[], Sequence[Subject]] = lambda: (),
     rounds: int = 15,
     samples: int = 5,
-    least: float = 0.01,
+    least: float = LEAST,
     longest: float = math.inf,
     limit: float = math.inf,
     seed: int = 0,

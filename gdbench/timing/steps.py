@@ -8,7 +8,7 @@ Rules run at a learning rate so small that nothing moves while it is timed: what
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.random import Stream, permutation
 from gdbench.kernels.compile.jit import first_class
 from gdbench.kernels.networks import parts as alone
+from gdbench.kernels.problem import Problem, Training
 from gdbench.kernels.rules.contract import Rule
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.machine.caches import Level, level_of
@@ -33,9 +34,14 @@ class Case:
     """A problem, what it is called, and the samples in a batch of it (1 for a function)."""
 
     label: str
-    problem: Any
+    problem: Problem
     batch_size: int
     clipping: Mapping[str, float] = field(default_factory=dict)  # clip_norm, clip_value
+
+    @property
+    def network(self) -> MLP:
+        """The problem of a case that is a network (`problem.layers`)."""
+        return cast("MLP", self.problem)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -47,9 +53,9 @@ class Case:
         batch = [f"batch {self.batch_size}"] if self.problem.n > 1 else []
         return f"{part}: " + ", ".join([self.label, *([rule] if rule else []), *batch, self.problem.dtype])
 
-    def begin(self) -> Any:
+    def begin(self) -> Training:
         """The problem at its first step."""
-        return self.problem.begin(seed=0, batch_size=self.batch_size, **self.clipping)
+        return self.problem.begin(seed=0, batch_size=self.batch_size, **cast("dict[str, Any]", self.clipping))
 
 
 def whole_step(
@@ -60,7 +66,7 @@ def whole_step(
     caches: tuple[Level, ...],
     *,
     longest: int = LONGEST,
-    training: Any = None,
+    training: Training | None = None,
 ) -> Timed:
     """Steps of `rule`, called `label`, as a run takes them.
 
@@ -68,15 +74,15 @@ def whole_step(
     steps differ, starts again. training: what `case.begin` gave, for scalar rules that follow one another to share; one
     of its own by default. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
     """
-    settings, done = rule.settings(settings), {}
+    settings, done = rule.settings(settings), dict[str, Any]()
     if isinstance(rule, Direction):
         run = _direction_steps(case, rule, settings, longest)
     else:
         assert isinstance(rule, Rule)
         run = _scalar_steps(rule, settings, case.begin() if training is None else training)
-        if isinstance(case.problem, MLP):
+        if case.problem.layers:
             done = _moved(case, rule, caches)
-            done["flops"] = float(sum(work.step_flops(case.problem.sizes, case.batch_size)))
+            done["flops"] = float(sum(work.step_flops(case.network.sizes, case.batch_size)))
     return Timed(case.named("step", label), run, part="step", rule=label, **case.facts, **done)
 
 
@@ -98,7 +104,7 @@ def update(case: Case, label: str, rule: Rule, settings: Mapping[str, Any], cach
 
 def parts(case: Case) -> Iterator[Timed]:
     """Gather, forward, loss and backward of a network, and the products of each layer, each by itself."""
-    problem, size = case.problem, case.batch_size
+    problem, size = case.network, case.batch_size
     theta, network = arrays.copied(problem.initial(0)), problem.network
     samples, place = problem.samples, problem.workspace()
     order = np.arange(problem.n) if size >= problem.n else permutation(0, Stream.SHUFFLE, problem.n, 0)
@@ -147,7 +153,7 @@ def _table(rule: Rule, settings: Mapping[str, Any], dtype: str) -> np.ndarray:
     return rule.table(settings, 1, np.full(CHUNK, LR), dtype)
 
 
-def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Any) -> Callable[[int], object]:
+def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Training) -> Callable[[int], object]:
     walk = steps.ScalarStepper(rule, settings, training, lambda first, count: np.full(count, LR))
     table = _table(rule, settings, training.problem.dtype)
 

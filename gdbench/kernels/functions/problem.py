@@ -41,6 +41,8 @@ class FunctionProblem:
 
     columns = ("value", "grad_norm")
     n = 1
+    batched = teams = False
+    layers = None
 
     def __init__(
         self,
@@ -111,9 +113,9 @@ class FunctionProblem:
         return np.asarray((above - below) / (2.0 * h))
 
     def begin(
-        self, *, seed: int, batch_size: int = 1, clip_norm: float = 0.0, clip_value: float = 0.0
+        self, *, seed: int, batch_size: int = 1, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
     ) -> "FunctionTraining":
-        """One trial's descent, at its first point."""
+        """One trial's descent, at its first point, by one thread."""
         number = np.dtype(self.dtype).type
         walk = Walk(
             self.options,

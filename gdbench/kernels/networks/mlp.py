@@ -36,6 +36,8 @@ class MLP:
     splits: Samples for train, val and test, in `dtype`; an empty split gives NaN.
     """
 
+    batched = teams = True
+
     def __init__(
         self,
         splits: Sequence[Samples],

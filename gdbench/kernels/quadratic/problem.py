@@ -110,6 +110,7 @@ class DataQuadratic:
     """
 
     columns = ("train_loss", "val_loss", "test_loss", "grad_norm")
+    batched, teams, layers = True, False, None
 
     def __init__(
         self,
@@ -168,9 +169,9 @@ class DataQuadratic:
         return linear.product(self.work_matrix, sampling.check_vector("direction", direction, self.size, self.dtype))
 
     def begin(
-        self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0
+        self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
     ) -> "QuadraticTraining":
-        """One trial's training, at its first point."""
+        """One trial's training, at its first point, by one thread."""
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
         return QuadraticTraining(

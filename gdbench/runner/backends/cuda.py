@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels import Rule
+from gdbench.kernels import MLP, Rule
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.driver import SIMULATED
 from gdbench.kernels.gpu.costs import Choice, choose
@@ -49,7 +49,7 @@ class Group:
     """
 
     name: str
-    problem: Any
+    problem: MLP
     rules: dict[str, Rule] = field(default_factory=dict)
     largest: int = 0  # batch size
     first: list[GpuTrial] = field(default_factory=list)
@@ -98,7 +98,9 @@ class Cuda:
             assert isinstance(rule, Rule)
             key, size = _key(setting), batch_size(definition)
             if key not in self.groups:
-                self.groups[key] = Group(setting.problem, build(definition["problem"], definition["dtype"]))
+                self.groups[key] = Group(
+                    setting.problem, cast("MLP", build(definition["problem"], definition["dtype"]))
+                )
             group = self.groups[key]
             group.rules.setdefault(rule.name, rule)
             group.largest = max(group.largest, size)
@@ -294,7 +296,7 @@ def _stop(trajectory: Trajectory) -> Stop | None:
         return None
     metric, level = trajectory.trial.definition["stop"]
     column = trajectory.problem.columns.index(metric)
-    if column < 2 * SPLITS and not trajectory.problem.splits[column % SPLITS].x.shape[0]:
+    if column < 2 * SPLITS and not cast("MLP", trajectory.problem).splits[column % SPLITS].x.shape[0]:
         return None
     return Stop(column, level, rises(metric))
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gdbench.errors import UsageError
-from gdbench.kernels import MLP
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.costs import choose
@@ -67,18 +66,18 @@ def timed(asked: TimingRequest, rounds: int, watch: Callable[[str], None] = lamb
 
 def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[OnCard]:
     """A network's subjects. Raises UsageError for what the card cannot train."""
-    if not isinstance(case.problem, MLP):
+    if not case.problem.layers:
         raise UsageError(f"problem {case.label!r} is no network; a GPU trains networks, so time it with --backend cpu")
     found = []
     for name, rule in rules.items():
         if not isinstance(rule, Rule):
             raise UsageError(f"rule {name!r} sees more than a gradient; time it with --backend cpu")
         alone = _members(case, rule, 1)
-        choice = choose(case.problem, alone, card)
-        found.append(_steps(case, name, next(engines(case.problem, alone, choice=choice))[0]))
+        choice = choose(case.network, alone, card)
+        found.append(_steps(case, name, next(engines(case.network, alone, choice=choice))[0]))
         together = choice.sweep.resident * card.multiprocessors
         if together > 1 and choice.engine == "sweep":
-            found.append(_steps(case, name, SweepEngine(case.problem, _members(case, rule, together))))
+            found.append(_steps(case, name, SweepEngine(case.network, _members(case, rule, together))))
         own = update(card, rule, case.problem.dtype, case.problem.size)
         facts = {**case.facts, "name": case.named("update", name), "rule": name}
         found.append(OnCard(run=own.run, part="update", bytes=own.bytes, memory=own.memory, **facts))
@@ -107,6 +106,6 @@ def _steps(case: Case, name: str, engine: Engine) -> OnCard:
         part="step",
         rule=name,
         jobs=jobs,
-        flops=float(sum(work.step_flops(case.problem.sizes, case.batch_size))),
+        flops=float(sum(work.step_flops(case.network.sizes, case.batch_size))),
         **case.facts,
     )

@@ -67,7 +67,7 @@ def _raced(asked: Sequence[SweepSpec], names: Sequence[str], budget: Budget) -> 
                 yield f"{each.net}: {error}"
                 others = [name for name in names if name != OURS]
                 race(task, workers, others, facts, ROUNDS, found, limit=budget.left / 2)
-            flops = sum(step_flops(case.problem.sizes, each.batch_size))
+            flops = sum(step_flops(case.network.sizes, each.batch_size))
             for row in found.speed:
                 yield _row(row, flops)
     finally:
