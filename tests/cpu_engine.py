@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from gdbench.kernels import steps
 from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.gpu.trials import Evaluation
 
 CARD = Card("Stand-in", (9, 0), 1, 232_448, 233_472, 2**30)
@@ -32,7 +32,7 @@ class CpuEngine:
             for m in gpu_trials
         ]
         pairs = zip(gpu_trials, self.trainings, strict=True)
-        self.walks = [steps.begin(m.rule, m.settings, training, m.rates) for m, training in pairs]
+        self.walks = [begin(m.rule, m.settings, training, m.rates) for m, training in pairs]
         if gpu_trials[0].points != [0]:  # which is how what is only compiled is looked at
             type(self).made.append(len(gpu_trials))
 

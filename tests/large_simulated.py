@@ -13,9 +13,10 @@ os.environ |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels import MLP, RULES, Samples, steps
+from gdbench.kernels import MLP, RULES, Samples
 from gdbench.kernels.arithmetic.intrinsics import fma
 from gdbench.kernels.compile import cuda
+from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.gpu import large_multiply
 from gdbench.kernels.gpu.large_engine import LargeEngine, launches
 from gdbench.kernels.gpu.large_multiply import Matrix, Tiled
@@ -129,7 +130,7 @@ def expected(given):
     training = network.begin(
         seed=1, batch_size=gpu_trial.batch_size, clip_norm=gpu_trial.clip_norm, clip_value=gpu_trial.clip_value
     )
-    walk, found = steps.begin(gpu_trial.rule, gpu_trial.settings, training, gpu_trial.rates), []
+    walk, found = begin(gpu_trial.rule, gpu_trial.settings, training, gpu_trial.rates), []
     for point in points:
         if point > training.steps:
             walk.advance(point - training.steps)

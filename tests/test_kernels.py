@@ -14,16 +14,18 @@ from networks import make
 
 import gdbench
 from gdbench.errors import UsageError
-from gdbench.kernels import MLP, Samples, steps
+from gdbench.kernels import MLP, Samples
 from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.products import add_column_sums, add_product, biased_product, column_sums, product
 from gdbench.kernels.arithmetic.sums import norm, ordered_sum
 from gdbench.kernels.arithmetic.team import Team, Worker, barrier, share
 from gdbench.kernels.compile.jit import DISABLED, kernel
+from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.networks import network
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES, NUMBERS
 from gdbench.kernels.rules.registry import find
+from gdbench.kernels.rules.stepper import ScalarStepper
 
 
 @kernel(source=None)
@@ -156,7 +158,7 @@ def test_samples_that_lie_far_away_are_asked_for_ahead_and_give_the_same_bits(ba
 
     far, rule = problem(np.arange(n)), find("sgd")
     trained, theta = far.begin(seed=1, batch_size=batch), far.initial(1)
-    walk = steps.ScalarStepper(rule, rule.settings({}), trained, lambda first, count: np.full(count, 0.1))
+    walk = ScalarStepper(rule, rule.settings({}), trained, lambda first, count: np.full(count, 0.1))
     walk.advance(4)
     for step in range(1, 5):
         rows = far.batch(1, step, batch)
@@ -175,7 +177,7 @@ def test_a_team_of_any_size_takes_the_same_steps_to_the_bit(hidden, activation, 
     rule, found = find("adam"), []
     for threads in (1, 2, 3, 5):
         trained = problem.begin(seed=3, batch_size=batch, threads=threads, **clip)
-        walk = steps.begin(rule, rule.settings({}), trained, lambda first, count: np.full(count, 1e-2))
+        walk = begin(rule, rule.settings({}), trained, lambda first, count: np.full(count, 1e-2))
         for count in (4, 7):
             walk.advance(count)
         found.append([trained.theta.tobytes(), walk.state.tobytes(), np.array(trained.evaluate()).tobytes()])

@@ -9,7 +9,7 @@ from gdbench.kernels import MLP, Samples
 from gdbench.kernels.arithmetic.team import WORTH
 from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.rules.registry import find
-from gdbench.kernels.steps import ScalarStepper
+from gdbench.kernels.rules.stepper import ScalarStepper
 from gdbench.peers.contract import Task
 from gdbench.timing.rates import Constant
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels import steps
+from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.problem import Problem
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
@@ -125,7 +125,7 @@ def _pace(setting: Setting) -> _Pace:
     def rates(first: int, count: int) -> np.ndarray:
         return np.full(count, 1e-6)  # so small that nothing diverges while it is measured
 
-    stepper = steps.begin(rule, definition["hyperparameters"], training, rates)
+    stepper = begin(rule, definition["hyperparameters"], training, rates)
     stepper.advance(1)  # compiles
     warm, spent = training.steps, stepper.seconds
     while not stepper.ended and stepper.seconds - spent < SECONDS:

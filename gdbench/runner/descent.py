@@ -16,6 +16,7 @@ import numpy as np
 
 from gdbench.errors import UsageError, shown
 from gdbench.inputs import limits
+from gdbench.kernels.directions.stepper import DirectionStepper, begin
 from gdbench.kernels.functions.callables import Compiled, compiled
 from gdbench.kernels.functions.contract import MAX_DIMENSION, Function
 from gdbench.kernels.functions.contract import find as find_function
@@ -23,8 +24,8 @@ from gdbench.kernels.functions.problem import FunctionProblem
 from gdbench.kernels.problem import Training
 from gdbench.kernels.rules import schedules
 from gdbench.kernels.rules.registry import find as find_rule
+from gdbench.kernels.rules.stepper import ScalarStepper
 from gdbench.kernels.sampling import check_seed
-from gdbench.kernels.steps import DirectionStepper, ScalarStepper, begin
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from gdbench.data.problems import build
-from gdbench.kernels import Direction, Rule, steps
+from gdbench.kernels import Direction, Rule
 from gdbench.kernels.arithmetic.team import WORTH
+from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.problem import UPDATE, Problem
 from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.runner.points import total_steps
@@ -29,7 +30,7 @@ def train(
     rule, settings = find(definition["rule"]), definition["hyperparameters"]
     threads = threads if _for_a_team(problem, rule, trajectory.batch_size) else 1
     training = problem.begin(seed=trial.seed, batch_size=trajectory.batch_size, **clipping(definition), threads=threads)
-    stepper = steps.begin(rule, settings, training, trajectory.rates, definition["budget"])
+    stepper = begin(rule, settings, training, trajectory.rates, definition["budget"])
     for point in trajectory.points:
         while training.steps < point and not stepper.ended:
             if cancelled():

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Constant:
-    """One learning rate for all steps, as `kernels.steps.Rates` has them."""
+    """One learning rate for all steps, as `Rates` has them."""
 
     lr: float
 

@@ -12,14 +12,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from gdbench.kernels import MLP, Direction, steps
+from gdbench.kernels import MLP, Direction
 from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.random import Stream, permutation
 from gdbench.kernels.compile.jit import first_class
+from gdbench.kernels.directions.stepper import DirectionStepper
 from gdbench.kernels.networks import parts as alone
 from gdbench.kernels.problem import Problem, Training
 from gdbench.kernels.rules.contract import Rule
 from gdbench.kernels.rules.registry import BaseRule
+from gdbench.kernels.rules.stepper import ScalarStepper
 from gdbench.machine.caches import Level, level_of
 from gdbench.timing import work
 from gdbench.timing.subjects import Timed
@@ -154,7 +156,7 @@ def _table(rule: Rule, settings: Mapping[str, Any], dtype: str) -> np.ndarray:
 
 
 def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Training) -> Callable[[int], object]:
-    walk = steps.ScalarStepper(rule, settings, training, lambda first, count: np.full(count, LR))
+    walk = ScalarStepper(rule, settings, training, lambda first, count: np.full(count, LR))
     table = _table(rule, settings, training.problem.dtype)
 
     def run(count: int) -> None:
@@ -167,11 +169,11 @@ def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Training) -
 def _direction_steps(case: Case, rule: Direction, settings: Mapping[str, Any], longest: int) -> Callable[[int], object]:
     """Whole descents at the rule's own learning rate, one after another, since no step of them is like the next."""
 
-    def begin() -> steps.DirectionStepper:
+    def begin() -> DirectionStepper:
         def rates(first: int, count: int) -> np.ndarray:
             return np.full(count, settings["lr"])
 
-        return steps.DirectionStepper(rule, settings, case.begin(), rates, {})
+        return DirectionStepper(rule, settings, case.begin(), rates, {})
 
     walk = begin()
 

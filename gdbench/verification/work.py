@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gdbench import suites
-from gdbench.kernels import steps
+from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.rules.registry import find
 from gdbench.runner.trial import train
 from gdbench.store import TrialRecord
@@ -63,7 +63,7 @@ def walk(
     chosen = find(rule)
     settings = chosen.settings(hyperparameters)
     training = mathematics.problem(problem).begin(seed=seed, batch_size=batch_size)
-    return steps.begin(chosen, settings, training, lambda first, count: np.full(count, settings["lr"]))
+    return begin(chosen, settings, training, lambda first, count: np.full(count, settings["lr"]))
 
 
 def differences(f: Callable[[np.ndarray], Any], x: np.ndarray, h: float = 1e-5) -> np.ndarray:

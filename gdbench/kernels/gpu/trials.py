@@ -33,7 +33,7 @@ class GpuTrial:
 
     rule: Rule
     settings: Mapping[str, float | bool]
-    rates: Callable[[int, int], np.ndarray]  # as of kernels/steps.py
+    rates: Callable[[int, int], np.ndarray]  # as of kernels/rules/stepper.py
     recipe: Hashable  # equal for trials whose rule, settings, schedule and budget are equal: they share a table
     seed: int
     batch_size: int

@@ -3,7 +3,7 @@
     for found in compared(CASES[0], "float32", rules()):
         found.rule, found.ulps, found.equal, found.where
 
-The CPU is the judge: the same steps by `kernels.steps`, and evaluations by its training loop. All rules are trained in
+The CPU is the judge: the same steps by its steppers, and evaluations by its training loop. All rules are trained in
 one launch, a trial for each rule and number of steps. Where bits differ, the first step at which they do is searched
 for by halves, and looked at: whether the losses of the parameters before it, its gradient, or its update differ.
 """
@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdbench.kernels import MLP, RULES, Samples, networks, steps
+from gdbench.kernels import MLP, RULES, Samples, networks
 from gdbench.kernels.gpu.engines import Engine
 from gdbench.kernels.gpu.large_engine import LargeEngine
 from gdbench.kernels.gpu.sweep_engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.stepper import ScalarStepper
 from gdbench.results.curves import digest
 from gdbench.timing.rates import Constant
 from gdbench.verification.gpu.ulp import ulps
@@ -172,7 +173,7 @@ def on_cpu(
     """The parameters after each of these numbers of steps, in order, and the curve."""
     settings, per_epoch = rule.settings({}), problem.steps_per_epoch(batch_size)
     training = problem.begin(seed=SEED, batch_size=batch_size)
-    walk = steps.ScalarStepper(rule, settings, training, Constant(float(settings["lr"])))
+    walk = ScalarStepper(rule, settings, training, Constant(float(settings["lr"])))
     thetas, curve = {}, []
     for point in points:
         if point > training.steps:
