@@ -75,8 +75,9 @@ def _check_store(store: str | None, out: Path, as_json: bool) -> int:
     else:
         for sentence in (*found.damaged, *found.unverified):
             say(f"- {sentence}")
+        faults = "1 fault" if len(found.damaged) == 1 else f"{len(found.damaged)} faults"
         say(
-            f"{database.place}: {found.runs} runs, {found.trials} trials read; {len(found.damaged)} faults, "
+            f"{database.place}: {found.runs} runs, {found.trials} trials read; {faults}, "
             f"{len(found.unverified)} runs that could not be checked"
         )
     return 3 if found.damaged else 0

@@ -154,8 +154,18 @@ def read_export(path: Path) -> Frames:
     except (OSError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, UsageError):
             raise
-        reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{path} is an incomplete export ({reason:.200}); export the run again") from None
+        raise UsageError(f"{path} is an incomplete export: {_words(error):.200}; export the run again") from None
+
+
+def _words(error: Exception) -> str:
+    """What is wrong with an export, in words."""
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    if isinstance(error, FileNotFoundError):
+        return f"{Path(error.filename).name} is missing beside it"
+    if isinstance(error, ValueError | LookupError):
+        return " ".join(str(error).split())
+    return f"it does not fit together ({type(error).__name__}: {error})"
 
 
 def _tables(document: Mapping[str, Any], file: Path) -> dict[str, pd.DataFrame]:
@@ -188,13 +198,19 @@ def plain(value: Any) -> Any:
 
 
 def _frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len({*lengths.values()}) > 1:
+        raise ValueError(f"its columns differ in length ({', '.join(f'{k}: {v}' for k, v in lengths.items())})")
+    return pd.DataFrame({name: values if name in TEXT else _numbers(name, values) for name, values in columns.items()})
+
+
+def _numbers(name: str, values: list[Any]) -> list[Any]:
+    """A column of numbers, or of a hyperparameter that is true or false."""
     special = {"inf": np.inf, "-inf": -np.inf, None: np.nan}
-    return pd.DataFrame(
-        {
-            name: [v if name in TEXT or not isinstance(v, str | None) else special[v] for v in values]
-            for name, values in columns.items()
-        }
-    )
+    odd = next((value for value in values if isinstance(value, str) and value not in special), None)
+    if odd is not None:
+        raise ValueError(f"column {name!r} holds {odd!r:.40}, which is no number")
+    return [special[value] if isinstance(value, str | None) else value for value in values]
 
 
 def _write(frame: pd.DataFrame, path: Path, form: str) -> None:

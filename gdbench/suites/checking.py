@@ -77,7 +77,8 @@ def _rule(where: str, label: str, given: dict[str, Any]) -> tuple[BaseRule, dict
         takes = rule.hyperparameter(name)
         for item in axes[name]:
             if not isinstance(item, int | float):
-                raise UsageError(f"{place}.{name} = {shown(item)} must be a number, or true or false")
+                kind = "true or false" if isinstance(rule.defaults[name], bool) else "a number"
+                raise UsageError(f"{place}.{name} = {shown(item)} must be {kind}")
             try:
                 takes.check(name, item)
             except UsageError as error:
