@@ -173,6 +173,8 @@ def test_history_rests_on_no_definition_that_is_damaged(definition, store, capsy
         of_latest("UPDATE trials SET steps = 'many'"),
         of_latest("UPDATE trials SET definition = '[[[['"),
         of_latest("UPDATE trials SET epochs = x'00ff'"),
+        of_latest("UPDATE trials SET trial = char(27) || '[2J'"),
+        of_latest("UPDATE trials SET run = run, status = char(10) || 'x'"),
         of_latest("UPDATE curves SET data = 'text'"),
         "UPDATE runs SET environment = 'no JSON'",
         "UPDATE runs SET created = 'yesterday'",
@@ -181,6 +183,9 @@ def test_history_rests_on_no_definition_that_is_damaged(definition, store, capsy
 def test_odd_cells_are_told_in_a_sentence(statement, store, capsys):
     path, _ = store
     change(path, statement)
+    with pytest.raises(StoreError) as raised:
+        _ = gdbench.load(path).trials
+    assert str(raised.value).isprintable()
     code, _, err = call(capsys, "show", "latest", "--store", path)
     assert code in (2, 3) and err.count("\n") == 1 and err.startswith("error: ")
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Column, Connection, Table, and_, func, select
 
-from gdbench.errors import DamagedError, StoreError, UsageError
+from gdbench.errors import DamagedError, StoreError, UsageError, shown
 from gdbench.results.curves import ALL, Curves, Points, first_points
 from gdbench.results.files import is_id
 from gdbench.results.records import RunRecord, StoredRun
@@ -377,8 +377,10 @@ def _words(problems: Sequence[Problem], run: str) -> str:
     first = next((problem for problem in problems if problem.trial is not None), problems[0])
     if not trials:
         return f"run {run} is damaged: {first.words}"
-    more = f" (so are trials {', '.join(map(str, trials[1 : NAMED + 1]))}{', ...' if len(trials) > NAMED + 1 else ''})"
-    return f"trial {first.trial} of run {run} is damaged{more if len(trials) > 1 else ''}: {first.words}"
+    more = (
+        f" (so are trials {', '.join(map(shown, trials[1 : NAMED + 1]))}{', ...' if len(trials) > NAMED + 1 else ''})"
+    )
+    return f"trial {shown(first.trial)} of run {run} is damaged{more if len(trials) > 1 else ''}: {first.words}"
 
 
 def _error(problems: Sequence[Problem], sentence: str) -> StoreError:
