@@ -159,9 +159,9 @@ def run(case):
 
 def alone(case, gpu_trial, training, last):
     """The evaluations of a trial on the CPU up to its end, and how many steps it took; last: when it is ended."""
-    from gdbench.kernels import steps
+    from gdbench.kernels.directions.stepper import begin
 
-    walk = steps.begin(gpu_trial.rule, gpu_trial.settings, training, gpu_trial.rates)
+    walk = begin(gpu_trial.rule, gpu_trial.settings, training, gpu_trial.rates)
     found = {}
     for step in case.points:
         if last and step > last:
