@@ -228,7 +228,7 @@ def test_a_run_of_which_every_trial_failed_has_a_page(small, tmp_path, monkeypat
     def fail(*given):
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr("gdbench.runner.run.train", fail)
+    monkeypatch.setattr("gdbench.runner.backends.contract.train", fail)
     run = gdbench.run(small, store=tmp_path / "runs.db")
     assert set(run.trials["status"]) == {"failed"}
     assert "Iris, small" in run.report(tmp_path / "page.html").read_text()

@@ -114,7 +114,7 @@ def test_heartbeats_go_on_while_a_trial_takes_long(small, tmp_path, monkeypatch)
     beats = []
     monkeypatch.setattr("gdbench.runner.run.HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(Store, "heartbeat", lambda self, run: beats.append(run))
-    monkeypatch.setattr("gdbench.runner.run.safely", lambda *_: time.sleep(0.2))
+    monkeypatch.setattr("gdbench.runner.backends.threads.safely", lambda *_: time.sleep(0.2))
     gdbench.run({**small, "seeds": 1, "rule": {"sgd": {"lr": [0.1, 0.2]}}}, store=tmp_path / "s.db", jobs=1, time=False)
     assert len(beats) > 10
 
