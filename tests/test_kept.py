@@ -76,14 +76,14 @@ def test_time_keeps_its_results_in_a_file_unless_they_are_stored(tmp_path, capsy
     (path,) = tmp_path.glob("time-*.json")
     assert code == 0 and f"results: {path}" in out and json.loads(path.read_text())["samples"]
     monkeypatch.setattr("gdbench.api.runs.render", stop, raising=False)
-    monkeypatch.setattr("gdbench.reports.render", stop)
+    monkeypatch.setattr("gdbench.reports.page.render", stop)
     code, out, err = call(capsys, "time", "sgd", *options, "--save")
     assert code == 3 and "run " in out and "could not be written" in err and len(list(tmp_path.glob("*.json"))) == 1
 
 
 @pytest.mark.pictures
 def test_a_page_that_fails_leaves_the_run_and_its_ranking(suite, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("gdbench.reports.render", stop)
+    monkeypatch.setattr("gdbench.reports.page.render", stop)
     code, out, err = call(capsys, "run", suite(0.1), "--no-time", "--out", tmp_path / "out")
     assert code == 3 and "sgd [red][/x]" in out and "report:" not in out
     assert "could not be written" in err and "nothing can be printed" in err and "Traceback" not in err
