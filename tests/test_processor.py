@@ -135,7 +135,7 @@ def test_why_products_are_slow_is_said(variables, host, expected, monkeypatch, n
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(environment, "features_of_host", lambda: host)
+    monkeypatch.setattr(processor, "features_of_host", lambda: host)
     numba(CPU_NAME="generic", CPU_FEATURES="")
     assert environment.slow_products().startswith(expected)
     numba(CPU_NAME="haswell", CPU_FEATURES="+fma")

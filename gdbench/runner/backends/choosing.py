@@ -1,12 +1,13 @@
 """Which backend a run gets: the one that is asked for, or the best that is here."""
 
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
 from gdbench.kernels.compile.driver import SIMULATED, driver_found
 from gdbench.runner.backends.contract import Backend, First
 from gdbench.runner.backends.threads import Threads
 from gdbench.suites import Suite
 
 BACKENDS = ("auto", "cpu", "cuda")
+PARTS = ("name", "summary", "refuses", "prepare", "train", "facts")  # of a backend of somebody's own
 
 
 class NoBackendError(UsageError):
@@ -36,6 +37,12 @@ def choose_backend(asked: str) -> str:
 def backend_of(suite: Suite, asked: str | Backend, threads: Threads) -> First:
     """What trains a suite: threads, and before them a backend of somebody's own, or the GPU where it suits a trial."""
     if not isinstance(asked, str):
+        lacks = [part for part in PARTS if not hasattr(asked, part)]
+        if lacks:
+            raise UsageError(
+                f"backend = {shown(asked)} must be {', '.join(BACKENDS)} or a backend of your own; as one, it lacks "
+                f"{', '.join(lacks)}"
+            )
         return First([asked, threads])
     if choose_backend(asked) == "cuda":
         from gdbench.runner.backends.cuda import Cuda
