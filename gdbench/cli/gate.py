@@ -237,13 +237,14 @@ def _given(way: str, names: list[str]) -> list[str]:
 
 def _asked(margin: float, level: float, families: list[str] | None) -> GateOptions:
     """The numbers and names, checked before anything is run."""
-    from gdbench.gate.families import check
-
     if not 0 <= margin < 1000:
         raise UsageError(f"--margin {margin:g} must be a percentage, 0 or more and less than 1000")
     if not 0 < level < 1:
         raise UsageError(f"--level {level:g} must be a share between 0 and 1")
-    check(families or ())
+    if families:
+        from gdbench.gate.families import check
+
+        check(families)
     return GateOptions(margin / 100, level, tuple(families or ()))
 
 
@@ -272,12 +273,12 @@ def _with_baseline(baseline: str, head: Named, asked: GateOptions, out: Path, ou
 
 def _of_runs(runs: Sequence[Named], asked: GateOptions) -> "Comparison":
     """Two runs compared, which a process each reads where they have very many trials."""
-    from gdbench.gate.sides import baseline_of, side_of
     from gdbench.machine.processes import shared
 
+    # The other process begins before this one imports pandas and SciPy, which take a second each.
     (mine, theirs), processes = _readers(runs)
-    needed = partial(import_module, "gdbench.gate.comparison")  # SciPy, which takes a second
-    base, head = shared(_side, [(mine, baseline_of), (theirs, side_of)], processes, then=needed)
+    needed = partial(import_module, "gdbench.gate.comparison")
+    base, head = shared(_side, [(mine, "baseline_of"), (theirs, "side_of")], processes, then=needed)
     from gdbench.gate.comparison import compare as compare_sides
 
     if base.facts["run"] == head.facts["run"] and not any(Path(each.name).exists() for each in runs):
@@ -288,8 +289,12 @@ def _of_runs(runs: Sequence[Named], asked: GateOptions) -> "Comparison":
     return _only(compare_sides(base, head, margin=asked.margin, level=asked.level), asked)
 
 
-def _side(asked: "tuple[Named, Callable[[Frames], Side]]") -> "Side":
-    named, side = asked
+def _side(asked: tuple[Named, str]) -> "Side":
+    """A run as a side, by a function of gdbench/gate/sides.py."""
+    from gdbench.gate import sides
+
+    named, function = asked
+    side: Callable[[Frames], Side] = getattr(sides, function)
     return _readable(named, lambda run: side(run.frames))
 
 
