@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-# A command reads millions of objects into memory, hardly any of which form cycles, and ends: looking for these as often
-# as Python does by default takes 5 % of `compare`. Processes that a command starts import this too.
+# A command reads millions of objects into memory, hardly any of which form cycles, and ends: it looks for these less
+# often than Python does by default. Processes that a command starts import this too.
 gc.set_threshold(50_000, 20, 20)
 
 

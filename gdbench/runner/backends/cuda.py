@@ -32,6 +32,7 @@ from gdbench.machine.gpus import QueryError, cards
 from gdbench.results.metrics import rises
 from gdbench.runner.backends.contract import Order, Trained
 from gdbench.runner.trajectory import Trajectory, batch_size, clipping, failed, named
+from gdbench.runner.trial import work
 from gdbench.store import TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
@@ -167,13 +168,13 @@ class Cuda:
         return text
 
     def train(self, orders: Sequence[Order]) -> Trained:
-        """See `Backend`; a list after each launch.
+        """See `Backend`; a list after each launch. The longest begin first, where not all have room at once.
 
         A trial is without a record where the GPU let go of it although it had not ended, or had not begun it when the
         card was lost: the CPU can train it.
         """
         together: dict[Key, list[Trial]] = {}
-        for order in orders:
+        for order in sorted(orders, key=lambda order: work(order.trial), reverse=True):
             together.setdefault(_key(order.trial.setting), []).append(order.trial)
         for key, trials in together.items():
             for records in _train_group(self.groups[key], trials):
