@@ -71,9 +71,11 @@ def load_file(path: str | Path) -> str:
     return content
 
 
-def files() -> tuple[tuple[str, str], ...]:
-    """The plug-in files that were loaded, with the hashes of their contents."""
-    return tuple((path, content) for path, (content, _) in sorted(_loaded.items()))
+def files(items: Iterable[Written]) -> tuple[tuple[str, str], ...]:
+    """The plug-in files that registered these rules and functions, with the hashes of their contents."""
+    wanted = {id(item) for item in items}
+    loaded = sorted(_loaded.items())
+    return tuple((path, content) for path, (content, own) in loaded if wanted & {id(item) for item in own})
 
 
 def load_installed() -> None:
@@ -106,12 +108,13 @@ def _of_package(entry: EntryPoint) -> list[Written]:
 
 def foreign() -> list[Written]:
     """Every rule and function that is not ours."""
-    return [item for item in _registered() if item.source != ""]
+    return [item for item in _registered() if not item.ours]
 
 
-def plugin_hash() -> str:
-    """Hash of every rule and function that is not ours, with the source it comes from; empty without any."""
-    parts = sorted(f"{type(item).__name__} {item.name}:{item.fingerprint}" for item in foreign())
+def plugin_hash(items: Iterable[Written] | None = None) -> str:
+    """Hash of the rules and functions among `items` that are not ours, by default of all; empty without any."""
+    chosen = foreign() if items is None else [item for item in items if not item.ours]
+    parts = sorted(f"{type(item).__name__} {item.name}:{item.fingerprint}" for item in chosen)
     return sha256("|".join(parts).encode()).hexdigest() if parts else ""
 
 

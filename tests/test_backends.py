@@ -6,17 +6,17 @@ from pool_backend import Pool
 import gdbench
 from gdbench import plugins, suites
 from gdbench.errors import UsageError
-from gdbench.kernels import RULES
+from gdbench.kernels import RULES, source_hash
 from gdbench.kernels.compile.driver import SIMULATED
 from gdbench.runner.backends.contract import First, Order, orders_of, train_order
 from gdbench.runner.backends.threads import Threads
 
 RULE = '''import gdbench
 
-@gdbench.rule(lr=0.1, pull={pull})
+@gdbench.rule(lr=0.1, hold={pull})
 def pulled(p, g, c):
-    """p - lr (g + pull p)."""
-    return p - c.lr * (g + c.pull * p)
+    """p - lr (g + hold p)."""
+    return p - c.lr * (g + c.hold * p)
 '''
 SUITE = {
     "title": "Backends",
@@ -59,13 +59,35 @@ class Picky(Threads):
         yield from super().train([order for order in orders if order.trial.seed not in self.drops])
 
 
+@pytest.fixture
+def in_memory():
+    """A rule that stands in no file, as in a notebook."""
+
+    def halved(p, g, c):
+        """p - lr g / 2."""
+        return p - 0.5 * c.lr * g
+
+    gdbench.rule(lr=0.1)(halved)
+    yield "halved"
+    RULES.pop("halved", None)
+
+
 @pytest.mark.skipif(SIMULATED, reason="starts processes, which would simulate a GPU too")
-def test_processes_give_the_bits_of_threads_with_a_rule_of_a_plug_in(plugin, tmp_path):
+def test_processes_give_the_bits_of_threads_with_a_rule_of_a_plug_in(plugin, in_memory, tmp_path):
     suite = {**SUITE, "rule": {**SUITE["rule"], "pulled": {"lr": 0.1}}}
     threads = gdbench.run(suite, store=tmp_path / "threads.db", time=False)
     pool = gdbench.run(suite, store=tmp_path / "pool.db", backend=Pool(), time=False)
     assert set(pool.trials["backend"]) == {"pool"} and pool.about["backend"] == "pool"
     assert digests(pool) == digests(threads) and len(digests(pool)) == 3
+    with pytest.raises(UsageError, match="plug-in of the trial, as a --plugin file: unknown rule 'halved'"):
+        gdbench.run({**SUITE, "rule": {in_memory: {"lr": 0.1}}}, store=tmp_path / "pool.db", backend=Pool(), time=False)
+
+
+def test_an_order_holds_what_its_trial_needs_and_nothing_else(plugin):
+    suite = suites.load({**SUITE, "rule": {"lookahead": {"inner": "pulled"}, "sgd": {}}})
+    around, alone = orders_of(suite.first_trials())
+    assert [file for file, _ in around.plugins] == [str(plugin)] and alone.plugins == ()
+    assert around.code != alone.code == source_hash()
 
 
 def test_a_worker_with_another_plug_in_or_other_code_gets_nothing(plugin):

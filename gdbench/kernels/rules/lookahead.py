@@ -51,6 +51,10 @@ class Lookahead(Rule):
         )
         self.inner = inner
 
+    def parts(self) -> list[BaseRule]:
+        """This rule and the one inside."""
+        return [self, *self.inner.parts()]
+
     def hyperparameter(self, name: str) -> Hyperparameter:
         """What lookahead means by its own two, and the inner rule by all others."""
         return KNOWN[name] if name in OWN else self.inner.hyperparameter(name)

@@ -37,6 +37,11 @@ class Written:
     function: Callable[..., Any]
     source: str | None = field(default=None, kw_only=True)  # hash of what it is compiled from, beside the kernels
 
+    @property
+    def ours(self) -> bool:
+        """Whether it is compiled from the kernels' source alone, and no plug-in's."""
+        return self.source == ""
+
     def functions(self) -> list[Callable[..., Any]]:
         """The functions that it consists of."""
         return [self.function]
@@ -93,6 +98,10 @@ class BaseRule(Written):
 
     defaults: dict[str, float | bool]
 
+    def parts(self) -> "list[BaseRule]":
+        """The rules that it consists of: itself, and what it wraps."""
+        return [self]
+
     def settings(self, given: Mapping[str, object]) -> dict[str, float | bool]:
         """The defaults with `given` laid over them; raises UsageError for an unknown name or a value out of range."""
         for name in given:
@@ -105,7 +114,7 @@ class BaseRule(Written):
 
     def hyperparameter(self, name: str) -> Hyperparameter:
         """What one of its hyperparameters means, and which values it takes."""
-        return hyperparameters.of_rule(name, self.defaults[name], ours=self.source == "")
+        return hyperparameters.of_rule(name, self.defaults[name], self.ours)
 
 
 RULES: dict[str, BaseRule] = {}

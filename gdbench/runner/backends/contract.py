@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from gdbench import plugins
 from gdbench.errors import UsageError
 from gdbench.results.records import TrialRecord
-from gdbench.runner.code import code_hash
+from gdbench.runner.code import code_hash, written_for
 from gdbench.runner.trajectory import failed, named
 from gdbench.runner.trial import CHUNK, train
 from gdbench.suites import Setting, Trial
@@ -30,7 +30,8 @@ Trained = Generator[tuple[str, list[TrialRecord]], None, None]  # records as the
 class Order(NamedTuple):
     """A trial, and what a worker must have to train it. The hashes of its data stand in its definition.
 
-    plugins: files of rules and functions with the hashes of their contents. code: hash of all source (`code_hash`).
+    plugins: files of its rule and its function, with the hashes of their contents. code: hash of the kernels' source
+    and of theirs.
     """
 
     trial: Trial
@@ -39,9 +40,13 @@ class Order(NamedTuple):
 
 
 def orders_of(trials: Sequence[Trial]) -> list[Order]:
-    """Orders for trials, with the plug-ins and the code of this process."""
-    files, code = plugins.files(), code_hash()
-    return [Order(trial, files, code) for trial in trials]
+    """Orders for trials, with the plug-ins and the code that each needs."""
+    needs: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {}
+    for trial in trials:
+        if trial.setting.hash not in needs:
+            items = written_for(trial.definition)
+            needs[trial.setting.hash] = plugins.files(items), code_hash(items)
+    return [Order(trial, *needs[trial.setting.hash]) for trial in trials]
 
 
 class Backend(Protocol):
@@ -138,7 +143,11 @@ def train_order(
     for file, content in order.plugins:
         if plugins.load_file(file) != content:
             raise UsageError(f"plug-in {file} is not the one that the run began with; give every worker the same file")
-    if code_hash() != order.code:
+    try:
+        code = code_hash(written_for(order.trial.definition))
+    except UsageError as error:
+        raise UsageError(f"give this worker the plug-in of the trial, as a --plugin file: {error}") from None
+    if code != order.code:
         raise UsageError("the code of this worker is not that of the run; install the same gdbench and plug-ins here")
     return safely(order.trial, chunk, cancelled, threads)
 
