@@ -65,7 +65,7 @@ def test_a_number_of_the_rules_own_is_noticed():
         v = 0.9 * v + g
         return p - c.lr * v, v
 
-    (wrong,) = _fresh(Rule("halved", halved, {"lr": 0.1}, ("v",), source=None))
+    (wrong,) = _fresh(Rule("halved", halved, {"lr": 0.1}, slots=("v",), source=None))
     assert "instructions on float64" in wrong
 
 
@@ -231,7 +231,7 @@ def test_max_and_min_of_a_plug_in_are_pythons():
     def clamped(p, g, c):
         return p - max(c.lr, min(g, p))
 
-    rule = Rule("clamped", clamped, {"lr": 0.1}, ())
+    rule = Rule("clamped", clamped, {"lr": 0.1})
     image = large_kernels.update(rule, "float32").image((9, 0), fresh=True)
     assert "max.f32" not in image.ptx and "min.f32" not in image.ptx and "selp" in image.ptx
     for x, y in ((1.0, np.nan), (np.nan, 1.0), (0.0, -0.0), (-0.0, 0.0), (1.0, 2.0), (2.0, 1.0)):

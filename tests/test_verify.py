@@ -67,7 +67,9 @@ def faulty_rule(name, function, derive=None):
         real = RULES[name]
         derived = real.derive if derive is None else inlined(derive)
         monkeypatch.setitem(
-            RULES, name, Rule(name, function or real.function, real.defaults, real.slots, real.derived, derived)
+            RULES,
+            name,
+            Rule(name, function or real.function, real.defaults, real.derived, derived, slots=real.slots),
         )
 
     return plant

@@ -80,9 +80,9 @@ class WorkerCommands:
 
         Raises GdbenchError where CUDA's compiler is missing; a GPU is not needed.
         """
-        from gdbench.kernels import Rule
         from gdbench.kernels.compile import cuda
         from gdbench.kernels.gpu import large_kernels, offline
+        from gdbench.kernels.rules.contract import is_scalar
         from gdbench.kernels.rules.registry import find
 
         missing = cuda.missing_compiler()
@@ -93,7 +93,7 @@ class WorkerCommands:
         found = []
         for label, name, dtype in kinds:
             rule = find(name)
-            if isinstance(rule, Rule):
+            if is_scalar(rule):
                 update, capability = large_kernels.update(rule, dtype), offline.H100.capability
                 subject = offline.Subject(update, capability, dtype, len(rule.slots))
                 found.append({"rule": label, "dtype": dtype, "registers": offline.examine(subject).needs.registers})
@@ -105,10 +105,11 @@ class WorkerCommands:
         Of each network and scalar rule: `problem`, `rule`, `batch_size`, `dtype`, `launches`.
         """
         from gdbench.data.problems import build
-        from gdbench.kernels import MLP, Rule
         from gdbench.kernels.gpu.large_engine import launches
         from gdbench.kernels.gpu.offline import H100
         from gdbench.kernels.gpu.trials import GpuTrial
+        from gdbench.kernels.networks.mlp import is_network
+        from gdbench.kernels.rules.contract import is_scalar
         from gdbench.kernels.rules.registry import find
         from gdbench.runner.trajectory import batch_size, clipping
         from gdbench.timing.rates import Constant
@@ -117,7 +118,7 @@ class WorkerCommands:
         for setting in _settings(suite, overrides):
             definition = setting.definition
             problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
-            if isinstance(problem, MLP) and isinstance(rule, Rule):
+            if is_network(problem) and is_scalar(rule):
                 size = batch_size(definition)
                 gpu_trial = GpuTrial(
                     rule, rule.defaults, Constant(0.0), "", 0, size, steps=1, points=(0,), stop=None,

@@ -58,12 +58,13 @@ def list_(
 
 
 def _rules() -> list[dict[str, Any]]:
-    from gdbench.kernels import RULES, Direction
+    from gdbench.kernels import RULES
+    from gdbench.kernels.rules.contract import is_scalar
 
     return [
         {
             "rule": rule.name,
-            "kind": "direction" if isinstance(rule, Direction) else "scalar",
+            "kind": "scalar" if is_scalar(rule) else "direction",
             "defaults": settings_text(rule.defaults),
             "source": rule.doc.splitlines()[0] if rule.doc else "",
         }

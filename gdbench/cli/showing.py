@@ -55,7 +55,7 @@ def show(
 
 
 def _show_rule(rule: "BaseRule", as_json: bool) -> None:
-    from gdbench.kernels import Direction
+    from gdbench.kernels.rules.contract import is_scalar
 
     meanings = {name: rule.hyperparameter(name).meaning for name in rule.defaults}
     if as_json:
@@ -63,7 +63,7 @@ def _show_rule(rule: "BaseRule", as_json: bool) -> None:
             {
                 "rule": rule.name,
                 "doc": rule.doc,
-                "slots": _slots(rule),
+                "slots": rule.slots,
                 "defaults": rule.defaults,
                 "meanings": meanings,
                 "source": rule.text,
@@ -82,19 +82,12 @@ def _show_rule(rule: "BaseRule", as_json: bool) -> None:
             for k, v in rule.defaults.items()
         ]
     )
-    state = "of its own" if isinstance(rule, Direction) else ", ".join(_slots(rule)) or "none"
+    state = (", ".join(rule.slots) or "none") if is_scalar(rule) else "of its own"
     say("", f"state: {state}", "", *_lines(rule.text))
 
 
 def _lines(document: str) -> list[str]:
     return document.expandtabs().splitlines()
-
-
-def _slots(rule: "BaseRule") -> tuple[str, ...]:
-    """The state that a scalar rule keeps for each parameter; a direction rule has none of that kind."""
-    from gdbench.kernels import Rule
-
-    return rule.slots if isinstance(rule, Rule) else ()
 
 
 def _show_function(function: "Function", as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """What a problem is, and what its training is: whoever asks for more asks which problem it is, and nobody should."""
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -10,6 +11,9 @@ SPLITS = ("train", "val", "test")
 
 # A trial has diverged where its loss exceeds this times (1 + |loss at step 0|).
 DIVERGED = 1e4
+
+# A rule's compiled update of p, by g, its state, a step's coefficients and the number of the first parameter.
+Update = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int], None]
 
 UPDATE = 10  # samples of a batch that take about as long as the update of the parameters does
 
@@ -52,8 +56,8 @@ class Training(Protocol):
     theta: np.ndarray
     steps: int
 
-    def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
-        """One step for each row of the coefficients' table. update: a rule's, compiled."""
+    def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
+        """One step for each row of the coefficients' table."""
         ...
 
     def move(self, x: np.ndarray) -> None:
@@ -73,8 +77,9 @@ class Problem(Protocol):
     """What is minimised: a function of `size` parameters, in a dtype.
 
     n: how many samples train. columns: what an evaluation gives; the first is what is minimised. batched: whether it
-    has samples, so that a step sees a batch and an epoch has an end. teams: whether a team of threads may train it.
-    layers: where the layers of a network lie among the parameters; None for what is no network.
+    has samples, so that a step sees a batch and an epoch has an end. judged_by: the column by which settings
+    are chosen. teams: whether a team of threads may train it. layers: where the layers of a network lie among the
+    parameters; None for what is no network.
     """
 
     dtype: str
@@ -88,6 +93,9 @@ class Problem(Protocol):
 
     @property
     def batched(self) -> bool: ...
+
+    @property
+    def judged_by(self) -> str: ...
 
     @property
     def teams(self) -> bool: ...

@@ -1,7 +1,7 @@
 """Training on samples: which of them a step uses, and the checks that every problem makes of what it is given."""
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -9,7 +9,10 @@ from gdbench.errors import UsageError
 from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.random import Stream, permutation, permute
 from gdbench.kernels.compile.jit import inlined
-from gdbench.kernels.directions.objective import Objective
+from gdbench.kernels.directions.objective import Derivatives, Objective
+from gdbench.kernels.problem import Problem
+
+P = TypeVar("P", bound=Problem)
 
 _SHUFFLE = int(Stream.SHUFFLE)
 
@@ -34,10 +37,10 @@ def reorder(batches, step, work):
         work.epoch[0] = epoch
 
 
-class SampledTraining:
+class SampledTraining(Generic[P]):
     """A trial on samples: its parameters, and how many steps led there. Not shared between threads."""
 
-    def __init__(self, problem: Any, batches: Batches) -> None:
+    def __init__(self, problem: P, batches: Batches) -> None:
         self.problem, self.batches = problem, batches
         self.theta = arrays.copied(problem.initial(batches.seed))
         self.steps = 0
@@ -47,18 +50,17 @@ class SampledTraining:
         self.theta[:] = x
         self.steps += 1
 
-    def over_batch(self, **work: Any) -> Objective:
-        """The problem's objective over the batch of the next step; work: the workspace, where the problem has one."""
+    def over_batch(self, problem: Derivatives) -> Objective:
+        """An objective over the batch of the next step."""
         batches = self.batches
 
         @lru_cache(maxsize=1)
         def rows(step: int) -> np.ndarray:
-            drawn: np.ndarray = self.problem.batch(batches.seed, step, batches.size)
-            return drawn
+            return self.problem.batch(batches.seed, step, batches.size)
 
         whole = batches.size == self.problem.n
         version = None if whole else lambda: self.steps
-        return Objective.of_rows(self.problem, lambda: rows(1 if whole else self.steps + 1), version, **work)
+        return Objective.of_rows(problem, lambda: rows(1 if whole else self.steps + 1), version)
 
 
 def steps_per_epoch(n: int, batch_size: int, drop_last: bool) -> int:

@@ -1,14 +1,13 @@
 """gdbench as a runner uses it: compiled chunks of steps, one trial a thread, or a team for a large one."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
 from gdbench.kernels import MLP, Samples
 from gdbench.kernels.arithmetic.team import WORTH
 from gdbench.kernels.networks.losses import LOSSES
-from gdbench.kernels.rules.registry import find
+from gdbench.kernels.rules.contract import find_scalar
 from gdbench.kernels.rules.stepper import ScalarStepper
 from gdbench.peers.contract import Task
 from gdbench.timing.rates import Constant
@@ -42,9 +41,9 @@ class Gdbench:
 
     def prepare(self, task: Task, threads: int) -> _Threads:
         """See `Adapter`."""
-        problem: Any = problem_of(task)
-        rule: Any = find(task.rule)
-        large = task.batch_size * problem.size >= WORTH and rule.source == ""
+        problem = problem_of(task)
+        rule = find_scalar(task.rule)
+        large = task.batch_size * problem.size >= WORTH and rule.ours
         team = max(1, threads // task.trials) if large else 1
         steppers = []
         for seed, lr, theta in zip(task.seeds, task.lrs, task.thetas, strict=True):

@@ -19,8 +19,8 @@ from gdbench.kernels import MLP
 from gdbench.kernels.arithmetic.random import Stream, permutation
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES
-from gdbench.kernels.rules.contract import Rule
-from gdbench.kernels.rules.registry import find
+from gdbench.kernels.networks.mlp import is_network
+from gdbench.kernels.rules.contract import find_scalar
 from gdbench.peers.contract import Task
 from gdbench.timing.steps import Case
 from gdbench.timing.work import step_flops
@@ -37,12 +37,10 @@ def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None, see
     no network and for a rule that needs more than a gradient.
     """
     problem = case.problem
-    if not isinstance(problem, MLP):
+    if not is_network(problem):
         raise UsageError(f"problem {case.label!r} is no network; peers trains networks")
     check_name("rule", rule)
-    found = find(rule)
-    if not isinstance(found, Rule):
-        raise UsageError(f"rule {rule!r} sees more than a gradient, and no peer has it; choose another, such as adam")
+    found = find_scalar(rule)  # no peer has any other
     problem = copy.copy(problem)
     problem.drop_last = True
     if chunk is None:

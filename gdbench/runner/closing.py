@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from gdbench.data.problems import build
+from gdbench.kernels.problem import Problem
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.caches import Level
 from gdbench.runner.trajectory import batch_size, clipping
@@ -57,7 +58,7 @@ def closing_plan(chosen: Sequence[Chosen], jobs: int) -> Plan:
         return found
 
     builders = [partial(_steps, same, caches) for same in together.values()]
-    networks = sorted((c for c in chosen if c.setting.definition["problem"]["kind"] == "mlp"), key=_size)
+    networks = sorted((c for c in chosen if _problem(c).layers), key=_size)
     middle = networks[len(networks) // 2 :][:1]
     counts = sorted({min(2**i, jobs) for i in range(1, jobs.bit_length() + 1)} - {1}) if middle else []
     builders += [partial(side_by_side, partial(_steps, middle, caches), count) for count in counts]
@@ -66,15 +67,18 @@ def closing_plan(chosen: Sequence[Chosen], jobs: int) -> Plan:
 
 def _size(chosen: Chosen) -> int:
     """Samples in a batch times parameters."""
+    return batch_size(chosen.setting.definition) * _problem(chosen).size
+
+
+def _problem(chosen: Chosen) -> Problem:
     definition = chosen.setting.definition
-    return batch_size(definition) * int(build(definition["problem"], definition["dtype"]).size)
+    return build(definition["problem"], definition["dtype"])
 
 
 def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
     """Steps on one problem with one batch size, one after another on the same arrays."""
     definition = chosen[0].setting.definition
-    problem = build(definition["problem"], definition["dtype"])
-    case = Case(chosen[0].setting.problem, problem, batch_size(definition), clipping(definition))
+    case = Case(chosen[0].setting.problem, _problem(chosen[0]), batch_size(definition), clipping(definition))
     training = case.begin()
     found = []
     for setting, steps in chosen:

@@ -11,11 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
-
 import gdbench
-from gdbench.kernels import Rule
 from gdbench.kernels.compile import cache, jit
+from gdbench.kernels.rules.contract import is_scalar
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.trial import train
@@ -47,10 +45,7 @@ def compile_settings(chosen: Sequence[Setting]) -> None:
 def compile_rules(kinds: Sequence[Kind]) -> None:
     """Compile the updates and the coefficients of these rules into the cache."""
     for name, dtype in kinds:
-        rule = find(name)
-        assert isinstance(rule, Rule)
-        rule.update(dtype)
-        rule.table(rule.defaults, 1, np.ones(1), dtype)
+        find(name).compile(dtype)
 
 
 @contextmanager
@@ -79,4 +74,4 @@ def _elsewhere(kinds: Sequence[Kind]) -> "Iterator[subprocess.Popen[bytes] | Non
 
 def _ours(name: str) -> bool:
     rule = find(name)
-    return isinstance(rule, Rule) and rule.source == ""
+    return rule.ours and is_scalar(rule)

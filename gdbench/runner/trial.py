@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from gdbench.data.problems import build
-from gdbench.kernels import Direction, Rule
 from gdbench.kernels.arithmetic.team import WORTH
 from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.problem import UPDATE, Problem
+from gdbench.kernels.rules.contract import is_scalar
 from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.runner.points import total_steps
 from gdbench.runner.trajectory import Trajectory, batch_size, clipping
@@ -51,7 +51,7 @@ def train(
 
 def _for_a_team(problem: Problem, rule: BaseRule, batch_size: int) -> bool:
     """Whether a step is long enough to be shared out, and its update our own: a plug-in's might raise an error."""
-    ours = isinstance(rule, Rule) and rule.source == ""
+    ours = rule.ours and is_scalar(rule)
     return ours and problem.teams and batch_size * problem.size >= WORTH
 
 
@@ -63,5 +63,5 @@ def work(trial: Trial) -> float:
     definition = trial.definition
     problem, size = build(definition["problem"], definition["dtype"]), batch_size(definition)
     total = total_steps(definition["budget"], problem.steps_per_epoch(size))
-    pairs = problem.size if isinstance(find(definition["rule"]), Direction) else 1
+    pairs = 1 if is_scalar(find(definition["rule"])) else problem.size
     return float(total * (size + UPDATE) * problem.size * pairs)

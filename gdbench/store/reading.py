@@ -48,10 +48,10 @@ TYPES = [*map(types_of, CELLS)]
 SHARED = ("run", "code", "setting", "problem", "rule", "role", "dtype", "backend", "status")
 
 
-class Problem(NamedTuple):
+class Fault(NamedTuple):
     """What is wrong with one trial. odd: a cell holds what its column cannot hold."""
 
-    trial: Any
+    trial: object
     words: str
     odd: bool = False
 
@@ -135,18 +135,18 @@ class Snapshot:
             raise UsageError(f"run {run!r} is not in {self.place} any more")
         _stop(record.damage)
         found = self._trials(run, points)
-        problems = found.problems
+        faults = found.faults
         if found.seen != record.stored:
-            problems.append(Problem(None, f"it has {found.seen} trials in place of {record.stored}"))
+            faults.append(Fault(None, f"it has {found.seen} trials in place of {record.stored}"))
         tables = [self._rows(table, run) for table in (schema.timings, schema.subjects)]
         notices = []
         if record.timed not in (UNVERIFIED, timed_hash(*tables)):
-            problems.append(Problem(None, "its timings do not agree with their hash"))
+            faults.append(Fault(None, "its timings do not agree with their hash"))
             tables = [[], []]
-        if problems:
-            words = _words(problems, run)
+        if faults:
+            words = _words(faults, run)
             if damaged != "skip":
-                raise _error(problems, f"{words}, in store {self.place}; --skip-damaged (damaged='skip') leaves it out")
+                raise _error(faults, f"{words}, in store {self.place}; --skip-damaged (damaged='skip') leaves it out")
             notices.append(f"left out: {words}")
         if found.unverified or UNVERIFIED in (record.hash, record.timed):
             notices.append(f"run {run} is unverified: it was written by a gdbench that stored no hashes")
@@ -158,7 +158,7 @@ class Snapshot:
 
     def damaged_trials(self, run: str) -> list[Any]:
         """The numbers of the trials of a run that are not as they were written."""
-        return [problem.trial for problem in self._trials(run, "none").problems]
+        return [fault.trial for fault in self._trials(run, "none").faults]
 
     def notes(self) -> dict[str, str]:
         """The notes by run; raises DamagedError for one that is not as it was written."""
@@ -223,7 +223,7 @@ class _Columns:
         self._values: dict[Column[Any], list[Any]] = {column: [] for column in TRIAL_COLUMNS}
         self._points = points
         self.curves: list[Curves] = []
-        self.problems: list[Problem] = []
+        self.faults: list[Fault] = []
         self.unverified = False
         self.seen = 0
         self._last: Any = None
@@ -266,17 +266,17 @@ class _Columns:
         cells, stored, data = row[:-2], row[-2], row[-1]
         trial = cells[1]
         again, self._last = trial == self._last, trial
-        problem = _odd(cells, data)
-        if problem is None:
+        fault = _odd(cells, data)
+        if fault is None:
             block = None if stored == UNVERIFIED else _Block.of([row])
             if block and not block.agrees():
-                problem = Problem(trial, "its row does not agree with its hash")
+                fault = Fault(trial, "its row does not agree with its hash")
             elif cells[DIGEST] != _digest(data):
-                problem = Problem(trial, "its curve does not agree with its digest")
+                fault = Fault(trial, "its curve does not agree with its digest")
             elif again:
-                problem = Problem(trial, "it is there twice")
-        self.problems += [problem] if problem else []
-        return problem is None
+                fault = Fault(trial, "it is there twice")
+        self.faults += [fault] if fault else []
+        return fault is None
 
     def _definitions(self, block: "_Block") -> list[Any]:
         """The definitions of the trials' settings: trials of other seeds share them."""
@@ -336,14 +336,14 @@ def _digest(curve: bytes) -> str | None:
     return hashlib.sha256(curve).hexdigest() if curve else None
 
 
-def _odd(cells: Sequence[Any], data: Any) -> Problem | None:
+def _odd(cells: Sequence[Any], data: Any) -> Fault | None:
     """A cell of a trial or its curve that holds what cannot be there."""
     if data is None:
-        return Problem(cells[1], "its curve is missing")
+        return Fault(cells[1], "its curve is missing")
     words = odd_cell(CELLS, cells)
     if words is None and not isinstance(data, bytes):
         words = "its curve is no bytes"
-    return Problem(cells[1], words, odd=True) if words else None
+    return Fault(cells[1], words, odd=True) if words else None
 
 
 def record_of(row: Mapping[str, Any], place: str) -> RunRecord:
@@ -371,10 +371,10 @@ def _stop(damage: str | None) -> None:
         raise DamagedError(f"{damage}; remove the run, or restore the file from a copy")
 
 
-def _words(problems: Sequence[Problem], run: str) -> str:
-    """What is damaged of a run: the first problem, and how many trials have one."""
-    trials = [problem.trial for problem in problems if problem.trial is not None]
-    first = next((problem for problem in problems if problem.trial is not None), problems[0])
+def _words(faults: Sequence[Fault], run: str) -> str:
+    """What is damaged of a run: the first fault, and how many trials have one."""
+    trials = [fault.trial for fault in faults if fault.trial is not None]
+    first = next((fault for fault in faults if fault.trial is not None), faults[0])
     if not trials:
         return f"run {run} is damaged: {first.words}"
     more = (
@@ -383,7 +383,7 @@ def _words(problems: Sequence[Problem], run: str) -> str:
     return f"trial {shown(first.trial)} of run {run} is damaged{more if len(trials) > 1 else ''}: {first.words}"
 
 
-def _error(problems: Sequence[Problem], sentence: str) -> StoreError:
+def _error(faults: Sequence[Fault], sentence: str) -> StoreError:
     """Odd cells make a store that cannot be used; what differs from its hash is damaged."""
-    first = next((problem for problem in problems if problem.trial is not None), problems[0])
+    first = next((fault for fault in faults if fault.trial is not None), faults[0])
     return StoreError(sentence) if first.odd else DamagedError(sentence)

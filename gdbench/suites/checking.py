@@ -10,9 +10,9 @@ from typing import Any
 from gdbench.data.problems import build
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs import limits
-from gdbench.kernels import MLP, Direction
 from gdbench.kernels.arithmetic import linear
 from gdbench.kernels.problem import Problem
+from gdbench.kernels.rules.contract import is_scalar
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.suites.definitions import check_work, drafts
@@ -95,7 +95,7 @@ def _check_against_data(suite: Suite, where: str, label: str) -> None:
             _check_rule(rule, grid, problem, model)
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from None
-    if definition["kind"] != "function":
+    if problem.batched:
         _check_batches(suite.batch_sizes[label], problem, where, label)
     try:
         for size in suite.batch_sizes[label]:
@@ -110,7 +110,7 @@ def _check_target(metric: str, problem: Problem, where: str, label: str) -> None
     if metric not in problem.columns:
         known = ", ".join(c for c in problem.columns if c != "grad_norm" and not c.startswith("test"))
         raise UsageError(f"{where}: target = {metric!r} is no metric of problem.{label}; it has {known}")
-    if metric.startswith("val_") and not (isinstance(problem, MLP) and len(problem.splits[1].x)):
+    if metric.startswith("val_") and not problem.judged_by.startswith("val_"):
         raise UsageError(
             f"{where}: target = {metric!r} needs validation data, and problem.{label} has none "
             "(validation_fraction = 0, or too small a subset); use a training metric"
@@ -118,7 +118,7 @@ def _check_target(metric: str, problem: Problem, where: str, label: str) -> None
 
 
 def _check_rule(rule: BaseRule, grid: Mapping[str, list[Any]], problem: Problem, model: SuiteModel) -> None:
-    if not isinstance(rule, Direction):
+    if is_scalar(rule):
         return
     if "history" in rule.defaults and rule.hyperparameter("history").whole:  # as many pairs of vectors in float64
         history = int(max(grid.get("history", [rule.defaults["history"]])))

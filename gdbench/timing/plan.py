@@ -6,7 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from gdbench.kernels.compile.jit import compilations
-from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.contract import is_scalar
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.machine.caches import Level, levels
 from gdbench.timing.layout import scattered
@@ -73,6 +73,6 @@ def _of_case(case: Case, rules: Mapping[str, BaseRule], caches: tuple[Level, ...
     found = list(parts(case)) if case.problem.layers else []
     for label, rule in rules.items():
         found.append(whole_step(case, label, rule, {}, caches))
-        if isinstance(rule, Rule) and case.problem.layers:
+        if is_scalar(rule) and case.problem.layers:
             found.append(update(case, label, rule, {}, caches))
     return found

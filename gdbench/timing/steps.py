@@ -12,14 +12,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from gdbench.kernels import MLP, Direction
+from gdbench.kernels import MLP
 from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.random import Stream, permutation
 from gdbench.kernels.compile.jit import first_class
 from gdbench.kernels.directions.stepper import DirectionStepper
 from gdbench.kernels.networks import parts as alone
+from gdbench.kernels.networks.mlp import is_network
 from gdbench.kernels.problem import Problem, Training
-from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.contract import Rule, is_scalar
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.kernels.rules.stepper import ScalarStepper
 from gdbench.machine.caches import Level, level_of
@@ -43,7 +44,8 @@ class Case:
     @property
     def network(self) -> MLP:
         """The problem of a case that is a network (`problem.layers`)."""
-        return cast("MLP", self.problem)
+        assert is_network(self.problem)
+        return self.problem
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -77,10 +79,9 @@ def whole_step(
     of its own by default. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
     """
     settings, done = rule.settings(settings), dict[str, Any]()
-    if isinstance(rule, Direction):
+    if not is_scalar(rule):
         run = _direction_steps(case, rule, settings, longest)
     else:
-        assert isinstance(rule, Rule)
         run = _scalar_steps(rule, settings, case.begin() if training is None else training)
         if case.problem.layers:
             done = _moved(case, rule, caches)
@@ -166,7 +167,7 @@ def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Training) -
     return run
 
 
-def _direction_steps(case: Case, rule: Direction, settings: Mapping[str, Any], longest: int) -> Callable[[int], object]:
+def _direction_steps(case: Case, rule: BaseRule, settings: Mapping[str, Any], longest: int) -> Callable[[int], object]:
     """Whole descents at the rule's own learning rate, one after another, since no step of them is like the next."""
 
     def begin() -> DirectionStepper:

@@ -5,7 +5,7 @@ All 1797 samples train. scikit-learn divides its L2 term by the batch size and d
 
 import numpy as np
 
-from gdbench.kernels import MLP
+from gdbench.kernels.networks.mlp import is_network
 from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare
 from gdbench.verification.work import walk
@@ -30,7 +30,7 @@ def _last_epoch(rule: str, seed: int, **hyperparameters: float) -> tuple[float, 
     scikit-learn reports the second: it weighs each batch by its samples and adds the penalty.
     """
     problem = mathematics.problem(PROBLEM)
-    assert isinstance(problem, MLP)
+    assert is_network(problem)
     training = walk(PROBLEM, rule, batch_size=BATCH, seed=seed, **hyperparameters)
     per_epoch, work = problem.steps_per_epoch(BATCH), problem.workspace()
     training.advance((EPOCHS - 1) * per_epoch)

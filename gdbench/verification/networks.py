@@ -1,5 +1,6 @@
 """A network's gradients, Hessians and batches, and the compiled loop that trains with them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from gdbench.kernels.layers import BIAS
 from gdbench.kernels.networks.activations import ACTIVATIONS
 from gdbench.kernels.networks.losses import LOSSES
+from gdbench.kernels.networks.mlp import MLP, is_network
 from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare, difference
 from gdbench.verification.work import columns, differences, trials, walk
@@ -15,13 +17,19 @@ DEPTHS: tuple[list[int], ...] = ([], [5], [4, 3])
 IRIS = {"kind": "mlp", "dataset": "iris", "hidden": [5], "activation": "tanh", "l2": 0.01}
 
 
-def _networks(activation: str) -> list[Any]:
+def _network(given: Mapping[str, Any]) -> MLP:
+    problem = mathematics.problem(given)
+    assert is_network(problem)
+    return problem
+
+
+def _networks(activation: str) -> list[MLP]:
     """A network of every loss and depth, on 30 flowers."""
     base = {"kind": "mlp", "dataset": "iris", "subset": 30, "activation": activation, "l2": 0.1}
-    return [mathematics.problem({**base, "loss": loss, "hidden": hidden}) for loss in LOSSES for hidden in DEPTHS]
+    return [_network({**base, "loss": loss, "hidden": hidden}) for loss in LOSSES for hidden in DEPTHS]
 
 
-def _point(problem: Any) -> np.ndarray:
+def _point(problem: MLP) -> np.ndarray:
     """Parameters of which none is 0."""
     return np.array(problem.initial(1) + 0.05)
 
@@ -50,14 +58,14 @@ def _() -> Rows:
         yield compare(what, expected=0.0, measured=np.max(apart), tolerance=1e-8)
 
 
-def _biases(problem: Any) -> np.ndarray:
+def _biases(problem: MLP) -> np.ndarray:
     """Which parameters are biases."""
     return np.concatenate([np.full(part.stop - part.start, part.role == BIAS) for part in problem.layers.parts])
 
 
 @check("l2-weights-only", "theory: 1/2 l2 |W|^2, biases excluded")
 def _() -> Rows:
-    with_l2, without = (mathematics.problem({**IRIS, "l2": l2}) for l2 in (0.5, 0.0))
+    with_l2, without = (_network({**IRIS, "l2": l2}) for l2 in (0.5, 0.0))
     theta = _point(with_l2)
     weights = np.where(_biases(with_l2), 0.0, theta)
     added = with_l2.gradient(theta) - without.gradient(theta)
@@ -68,7 +76,7 @@ def _() -> Rows:
 
 @check("short-batch", "theory: the mean over the batch's own samples")
 def _() -> Rows:
-    problem = mathematics.problem({**IRIS, "l2": 0.0})
+    problem = _network({**IRIS, "l2": 0.0})
     theta, size = _point(problem), 32
     rows = problem.batch(0, problem.steps_per_epoch(size), size)
     yield compare("samples in an epoch's last batch", expected=problem.n % size, measured=rows.size, tolerance=0)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.kernels import RULES, Rule
 from gdbench.kernels.rules import schedules
+from gdbench.kernels.rules.contract import scalar_rules
 from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Rows, check, compare, difference, farthest
 from gdbench.verification.work import START, anywhere, prescribed
@@ -50,13 +50,9 @@ def _() -> Rows:
         yield compare(what, expected=0.0, measured=apart, tolerance=1e-14)
 
 
-def _scalar_rules() -> list[Rule]:
-    return [rule for rule in RULES.values() if isinstance(rule, Rule)]
-
-
 @check("chunks", "theory: steps depend on themselves alone")
 def _() -> Rows:
-    for rule in _scalar_rules():
+    for rule in scalar_rules():
         settings, lrs = rule.settings({}), np.linspace(0.1, 0.01, 60)
         whole = rule.table(settings, 1, lrs, "float64")
         pieces = [rule.table(settings, 1 + first, lrs[first : first + 7], "float64") for first in range(0, 60, 7)]
@@ -67,7 +63,7 @@ def _() -> Rows:
 
 @check("float32", "theory: both dtypes follow one formula")
 def _() -> Rows:
-    for rule in _scalar_rules():
+    for rule in scalar_rules():
         single, double = (
             minimize(anywhere, START, rule.name, grad=prescribed, steps=100, every=100, dtype=dtype).x
             for dtype in ("float32", "float64")

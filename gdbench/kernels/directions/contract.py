@@ -18,14 +18,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from gdbench.errors import UsageError
-from gdbench.kernels.rules.registry import RULES, BaseRule, check_parameters, checked_defaults, chosen_name, source_of
+from gdbench.kernels.rules.registry import (
+    OBJECTIVE,
+    RULES,
+    BaseRule,
+    check_parameters,
+    checked_defaults,
+    chosen_name,
+    source_of,
+)
 
 
 @dataclass(eq=False)
 class Direction(BaseRule):
-    """A rule that sees the whole objective. `dense`: it asks for the matrix of second derivatives."""
+    """A rule that sees the whole objective."""
 
-    dense: bool = False
+    needs = OBJECTIVE
 
 
 def direction(
@@ -46,7 +54,7 @@ def direction(
         chosen = chosen_name("rule", name, function, RULES)
         check_parameters(f"rule {chosen!r}", function, "objective", "x", "c", "memory")
         checked = checked_defaults(chosen, defaults, function)
-        made = Direction(chosen, function, checked, dense, source=source_of(function))
+        made = Direction(chosen, function, checked, dense=dense, source=source_of(function))
         RULES[chosen] = made
         return made
 

@@ -6,12 +6,32 @@ counts nothing: the end of a line search is where the next step begins.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 Vector = np.ndarray
 REMEMBERED = 4  # evaluations of each kind
+
+
+class Derivatives(Protocol):
+    """A loss over rows of samples, and what is derived from it; arrays are new ones."""
+
+    def loss(self, theta: Vector, rows: np.ndarray) -> float:
+        """The mean over the rows."""
+        ...
+
+    def gradient(self, theta: Vector, rows: np.ndarray) -> Vector:
+        """Its derivative."""
+        ...
+
+    def hessian(self, theta: Vector, rows: np.ndarray) -> np.ndarray:
+        """Its second derivatives."""
+        ...
+
+    def product(self, theta: Vector, direction: Vector, rows: np.ndarray) -> Vector:
+        """The Hessian times a direction."""
+        ...
 
 
 class Objective:
@@ -25,7 +45,7 @@ class Objective:
         self,
         value: Callable[[Vector], float],
         gradient: Callable[[Vector], Vector],
-        hessian: Callable[[Vector], Any],
+        hessian: Callable[[Vector], np.ndarray],
         product: Callable[[Vector, Vector], Vector],
         version: Callable[[], int] | None = None,
     ) -> None:
@@ -39,14 +59,14 @@ class Objective:
 
     @classmethod
     def of_rows(
-        cls, problem: Any, rows: Callable[[], np.ndarray], version: Callable[[], int] | None, **work: Any
+        cls, problem: Derivatives, rows: Callable[[], np.ndarray], version: Callable[[], int] | None
     ) -> "Objective":
-        """A problem's mean over the samples that `rows` names when it is asked; work: the problem's workspace."""
+        """A problem's mean over the samples that `rows` names when it is asked."""
         return cls(
-            lambda x: problem.loss(x, rows(), **work),
-            lambda x: problem.gradient(x, rows(), **work).copy(),  # it may be work's
-            lambda x: problem.hessian(x, rows(), **work),
-            lambda x, v: problem.product(x, v, rows(), **work).copy(),
+            lambda x: problem.loss(x, rows()),
+            lambda x: problem.gradient(x, rows()),
+            lambda x: problem.hessian(x, rows()),
+            lambda x, v: problem.product(x, v, rows()),
             version,
         )
 
@@ -66,7 +86,7 @@ class Objective:
             _remember(self._gradients, key, self._gradient(x))
         return self._gradients[key].copy()
 
-    def hessian(self, x: Vector) -> Any:
+    def hessian(self, x: Vector) -> np.ndarray:
         """The matrix of its second derivatives, symmetric, a new one."""
         self.gradient_evaluations += x.size
         return self._hessian(x)

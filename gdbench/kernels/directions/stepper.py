@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from gdbench.errors import UsageError
-from gdbench.kernels.directions.contract import Direction
 from gdbench.kernels.problem import Training
-from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.contract import is_scalar
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.kernels.rules.stepper import Rates, ScalarStepper
 
@@ -30,9 +29,8 @@ def begin(
     budget: Mapping[str, int] | None = None,
 ) -> "ScalarStepper | DirectionStepper":
     """`rule` at the beginning of `training`; budget: a trial ends at the step that spends these evaluations."""
-    if isinstance(rule, Rule):
+    if is_scalar(rule):
         return ScalarStepper(rule, settings, training, rates)
-    assert isinstance(rule, Direction)
     return DirectionStepper(rule, settings, training, rates, budget or {})
 
 
@@ -47,7 +45,7 @@ class DirectionStepper:
 
     def __init__(
         self,
-        rule: Direction,
+        rule: BaseRule,
         settings: Mapping[str, float | bool],
         training: Training,
         rates: Rates,
@@ -76,7 +74,7 @@ class DirectionStepper:
             with np.errstate(all="ignore"):  # what is not finite is seen afterwards
                 return self.rule.function(self.objective, self.training.theta.copy(), c, self.memory)
         except Exception as error:
-            if self.rule.source == "" or isinstance(error, UsageError):
+            if self.rule.ours or isinstance(error, UsageError):
                 raise
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error}"

@@ -6,7 +6,6 @@ problem.loss([0.0, 0.0]), problem.gradient([0.0, 0.0]), problem.hessian([0.0, 0.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from gdbench.kernels.arithmetic.random import Stream, normals, uniforms
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.functions.callables import STEP, Compiled
 from gdbench.kernels.functions.descent import Walk, descend
+from gdbench.kernels.problem import Update
 
 NO_PATH = np.empty((0, 0))
 
@@ -43,6 +43,7 @@ class FunctionProblem:
     n = 1
     batched = teams = False
     layers = None
+    judged_by = "value"
 
     def __init__(
         self,
@@ -131,7 +132,7 @@ class FunctionProblem:
         )
         return FunctionTraining(self, walk)
 
-    def _point(self, theta: Any) -> np.ndarray:
+    def _point(self, theta: object) -> np.ndarray:
         return sampling.check_vector("theta", theta, self.size, "float64").copy()  # differences move it
 
 
@@ -144,7 +145,7 @@ class FunctionTraining:
         self.steps = 0
 
     def advance(
-        self, update: Any, state: np.ndarray, table: np.ndarray, every: int = 1, path: np.ndarray = NO_PATH
+        self, update: Update, state: np.ndarray, table: np.ndarray, every: int = 1, path: np.ndarray = NO_PATH
     ) -> None:
         """One step for each row of the rule's coefficients, fewer when the point is no longer finite.
 

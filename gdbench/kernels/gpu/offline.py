@@ -26,7 +26,7 @@ from gdbench.kernels.gpu.cubin import Needs, instructions, needs
 from gdbench.kernels.gpu.large_products import FORWARD, INPUTS, TILES, WEIGHTS, product
 from gdbench.kernels.gpu.planning import blocks_with_registers
 from gdbench.kernels.gpu.sweep import sweep
-from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.contract import Rule, scalar_rules
 from gdbench.kernels.rules.registry import RULES
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0))
@@ -132,7 +132,7 @@ def large() -> Iterator[Subject]:
 
 def _rules() -> list[Rule]:
     """Our own scalar rules."""
-    return [rule for rule in RULES.values() if isinstance(rule, Rule) and rule.source == ""]
+    return [rule for rule in scalar_rules() if rule.ours]
 
 
 @lru_cache(maxsize=1)
@@ -147,7 +147,7 @@ def _plug_in() -> Rule:
         return p - k.lr * (a + k.mix * d / (c + k.eps)), a, b, c, d
 
     defaults = {"lr": 0.1, "momentum": 0.9, "mix": 0.5, "eps": 1e-6, "nesterov": True}
-    return Rule("plug-in", damped, defaults, ("a", "b", "c", "d"), source="offline")
+    return Rule("plug-in", damped, defaults, slots=("a", "b", "c", "d"), source="offline")
 
 
 @lru_cache(maxsize=256)

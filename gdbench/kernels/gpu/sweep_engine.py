@@ -33,6 +33,7 @@ from gdbench.kernels.gpu.trials import (
     values_of,
 )
 from gdbench.kernels.networks.mlp import MLP
+from gdbench.kernels.networks.network import Network
 from gdbench.kernels.rules.contract import Rule
 
 
@@ -154,7 +155,7 @@ class SweepEngine:
             level *= self.problem.splits[stop.column - SPLITS].x.shape[0] * self.problem.scores_a_sample
         return np.nextafter(number(level), number(np.inf if stop.at_least else -np.inf))
 
-    def _upload(self, network: Any, slots: int) -> None:
+    def _upload(self, network: Network, slots: int) -> None:
         """What stays on the device as long as this object lives."""
         layout, count = self.plan.layout, len(self.gpu_trials)
         parameters = np.zeros((count, layout.parameters), self.dtype)

@@ -9,7 +9,7 @@ problem.product(theta, direction, rows), problem.hessian(theta, rows)
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from gdbench.kernels.networks.curvature import hessian, hessian_product
 from gdbench.kernels.networks.initial import initial_weights
 from gdbench.kernels.networks.network import Network, Workspace, penalty, workspace
 from gdbench.kernels.networks.training import Samples
-from gdbench.kernels.problem import SPLITS
+from gdbench.kernels.problem import SPLITS, Problem, Update
 from gdbench.kernels.sampling import Batches, SampledTraining
 
 MAX_PARAMETERS = 10**9
@@ -67,6 +67,7 @@ class MLP:
             raise UsageError(
                 f"hidden = {list(hidden)} makes {self.size:,} parameters, {gigabytes:,.0f} GB; use smaller layers"
             )
+        self.judged_by = "val_loss" if len(self.splits[1].x) else "train_loss"
         score = "accuracy" if self.samples.labels.size else "mse"
         self.scores_a_sample = 1 if score == "accuracy" else outputs
         self.columns = (*(f"{split}_loss" for split in SPLITS), *(f"{split}_{score}" for split in SPLITS), "grad_norm")
@@ -186,7 +187,35 @@ class MLP:
         return work.natural[: self.n] if rows is None else sampling.check_rows(rows, self.n)
 
 
-class Training(SampledTraining):
+def is_network(problem: Problem) -> TypeGuard[MLP]:
+    """Whether a problem has layers."""
+    return problem.layers is not None
+
+
+class _OnWorkspace(NamedTuple):
+    """A network that writes to this workspace whatever it computes."""
+
+    problem: MLP
+    work: Workspace
+
+    def loss(self, theta: np.ndarray, rows: np.ndarray) -> float:
+        """See `MLP`, and so the others."""
+        return self.problem.loss(theta, rows, self.work)
+
+    def gradient(self, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A new vector."""
+        return self.problem.gradient(theta, rows, self.work).copy()
+
+    def hessian(self, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A new matrix."""
+        return self.problem.hessian(theta, rows, self.work)
+
+    def product(self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A new vector."""
+        return self.problem.product(theta, direction, rows, self.work).copy()
+
+
+class Training(SampledTraining[MLP]):
     """A network in training: its parameters, its rule's state and the workspace. Not shared between threads."""
 
     def __init__(self, problem: MLP, batches: Batches, threads: int = 1) -> None:
@@ -199,9 +228,9 @@ class Training(SampledTraining):
 
     def objective(self) -> Objective:
         """What the next step minimises, on a workspace of its own."""
-        return self.over_batch(work=self.problem.workspace())
+        return self.over_batch(_OnWorkspace(self.problem, self.problem.workspace()))
 
-    def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
+    def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
         """One step for each row of the rule's coefficients.
 
         In a team, no error may come from the update: what is not our own may have a team of one.

@@ -19,6 +19,7 @@ from gdbench.kernels.arithmetic.clipping import clip
 from gdbench.kernels.arithmetic.products import add_product
 from gdbench.kernels.compile.jit import inlined, kernel
 from gdbench.kernels.directions.objective import Objective
+from gdbench.kernels.problem import Update
 from gdbench.kernels.rules.contract import update_type
 from gdbench.kernels.sampling import Batches, SampledTraining, reorder
 
@@ -110,7 +111,7 @@ class DataQuadratic:
     """
 
     columns = ("train_loss", "val_loss", "test_loss", "grad_norm")
-    batched, teams, layers = True, False, None
+    batched, teams, layers, judged_by = True, False, None, "train_loss"
 
     def __init__(
         self,
@@ -179,14 +180,14 @@ class DataQuadratic:
         )
 
 
-class QuadraticTraining(SampledTraining):
+class QuadraticTraining(SampledTraining[DataQuadratic]):
     """A trial on a data quadratic: its point, and how many steps led there."""
 
     def __init__(self, problem: DataQuadratic, batches: Batches) -> None:
         super().__init__(problem, batches)
         self.work = _workspace(problem.size, problem.n, problem.dtype)
 
-    def advance(self, update: Any, state: np.ndarray, table: np.ndarray) -> None:
+    def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
         """One step for each row of the rule's coefficients."""
         problem = self.problem
         loop = _compiled(problem.dtype)
@@ -196,7 +197,7 @@ class QuadraticTraining(SampledTraining):
 
     def objective(self) -> Objective:
         """What the next step minimises."""
-        return self.over_batch()
+        return self.over_batch(self.problem)
 
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present point."""

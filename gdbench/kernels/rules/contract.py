@@ -21,7 +21,7 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numba
 import numpy as np
@@ -34,13 +34,16 @@ from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.intrinsics import fixed_tuple, vector
 from gdbench.kernels.compile.complaints import explained
 from gdbench.kernels.compile.jit import inlined, kernel
+from gdbench.kernels.problem import Update
 from gdbench.kernels.rules.registry import (
+    ELEMENTS,
     RULES,
     BaseRule,
     check_names,
     check_parameters,
     checked_defaults,
     chosen_name,
+    find,
     source_of,
 )
 
@@ -49,12 +52,12 @@ MAX_SLOTS = 4
 
 @dataclass(eq=False)
 class Rule(BaseRule):
-    """A rule that is one scalar function: its state slots, hyperparameters with defaults, and coefficients."""
+    """A rule that is one scalar function of a parameter, its gradient, its slots and the step's coefficients."""
 
-    slots: tuple[str, ...]
+    needs = ELEMENTS
     derived: tuple[str, ...] = ()
     derive: Callable[..., Any] | None = None
-    _updates: dict[str, Any] = field(default_factory=dict, repr=False)
+    _updates: dict[str, Update] = field(default_factory=dict, repr=False)
 
     def functions(self) -> list[Callable[..., Any]]:
         """The scalar function, and that of its coefficients."""
@@ -121,7 +124,7 @@ class Rule(BaseRule):
         """The slots of `size` parameters before the first step: zeros, a row a slot, each from a cache line on."""
         return arrays.zeros((len(self.slots), arrays.padded(size, dtype)), dtype)
 
-    def update(self, dtype: str) -> Any:
+    def update(self, dtype: str) -> Update:
         """The compiled `update(p, g, state, c, first)`: one step of the parameters first, first + 1, ...
 
         p and g are vectors of as many of them as are to move, state is that of all parameters (`state`), c one row of
@@ -134,6 +137,11 @@ class Rule(BaseRule):
                 raise self._explained(error) from None
         return self._updates[dtype]
 
+    def compile(self, dtype: str) -> None:
+        """The update and the coefficients."""
+        self.update(dtype)
+        self.table(self.defaults, 1, np.ones(1), dtype)
+
     def _explained(self, error: NumbaError) -> UsageError:
         if "literal_unroll" in str(error):
             names = ", ".join(self.derived)
@@ -141,6 +149,24 @@ class Rule(BaseRule):
                 f"rule {self.name!r}: its coefficients must return a tuple with one number each for {names}"
             )
         return explained(f"rule {self.name!r}", self.function, error, "contract.py")
+
+
+def is_scalar(rule: BaseRule) -> TypeGuard[Rule]:
+    """Whether a rule needs a parameter and its gradient alone."""
+    return rule.needs == ELEMENTS
+
+
+def scalar_rules() -> list[Rule]:
+    """All of them that are registered."""
+    return [rule for rule in RULES.values() if is_scalar(rule)]
+
+
+def find_scalar(name: object) -> Rule:
+    """The scalar rule of that name; raises UsageError for an unknown one and for one that needs more."""
+    found = find(name)
+    if not is_scalar(found):
+        raise UsageError(f"rule {found.name!r} sees more than a gradient; choose another, such as adam")
+    return found
 
 
 @inlined
@@ -205,14 +231,13 @@ def update_loop(rule: Rule, function: Callable[..., Any] | None = None) -> Calla
     return (update0, update1, update2, update3, update4)[len(rule.slots)]
 
 
-def _compile_update(rule: Rule, dtype: str) -> Any:
-    ours = rule.source == ""
+def _compile_update(rule: Rule, dtype: str) -> Update:
     return kernel(
         update_loop(rule),
         signature=update_type(dtype),
         variant=f"{rule.name}-{dtype}",
         source=rule.source,
-        allocates=not ours,
+        allocates=not rule.ours,
     )
 
 
@@ -239,7 +264,7 @@ def rule(
             raise UsageError(f"rule {chosen!r} has {len(slots)} slots; at most {MAX_SLOTS} are supported")
         check_parameters(f"rule {chosen!r}", function, "p", "g", *slots, "c")
         checked = checked_defaults(chosen, defaults, function, slots)
-        made = Rule(chosen, function, checked, tuple(slots), source=source_of(function))
+        made = Rule(chosen, function, checked, slots=tuple(slots), source=source_of(function))
         RULES[chosen] = made
         return made
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from gdbench.errors import UsageError
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.rules.adam import adam
-from gdbench.kernels.rules.contract import MAX_SLOTS, Rule
+from gdbench.kernels.rules.contract import MAX_SLOTS, Rule, is_scalar
 from gdbench.kernels.rules.hyperparameters import KNOWN, Hyperparameter
 from gdbench.kernels.rules.registry import RULES, WRAPPERS, BaseRule, check_names
 
@@ -44,9 +44,9 @@ class Lookahead(Rule):
             name,
             _scalar(inner),
             {**inner.defaults, "k": 5, "alpha": 0.5, **defaults},
-            (*inner.slots, SLOW),
-            (*inner.derived, "begins", "pull"),
-            _derive(inner),
+            derived=(*inner.derived, "begins", "pull"),
+            derive=_derive(inner),
+            slots=(*inner.slots, SLOW),
             source=inner.source,
         )
         self.inner = inner
@@ -130,7 +130,7 @@ def _derive(inner):
 
 def lookahead(inner: BaseRule) -> BaseRule:
     """Lookahead around `inner`, built once for each state of a plug-in."""
-    if not isinstance(inner, Rule):
+    if not is_scalar(inner):
         raise UsageError(f"rule '{NAME}({inner.name})': {inner.name} is a direction rule; choose a scalar inner rule")
     return RULES[NAME] if inner is adam else _built(inner, inner.source)
 

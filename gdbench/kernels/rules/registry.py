@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from gdbench.kernels.rules import hyperparameters
 from gdbench.kernels.rules.hyperparameters import Hyperparameter
 
 _OURS = "gdbench.kernels."
+ELEMENTS, OBJECTIVE = "elements", "objective"  # what a rule may need: a parameter and its gradient alone, or everything
 # What trials have beside hyperparameters: names that would clash in their table.
 RESERVED = {
     *("run", "trial", "key", "code", "problem", "rule", "schedule", "batch_size", "seed", "role", "dtype", "backend"),
@@ -34,7 +35,7 @@ class Written:
     """Something that is written as Python functions: its docstring, its text and what they depend on."""
 
     name: str
-    function: Callable[..., Any]
+    function: Callable[..., object]
     source: str | None = field(default=None, kw_only=True)  # hash of what it is compiled from, beside the kernels
 
     @property
@@ -42,7 +43,7 @@ class Written:
         """Whether it is compiled from the kernels' source alone, and no plug-in's."""
         return self.source == ""
 
-    def functions(self) -> list[Callable[..., Any]]:
+    def functions(self) -> list[Callable[..., object]]:
         """The functions that it consists of."""
         return [self.function]
 
@@ -63,7 +64,7 @@ class Written:
         return f"{self.source or self.text}|{outside!r}"
 
 
-def _text(function: Callable[..., Any]) -> str:
+def _text(function: Callable[..., object]) -> str:
     """A function's source; its bytecode where there is none."""
     try:
         return inspect.getsource(function)
@@ -77,7 +78,7 @@ def _bytecode(code: CodeType) -> tuple[Any, ...]:
     return code.co_code, code.co_names, code.co_varnames, constants
 
 
-def _outside(function: Callable[..., Any], depth: int = 3) -> list[tuple[str, str]]:
+def _outside(function: Callable[..., object], depth: int = 3) -> list[tuple[str, str]]:
     """Names and values that a function finds outside itself: numbers, arrays, and the text of helper functions."""
     variables = inspect.getclosurevars(function)
     found = []
@@ -94,9 +95,18 @@ def _outside(function: Callable[..., Any], depth: int = 3) -> list[tuple[str, st
 
 @dataclass(eq=False)
 class BaseRule(Written):
-    """A rule of either contract: its function and its hyperparameters with their defaults, lr first."""
+    """A rule of either contract: its function and its hyperparameters with their defaults, lr first.
 
+    slots: names of what it keeps for each parameter. dense: whether it asks for the matrix of second derivatives.
+    """
+
+    needs: ClassVar[str]  # one of the above
     defaults: dict[str, float | bool]
+    slots: tuple[str, ...] = field(default=(), kw_only=True)
+    dense: bool = field(default=False, kw_only=True)
+
+    def compile(self, dtype: str) -> None:
+        """Compile what it will need, or load it from the cache; raises UsageError where that fails."""
 
     def parts(self) -> "list[BaseRule]":
         """The rules that it consists of: itself, and what it wraps."""
@@ -118,7 +128,7 @@ class BaseRule(Written):
 
 
 RULES: dict[str, BaseRule] = {}
-WRAPPERS: dict[str, Callable[[Any], BaseRule]] = {}  # by name: what makes a rule out of another, on demand
+WRAPPERS: dict[str, Callable[[BaseRule], BaseRule]] = {}  # by name: what makes a rule out of another, on demand
 
 
 def find(name: object, inner: object = None) -> BaseRule:
@@ -140,7 +150,7 @@ def find(name: object, inner: object = None) -> BaseRule:
 
 
 def checked_defaults(
-    name: str, defaults: Mapping[str, float | bool], function: Callable[..., Any], others: Iterable[str] = ()
+    name: str, defaults: Mapping[str, float | bool], function: Callable[..., object], others: Iterable[str] = ()
 ) -> dict[str, float | bool]:
     """The hyperparameters, lr first, of the rule that is this function.
 
@@ -154,7 +164,7 @@ def checked_defaults(
     return {key: hyperparameters.of_rule(key, value, ours).check(key, value) for key, value in ordered.items()}
 
 
-def chosen_name(kind: str, name: str | None, function: Callable[..., Any], taken: Iterable[str]) -> str:
+def chosen_name(kind: str, name: str | None, function: Callable[..., object], taken: Iterable[str]) -> str:
     """The name given, or the function's with '-' for '_'; raises UsageError for one that is ill-formed or taken."""
     chosen = name or function.__name__.replace("_", "-")
     if not re.fullmatch("[a-z][a-z0-9-]*", chosen):
@@ -164,7 +174,7 @@ def chosen_name(kind: str, name: str | None, function: Callable[..., Any], taken
     return chosen
 
 
-def check_parameters(what: str, function: Callable[..., Any], *expected: str) -> None:
+def check_parameters(what: str, function: Callable[..., object], *expected: str) -> None:
     """Raise UsageError unless the function takes exactly these parameters."""
     given = list(inspect.signature(function).parameters)
     if given != list(expected):
@@ -180,6 +190,6 @@ def check_names(what: str, names: tuple[str, ...]) -> None:
             raise UsageError(f"{what} has two coefficients called {key!r}; rename one")
 
 
-def source_of(function: Callable[..., Any]) -> str | None:
+def source_of(function: Callable[..., object]) -> str | None:
     """The `source` of what consists of this function: empty for ours, None (unknown, so never cached) for others."""
     return "" if str(function.__module__).startswith(_OURS) else None

@@ -1,5 +1,7 @@
 """Which backend a run gets: the one that is asked for, or the best that is here."""
 
+import re
+
 from gdbench.errors import UsageError, shown
 from gdbench.kernels.compile.driver import SIMULATED, driver_found
 from gdbench.runner.backends.contract import Backend, First
@@ -42,6 +44,11 @@ def backend_of(suite: Suite, asked: str | Backend, threads: Threads) -> First:
             raise UsageError(
                 f"backend = {shown(asked)} must be {', '.join(BACKENDS)} or a backend of your own; as one, it lacks "
                 f"{', '.join(lacks)}"
+            )
+        if not re.fullmatch("[a-z][a-z0-9-]{0,15}", str(asked.name)):  # 16 characters are kept
+            raise UsageError(
+                f"a backend is called {shown(asked.name)}; its name must have 1 to 16 small letters, digits and '-', "
+                "such as 'my-pool'"
             )
         return First([asked, threads])
     if choose_backend(asked) == "cuda":

@@ -14,7 +14,7 @@ or machine with the same code can call:
 """
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from gdbench import plugins
 from gdbench.errors import UsageError
@@ -74,7 +74,7 @@ class Backend(Protocol):
         """
         ...
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What a run keeps of the machine that trained its trials."""
         ...
 
@@ -128,7 +128,7 @@ class First:
                 training.close()
             left = [order for order in left if order.trial.index not in ended]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Those of all."""
         return {name: fact for backend in reversed(self.backends) for name, fact in backend.facts().items()}
 

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 import numpy as np
 
@@ -27,6 +26,8 @@ from gdbench.kernels.gpu.engines import Engine, engines
 from gdbench.kernels.gpu.layout import SPLITS
 from gdbench.kernels.gpu.sweep_engine import room
 from gdbench.kernels.gpu.trials import GpuTrial, Stop
+from gdbench.kernels.networks.mlp import is_network
+from gdbench.kernels.rules.contract import find_scalar, is_scalar
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.gpus import QueryError, cards
 from gdbench.results.metrics import rises
@@ -37,7 +38,6 @@ from gdbench.store import TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
 SHARE = 0.5  # of the free memory that trials may fill: what launches bring with them needs some too
-_KINDS: dict[str, str] = {"function": "functions", "quadratic": "quadratics"}
 
 Key = tuple[str, str, str | None]
 
@@ -78,10 +78,11 @@ class Group:
 
 def unsuited(setting: Setting) -> str:
     """Why the trials of a setting need the CPU, as what they are of; empty when a GPU can train them."""
-    kind = setting.definition["problem"]["kind"]
-    if kind != "mlp":
-        return _KINDS[kind]
-    return "" if isinstance(find(setting.definition["rule"]), Rule) else "direction rules"
+    definition = setting.definition
+    if not is_scalar(find(definition["rule"])):
+        return "direction rules"
+    network = is_network(build(definition["problem"], definition["dtype"]))
+    return "" if network else f"{definition['problem']['kind']}s"
 
 
 class Cuda:
@@ -93,15 +94,13 @@ class Cuda:
         self.suite = suite
         self.groups: dict[Key, Group] = {}
         for setting, count, again in self._settings():
-            if unsuited(setting):
+            definition = setting.definition
+            problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
+            if not (is_network(problem) and is_scalar(rule)):
                 continue
-            definition, rule = setting.definition, find(setting.definition["rule"])
-            assert isinstance(rule, Rule)
             key, size = _key(setting), batch_size(definition)
             if key not in self.groups:
-                self.groups[key] = Group(
-                    setting.problem, cast("MLP", build(definition["problem"], definition["dtype"]))
-                )
+                self.groups[key] = Group(setting.problem, problem)
             group = self.groups[key]
             group.rules.setdefault(rule.name, rule)
             group.largest = max(group.largest, size)
@@ -140,7 +139,7 @@ class Cuda:
         groups = self.groups.values()
         return [f"{group.name}: {choice.reason}" for group in groups for choice in group.choices().values()]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What a run keeps of the card that trained its trials."""
         card = cuda.card()
         drivers = []
@@ -275,8 +274,7 @@ def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[Tria
 def _gpu_trial(trajectory: Trajectory) -> GpuTrial:
     """A trial as the GPU takes it."""
     trial, definition = trajectory.trial, trajectory.trial.definition
-    rule, settings = find(definition["rule"]), definition["hyperparameters"]
-    assert isinstance(rule, Rule)
+    rule, settings = find_scalar(definition["rule"]), definition["hyperparameters"]
     return GpuTrial(
         rule=rule,
         settings=settings,
@@ -296,8 +294,9 @@ def _stop(trajectory: Trajectory) -> Stop | None:
     if not trajectory.trial.definition["stop"]:
         return None
     metric, level = trajectory.trial.definition["stop"]
-    column = trajectory.problem.columns.index(metric)
-    if column < 2 * SPLITS and not cast("MLP", trajectory.problem).splits[column % SPLITS].x.shape[0]:
+    problem = trajectory.problem
+    column = problem.columns.index(metric)
+    if is_network(problem) and column < 2 * SPLITS and not problem.splits[column % SPLITS].x.shape[0]:
         return None
     return Stop(column, level, rises(metric))
 

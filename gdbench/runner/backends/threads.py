@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from threading import Event
-from typing import Any
 
 from gdbench.machine.environment import usable_cores
 from gdbench.results.records import TrialRecord
@@ -32,7 +31,7 @@ class Threads:
         """See `Backend`. Raises UsageError when a rule or a function cannot be compiled."""
         compile_settings(settings)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """How many there are."""
         return {"jobs": self.jobs}
 

@@ -18,7 +18,7 @@ from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
 from gdbench.kernels.gpu.sweep_engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
-from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.contract import Rule, is_scalar
 from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.timing import Timing, TimingRequest, cases, work
 from gdbench.timing.gpu.references import levels, moving, peak, update
@@ -70,7 +70,7 @@ def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[O
         raise UsageError(f"problem {case.label!r} is no network; a GPU trains networks, so time it with --backend cpu")
     found = []
     for name, rule in rules.items():
-        if not isinstance(rule, Rule):
+        if not is_scalar(rule):
             raise UsageError(f"rule {name!r} sees more than a gradient; time it with --backend cpu")
         alone = _members(case, rule, 1)
         choice = choose(case.network, alone, card)

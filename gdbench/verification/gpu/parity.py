@@ -1,6 +1,6 @@
 """Whether a card trains as the CPU does: parameters after 1, 10, 100 and 1000 steps, in units in the last place.
 
-    for found in compared(CASES[0], "float32", rules()):
+    for found in compared(CASES[0], "float32", scalar_rules()):
         found.rule, found.ulps, found.equal, found.where
 
 The CPU is the judge: the same steps by its steppers, and evaluations by its training loop. All rules are trained in
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdbench.kernels import MLP, RULES, Samples, networks
+from gdbench.kernels import MLP, Samples, networks
 from gdbench.kernels.gpu.engines import Engine
 from gdbench.kernels.gpu.large_engine import LargeEngine
 from gdbench.kernels.gpu.sweep_engine import SweepEngine
@@ -102,11 +102,6 @@ class Compared:
     def ok(self) -> bool:
         """Whether every bit is the same."""
         return self.equal and not any(self.ulps.values())
-
-
-def rules() -> list[Rule]:
-    """Every rule that a card can train."""
-    return [rule for rule in RULES.values() if isinstance(rule, Rule)]
 
 
 def compared(

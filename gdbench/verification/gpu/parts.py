@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gdbench.kernels import RULES
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.rules.contract import Rule
+from gdbench.kernels.rules.contract import scalar_rules
 from gdbench.stats.timings import costs, spreads
 from gdbench.timing.gpu.references import GRAPH, graph, launch, levels, moving, peak, round_trip, update
 from gdbench.timing.gpu.samples import Measured, measured
@@ -62,13 +61,13 @@ def equality(budget: Budget) -> Iterator[Row | str]:
     """Units in the last place between the parameters of card and CPU."""
     for dtype in DTYPES:
         for case in parity.DEFAULTS:
-            for found in parity.compared(case, dtype, parity.rules()):
+            for found in parity.compared(case, dtype, scalar_rules()):
                 yield _compared(found.rule, [found])
     for dtype in DTYPES:
         for case in (*parity.ACTIVATIONS, *parity.LOSSES):
-            yield _compared("all", list(parity.compared(case, dtype, parity.rules(), search=False)))
+            yield _compared("all", list(parity.compared(case, dtype, scalar_rules(), search=False)))
     for case in (*parity.SHAPES, *parity.LARGE):
-        chosen = [rule for rule in parity.rules() if rule.name in ALONE]
+        chosen = [rule for rule in scalar_rules() if rule.name in ALONE]
         yield _compared(", ".join(rule.name for rule in chosen), list(parity.compared(case, "float32", chosen)))
 
 
@@ -89,7 +88,7 @@ def _compared(rules: str, found: list[parity.Compared]) -> Row:
 def updating(budget: Budget) -> Iterator[Row | str]:
     """Each rule's fused update beside a copy in the same rounds."""
     card, words = cuda.card(), []
-    rules = sorted((rule for rule in RULES.values() if isinstance(rule, Rule)), key=lambda rule: rule.name not in FEW)
+    rules = sorted(scalar_rules(), key=lambda rule: rule.name not in FEW)
     for parameters in PARAMETERS:
         for rule in rules if parameters == PARAMETERS[0] else rules[: len(FEW)]:
             subjects = moving(card, levels(card)[-1].name, "copy"), update(card, rule, "float32", parameters)

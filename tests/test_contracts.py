@@ -1,0 +1,83 @@
+"""A problem says what it is, a rule what it needs, a backend what it refuses: few ask which one it is, all have types."""
+
+import ast
+
+import pytest
+from test_architecture import ROOT, modules
+
+CLASSES = {"MLP", "DataQuadratic", "FunctionProblem", "Rule", "Direction", "Lookahead", "Ranger", "Threads", "Cuda"}
+KINDS = {"mlp", "quadratic", "function"}
+# Where problems and rules are defined, and made from their descriptions.
+DEFINE = (
+    *("gdbench.kernels.networks.", "gdbench.kernels.functions.", "gdbench.kernels.quadratic."),
+    *("gdbench.kernels.rules.", "gdbench.kernels.directions.", "gdbench.data.problems", "gdbench.suites.definitions"),
+)
+CONTRACTS = {
+    "gdbench.kernels.problem": {"Problem", "Training", "Objective"},
+    "gdbench.kernels.rules.registry": {"Written", "BaseRule"},
+    "gdbench.runner.backends.contract": {"Backend", "Order"},
+}
+SEAMS = {"problem", "training", "rule", "backend", "stepper", "trial", "order", "update"}
+
+
+def asks(tree):
+    """Lines that ask for a problem's kind, a rule's or a backend's class, or a rule's source."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass"):
+            names = {each.id for each in ast.walk(node.args[1]) if isinstance(each, ast.Name)}
+            if names & CLASSES:
+                yield node.lineno
+        elif isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            constants = {each.value for side in sides for each in ast.walk(side) if isinstance(each, ast.Constant)}
+            source = any(isinstance(side, ast.Attribute) and side.attr == "source" for side in sides)
+            if constants & KINDS or (source and constants & {"", None}):
+                yield node.lineno
+
+
+def untyped(tree, contracts):
+    """Lines of these classes that say `Any`, and where a problem, a rule ... has it for a type or is cast to one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name in contracts:
+            yield from (each.lineno for each in ast.walk(node) if isinstance(each, ast.Name) and each.id == "Any")
+        named = getattr(node, "arg", None) or getattr(getattr(node, "target", None), "id", None)
+        if named in SEAMS and getattr(getattr(node, "annotation", None), "id", "") == "Any":
+            yield node.lineno
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "cast":
+            names = {each.id for each in ast.walk(node.args[0]) if isinstance(each, ast.Name)}
+            names |= {each.value for each in ast.walk(node.args[0]) if isinstance(each, ast.Constant)}
+            if names & CLASSES:
+                yield node.lineno
+
+
+@pytest.fixture(scope="module")
+def trees():
+    return {name: ast.parse(text) for name, text in modules(ROOT / "gdbench").items()}
+
+
+def test_few_ask_which_problem_or_rule_it_is(trees):
+    found = [(name, line) for name, tree in trees.items() if not name.startswith(DEFINE) for line in asks(tree)]
+    assert len(found) < 10, found
+
+
+def test_no_seam_says_any(trees):
+    for module, contracts in CONTRACTS.items():
+        assert contracts <= {node.name for node in trees[module].body if isinstance(node, ast.ClassDef)}
+    found = [(name, line) for name, tree in trees.items() for line in untyped(tree, CONTRACTS.get(name, ()))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["isinstance(rule, Rule)", "isinstance(p, (int, MLP))", "kind == 'mlp'", "k in ('function',)", "r.source is None"],
+)
+def test_a_planted_question_is_found(text):
+    assert list(asks(ast.parse(text))) == [1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def f(problem: Any): ...", "rule: Any = 1", "cast('MLP', problem)", "class Backend:\n def f(self) -> Any: ..."],
+)
+def test_a_planted_any_is_found(text):
+    assert len(list(untyped(ast.parse(text), {"Backend"}))) == 1
