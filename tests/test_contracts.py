@@ -1,4 +1,4 @@
-"""A problem says what it is, a rule what it needs, a backend what it refuses: few ask which one it is, all have types."""
+"""A problem says what it is, a rule what it needs, a backend what it refuses: few ask which one it is."""
 
 import ast
 

@@ -124,7 +124,7 @@ DESCRIBED = {
 def test_functions_are_described_as_here_and_write_both_derivatives(name):
     f = find(name)
     assert (f.dimension, f.least, f.domain, f.start_point, f.options) == DESCRIBED[name]
-    assert f.slope is not None and f.curvature is not None
+    assert f.written_gradient is not None and f.written_hessian is not None
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -108,7 +108,7 @@ def wrong_sign_in_a_function(monkeypatch):
         out[0, 0] = out[1, 1] = 10.0
         out[0, 1] = out[1, 0] = -8.0  # 8
 
-    monkeypatch.setitem(FUNCTIONS, "booth", replace(FUNCTIONS["booth"], curvature=hessian, source=None))
+    monkeypatch.setitem(FUNCTIONS, "booth", replace(FUNCTIONS["booth"], written_hessian=hessian, source=None))
 
 
 def wrong_sign_in_a_network(monkeypatch):

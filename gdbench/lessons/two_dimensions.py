@@ -25,11 +25,11 @@ def contour() -> Frames:
     hills = problem("himmelblau")
     rows = []
     for x in map(np.array, POINTS):
-        slope, value = hills.gradient(x), hills.loss(x)
-        unit = slope / np.linalg.norm(slope)
+        gradient, value = hills.gradient(x), hills.loss(x)
+        unit = gradient / np.linalg.norm(gradient)
         across = np.array([-unit[1], unit[0]])
         along, down = (hills.loss(x + SMALL * step) - value for step in (across, -unit))
-        rows.append((*x, value, *slope, SMALL, along, down))
+        rows.append((*x, value, *gradient, SMALL, along, down))
     points = pd.DataFrame(rows, columns=["x0", "x1", "value", "g0", "g1", "step", "along", "down"])
     return {"surface": surface(hills.loss, (-5.0, 5.0), (-5.0, 5.0)), "points": points}
 

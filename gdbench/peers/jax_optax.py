@@ -91,7 +91,7 @@ def _program(jax: Any, task: Task) -> tuple[Any, Any]:
 
     ahead = task.rule.startswith("lookahead")
     optimizers.optax(task.rule, task.settings, 1e-3)  # raises where Optax lacks the rule
-    slope = jax.grad(_objective(jax, optax, task))
+    gradient = jax.grad(_objective(jax, optax, task))
 
     def begin(start: Any, lr: Any) -> Any:
         parameters = optax.LookaheadParams.init_synced(start) if ahead else start
@@ -103,7 +103,7 @@ def _program(jax: Any, task: Task) -> tuple[Any, Any]:
         def step(carry: Any, batch: Any) -> Any:
             parameters, state = carry
             gathered = (values.at[batch].get(mode="promise_in_bounds") for values in (x, y))
-            updates, state = optimizer.update(slope(_fast(parameters), *gathered), state, parameters)
+            updates, state = optimizer.update(gradient(_fast(parameters), *gathered), state, parameters)
             return (optax.apply_updates(parameters, updates), state), None
 
         return jax.lax.scan(step, carry, rows)[0]
@@ -121,7 +121,7 @@ def _objective(jax: Any, optax: Any, task: Task) -> Any:
         "sigmoid": jax.nn.sigmoid,
         "gelu": lambda z: jax.nn.gelu(z, approximate=False),
     }[task.activation]
-    charge = {
+    loss_of = {
         "cross-entropy": optax.softmax_cross_entropy_with_integer_labels,
         "binary-cross-entropy": optax.sigmoid_binary_cross_entropy,
         "mse": lambda z, y: (z - y) ** 2,
@@ -132,7 +132,7 @@ def _objective(jax: Any, optax: Any, task: Task) -> Any:
         weights, biases = parameters[::2], parameters[1::2]
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             x = activate(x @ weight + bias)
-        value = charge(x @ weights[-1] + biases[-1], y).mean()
+        value = loss_of(x @ weights[-1] + biases[-1], y).mean()
         return value + 0.5 * task.l2 * sum((weight**2).sum() for weight in weights) if task.l2 else value
 
     return objective

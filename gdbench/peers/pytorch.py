@@ -91,7 +91,7 @@ def activation_of(torch: Any, task: Task) -> Callable[[Any], Any]:
 def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
     """The mean loss of a batch, penalty included."""
     functional, activate = torch.nn.functional, activation_of(torch, task)
-    charge = {
+    loss_of = {
         "cross-entropy": functional.cross_entropy,
         "binary-cross-entropy": functional.binary_cross_entropy_with_logits,
         "mse": functional.mse_loss,
@@ -103,7 +103,7 @@ def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
         weights, biases = parameters[::2], parameters[1::2]
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             x = activate(torch.addmm(bias, x, weight))
-        value = charge(torch.addmm(biases[-1], x, weights[-1]), y)
+        value = loss_of(torch.addmm(biases[-1], x, weights[-1]), y)
         return value + half * sum(weight.square().sum() for weight in weights) if half else value
 
     return objective

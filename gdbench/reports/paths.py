@@ -87,10 +87,10 @@ def _graph(
     reach = 0.06 * (high - low)
     for number, (x, y) in enumerate(zip(points[:TANGENTS], heights[:TANGENTS], strict=True)):
         h = 1e-6 * max(1.0, abs(x))
-        slope = (function(np.array([x + h])) - function(np.array([x - h]))) / (2 * h)
+        derivative = (function(np.array([x + h])) - function(np.array([x - h]))) / (2 * h)
         ends = np.array([x - reach, x + reach])
         label = "tangents of the first steps" if number == 0 else None
-        ax.plot(ends, y + slope * (ends - x), color=PATH, linestyle="--", linewidth=1.0, label=label)
+        ax.plot(ends, y + derivative * (ends - x), color=PATH, linestyle="--", linewidth=1.0, label=label)
     for x in minimisers[:, 0]:
         ax.plot(x, function(np.array([x])), color="black", marker="*", markersize=11, linestyle="none")
     shown = curve[np.isfinite(curve)]

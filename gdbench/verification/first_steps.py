@@ -53,21 +53,21 @@ def _() -> Rows:
 
 @check("eps-placement", "PyTorch's formulas")
 def _() -> Rows:
-    eps, slope = 0.5, 2.0  # the first parameter of the bowl has eigenvalue 1
-    size = 0.1 * slope**2  # the running mean of squares with rho = 0.9
+    eps, gradient = 0.5, 2.0  # the first parameter of the bowl has eigenvalue 1
+    size = 0.1 * gradient**2  # the running mean of squares with rho = 0.9
     steps = {
-        "adam": ({}, slope / (slope + eps)),
-        "amsgrad": ({}, slope / (slope + eps)),
-        "adamw": ({"weight_decay": 0.0}, slope / (slope + eps)),
-        "adamax": ({}, slope / (slope + eps)),
-        "adagrad": ({}, slope / (slope + eps)),
-        "rmsprop": ({"rho": 0.9}, slope / (math.sqrt(size) + eps)),
-        "adadelta": ({"rho": 0.9}, math.sqrt(eps) / math.sqrt(size + eps) * slope),
+        "adam": ({}, gradient / (gradient + eps)),
+        "amsgrad": ({}, gradient / (gradient + eps)),
+        "adamw": ({"weight_decay": 0.0}, gradient / (gradient + eps)),
+        "adamax": ({}, gradient / (gradient + eps)),
+        "adagrad": ({}, gradient / (gradient + eps)),
+        "rmsprop": ({"rho": 0.9}, gradient / (math.sqrt(size) + eps)),
+        "adadelta": ({"rho": 0.9}, math.sqrt(eps) / math.sqrt(size + eps) * gradient),
     }
     for rule, (options, expected) in steps.items():
-        x = minimize(_BOWL, [slope, 0.0], rule, steps=1, lr=LR, eps=eps, **options).x[0]  # type: ignore[arg-type]
+        x = minimize(_BOWL, [gradient, 0.0], rule, steps=1, lr=LR, eps=eps, **options).x[0]  # type: ignore[arg-type]
         what = f"{rule}: first step / lr, g = 2, eps = 0.5"
-        yield compare(what, expected=expected, measured=(slope - x) / LR, tolerance=1e-12)
+        yield compare(what, expected=expected, measured=(gradient - x) / LR, tolerance=1e-12)
 
 
 @check("adamw-decoupled-decay", "Loshchilov, Hutter 2019, algorithm 2")

@@ -29,7 +29,7 @@ def _points(function: Function, size: int) -> np.ndarray:
 def _() -> Rows:
     for function in FUNCTIONS.values():
         what = f"{function.name}: gradient against differences of its value"
-        if function.slope is None:
+        if function.written_gradient is None:
             yield skip(what, UNWRITTEN)
             continue
         f, apart = _problem(function), []
@@ -44,7 +44,7 @@ def _() -> Rows:
 def _() -> Rows:
     for function in FUNCTIONS.values():
         what = f"{function.name}: Hessian against differences of its gradient"
-        if function.curvature is None or function.slope is None:
+        if function.written_hessian is None or function.written_gradient is None:
             yield skip(what, UNWRITTEN)
             continue
         f, apart = _problem(function), []
@@ -62,6 +62,6 @@ def _() -> Rows:
         minimisers = function.minimisers(f.size)
         if not len(minimisers):
             continue
-        slope = max(float(np.abs(f.gradient(x)).max()) for x in minimisers)
-        what = f"{function.name}: largest slope at {len(minimisers)} known minimisers"
-        yield compare(what, expected=0.0, measured=slope, tolerance=1e-4)
+        largest = max(float(np.abs(f.gradient(x)).max()) for x in minimisers)
+        what = f"{function.name}: largest derivative at {len(minimisers)} known minimisers"
+        yield compare(what, expected=0.0, measured=largest, tolerance=1e-4)

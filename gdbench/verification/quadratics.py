@@ -111,9 +111,9 @@ def _() -> Rows:
     (record,) = trials(
         {"kind": "quadratic"}, "newton", lr=1.0, batch_size="full", budget={"steps": 1}, evaluate={"points": 2}
     )
-    slope = columns(record)["grad_norm"]
-    what = "slope left on the data quadratic of DeepOBS, full batch"
-    yield compare(what, expected=0.0, measured=slope[1] / slope[0], tolerance=1e-12)
+    norms = columns(record)["grad_norm"]
+    what = "gradient left on the data quadratic of DeepOBS, full batch"
+    yield compare(what, expected=0.0, measured=norms[1] / norms[0], tolerance=1e-12)
 
 
 @check("exact-line-search-rate", "Akaike 1959: 1/2 (x^2 + kappa y^2) from (kappa, 1)")

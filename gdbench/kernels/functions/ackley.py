@@ -53,12 +53,12 @@ def _(x, c, out):
     if r == 0.0:
         return
     hole = c.a * c.b * exp64(-c.b * r) / (n * r)
-    bend = -hole * (c.b / r + 1.0 / (r * r)) / n
+    radial = -hole * (c.b / r + 1.0 / (r * r)) / n
     ripple = exp64(waves / n) * _TURN / n
     sines = np.empty(n)
     for i in range(n):
         sines[i] = sin(_TURN * x[i])
     for i in range(n):
         for j in range(n):
-            out[i, j] = bend * (x[i] * x[j]) - ripple * (_TURN / n) * (sines[i] * sines[j])
+            out[i, j] = radial * (x[i] * x[j]) - ripple * (_TURN / n) * (sines[i] * sines[j])
         out[i, i] += hole + ripple * _TURN * cos(_TURN * x[i])

@@ -53,23 +53,23 @@ class Function(Written):
     saddles: tuple[tuple[float, ...], ...]
     options: dict[str, float]
     positive: tuple[str, ...] = ()
-    slope: Callable[..., Any] | None = None
-    curvature: Callable[..., Any] | None = None
+    written_gradient: Callable[..., Any] | None = None
+    written_hessian: Callable[..., Any] | None = None
 
     def functions(self) -> list[Callable[..., Any]]:
         """The value, and gradient and Hessian where they are written."""
-        return [self.function, *(part for part in (self.slope, self.curvature) if part is not None)]
+        return [self.function, *(part for part in (self.written_gradient, self.written_hessian) if part is not None)]
 
     def gradient(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Declare the gradient, which writes to a vector."""
         check_parameters(f"gradient of function {self.name!r}", function, *self._arguments, "out")
-        self.slope = function
+        self.written_gradient = function
         return function
 
     def hessian(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Declare the Hessian, which writes to a matrix, all of it."""
         check_parameters(f"Hessian of function {self.name!r}", function, *self._arguments, "out")
-        self.curvature = function
+        self.written_hessian = function
         return function
 
     @property
@@ -108,9 +108,8 @@ class Function(Written):
         """The function as the kernels call it; raises UsageError, with the line, when it cannot be compiled."""
         what = f"function {self.name!r}"
         takes, options = ("xc", tuple(self.options)) if self.options else ("x", ())
-        return compiled(
-            what, self.function, self.slope, self.curvature, (takes, f"{takes}o", f"{takes}o"), options, self.source
-        )
+        parts = self.function, self.written_gradient, self.written_hessian
+        return compiled(what, *parts, (takes, f"{takes}o", f"{takes}o"), options, self.source)
 
 
 FUNCTIONS: dict[str, Function] = {}

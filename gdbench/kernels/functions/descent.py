@@ -22,7 +22,7 @@ from gdbench.kernels.rules.contract import update_type
 _NOISE = int(Stream.NOISE)
 
 
-class Walk(NamedTuple):
+class Workspace(NamedTuple):
     """What a descent needs beside function and rule, allocated once."""
 
     options: np.ndarray  # float64: the function's options
@@ -33,11 +33,11 @@ class Walk(NamedTuple):
     clip_norm: np.floating  # 0: not clipped
     clip_value: np.floating
     point: np.ndarray  # float64: the parameters, widened
-    slope: np.ndarray  # float64: the gradient
+    exact: np.ndarray  # float64: the gradient
     gradient: np.ndarray  # the same with its noise, in the parameters' dtype
 
 
-def _descend(update, value, slope, theta, state, table, first, walk, every, path):
+def _descend(update, value, gradient, theta, state, table, first, work, every, path):
     """Steps first + 1, first + 2, ..., one for each row of the table; returns how many were taken.
 
     Ends early only when a parameter, or a value that it looks at, is not finite. Every so many steps, and after the
@@ -48,28 +48,28 @@ def _descend(update, value, slope, theta, state, table, first, walk, every, path
     for i in range(table.shape[0]):
         t = first + i + 1
         for j in range(n):
-            walk.point[j] = theta[j]
-        slope(walk.point, t, walk.options, walk.slope)
+            work.point[j] = theta[j]
+        gradient(work.point, t, work.options, work.exact)
         for j in range(n):
-            g = walk.slope[j]
-            if walk.noise > 0.0:
-                g += walk.noise * normal(walk.seed, _NOISE, t, j)
-            walk.gradient[j] = g
-        clip(walk.gradient, walk)
-        update(theta, walk.gradient, state, table[i], 0)
+            g = work.exact[j]
+            if work.noise > 0.0:
+                g += work.noise * normal(work.seed, _NOISE, t, j)
+            work.gradient[j] = g
+        clip(work.gradient, work)
+        update(theta, work.gradient, state, table[i], 0)
         finite = True
         for j in range(n):
-            if walk.low.size > 0:
-                theta[j] = min(max(theta[j], walk.low[j]), walk.high[j])
+            if work.low.size > 0:
+                theta[j] = min(max(theta[j], work.low[j]), work.high[j])
             finite = finite and math.isfinite(theta[j])
         last = i == table.shape[0] - 1 or not finite
         if row < path.shape[0] and (last or t % every == 0):
             for j in range(n):
-                walk.point[j] = path[row, j] = theta[j]
-            path[row, n] = value(walk.point, walk.options)
+                work.point[j] = path[row, j] = theta[j]
+            path[row, n] = value(work.point, work.options)
             finite = finite and math.isfinite(path[row, n])
-            slope(walk.point, t, walk.options, walk.slope)
-            path[row, n + 1] = norm(walk.slope)
+            gradient(work.point, t, work.options, work.exact)
+            path[row, n + 1] = norm(work.exact)
             row += 1
         if not finite:
             return i + 1
@@ -82,9 +82,9 @@ def descend(dtype: str) -> Any:
     number = np.dtype(dtype).type
     vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     functions = [types.FunctionType(signature) for signature in (update_type(dtype), VALUE, GRADIENT)]
-    walk = Walk(
+    work = Workspace(
         *(np.zeros(1), 0, 0.0, np.zeros(1), np.zeros(1), number(0), number(0)),
         *(np.zeros(1), np.zeros(1), np.zeros(1, dtype)),
     )
-    rest = (vector, matrix, matrix, types.int64, numba.typeof(walk), types.int64, types.float64[:, ::1])
+    rest = (vector, matrix, matrix, types.int64, numba.typeof(work), types.int64, types.float64[:, ::1])
     return kernel(_descend, signature=types.int64(*functions, *rest), variant=dtype)

@@ -32,5 +32,5 @@ def _(x, out):
 def _(x, out):
     wave = _WAVE * x[0]
     rise = x[0] - 1.0
-    bend = sin(wave) * (2.0 - wave * wave) - 2.0 * wave * cos(wave)
-    out[0, 0] = bend / (2.0 * x[0] * x[0] * x[0]) + 12.0 * rise * rise
+    second = sin(wave) * (2.0 - wave * wave) - 2.0 * wave * cos(wave)
+    out[0, 0] = second / (2.0 * x[0] * x[0] * x[0]) + 12.0 * rise * rise

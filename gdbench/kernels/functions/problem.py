@@ -15,7 +15,7 @@ from gdbench.kernels.arithmetic import linear
 from gdbench.kernels.arithmetic.random import Stream, normals, uniforms
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.functions.callables import STEP, Compiled
-from gdbench.kernels.functions.descent import Walk, descend
+from gdbench.kernels.functions.descent import Workspace, descend
 from gdbench.kernels.problem import Update
 
 NO_PATH = np.empty((0, 0))
@@ -118,7 +118,7 @@ class FunctionProblem:
     ) -> "FunctionTraining":
         """One trial's descent, at its first point, by one thread."""
         number = np.dtype(self.dtype).type
-        walk = Walk(
+        work = Workspace(
             self.options,
             seed,
             float(self.noise),
@@ -130,7 +130,7 @@ class FunctionProblem:
             np.zeros(self.size),
             np.zeros(self.size, self.dtype),
         )
-        return FunctionTraining(self, walk)
+        return FunctionTraining(self, work)
 
     def _point(self, theta: object) -> np.ndarray:
         return sampling.check_vector("theta", theta, self.size, "float64").copy()  # differences move it
@@ -139,9 +139,9 @@ class FunctionProblem:
 class FunctionTraining:
     """A descent over a function: the point, how many steps led there, and what they write to."""
 
-    def __init__(self, problem: FunctionProblem, walk: Walk) -> None:
-        self.problem, self.walk = problem, walk
-        self.theta = problem.initial(walk.seed)
+    def __init__(self, problem: FunctionProblem, work: Workspace) -> None:
+        self.problem, self.work = problem, work
+        self.theta = problem.initial(work.seed)
         self.steps = 0
 
     def advance(
@@ -154,7 +154,7 @@ class FunctionTraining:
         loop = descend(self.problem.dtype)
         given = (update, *self.problem.compiled.first_class, self.theta, state, table)
         with _within_vectors(self.problem.size):
-            self.steps += loop(*given, self.steps, self.walk, every, path)
+            self.steps += loop(*given, self.steps, self.work, every, path)
 
     def move(self, x: np.ndarray) -> None:
         """Take one step to x."""
@@ -167,10 +167,10 @@ class FunctionTraining:
 
         def gradient(x: np.ndarray) -> np.ndarray:
             step = self.steps + 1
-            slope = problem.gradient(x, step=step)
+            found = problem.gradient(x, step=step)
             if problem.noise > 0:
-                slope += problem.noise * normals(self.walk.seed, Stream.NOISE, problem.size, step)
-            return slope.astype(dtype)
+                found += problem.noise * normals(self.work.seed, Stream.NOISE, problem.size, step)
+            return found.astype(dtype)
 
         return Objective(
             problem.loss,
@@ -181,6 +181,6 @@ class FunctionTraining:
         )
 
     def evaluate(self) -> tuple[float, float]:
-        """Value and slope at the present point; the step is the one that led there."""
-        slope = self.problem.gradient(self.theta, step=max(self.steps, 1))
-        return self.problem.loss(self.theta), linear.length(slope)
+        """Value and length of the gradient at the present point; the step is the one that led there."""
+        gradient = self.problem.gradient(self.theta, step=max(self.steps, 1))
+        return self.problem.loss(self.theta), linear.length(gradient)

@@ -66,7 +66,7 @@ def large_seconds(sizes: np.ndarray, slots: int, itemsize: int, batch_size: int,
         for shape in products_of(sizes, batch_size)
     )
     layers = len(sizes) - 1
-    others = 4 + 2 * (layers - 1)  # gather, charges, update, cursor; each hidden layer's activation and its slope
+    others = 4 + 2 * (layers - 1)  # gather, losses, update, cursor; each hidden layer's activation and its derivative
     moved = itemsize * (Layers(sizes).size * (3 + 2 * slots) + 5 * batch_size * int(sizes.sum()))
     return products + others * LAUNCH + moved / (BANDWIDTH * card.clock * card.multiprocessors)
 

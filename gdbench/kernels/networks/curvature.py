@@ -35,16 +35,16 @@ def _record(theta, network, samples, order, first, rows, scale, work):
         at = layer_at(network.layers, number)
         start = work.block * at.below
         span = slice(start, start + rows * at.inputs)
-        error, slope, second = kept.errors[span], kept.derivatives[span], kept.second_derivatives[span]
+        error, derivative, second = kept.errors[span], kept.derivatives[span], kept.second_derivatives[span]
         d = matrix(kept.errors, work.block * at.above, rows, at.outputs)
         w = matrix(theta, at.weight, at.inputs, at.outputs)
         product(d, w.T, matrix(kept.errors, start, rows, at.inputs))
-        slope[:] = theta.dtype.type(1)
-        backpropagate(network.activation, work.values[span], work.sums[span], slope)
+        derivative[:] = theta.dtype.type(1)
+        backpropagate(network.activation, work.values[span], work.sums[span], derivative)
         second_derivative(network.activation, work.values[span], work.sums[span], second)
         for i in range(error.size):
             second[i] *= error[i]
-            error[i] *= slope[i]
+            error[i] *= derivative[i]
 
 
 @inlined

@@ -206,5 +206,5 @@ class QuadraticTraining(SampledTraining[DataQuadratic]):
         for mean, spread in problem.spreads:
             away = theta - mean
             losses.append(0.5 * linear.dot(away, linear.product(problem.matrix, away)) + spread)
-        slope = linear.product(problem.matrix, theta - problem.spreads[0][0])
-        return losses[0], math.nan, losses[1], linear.length(slope)
+        gradient = linear.product(problem.matrix, theta - problem.spreads[0][0])
+        return losses[0], math.nan, losses[1], linear.length(gradient)

@@ -174,9 +174,9 @@ def on_cpu(
         if point > training.steps:
             walk.advance(point - training.steps)
         thetas[point] = training.theta.copy()
-        *values, slope = training.evaluate()
-        slope = float(np.dtype(problem.dtype).type(slope))  # which the lane without a compiler rounds later
-        curve.append((float(point), point / per_epoch, *values, slope, walk.lr))
+        *values, norm = training.evaluate()
+        norm = float(np.dtype(problem.dtype).type(norm))  # which the lane without a compiler rounds later
+        curve.append((float(point), point / per_epoch, *values, norm, walk.lr))
     return thetas, np.array(curve)
 
 
