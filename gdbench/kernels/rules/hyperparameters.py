@@ -76,7 +76,7 @@ KNOWN: dict[str, Hyperparameter] = {
     "rho": _decay("decay of the running mean of squared gradients"),
     "eps": Hyperparameter("keeps a division away from zero; the rule's formula shows where it stands", low=0.0),
     "weight_decay": Hyperparameter(
-        "multiple of the parameters that is added to the gradient; decoupled from it in adamw and lion", low=0.0
+        "multiple of the parameters that is added to the gradient, or taken off them where the formula says so", low=0.0
     ),
     "bias_correction": Hyperparameter("whether running means are corrected for starting at zero", switch=True),
     "centered": Hyperparameter("whether gradients are divided by their standard deviation", switch=True),
