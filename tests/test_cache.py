@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gdbench.kernels.compile import cache, jit
+from gdbench.kernels.compile import cache, jit, numba_internals
 from gdbench.kernels.compile.jit import DISABLED, kernel
 
 compiled = pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
@@ -236,8 +236,8 @@ def test_an_index_that_is_lost_does_not_give_one_type_the_code_of_another(folder
 def test_code_that_calls_what_is_not_there_any_more_is_compiled_anew(folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setitem(jit._linked, "gdbench.gone", lambda: None)
-        reduce = jit._Impl.reduce
-        patch.setattr(jit._Impl, "reduce", lambda self, code: (["gdbench.gone"], reduce(self, code)[1]))
+        reduce = numba_internals._Impl.reduce
+        patch.setattr(numba_internals._Impl, "reduce", lambda self, code: (["gdbench.gone"], reduce(self, code)[1]))
         assert not hits() and hits()
     assert not hits() and hits()
 

@@ -173,7 +173,7 @@ def _settings(suite: str, overrides: Sequence[str]) -> list[Any]:
 
 def variants() -> int:
     """How many variants of our functions, and of plug-ins', this process has compiled, or loaded from the cache."""
-    from numba.core.dispatcher import Dispatcher
+    from gdbench.kernels.compile.numba_internals import Dispatcher
 
     functions = [each for each in gc.get_objects() if issubclass(type(each), Dispatcher)]
     return sum(len(each.overloads) for each in functions if each.py_func.__module__.startswith("gdbench"))

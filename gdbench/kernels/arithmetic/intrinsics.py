@@ -7,12 +7,11 @@ multiply-add).
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.cpu import CPUContext
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
 
 from gdbench.kernels.arithmetic.fused import multiply_add
 from gdbench.kernels.compile.jit import DISABLED
+from gdbench.kernels.compile.numba_internals import CPUContext, populate_array
 
 
 def _fma(context, x, y, z):

@@ -1,6 +1,7 @@
 """NVIDIA GPUs: how functions are compiled for them, where the machine code is kept, and how it is launched.
 
-This is the only module that imports `numba.cuda`. Everything else that runs on a GPU is in kernels/gpu/.
+This module alone imports `numba.cuda`, but for the names that are not public (numba_internals.py). Everything else that
+runs on a GPU is in kernels/gpu/.
 
     double = Kernel(function, (types.float32[::1],), threads=128)
     double.image((9, 0))                          # compiled for that compute capability; no GPU is needed
@@ -15,8 +16,7 @@ tests of the logic, a few threads at a time.
 
 import ctypes
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -24,18 +24,19 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from threading import RLock
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numba.core import types
 
+from gdbench.errors import GdbenchError
 from gdbench.kernels.compile.cache import cache_folder, keep, read
 from gdbench.kernels.compile.driver import SIMULATED, driver_found, numba_cuda_found
 from gdbench.kernels.compile.jit import CUDA_FLAGS, inlined
+from gdbench.kernels.compile.numba_internals import compile_for, nvvm_version, of_numba_cuda, simulated_thread
 
-WHEELS = '"numba-cuda==0.30.*" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-nvjitlink==13.0.*"'
+WHEELS = '"numba-cuda>=0.30.4,<0.31" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-nvjitlink==13.0.*"'
 INSTALL = f"pip install {WHEELS}"
 OLDEST = (7, 5)  # compute capability of the oldest cards that CUDA 13 compiles for
 
@@ -63,8 +64,6 @@ cuda, ABSENT = _load()
 # Of shared memory that is read 16 bytes at a time; the simulator knows no alignment.
 ALIGNED = None if SIMULATED else 16
 
-_lock = RLock()  # on what is changed in numba-cuda while it compiles
-
 
 def missing_compiler() -> str | None:
     """Why nothing can be compiled for a GPU, with the remedy; None when it can."""
@@ -74,12 +73,14 @@ def missing_compiler() -> str | None:
         return "nothing is compiled in the simulator; unset NUMBA_ENABLE_CUDASIM"
     try:
         from cuda.bindings import nvjitlink, nvrtc
-        from numba.cuda.cudadrv import nvvm
 
-        nvvm.NVVM()
-        nvvm.LibDevice()
+        theirs = of_numba_cuda()
+        theirs.NVVM()
+        theirs.LibDevice()
         nvjitlink.version()
         nvrtc.nvrtcVersion()
+    except GdbenchError as error:  # another numba-cuda, which says itself what installs one that was tried
+        return str(error)
     except Exception as error:  # whatever a library that is not there raises
         return f"CUDA's compiler cannot be loaded ({_sentence(error)[:120]}); `{INSTALL}` installs it"
     return None
@@ -87,9 +88,7 @@ def missing_compiler() -> str | None:
 
 def compiler_version() -> str:
     """The version of libNVVM, which compiles the kernels."""
-    from numba.cuda.cudadrv import nvvm
-
-    return ".".join(map(str, nvvm.NVVM().get_version()))
+    return ".".join(map(str, nvvm_version()))
 
 
 def missing() -> str | None:
@@ -121,9 +120,7 @@ def _dotted(capability: Sequence[int]) -> str:
 if SIMULATED:
 
     def _simulated() -> Any:
-        from numba.cuda.simulator.kernel import _get_kernel_context
-
-        return _get_kernel_context()
+        return simulated_thread()()
 
     def lane():
         """The number of this thread in its block, from 0."""
@@ -223,7 +220,8 @@ class Kernel:
         if content is not None:
             entry, _, cubin = content.partition(b"\n")
             return Image(entry.decode(), cubin)
-        made = _compile(self.function, self.signature, capability, (self.threads, self.blocks))
+        bounds = self.threads, self.blocks
+        made = Image(*compile_for(capability, self.function, self.signature, CUDA_FLAGS, bounds))
         if path is not None:
             keep(path, made.entry.encode() + b"\n" + made.cubin)
         return made
@@ -240,7 +238,6 @@ class Kernel:
             cuda.jit(self.function)[blocks, self.threads, 0, shared](*arguments)
             return
         from cuda.core import LaunchConfig, launch
-        from numba.cuda.cudadrv.driver import _to_core_stream
 
         loaded = self._load()
         if shared > self._room:
@@ -250,7 +247,7 @@ class Kernel:
         for kind, value in zip(self.signature, arguments, strict=True):
             _flatten(kind, value, flat)
         config = LaunchConfig(grid=(int(blocks), 1, 1), block=(self.threads, 1, 1), shmem_size=int(shared))
-        launch(_to_core_stream(stream or 0), config, loaded.kernel, *flat)
+        launch(of_numba_cuda().to_core_stream(stream or 0), config, loaded.kernel, *flat)
 
     def _load(self) -> Any:
         context = cuda.current_context()
@@ -296,44 +293,11 @@ def _allow_shared(loaded: Any, size: int) -> None:
 @lru_cache(maxsize=1)
 def _versions() -> str:
     """What compiles for the GPU, in words that name a folder of the cache."""
-    from numba.cuda.cudadrv import nvvm
-
-    return f"numba-cuda {version('numba-cuda')} NVVM {nvvm.NVVM().get_version()}"
+    return f"numba-cuda {version('numba-cuda')} NVVM {nvvm_version()}"
 
 
 def _arch(capability: tuple[int, int]) -> str:
     return f"{capability[0]}{capability[1]}{'a' if capability >= (9, 0) else ''}"
-
-
-def _compile(
-    function: Callable[..., None], signature: tuple[Any, ...], capability: tuple[int, int], bounds: tuple[int, int]
-) -> Image:
-    """The way of numba-cuda's own dispatcher, with our flags and for any card."""
-    from numba.cuda.compiler import compile_cuda, kernel_fixup
-    from numba.cuda.cudadrv import nvvm
-
-    with _lock, _as_if_on(capability):
-        compiled = compile_cuda(function, types.void, signature, nvvm_options=dict(CUDA_FLAGS), cc=capability)
-        library, entry = compiled.library, compiled.fndesc.llvm_func_name
-        kernel = library.get_function(entry)
-        kernel_fixup(kernel, False)
-        nvvm.set_launch_bounds(kernel, bounds)
-        suffixed = (*capability, "a" if capability >= (9, 0) else "")
-        ptx = library.get_asm_str(cc=suffixed)
-        return Image(kernel.name, bytes(library.get_cubin(cc=suffixed).code), ptx)
-
-
-@contextmanager
-def _as_if_on(capability: tuple[int, int]) -> Iterator[None]:
-    """Let numba-cuda compile the functions that a kernel calls without asking the driver which card there is."""
-    from numba.cuda import dispatcher
-
-    theirs = dispatcher.get_current_device
-    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability, id=0)
-    try:
-        yield
-    finally:
-        dispatcher.get_current_device = theirs
 
 
 # -------------------------------------------------------------------------------------------------- memory and devices

@@ -5,7 +5,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from numba.core import config
+import numba
 
 
 def numba_cuda_found() -> bool:
@@ -20,7 +20,7 @@ def numba_cuda_found() -> bool:
 
 
 # Whether numba-cuda's simulator takes the place of a GPU; without numba-cuda nothing does.
-SIMULATED = bool(config.ENABLE_CUDASIM) and numba_cuda_found()  # type: ignore[attr-defined]
+SIMULATED = bool(numba.config.ENABLE_CUDASIM) and numba_cuda_found()  # type: ignore[attr-defined]
 
 
 def driver_found() -> bool:

@@ -23,13 +23,20 @@ import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, event, types
-from numba.core.bytecode import FunctionIdentity
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
-from numba.core.serialize import dumps
+from numba.core import cgutils, types
 from numba.extending import intrinsic, overload, register_jitable
 
 from gdbench.kernels.compile import cache
+from gdbench.kernels.compile.numba_internals import (
+    COUNTS_REFERENCES,
+    Cache,
+    Listener,
+    dumps,
+    entry,
+    install_listener,
+    keep_by,
+    name_by,
+)
 
 DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]  # the lane without the compiler: every kernel is then plain Python
 FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
@@ -108,54 +115,15 @@ def compilations() -> Iterator[list[Any]]:
     """Inside this, the list grows by one for every function that Numba compiles, not for what it finds in the cache."""
     compiled: list[Any] = []
 
-    class Listener(event.Listener):
+    class Began(Listener):
         def on_start(self, begun: Any) -> None:
             compiled.append(begun.data["dispatcher"].py_func.__qualname__)
 
         def on_end(self, ended: Any) -> None:
             pass
 
-    with event.install_listener("numba:compile", Listener()):
+    with install_listener("numba:compile", Began()):
         yield compiled
-
-
-class _Locator(_CacheLocator):
-    """Tells Numba's cache to use our folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def ensure_cache_path(self) -> None:
-        cache.make_folder(self.folder)
-
-    def get_cache_path(self) -> str:
-        return str(self.folder)
-
-    def get_source_stamp(self) -> str:
-        return self.folder.name
-
-    def get_disambiguator(self) -> None:
-        """None: `_Impl` names the files."""
-
-
-class _Impl(CompileResultCacheImpl):
-    def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
-        self._lineno = function.__code__.co_firstlineno
-        name = function.__qualname__.replace(".<locals>", "").replace("<", "").replace(">", "")
-        self._filename_base = f"{function.__module__.rsplit('.', 1)[-1]}.{name}-{variant or 'kernel'}"
-        self._locator = _Locator(folder)
-
-    def reduce(self, compiled: Any) -> Any:
-        """What is kept: the machine code, and which linked functions it calls."""
-        text = compiled.library.get_llvm_str()
-        return [name for name in _linked if f"@{name}(" in text], super().reduce(compiled)
-
-    def rebuild(self, target_context: Any, kept: Any) -> Any:
-        """The machine code, once what it calls is known to the linker."""
-        called, code = kept
-        for name in called:
-            _linked[name]()
-        return super().rebuild(target_context, code)
 
 
 class _Files:
@@ -192,33 +160,6 @@ class _Files:
             return None
 
 
-class _Cache(FunctionCache):
-    """Numba's cache of one function, keyed by signature, processor and variant."""
-
-    def __init__(self, function: Callable[..., Any], folder: Path, variant: str) -> None:
-        self._impl_class = partial(_Impl, folder=folder, variant=variant)  # type: ignore[assignment]
-        self._variant = variant
-        super().__init__(function)
-        self._cache_file: Any = _Files(folder, self._impl.filename_base)  # in place of Numba's
-
-    def _index_key(self, signature: Any, codegen: Any) -> Any:
-        # Numba pickles the captured functions into its key, and not always to the same bytes. The folder already
-        # stands for every source file, so naming what is captured is enough.
-        return signature, codegen.magic_tuple(), self._variant
-
-    def load_overload(self, signature: Any, target_context: Any) -> Any:
-        try:
-            return super().load_overload(signature, target_context)
-        except Exception:  # whatever is wrong with what was kept, compiling it anew mends
-            return None
-
-    def save_overload(self, signature: Any, data: Any) -> None:
-        try:
-            super().save_overload(signature, data)
-        except Exception:  # it cannot be kept, or not there: compiled code then lives as long as the process
-            self.disable()
-
-
 def kernel(
     function: Callable[..., Any] | None = None,
     *,
@@ -248,35 +189,20 @@ def kernel(
         )
     if DISABLED:
         return _silent(function)
-    dispatcher = numba.njit(**{**FLAGS, "boundscheck": checked, "_nrt": allocates})(function)
-    dispatcher._compiler.compile = _apart(dispatcher._compiler.compile)
+    dispatcher = numba.njit(**{**FLAGS, "boundscheck": checked, COUNTS_REFERENCES: allocates})(function)
+    name_by(dispatcher, _names)
     if source is not None:
-        dispatcher._cache = _Cache(function, cache.cache_folder(source), variant)
+        keep_by(dispatcher, Cache(function, cache.cache_folder(source), variant, _Files, _linked))
     if signature is not None:
         dispatcher.compile(signature)
         dispatcher.disable_compile()
     return dispatcher
 
 
+# Names of functions that no other process gives. Numba tells those of one qualified name apart by a counter that begins
+# anew in every process, and code from the cache keeps its name: of two that were compiled elsewhere, the linker would
+# take one for the other.
 _names = itertools.count(secrets.randbits(60))
-
-
-def _apart(compile_types: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile under names that no other process gives.
-
-    Numba tells functions of one qualified name apart by a counter that begins anew in every process, and code from the
-    cache keeps its name: of two that were compiled elsewhere, the linker would take one for the other. Numba's lock on
-    compiling is held meanwhile.
-    """
-
-    def compiling(*arguments: Any, **options: Any) -> Any:
-        theirs, FunctionIdentity._unique_ids = FunctionIdentity._unique_ids, _names
-        try:
-            return compile_types(*arguments, **options)
-        finally:
-            FunctionIdentity._unique_ids = theirs
-
-    return compiling
 
 
 def _silent(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -294,12 +220,11 @@ class FirstClass(types.WrapperAddressProtocol):
     """A kernel as an argument of others; of a dispatcher, Numba would ask the address anew at every call."""
 
     def __init__(self, kernel: Any) -> None:
-        (compiled,) = kernel.overloads.values()
-        self._kernel, self._signature = kernel, compiled.signature
-        self._address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        self._kernel = kernel
+        self._signature, self._address = entry(kernel)
 
     def __wrapper_address__(self) -> int:
-        return int(self._address)
+        return self._address
 
     def signature(self) -> Any:
         return self._signature
@@ -328,8 +253,8 @@ def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
 
     @lru_cache(maxsize=1)
     def resolve() -> None:
-        entry = FirstClass(kernel(function, signature=signature, variant=variant, allocates=False))
-        llvmlite.binding.add_symbol(name, entry.__wrapper_address__())
+        _, address = entry(kernel(function, signature=signature, variant=variant, allocates=False))
+        llvmlite.binding.add_symbol(name, address)
 
     def typing(context: Any, given: Any) -> Any:
         def lower(context: Any, builder: Any, _: Any, arguments: Any) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-from numba.core import codegen
+
+from gdbench.kernels.compile.numba_internals import get_host_cpu_features, initialize_llvm
 
 # For each feature of x86 a function's result, arguments and value, and what it compiles to only where there is one.
 _PROBES = {
@@ -34,7 +35,7 @@ def target() -> tuple[str, frozenset[str]]:
     On x86 they are those of `_PROBES`, elsewhere what LLVM says of the processor.
     """
     config: Any = numba.config
-    flags = codegen.get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+    flags = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
     name = config.CPU_NAME or llvm.get_host_cpu_name()
     return name, _features(name, flags)
 
@@ -54,7 +55,7 @@ def _features(name: str, flags: str) -> frozenset[str]:
     """The features of machine code for a processor with LLVM's flags, as "+avx2,-fma"."""
     if not _X86:
         return frozenset(flag[1:] for flag in flags.split(",") if flag.startswith("+"))
-    codegen.initialize_llvm()
+    initialize_llvm()
     functions = [
         f'define {kind} @"{feature}"({kind} %x, {kind} %y) {{\n{_COMPARED if "%r" in value else ""}'
         f"%z = {value}\nret {kind} %z\n}}"

@@ -7,9 +7,9 @@ a multiple of 16 bytes.
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.np.arrayobj import populate_array
 
 from gdbench.kernels.arithmetic.vectors import instruction
+from gdbench.kernels.compile.numba_internals import populate_array
 
 QUAD = 4
 

@@ -1,0 +1,303 @@
+"""What gdbench uses of Numba and numba-cuda that is not public: no other file imports such a name (a test looks).
+
+    from gdbench.kernels.compile.numba_internals import CPUContext  # of Numba, there whenever this file is
+    of_numba_cuda().compile_cuda                                    # of numba-cuda, loaded when it is asked for
+
+Any release may rename these. Where one is missing, the import of this file, or the question, ends in a sentence that
+says what is installed, what was tried (`TRIED`) and what to install.
+
+Tried were numba 0.61.0, 0.62.1, 0.63.1, 0.64.0, 0.65.1, 0.66.0, 0.67.0 and 0.68.1, each with the llvmlite that it asks
+for (0.44.0 to 0.50.0), and numba-cuda 0.30.4 beside five of them. numba-cuda 0.30.0 to 0.30.3 cannot be loaded beside
+numba 0.66 and later.
+
+Public, and imported wherever it is needed, is what the manuals import: the names of `numba` itself, `numba.extending`,
+`numba.core.types` and `numba.core.errors`, `llvmlite.ir` and `llvmlite.binding`. So is `numba.core.cgutils`, and
+`_getvalue` of what it makes: the manual's examples of the low-level extension API do the same. Of llvmlite, nothing
+else is used.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from importlib.metadata import version
+from itertools import count
+from pathlib import Path
+from threading import RLock
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from numba.core import types
+
+from gdbench.errors import GdbenchError
+from gdbench.kernels.compile.cache import make_folder
+
+__all__ = [
+    "COUNTS_REFERENCES",
+    "CPUContext",
+    "Cache",
+    "Dispatcher",
+    "Listener",
+    "compile_for",
+    "dumps",
+    "entry",
+    "get_host_cpu_features",
+    "initialize_llvm",
+    "install_listener",
+    "keep_by",
+    "name_by",
+    "nvvm_version",
+    "of_numba_cuda",
+    "populate_array",
+    "simulated_thread",
+]
+
+
+class Tried(NamedTuple):
+    """Versions in which every name of this file was found, and did what is needed."""
+
+    versions: str
+    requirement: str  # what pip installs one of them by
+
+
+TRIED = {
+    "numba": Tried("0.61 to 0.68, with llvmlite 0.44 to 0.50", "numba>=0.61,<0.69"),
+    "numba-cuda": Tried("0.30.4", "numba-cuda>=0.30.4,<0.31"),
+}
+
+
+def lacking(package: str, what: str) -> GdbenchError:
+    """The error where a package lacks what we use of it. what: as in "no module named 'numba.core.event'"."""
+    tried = TRIED[package]
+    return GdbenchError(
+        f"{package} {version(package)} lacks what gdbench uses of it ({what}); it was tried with {package} "
+        f'{tried.versions}: `pip install "{tried.requirement}"` installs that'
+    )
+
+
+@contextmanager
+def needing(package: str) -> Iterator[None]:
+    """Inside this, a name that the package does not have is told in a sentence."""
+    try:
+        yield
+    except ImportError as error:
+        # What another package is missing, or cannot do, is not a name that has changed.
+        if not (error.name or "").startswith("numba."):
+            raise
+        what = str(error).partition(" (")[0]  # less the path of the file
+        raise lacking(package, what[:1].lower() + what[1:]) from error
+
+
+def needing_attributes(package: str, owner: Any, *names: str) -> None:
+    """Raise an error, in a sentence, unless `owner` has these: overriding another one would do nothing, silently."""
+    for name in names:
+        if not hasattr(owner, name):
+            raise lacking(package, f"no {name} in {owner.__module__}.{owner.__qualname__}")
+
+
+# ------------------------------------------------------------------------------------------------------------ of Numba
+
+with needing("numba"):
+    from numba.core.bytecode import FunctionIdentity
+    from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+    from numba.core.codegen import get_host_cpu_features, initialize_llvm
+    from numba.core.cpu import CPUContext
+    from numba.core.dispatcher import Dispatcher
+    from numba.core.event import Listener, install_listener
+    from numba.core.serialize import dumps
+    from numba.np.arrayobj import populate_array
+
+needing_attributes("numba", FunctionIdentity, "_unique_ids")
+needing_attributes("numba", FunctionCache, "_impl_class", "_index_key", "load_overload", "save_overload", "disable")
+needing_attributes("numba", CompileResultCacheImpl, "reduce", "rebuild", "filename_base", "locator")
+needing_attributes("numba", Dispatcher, "compile", "disable_compile")
+
+COUNTS_REFERENCES = "_nrt"  # the flag of numba.njit by which a function may make arrays
+
+
+class _Locator(_CacheLocator):
+    """Tells Numba's cache to use our folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ensure_cache_path(self) -> None:
+        make_folder(self.folder)
+
+    def get_cache_path(self) -> str:
+        return str(self.folder)
+
+    def get_source_stamp(self) -> str:
+        return self.folder.name
+
+    def get_disambiguator(self) -> None:
+        """None: `_Impl` names the files."""
+
+
+class _Impl(CompileResultCacheImpl):
+    def __init__(
+        self, function: Callable[..., Any], folder: Path, variant: str, linked: Mapping[str, Callable[[], None]]
+    ) -> None:
+        self._lineno = function.__code__.co_firstlineno
+        name = function.__qualname__.replace(".<locals>", "").replace("<", "").replace(">", "")
+        self._filename_base = f"{function.__module__.rsplit('.', 1)[-1]}.{name}-{variant or 'kernel'}"
+        self._locator = _Locator(folder)
+        self._linked = linked
+
+    def reduce(self, compiled: Any) -> Any:
+        """What is kept: the machine code, and which linked functions it calls."""
+        text = compiled.library.get_llvm_str()
+        return [name for name in self._linked if f"@{name}(" in text], super().reduce(compiled)
+
+    def rebuild(self, target_context: Any, kept: Any) -> Any:
+        """The machine code, once what it calls is known to the linker."""
+        called, code = kept
+        for name in called:
+            self._linked[name]()
+        return super().rebuild(target_context, code)
+
+
+class Cache(FunctionCache):
+    """Numba's cache of one function, keyed by signature, processor and variant.
+
+    files: given a folder and how names of files begin, what loads and saves in place of Numba.
+    linked: for each function that is called as machine code, what makes it known to the linker.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        folder: Path,
+        variant: str,
+        files: Callable[[Path, str], Any],
+        linked: Mapping[str, Callable[[], None]],
+    ) -> None:
+        self._impl_class = partial(_Impl, folder=folder, variant=variant, linked=linked)  # type: ignore[assignment]
+        self._variant = variant
+        super().__init__(function)
+        self._cache_file: Any = files(folder, self._impl.filename_base)
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        # Numba pickles the captured functions into its key, and not always to the same bytes. The folder already
+        # stands for every source file, so naming what is captured is enough.
+        return signature, codegen.magic_tuple(), self._variant
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(signature, target_context)
+        except Exception:  # whatever is wrong with what was kept, compiling it anew mends
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        try:
+            super().save_overload(signature, data)
+        except Exception:  # it cannot be kept, or not there: compiled code then lives as long as the process
+            self.disable()
+
+
+def keep_by(dispatcher: Any, cache: Cache) -> None:
+    """Let a cache keep what a dispatcher compiles."""
+    dispatcher._cache = cache
+
+
+def name_by(dispatcher: Any, names: "count[int]") -> None:
+    """Let a dispatcher compile under these numbers, in place of those that Numba counts anew in every process.
+
+    Numba's lock on compiling is held meanwhile.
+    """
+    compile_types = dispatcher._compiler.compile
+
+    def compiling(*arguments: Any, **options: Any) -> Any:
+        theirs, FunctionIdentity._unique_ids = FunctionIdentity._unique_ids, names
+        try:
+            return compile_types(*arguments, **options)
+        finally:
+            FunctionIdentity._unique_ids = theirs
+
+    dispatcher._compiler.compile = compiling
+
+
+def entry(dispatcher: Any) -> tuple[Any, int]:
+    """The signature and the address of a function that was compiled for one signature."""
+    (compiled,) = dispatcher.overloads.values()
+    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    return compiled.signature, int(address)
+
+
+# ------------------------------------------------------------------------------------------------------- of numba-cuda
+
+
+class OfNumbaCuda(NamedTuple):
+    """Names of numba-cuda."""
+
+    dispatcher: Any  # a module, in which `get_current_device` is replaced for a moment
+    compile_cuda: Any
+    kernel_fixup: Any
+    set_launch_bounds: Any
+    NVVM: Any
+    LibDevice: Any
+    to_core_stream: Any
+
+
+@lru_cache(maxsize=1)
+def of_numba_cuda() -> OfNumbaCuda:
+    """All that is used of numba-cuda, which must be installed; not for the simulator, which has other modules."""
+    with needing("numba-cuda"):
+        from numba.cuda import dispatcher
+        from numba.cuda.compiler import compile_cuda, kernel_fixup
+        from numba.cuda.cudadrv.driver import _to_core_stream
+        from numba.cuda.cudadrv.nvvm import NVVM, LibDevice, set_launch_bounds
+    if not hasattr(dispatcher, "get_current_device"):
+        raise lacking("numba-cuda", f"no get_current_device in {dispatcher.__name__}")
+    return OfNumbaCuda(dispatcher, compile_cuda, kernel_fixup, set_launch_bounds, NVVM, LibDevice, _to_core_stream)
+
+
+@lru_cache(maxsize=1)
+def simulated_thread() -> Callable[[], Any]:
+    """What tells, in the simulator, which thread asks."""
+    with needing("numba-cuda"):
+        from numba.cuda.simulator.kernel import _get_kernel_context
+    return _get_kernel_context
+
+
+def nvvm_version() -> tuple[int, ...]:
+    """The version of libNVVM, which compiles the kernels."""
+    return tuple(of_numba_cuda().NVVM().get_version())
+
+
+_lock = RLock()  # on what is changed in numba-cuda while it compiles
+
+
+def compile_for(
+    capability: tuple[int, int],
+    function: Callable[..., None],
+    signature: Sequence[Any],
+    options: Mapping[str, Any],
+    bounds: tuple[int, int],
+) -> tuple[str, bytes, str]:
+    """The name, cubin and PTX of a kernel, by the way of numba-cuda's own dispatcher, for any card.
+
+    options: NVVM's. bounds: threads of a block, and blocks that a multiprocessor should have room for.
+    """
+    theirs = of_numba_cuda()
+    with _lock, _as_if_on(capability):
+        options = dict(options)
+        compiled = theirs.compile_cuda(function, types.void, tuple(signature), nvvm_options=options, cc=capability)
+        library = compiled.library
+        kernel = library.get_function(compiled.fndesc.llvm_func_name)
+        theirs.kernel_fixup(kernel, False)
+        theirs.set_launch_bounds(kernel, bounds)
+        suffixed = (*capability, "a" if capability >= (9, 0) else "")
+        ptx = library.get_asm_str(cc=suffixed)
+        return kernel.name, bytes(library.get_cubin(cc=suffixed).code), ptx
+
+
+@contextmanager
+def _as_if_on(capability: tuple[int, int]) -> Iterator[None]:
+    """Let numba-cuda compile the functions that a kernel calls without asking the driver which card there is."""
+    dispatcher = of_numba_cuda().dispatcher
+    theirs = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability, id=0)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = theirs
