@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -19,38 +20,53 @@ posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs owners and 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """Nothing set, and a home of one's own."""
-    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 
 
 @pytest.mark.parametrize(
-    ("system", "variable", "unset"),
+    ("system", "unset"),
     [
-        ("linux", "XDG_CACHE_HOME", (".cache", "gdbench")),
-        ("win32", "LOCALAPPDATA", ("AppData", "Local", "gdbench")),
-        ("darwin", None, ("Library", "Caches", "gdbench")),
+        ("unix.Unix", (".cache", "gdbench")),
+        ("windows.Windows", ("AppData", "Local", "gdbench")),
+        ("macos.MacOS", ("Library", "Caches", "gdbench")),
     ],
 )
-def test_machine_code_is_kept_where_the_system_keeps_caches(system, variable, unset, root, monkeypatch):
-    monkeypatch.setattr(sys, "platform", system)
+def test_machine_code_is_kept_where_the_system_keeps_caches(system, unset, root, monkeypatch):
+    module, name = system.split(".")
+    dirs = import_module(f"platformdirs.{module}")
+    monkeypatch.setattr("platformdirs.PlatformDirs", getattr(dirs, name))
+    if module == "windows":  # which asks the system
+        monkeypatch.setattr(dirs, "get_win_folder", {"CSIDL_LOCAL_APPDATA": str(root / "AppData" / "Local")}.get)
     assert cache.cache_root() == root.joinpath(*unset)
-    if variable:
-        monkeypatch.setenv(variable, str(root / "elsewhere"))
+    if module == "unix":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(root / "elsewhere"))
         assert cache.cache_root() == root / "elsewhere" / "gdbench"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(root / "chosen"))
     assert cache.cache_root() == root / "chosen"
 
 
+@posix
 def test_a_user_without_a_home_keeps_machine_code_in_the_temporary_folder(root, monkeypatch):
-    def nowhere():
-        raise RuntimeError("Could not determine home directory.")
+    import pwd
 
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(Path, "home", nowhere)
+    def unknown(user):
+        raise KeyError(f"getpwuid(): uid not found: {user}")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
     monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(root / "temporary"))
     assert cache.cache_root() == root / "temporary" / ".cache" / "gdbench"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(root / "elsewhere"))
+    assert cache.cache_root() == root / "elsewhere" / "gdbench"
+
+
+@posix
+def test_machine_code_is_never_looked_for_below_the_present_folder(root, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache.cache_root().is_absolute()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import platform
 import secrets
 import shutil
 import stat
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import llvmlite
 import numba
+import platformdirs
 
 from gdbench.kernels.compile.source import source_hash
 
@@ -39,17 +39,11 @@ def cache_root() -> Path:
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
         return Path(chosen)
-    try:
-        home = Path.home()
-    except RuntimeError:  # neither HOME nor a passwd entry
-        home = Path(tempfile.gettempdir())
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return Path(base) / "gdbench"
+    folder = Path()
+    with suppress(RuntimeError, ValueError):  # which newer versions raise where there is no home
+        folder = platformdirs.user_cache_path("gdbench", appauthor=False, opinion=False)
+    # Older ones then give a path below this folder; machine code is never looked for there.
+    return folder if folder.is_absolute() else Path(tempfile.gettempdir()) / ".cache" / "gdbench"
 
 
 @lru_cache(maxsize=64)
