@@ -23,7 +23,6 @@ from pathlib import Path
 
 import llvmlite
 import numba
-import platformdirs
 
 from gdbench.kernels.compile.source import source_hash
 
@@ -39,6 +38,8 @@ def cache_root() -> Path:
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
         return Path(chosen)
+    import platformdirs  # which a bare machine with a GPU can do without
+
     folder = Path()
     with suppress(RuntimeError, ValueError):  # which newer versions raise where there is no home
         folder = platformdirs.user_cache_path("gdbench", appauthor=False, opinion=False)
