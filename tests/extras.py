@@ -14,8 +14,8 @@ from importlib.util import find_spec
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
 
-def _module(module: str, name: str) -> Callable[[], str | None]:
-    said = f'{name} is not installed (pip install -e ".[peers]")'
+def _module(module: str, name: str, extra: str = "peers") -> Callable[[], str | None]:
+    said = f'{name} is not installed (pip install -e ".[{extra}]")'
     return lambda: None if find_spec(module) else said
 
 
@@ -38,6 +38,7 @@ EXTRAS: dict[str, Callable[[], str | None]] = {
     "optax": _module("optax", "Optax"),
     "numba-cuda": _numba_cuda,
     "cuda-compiler": _compiler,
+    "nvidia-ml-py": _module("pynvml", "nvidia-ml-py", "cuda"),
     "chromium": lambda: None if CHROMIUM else "there is no chromium (apt-get install chromium)",
 }
 

@@ -2,10 +2,14 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from gdbench.kernels.compile import cuda
 
@@ -55,6 +59,13 @@ def test_a_switch_of_the_simulator_that_is_no_number_is_off(value, tmp_path):
         "from gdbench.kernels.compile import cuda; print(cuda.SIMULATED)", tmp_path, NUMBA_ENABLE_CUDASIM=value
     )
     assert said.split() == ["False"]
+
+
+def test_what_a_gpu_needs_is_what_the_extra_installs():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(map(Requirement, shlex.split(cuda.WHEELS))) == set(
+        map(Requirement, project["optional-dependencies"]["cuda"])
+    )
 
 
 def test_numba_cuda_that_cannot_be_loaded_is_said_in_a_sentence(monkeypatch):

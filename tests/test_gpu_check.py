@@ -117,6 +117,61 @@ def test_nothing_is_discarded_where_clocks_are_not_known():
     assert clocks.unknown() is None
 
 
+class Management:
+    """NVIDIA's library, as nvidia-ml-py calls it: a card whose clocks can be read until it is lost."""
+
+    lost = False
+
+    def nvmlInitWithFlags(self, flags):  # noqa: N802
+        return 0
+
+    def nvmlSystemGetDriverVersion(self, text, size):  # noqa: N802
+        text.value = b"580.65.06"
+        return 0
+
+    def nvmlDeviceGetHandleByPciBusId_v2(self, bus, handle):  # noqa: N802
+        return 0 if bus.value == b"00000000:1b:00.0" else 6  # NVML_ERROR_NOT_FOUND
+
+    def nvmlDeviceGetClockInfo(self, handle, kind, clock):  # noqa: N802
+        clock._obj.value = {1: 1980, 2: 2619}[kind.value]
+        return 15 if self.lost else 0  # NVML_ERROR_GPU_IS_LOST
+
+
+@pytest.fixture
+def management(monkeypatch):
+    import pynvml
+
+    library = Management()
+    monkeypatch.setattr(pynvml, "nvmlLib", library)
+    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
+    monkeypatch.setattr(pynvml, "_nvmlLib_refcount", 0)
+    return library
+
+
+@pytest.mark.needs("nvidia-ml-py")
+def test_clocks_are_those_of_the_card_at_a_place_of_the_bus(management):
+    assert clocks.driver() == "580.65.06"
+    read = clocks.reader("00000000:1b:00.0")
+    assert read() == Clocks(sm=1980, memory=2619)
+    management.lost = True
+    assert read() is None
+    assert clocks.reader("00000000:9b:00.0")() is None
+
+
+@pytest.mark.needs("nvidia-ml-py")
+def test_without_a_driver_no_clocks_are_known(monkeypatch):
+    import pynvml
+
+    monkeypatch.setattr(pynvml, "nvmlLib", None)
+    monkeypatch.setattr(pynvml, "CDLL", lambda name: (_ for _ in ()).throw(OSError(f"{name}: cannot open")))
+    assert clocks.driver() is None and clocks.reader("00000000:1b:00.0") is clocks.unknown
+
+
+def test_without_nvidia_ml_py_no_clocks_are_known(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert clocks.driver() is None and clocks.reader("00000000:1b:00.0") is clocks.unknown
+
+
 class Beats:
     """Events of a card on which each thing asked for takes a second."""
 
@@ -221,7 +276,7 @@ BLOCKED = f"""
 import sys
 class Block:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("pydantic", "pydantic_core", "sqlalchemy"):
+        if name.partition(".")[0] in ("pydantic", "pydantic_core", "sqlalchemy", "platformdirs"):
             raise ImportError(name)
 sys.meta_path.insert(0, Block())
 import {IMPORTS}, gdbench.peers.ours, gdbench.peers.ours_cuda, gdbench.verification.gpu.races
@@ -241,14 +296,14 @@ def program(text, **environment):
     return done.stdout
 
 
-def test_what_it_needs_is_there_without_pydantic_and_sqlalchemy(tmp_path):
+def test_what_it_needs_is_there_without_pydantic_sqlalchemy_and_platformdirs(tmp_path):
     called = f"""
 from gdbench.cli.on_card import check_card
 import pathlib
 assert check_card(pathlib.Path({str(tmp_path)!r}), False) == 3
 main(['--help'])
 """
-    assert "Usage" in program(BLOCKED + called, CUDA_VISIBLE_DEVICES="")
+    assert "Usage" in program(BLOCKED + called, CUDA_VISIBLE_DEVICES="", NUMBA_CACHE_DIR=str(tmp_path / "cache"))
 
 
 PARITY = """

@@ -36,7 +36,10 @@ from gdbench.kernels.compile.driver import SIMULATED, driver_found, numba_cuda_f
 from gdbench.kernels.compile.jit import CUDA_FLAGS, inlined
 from gdbench.kernels.compile.numba_internals import compile_for, nvvm_version, of_numba_cuda, simulated_thread
 
-WHEELS = '"numba-cuda>=0.30.4,<0.31" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-nvjitlink==13.0.*"'
+WHEELS = (
+    '"numba-cuda>=0.30.4,<0.31" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-ml-py>=12.535" '
+    '"nvidia-nvjitlink==13.0.*"'
+)
 INSTALL = f"pip install {WHEELS}"
 OLDEST = (7, 5)  # compute capability of the oldest cards that CUDA 13 compiles for
 

@@ -3,15 +3,12 @@
 read = reader(card.bus)
 before = read()  # Clocks(sm=1980, memory=2619), in MHz; None where it cannot be known
 
-A reading takes microseconds, `nvidia-smi` a tenth of a second. API: NVML 13, nvmlDeviceGetClockInfo.
+A reading takes microseconds, `nvidia-smi` a tenth of a second. The library is called by nvidia-ml-py, of the extra
+`[cuda]`; where either is missing, nothing can be read.
 """
 
-import ctypes
-import os
 from collections.abc import Callable
-from typing import NamedTuple
-
-_SM, _MEMORY = 1, 2  # nvmlClockType_t
+from typing import Any, NamedTuple
 
 
 class Clocks(NamedTuple):
@@ -19,10 +16,6 @@ class Clocks(NamedTuple):
 
     sm: int
     memory: int
-
-
-def _library() -> ctypes.CDLL:
-    return ctypes.CDLL("nvml.dll" if os.name == "nt" else "libnvidia-ml.so.1")
 
 
 Reader = Callable[[], Clocks | None]
@@ -33,35 +26,35 @@ def unknown() -> Clocks | None:
     return None
 
 
+def _library() -> Any:
+    """nvidia-ml-py, ready to be asked; raises ImportError without it, and NVMLError without a driver."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    return pynvml
+
+
 def driver() -> str | None:
     """The driver's version; None where it cannot be known."""
-    text = ctypes.create_string_buffer(80)
     try:
-        library = _library()
-        if library.nvmlInit_v2() or library.nvmlSystemGetDriverVersion(text, ctypes.c_uint(len(text))):
-            return None
-    except (OSError, AttributeError):
+        return str(_library().nvmlSystemGetDriverVersion())
+    except Exception:  # ImportError, NVMLError, or whatever else a library is not there by
         return None
-    return text.value.decode()
 
 
 def reader(bus: str) -> Reader:
     """What tells the present clocks of the card at that place of the PCI bus."""
     try:
-        library = _library()
-        handle = ctypes.c_void_p()
-        if library.nvmlInit_v2() or library.nvmlDeviceGetHandleByPciBusId_v2(bus.encode(), ctypes.byref(handle)):
-            return unknown
-    except (OSError, AttributeError):
+        nvml = _library()
+        handle = nvml.nvmlDeviceGetHandleByPciBusId(bus)
+    except Exception:  # as above
         return unknown
 
     def read() -> Clocks | None:
-        found = []
-        for kind in (_SM, _MEMORY):
-            clock = ctypes.c_uint()
-            if library.nvmlDeviceGetClockInfo(handle, kind, ctypes.byref(clock)):
-                return None
-            found.append(int(clock.value))
-        return Clocks(*found)
+        try:
+            kinds = nvml.NVML_CLOCK_SM, nvml.NVML_CLOCK_MEM
+            return Clocks(*(int(nvml.nvmlDeviceGetClockInfo(handle, kind)) for kind in kinds))
+        except nvml.NVMLError:
+            return None
 
     return read
