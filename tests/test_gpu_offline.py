@@ -3,12 +3,14 @@
 import itertools
 import json
 import struct
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from gdbench.cli import main
+from gdbench.errors import GdbenchError
 from gdbench.kernels import RULES
 from gdbench.kernels.compile.cuda import Image, Kernel
 from gdbench.kernels.compile.jit import CUDA_FLAGS
@@ -154,6 +156,14 @@ def test_needs_are_read_from_the_sections_of_a_cubin():
         needs(_elf(80, sections), "other")
     with pytest.raises(ValueError, match="no ELF file"):
         needs(b"MZ", "k")
+    with pytest.raises(ValueError, match="no ELF file"):
+        needs(_elf(80, sections)[:-80], "k")
+
+
+def test_without_pyelftools_machine_code_is_not_read_and_a_sentence_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "elftools.elf.elffile", None)
+    with pytest.raises(GdbenchError, match="`pip install pyelftools`"):
+        needs(_elf(80, {}), "k")
 
 
 def test_any_two_choices_meet_in_a_variant_of_the_training_kernel():

@@ -38,7 +38,7 @@ from gdbench.kernels.compile.numba_internals import compile_for, nvvm_version, o
 
 WHEELS = (
     '"numba-cuda>=0.30.4,<0.31" "cuda-toolkit[nvvm,nvrtc,cudart,cccl]==13.0.*" "nvidia-ml-py>=12.535" '
-    '"nvidia-nvjitlink==13.0.*"'
+    '"nvidia-nvjitlink==13.0.*" "pyelftools>=0.29"'
 )
 INSTALL = f"pip install {WHEELS}"
 OLDEST = (7, 5)  # compute capability of the oldest cards that CUDA 13 compiles for

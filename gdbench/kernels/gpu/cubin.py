@@ -3,16 +3,20 @@
     needs(image.cubin, image.entry)  # registers, shared memory, stack
     instructions(image.ptx)          # {"fma": 868, ...}
 
-A cubin is an ELF file. NVIDIA describes none of the sections that it adds, but prints them (`cuobjdump --dump-elf`);
-the numbers of their attributes are those of CuAssembler (github.com/cloudcores/CuAssembler, CuAsm/CuNVInfo.py). Section
-.nv.info is a sequence of a byte of format, a byte of attribute, and two bytes that hold a value or, in format 4, the
-size of what follows: there, a function's number and its value, four bytes each.
+A cubin is an ELF file, whose sections pyelftools finds. NVIDIA describes none of those that it adds, but prints them
+(`cuobjdump --dump-elf`); the numbers of their attributes are those of CuAssembler
+(github.com/cloudcores/CuAssembler, CuAsm/CuNVInfo.py). Section .nv.info is a sequence of a byte of format, a byte of
+attribute, and two bytes that hold a value or, in format 4, the size of what follows: there, a function's number and its
+value, four bytes each.
 """
 
 import re
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from gdbench.errors import GdbenchError
 
 _SIZED = 4  # the format of attributes that have a size
 _REGISTERS = 0x2F  # EIATTR_REGCOUNT
@@ -30,30 +34,27 @@ class Needs(NamedTuple):
 
 def needs(cubin: bytes, entry: str) -> Needs:
     """Of a kernel and the functions that it calls, which are all that its file holds. Raises ValueError for others."""
-    if cubin[:6] != b"\x7fELF\x02\x01":
-        raise ValueError("no ELF file of 64 bits, the least significant byte first")
-    sections = dict(_sections(cubin))
+    try:
+        from elftools.common.exceptions import ELFError
+        from elftools.elf.elffile import ELFFile
+    except ImportError:
+        raise GdbenchError("a GPU's machine code cannot be read; `pip install pyelftools` installs what does") from None
+    try:
+        elf = ELFFile(BytesIO(cubin))
+        sections = {section.name: section for section in elf.iter_sections()}
+    except ELFError as error:
+        raise ValueError(f"no ELF file ({error})") from None
     if ".nv.info" not in sections or f".text.{entry}" not in sections:
         raise ValueError(f"no machine code of {entry}")
     registers, stack = [0], [0]
-    start, size = sections[".nv.info"]
-    for attribute, value in _attributes(cubin[start : start + size]):
+    for attribute, value in _attributes(sections[".nv.info"].data()):
         if attribute == _REGISTERS:
             registers.append(value)
         elif attribute in _STACKS:
             stack.append(value)
-    _, shared = sections.get(f".nv.shared.{entry}", (0, 0))
-    return Needs(max(registers), max(0, shared - _RESERVED[_capability(cubin) >= 90]), max(stack))
-
-
-def _sections(cubin: bytes) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The name of every section, where it begins and its size in bytes."""
-    (table,) = struct.unpack_from("<Q", cubin, 40)
-    width, count, names = struct.unpack_from("<3H", cubin, 58)
-    headers = [struct.unpack_from("<IIQQQQ", cubin, table + i * width) for i in range(count)]
-    for name, _, _, _, start, size in headers:
-        at = headers[names][4] + name
-        yield cubin[at : cubin.index(b"\0", at)].decode(), (start, size)
+    own = sections.get(f".nv.shared.{entry}")
+    shared = own["sh_size"] if own else 0
+    return Needs(max(registers), max(0, shared - _RESERVED[_capability(elf) >= 90]), max(stack))
 
 
 def _attributes(section: bytes) -> Iterator[tuple[int, int]]:
@@ -68,10 +69,10 @@ def _attributes(section: bytes) -> Iterator[tuple[int, int]]:
             at += size
 
 
-def _capability(cubin: bytes) -> int:
+def _capability(elf: Any) -> int:
     """The compute capability that it was compiled for: 75, 80, 90."""
-    (flags,) = struct.unpack_from("<I", cubin, 48)
-    return int(flags >> 8 & 0xFF if cubin[8] >= 8 else flags & 0xFF)  # cubin[8]: the version of NVIDIA's format
+    flags, version = elf["e_flags"], elf["e_ident"]["EI_ABIVERSION"]  # the version of NVIDIA's format
+    return int(flags >> 8 & 0xFF if version >= 8 else flags & 0xFF)
 
 
 _INSTRUCTION = re.compile(r"^\s+(?:@!?%p\d+\s+)?([a-z][\w.:]*)", re.MULTILINE)
