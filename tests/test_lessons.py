@@ -19,7 +19,7 @@ SMALL = [
     "problem.width.hidden=[[4], [16]]",
     "budget.steps=300",
 ]
-NAMES = [recipe.picture.__name__.rpartition(".")[2] for recipe in RECIPES]
+NAMES = [recipe.figure.name for recipe in RECIPES]
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +163,9 @@ def test_every_lesson_has_a_picture_a_sentence_numbers_and_a_line_of_code(name, 
     lesson = taught[name]
     assert isinstance(lesson.figure(), Figure)
     words = lesson.caption()
-    assert words.endswith((".", ").")) and len(words) > 80 and lesson.table() and lesson.ALT and lesson.code
+    assert words.endswith((".", ").")) and len(words) > 80 and lesson.table() and lesson.alt and lesson.code
     assert not {"nan", "inf", "–"} & set(words.replace(",", " ").split())
-    for part in (lesson.title(), lesson.ALT, words, lesson.code.splitlines()[-1]):
+    for part in (lesson.title(), lesson.alt, words, lesson.code.splitlines()[-1]):
         assert str(part).translate(str.maketrans({"'": "&#39;", '"': "&#34;", ">": "&gt;"})) in page
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import gdbench
-from gdbench.reports import heat_map, loss_curves, scaling, sensitivity
 from gdbench.reports.common_steps import complete
+from gdbench.reports.figures import heat_map, loss_curves, scaling, sensitivity
 from gdbench.reports.heights import DEPTH, Heights
 from gdbench.reports.page import render
 from gdbench.reports.ranking_table import ranking, readable

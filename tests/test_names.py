@@ -6,7 +6,17 @@ from xml.etree import ElementTree
 import pytest
 
 import gdbench
-from gdbench.reports import batches, best_of, ert, heat_map, loss_curves, profile, roofline, sensitivity, train_and_test
+from gdbench.reports.figures import (
+    batches,
+    best_of,
+    ert,
+    heat_map,
+    loss_curves,
+    profile,
+    roofline,
+    sensitivity,
+    train_and_test,
+)
 from gdbench.reports.names import COLUMNS, columns, laid_out, short
 from gdbench.reports.results import only_problem
 from gdbench.reports.style import svg

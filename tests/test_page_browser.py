@@ -18,7 +18,7 @@ import pytest
 from extras import CHROMIUM
 
 import gdbench
-from gdbench.reports import heat_map, loss_curves, sensitivity
+from gdbench.reports.figures import heat_map, loss_curves, sensitivity
 from gdbench.reports.page import render
 from gdbench.reports.ranking_table import ranking
 from gdbench.reports.results import only_problem

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 import gdbench
-from gdbench.reports import cells, common_steps, heat_map, loss_curves, sensitivity, text
-from gdbench.reports import page as page_module
+from gdbench.reports import cells, common_steps, figures, text
+from gdbench.reports.figures import heat_map, loss_curves, sensitivity
 from gdbench.reports.lines import draw_lines
 from gdbench.reports.marks import mark
 from gdbench.reports.page import render
@@ -151,6 +152,14 @@ def test_the_heat_map_marks_divergence(run):
     assert "D" in words
 
 
+def test_every_file_of_a_figure_is_listed_and_names_its_figure():
+    files = {path.stem for path in Path(figures.__file__).parent.glob("*.py")} - {"__init__"}
+    assert {figure.name for figure in figures.FIGURES} == files and len(figures.FIGURES) == len(files)
+    for figure in figures.FIGURES:
+        assert figure.title and figure.alt and figure.spans in ("problem", "run", "runs")
+        assert bool(figure.variants) == bool(figure.varies)
+
+
 @pytest.mark.parametrize("module", FIGURES)
 def test_no_figure_without_data(module, run):
     empty = SimpleNamespace(about=run.about, environment={}, trials=run.trials.iloc[:0], curves=run.curves.iloc[:0])
@@ -187,9 +196,9 @@ def test_the_page_is_one_file_with_unique_ids_and_escaped_text(run, tmp_path):
     page.feed(html)
     assert page.fetched == [] and "@import" not in html and not re.search(r"url\((?!#)", html)
     assert len(page.ids) == len(set(page.ids))
-    figures = 2 * len(page_module.FIGURES) + 2
+    shown = 2 * sum(figure.spans == "problem" for figure in figures.FIGURES) + 2
     loss_curves_more = 2 * 5  # their variants, besides the first, of two problems
-    assert page.tags.count("figure") == figures and page.tags.count("svg") == figures + loss_curves_more
+    assert page.tags.count("figure") == shown and page.tags.count("svg") == shown + loss_curves_more
     assert "Two flowers &lt;b&gt;&amp;" in html and "Two flowers <b>" not in html
     for words in ("wine", run.id, "tuning seeds", run.environment["cpu"], "code"):
         assert words in html

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import gdbench
-from gdbench.reports import roofline
+from gdbench.reports.figures import roofline
 from gdbench.reports.page import render
 from gdbench.results.frames import SUBJECT_COLUMNS
 from gdbench.timing import cases, measure, plan

@@ -8,7 +8,8 @@ import pytest
 
 import gdbench
 from gdbench.cli import main
-from gdbench.reports import labels, side_by_side
+from gdbench.reports import labels
+from gdbench.reports.figures import side_by_side
 from gdbench.reports.page import render
 from gdbench.reports.ranking_table import ranking
 from gdbench.reports.style import looks, order

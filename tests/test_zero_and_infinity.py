@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import gdbench
-from gdbench.reports import batches, text
+from gdbench.reports import text
 from gdbench.reports.answers import answers
+from gdbench.reports.figures import batches
 from gdbench.reports.ranking_table import ranking, readable
 from gdbench.stats.censored import over, times
 from gdbench.stats.intervals import bootstrap_product, bootstrap_quotient

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 
 import gdbench
 from gdbench.lessons import lessons
-from gdbench.reports import profile, sensitivity
+from gdbench.reports.figures import profile, sensitivity
 from gdbench.reports.results import only_problem
 
 HERE = Path(__file__).parent

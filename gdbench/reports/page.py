@@ -7,24 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.reports import (
-    batches,
-    best_of,
-    ert,
-    heat_map,
-    loss_curves,
-    origins,
-    profile,
-    roofline,
-    scaling,
-    sensitivity,
-    side_by_side,
-    text,
-    train_and_test,
-)
+from gdbench.reports import origins, text
 from gdbench.reports.answers import answers, timing_notes
 from gdbench.reports.cells import grid, numbers
 from gdbench.reports.failures import failures
+from gdbench.reports.figure import Picture, Words
+from gdbench.reports.figures import FIGURES, side_by_side
 from gdbench.reports.lessons import Lesson
 from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import Results, has_batches, only_problem, target
@@ -33,9 +21,6 @@ from gdbench.reports.templates import template
 from gdbench.reports.together import cautions, together
 from gdbench.stats import FEW
 
-# Of each problem: how far and how soon, how sensitive and how hard to tune, what was learned.
-FIGURES = (loss_curves, ert, batches, sensitivity, heat_map, best_of, train_and_test)
-RUN_FIGURES = (profile, scaling, roofline)  # of all problems together
 SETTINGS = 60  # chosen ones on a page, up to which its figures have variants: more would make a file too large to send
 ROWS = 8000  # of all figures' data on the page, for the same reason
 
@@ -50,8 +35,8 @@ def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
     goal = target(results)
     rich = len(frame) <= SETTINGS
     with _collecting_seldom():
-        comparison = _figures(results, (side_by_side,), "run", rich)
-        figures = _figures(results, lessons or RUN_FIGURES, "run", rich)
+        comparison = _figures(_pictures("runs", results), results, "run", rich)
+        figures = _figures(lessons or _pictures("run", results), results, "run", rich)
         problems = [] if lessons else list(_problems(results, rich))
     shown = [*comparison, *figures, *(figure for problem in problems for figure in problem["figures"])]
     _fit(shown)
@@ -94,52 +79,59 @@ def _collecting_seldom() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
+def _pictures(spans: str, results: Results) -> list[Picture[Results]]:
+    """The figures that are drawn for this part of a page."""
+    return [Picture(figure, results) for figure in FIGURES if figure.spans == spans]
+
+
 def _problems(results: Results, rich: bool) -> Iterator[dict[str, Any]]:
     """Each problem with the figures that have data."""
     for number, problem in enumerate(dict.fromkeys(results.trials["problem"])):
-        yield {"name": problem, "figures": _figures(only_problem(results, problem), FIGURES, f"p{number}", rich)}
+        own = only_problem(results, problem)
+        yield {"name": problem, "figures": _figures(_pictures("problem", own), own, f"p{number}", rich)}
 
 
-def _figures(results: Results, modules: Sequence[Any], prefix: str, rich: bool) -> list[dict[str, Any]]:
+def _figures(
+    pictures: Sequence[Picture[Results]] | Sequence[Lesson], results: Results, prefix: str, rich: bool
+) -> list[dict[str, Any]]:
     """What the page needs of each figure that has data, the table under it too if there is one.
 
     rich: with all variants of those that have some. The data are the numbers drawn, or the table where there are none.
     """
     figures = []
-    for module in modules:
-        name = f"{prefix}-{module.__name__.rpartition('.')[2].replace('_', '-')}"
-        drawings = _drawings(module, results, name, rich)
+    for picture in pictures:
+        name = f"{prefix}-{picture.name.replace('_', '-')}"
+        drawings = _drawings(picture, name, rich)
         if not drawings:
             continue
+        table = picture.table()
         figures.append(
             {
                 "name": name,
-                "title": module.title(results) if hasattr(module, "title") else module.TITLE,
-                "caption": module.caption(results) if hasattr(module, "caption") else module.CAPTION,
-                "alt": module.ALT,
+                "title": picture.title(),
+                "caption": picture.caption(),
+                "alt": picture.alt,
                 "drawings": drawings,
-                "choices": _choices(module, drawings),
-                "table": grid(module.table(results)) if hasattr(module, "table") else None,
-                "data": _without_batches(module.data(results), results) if hasattr(module, "data") else pd.DataFrame(),
-                "code": getattr(module, "code", ""),
+                "choices": _choices(picture, drawings),
+                "table": None if table is None else grid(table),
+                "data": _without_batches(picture.data(), results),
+                "code": picture.code,
             }
         )
     return figures
 
 
-def _drawings(module: Any, results: Results, name: str, rich: bool) -> dict[tuple[str, ...], str]:
+def _drawings(picture: Picture[Any], name: str, rich: bool) -> dict[Words, str]:
     """SVG by what the variant is called; a figure without variants is called nothing."""
-    if rich and hasattr(module, "variants"):
-        return {
-            words: svg(drawing, f"{name}-{number}") for number, (words, drawing) in enumerate(module.variants(results))
-        }
-    drawing = module.figure(results)
-    return {} if drawing is None else {(): svg(drawing, name)}
+    return {
+        words: svg(drawing, f"{name}-{number}" if words else name)
+        for number, (words, drawing) in enumerate(picture.drawings(every=rich))
+    }
 
 
-def _choices(module: Any, drawings: dict[tuple[str, ...], str]) -> list[tuple[str, list[str]]]:
+def _choices(picture: Picture[Any], drawings: dict[Words, str]) -> list[tuple[str, list[str]]]:
     """What the variants of a figure differ in, and the values that there are."""
-    names = module.VARIES if len(drawings) > 1 else ()
+    names = picture.varies if len(drawings) > 1 else ()
     values = [list(dict.fromkeys(words[place] for words in drawings)) for place in range(len(names))]
     return [(name, each) for name, each in zip(names, values, strict=True)]
 

@@ -1,20 +1,19 @@
 """Adagrad on sparse features, and its vanishing step."""
 
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import canvas, colour
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.lines import draw_lines
 from gdbench.reports.style import order, style
 from gdbench.reports.text import number, steps
 
-TITLE = "Adagrad: good with rare features, slower and slower"
-ALT = "Left, training loss by step on sparse features, Adagrad's the lowest; right, its steps shrink, Adam's do not."
 SHOWN = (1, 10, 100, 1000)  # steps in the table
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """The loss by step, and the length of each step where the slope stays the same."""
     curves = frames["curves"]
     points = curves.assign(step=curves["step"].clip(lower=1))
@@ -75,3 +74,13 @@ def table(frames: Frames) -> list[dict[str, str]]:
         }
         for rule in order([*losses.index, *lengths.columns])
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="adagrad",
+    title="Adagrad: good with rare features, slower and slower",
+    alt="Left, training loss by step on sparse features, Adagrad's the lowest; right, its steps shrink, Adam's do not.",
+    draw=figure,
+    caption=caption,
+    table=table,
+)

@@ -1,21 +1,20 @@
 """Adaptive rules on badly scaled axes."""
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.counting import steps_by_rule
 from gdbench.reports.lessons.drawing import canvas, draw_line, draw_minima, draw_path, draw_surface
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number, steps
 
-TITLE = "Adaptive rules do not mind badly scaled axes"
-ALT = "Left, paths of rules over thin contours, SGD's along the walls and the floor; right, the value by step."
 LEVEL = 1e-4  # of the first value
 SHOWN = 100  # steps of each path
 PATHS = ("sgd", "adagrad", "adam")  # more would hide one another
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """Paths over contours, and the value by step."""
     paths = frames["paths"]
     with style():
@@ -59,3 +58,13 @@ def table(frames: Frames) -> list[dict[str, str]]:
         {"rule": rule, "best lr": number(rates[rule]), f"steps to {number(LEVEL)} of the first value": steps(count)}
         for rule, count in taken.items()
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="axes",
+    title="Adaptive rules do not mind badly scaled axes",
+    alt="Left, paths of rules over thin contours, SGD's along the walls and the floor; right, the value by step.",
+    draw=figure,
+    caption=caption,
+    table=table,
+)

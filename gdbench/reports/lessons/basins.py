@@ -3,20 +3,16 @@
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import INK, canvas
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number, percent
 
-TITLE = "The start decides which minimum is found"
-ALT = (
-    "Two maps of starts, each point in the shade of the minimum that it leads to: whole regions, ragged with momentum."
-)
 
-
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """A map for each rule."""
     ends, known = frames["ends"], frames["minimisers"]
     shades = ListedColormap(["white", *mpl.colormaps["viridis"](np.linspace(0.15, 1.0, len(known)))])
@@ -64,3 +60,16 @@ def table(frames: Frames) -> list[dict[str, str]]:
         }
         for place, point in enumerate(frames["minimisers"].itertuples())
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="basins",
+    title="The start decides which minimum is found",
+    alt=(
+        "Two maps of starts, each point in the shade of the minimum that it leads to: whole regions, ragged "
+        "with momentum."
+    ),
+    draw=figure,
+    caption=caption,
+    table=table,
+)

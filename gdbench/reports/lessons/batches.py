@@ -1,17 +1,15 @@
 """Batch, minibatch and stochastic gradient descent."""
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import canvas, draw_minima, draw_path, draw_surface
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number
 
-TITLE = "Batch, minibatch and stochastic gradient descent"
-ALT = "The same contours three times: a smooth path by all samples, a wavering one by a few, a staggering one by one."
 
-
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """A panel for each batch size."""
     groups = list(frames["paths"].groupby("batch_size", sort=False))
     with style():
@@ -52,3 +50,15 @@ def table(frames: Frames) -> list[dict[str, str]]:
         for p in frames["paths"].itertuples()
         if p.step % 10 == 0
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="batches",
+    title="Batch, minibatch and stochastic gradient descent",
+    alt=(
+        "The same contours three times: a smooth path by all samples, a wavering one by a few, a staggering one by one."
+    ),
+    draw=figure,
+    caption=caption,
+    table=table,
+)

@@ -1,19 +1,18 @@
 """What bias correction does to Adam's first steps."""
 
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import canvas, colour
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number, steps
 
-TITLE = "Bias correction tames Adam's first steps"
-ALT = "Length of Adam's steps by step: always one learning rate with bias correction, several of them at first without."
 SHOWN = (1, 2, 5, 10, 20, 50, 100, 1000, 5000)
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """The length of each step, in learning rates."""
     with style():
         drawing, (ax,) = canvas(1, width=7.0)
@@ -49,3 +48,16 @@ def table(frames: Frames) -> list[dict[str, str]]:
         {"step": steps(step), **{f"{name}, in learning rates": number(x) for name, x in lengths.loc[step].items()}}
         for step in SHOWN
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="bias_correction",
+    title="Bias correction tames Adam's first steps",
+    alt=(
+        "Length of Adam's steps by step: always one learning rate with bias correction, several of them at "
+        "first without."
+    ),
+    draw=figure,
+    caption=caption,
+    table=table,
+)

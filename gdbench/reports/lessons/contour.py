@@ -1,24 +1,23 @@
 """The gradient is perpendicular to the contour."""
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import INK, draw_surface
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import PATH, style
 from gdbench.reports.text import number
 
-TITLE = "The gradient is perpendicular to the contour"
-ALT = "Contours of a surface with four hollows; from points on them, arrows against the gradient leave at right angles."
 LENGTH = 1.1  # of an arrow
 EDGE = 0.22  # of the square in a right angle
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """The contours through some points, with the direction of steepest descent at each."""
     surface, points = frames["surface"], frames["points"]
     grid = surface.pivot(index="x1", columns="x0", values="value")
     with style():
-        drawing = Figure(figsize=(6.0, 5.8), layout="constrained")
+        drawing = Drawing(figsize=(6.0, 5.8), layout="constrained")
         ax = drawing.subplots()
         draw_surface(ax, surface)
         ax.contour(grid.columns, grid.index, grid, levels=sorted(points["value"]), colors=[INK], linewidths=1.3)
@@ -61,3 +60,16 @@ def table(frames: Frames) -> list[dict[str, str]]:
         }
         for p in frames["points"].itertuples()
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="contour",
+    title="The gradient is perpendicular to the contour",
+    alt=(
+        "Contours of a surface with four hollows; from points on them, arrows against the gradient leave at "
+        "right angles."
+    ),
+    draw=figure,
+    caption=caption,
+    table=table,
+)

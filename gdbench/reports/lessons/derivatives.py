@@ -1,21 +1,18 @@
 """The derivative as slope, the second derivative as curvature."""
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import INK, canvas
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import PATH, style
 from gdbench.reports.text import number
 
-TITLE = "The derivative is a slope, the second derivative a curvature"
-ALT = (
-    "A curve with two valleys, twice: with its tangent at three points, and with a parabola in each valley and on top."
-)
 REACH = 0.55  # of what is drawn to either side of a point
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """The graph with tangents, and with the parabolas of the same slope and curvature."""
     graph = frames["graph"]
     with style():
@@ -61,3 +58,16 @@ def table(frames: Frames) -> list[dict[str, str]]:
         for name in ("slopes", "bends")
         for p in frames[name].itertuples()
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="derivatives",
+    title="The derivative is a slope, the second derivative a curvature",
+    alt=(
+        "A curve with two valleys, twice: with its tangent at three points, and with a parabola in each "
+        "valley and on top."
+    ),
+    draw=figure,
+    caption=caption,
+    table=table,
+)

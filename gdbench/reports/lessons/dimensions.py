@@ -2,19 +2,18 @@
 
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import INK, canvas, colour
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import PATH, style
 from gdbench.reports.text import number, percent
 
-TITLE = "Local minima multiply in some dimensions and fade in others"
-ALT = "Left, ever fewer starts find a separable function's least minimum; right, wider networks fit from every start."
 FITTED = 0.01  # a training loss
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """The share of starts that find the least minimum, and the last loss of each start of each network."""
     share, networks = frames["share"], frames["networks"]
     with style():
@@ -106,3 +105,15 @@ def table(frames: Frames) -> list[dict[str, str]]:
         }
         for row in fitted(frames).itertuples()
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="dimensions",
+    title="Local minima multiply in some dimensions and fade in others",
+    alt=(
+        "Left, ever fewer starts find a separable function's least minimum; right, wider networks fit from every start."
+    ),
+    draw=figure,
+    caption=caption,
+    table=table,
+)

@@ -1,20 +1,19 @@
 """Learning is not optimisation: where training and validation loss part ways."""
 
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import INK, canvas, colour
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import metric_title, number
 from gdbench.stats import summarise
 
-TITLE = "Learning is not optimisation"
-ALT = "Training and validation loss by epoch: both fall at first, then the one falls on and the other rises."
 SPLITS = {"train_loss": "-", "val_loss": (0, (4, 1.5)), "test_loss": (0, (1, 1))}
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """The losses of the three splits by epoch."""
     with style():
         drawing, (ax,) = canvas(1, width=7.0)
@@ -72,3 +71,13 @@ def table(frames: Frames) -> list[dict[str, str]]:
         {"epoch": number(row.epoch), **{metric_title(name): number(getattr(row, name)) for name in SPLITS}}
         for row in rows.itertuples()
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="generalisation",
+    title="Learning is not optimisation",
+    alt="Training and validation loss by epoch: both fall at first, then the one falls on and the other rises.",
+    draw=figure,
+    caption=caption,
+    table=table,
+)

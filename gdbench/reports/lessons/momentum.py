@@ -1,20 +1,19 @@
 """Momentum against the zig-zag in a long valley."""
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.counting import steps_by_rule
 from gdbench.reports.lessons.drawing import canvas, draw_minima, draw_path, draw_surface
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number, steps
 
-TITLE = "Momentum damps the zig-zag"
-ALT = "The contours of a long valley twice: gradient descent zig-zags between its walls, momentum soon runs along it."
 LEVEL = 1e-4  # of the first value
 SHOWN = 40  # steps of each path
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """A panel for each of the two rules."""
     with style():
         drawing, axes = canvas(2, width=5.2, height=3.6)
@@ -50,3 +49,15 @@ def table(frames: Frames) -> list[dict[str, str]]:
         }
         for share in (1e-1, 1e-2, 1e-4, 1e-6, 1e-8)
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="momentum",
+    title="Momentum damps the zig-zag",
+    alt=(
+        "The contours of a long valley twice: gradient descent zig-zags between its walls, momentum soon runs along it."
+    ),
+    draw=figure,
+    caption=caption,
+    table=table,
+)

@@ -1,20 +1,19 @@
 """Newton's method against gradient descent."""
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.counting import steps_to
 from gdbench.reports.lessons.drawing import canvas, draw_line, draw_minima, draw_path, draw_surface
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number, steps
 
-TITLE = "Newton's method against gradient descent"
-ALT = "Left, over a curved valley, gradient descent creeps along the floor and Newton leaps; right, the value by step."
 LEVEL = 1e-6
 FLOOR = 1e-16  # where smaller values, zero too, are drawn
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """Paths over contours, and the value by step."""
     with style():
         drawing, (left, right) = canvas(2, width=5.0, height=4.2)
@@ -55,3 +54,16 @@ def table(frames: Frames) -> list[dict[str, str]]:
         {"value": number(level), **{f"steps of {rule}": steps(steps_to(path, level)) for rule, path in groups}}
         for level in (1.0, 1e-1, 1e-2, 1e-4, 1e-6)
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="newton",
+    title="Newton's method against gradient descent",
+    alt=(
+        "Left, over a curved valley, gradient descent creeps along the floor and Newton leaps; right, the "
+        "value by step."
+    ),
+    draw=figure,
+    caption=caption,
+    table=table,
+)

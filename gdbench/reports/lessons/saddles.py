@@ -1,20 +1,19 @@
 """A saddle and a plateau."""
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.counting import steps_by_rule, steps_to
 from gdbench.reports.lessons.drawing import INK, canvas, draw_line, draw_minima, draw_path, draw_surface
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import steps
 
-TITLE = "Saddles and plateaus: a small gradient is not a minimum"
-ALT = "Left, paths that turn off at a saddle and Newton's that ends on it; right, values that stay high for long."
 HALF = 0.5  # of the first value: off the plateau
 OUT = 0.01  # of the first value: where a line ends
 
 
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """Paths past the saddle, and the value by step on the plateau."""
     with style():
         drawing, (left, right) = canvas(2, width=5.0, height=4.2)
@@ -72,3 +71,13 @@ def table(frames: Frames) -> list[dict[str, str]]:
         }
         for rule, count in out.items()
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="saddles",
+    title="Saddles and plateaus: a small gradient is not a minimum",
+    alt="Left, paths that turn off at a saddle and Newton's that ends on it; right, values that stay high for long.",
+    draw=figure,
+    caption=caption,
+    table=table,
+)

@@ -1,18 +1,16 @@
 """Steps that are too small, good and too large, in one dimension."""
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.drawing import INK, canvas, colour
 from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number
 
-TITLE = "Too small, good and too large steps"
-ALT = "A parabola three times with ten steps of gradient descent: creeping, arriving, and leaping out to both sides."
 
-
-def figure(frames: Frames) -> Figure:
+def figure(frames: Frames) -> Drawing:
     """A panel for each learning rate."""
     paths = frames["paths"]
     reach = 1.1 * paths["x0"].abs().max()
@@ -48,3 +46,13 @@ def table(frames: Frames) -> list[dict[str, str]]:
         {"step": str(step), **{f"x, lr {number(rates[label])} ({label})": number(x) for label, x in row.items()}}
         for step, row in wide.iterrows()
     ]
+
+
+FIGURE: Figure[Frames] = Figure(
+    name="step_sizes",
+    title="Too small, good and too large steps",
+    alt="A parabola three times with ten steps of gradient descent: creeping, arriving, and leaping out to both sides.",
+    draw=figure,
+    caption=caption,
+    table=table,
+)

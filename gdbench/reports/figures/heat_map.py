@@ -1,6 +1,6 @@
 """Rule x learning rate x batch size at a glance, divergence marked.
 
-from gdbench.reports import heat_map
+from gdbench.reports.figures import heat_map
 heat_map.figure(run)
 """
 
@@ -12,10 +12,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Rectangle
 
 from gdbench.reports import text
+from gdbench.reports.figure import Figure
 from gdbench.reports.heights import Heights
 from gdbench.reports.lines import line_name
 from gdbench.reports.marks import mark
@@ -23,9 +24,6 @@ from gdbench.reports.names import inches, laid_out, short, write
 from gdbench.reports.results import Results, has_batches, target
 from gdbench.reports.style import order, style
 from gdbench.stats import censored_steps, final_loss, tuning
-
-TITLE = "Rule and learning rate at a glance"
-ALT = "Heat maps: rows are rules, columns learning rates, dark cells are good; D marks divergence."
 
 LABEL = 1.1  # inches of a rule's name for which there is room
 LABELLED = 30  # learning rates; more have no room for numbers, which the page tells under the pointer
@@ -48,7 +46,7 @@ def caption(results: Results) -> str:
     )
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """Median steps to target (final loss without a target) for each rule and lr; None when nothing varies."""
     tuned = tuning(results.trials)
     if tuned.empty or tuned["lr"].nunique() * tuned["rule"].nunique() < 2:
@@ -67,7 +65,7 @@ def figure(results: Results) -> Figure | None:
     size = (width, (1.3 + 0.34 * len(rules)) * len(batches))
     with style():
         # seaborn draws it as pixels to see whether labels overlap: at 100 to the inch that takes a gigabyte.
-        figure = Figure(figsize=size, layout="constrained", dpi=20)
+        figure = Drawing(figsize=size, layout="constrained", dpi=20)
         axes = figure.subplots(len(batches), 1, squeeze=False, sharex=True)[:, 0]
         for ax, batch in zip(axes, batches, strict=True):
             here = cells[cells["batch_size"] == batch].pivot(index="rule", columns="lr")
@@ -154,3 +152,14 @@ def _cells(tuned: pd.DataFrame, steps: bool) -> pd.DataFrame:
         value=("value", "median"), diverged=("diverged", "mean")
     )
     return settings.sort_values(["value", "diverged"], kind="stable").drop_duplicates(keys)
+
+
+FIGURE: Figure[Results] = Figure(
+    name="heat_map",
+    title="Rule and learning rate at a glance",
+    alt="Heat maps: rows are rules, columns learning rates, dark cells are good; D marks divergence.",
+    spans="problem",
+    draw=figure,
+    caption=caption,
+    data=data,
+)

@@ -1,6 +1,6 @@
 """Runs side by side: what each rule takes on each problem, at each batch size, as a multiple of the first run's.
 
-from gdbench.reports import side_by_side
+from gdbench.reports.figures import side_by_side
 from gdbench.reports.together import together
 results = together([run.frames, other.frames])
 side_by_side.figure(results), side_by_side.table(results), list(side_by_side.answers(results))
@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from gdbench.reports import labels, text
+from gdbench.reports.figure import Figure
 from gdbench.reports.lines import plain_ticks
 from gdbench.reports.marks import mark
 from gdbench.reports.names import INCHES, columns, laid_out, short, write
@@ -26,8 +27,6 @@ from gdbench.stats import GROUP, Interval, bootstrap_quotient, censored_steps, f
 from gdbench.stats.censored import times
 from gdbench.stats.timings import step_costs
 
-TITLE = "Side by side"
-ALT = "Dot plots of what each rule takes, in steps, in time a step and in loss, as a multiple of the first run's."
 WRITE: Mapping[str, Callable[[float], str]] = {
     "steps to target": text.steps,
     "cost of a step": text.seconds,
@@ -53,7 +52,7 @@ def caption(results: Results) -> str:
     )
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """A panel for each quantity; None for one run, or where no two runs share a problem, rule and batch size."""
     points = data(results)
     points = points[points["ratio"].notna()]
@@ -65,7 +64,7 @@ def figure(results: Results) -> Figure | None:
         called = _called(rows, results.trials)
         room = INCHES * max(columns(cut) for _, cut in called)
         width = max(6.4, 1.6 + 3.0 * len(names)) + max(0.0, room - LABEL)
-        drawing = Figure(figsize=(width, 1.3 + 0.24 * len(rows)), layout="constrained")
+        drawing = Drawing(figsize=(width, 1.3 + 0.24 * len(rows)), layout="constrained")
         axes = drawing.subplots(1, len(names), squeeze=False, sharey=True)[0]
         for ax, name in zip(axes, names, strict=True):
             _draw(ax, points[points["quantity"] == name], rows)
@@ -242,3 +241,15 @@ def _called(rows: list[tuple[Any, ...]], trials: pd.DataFrame) -> list[tuple[str
 
 def _marker(side: int) -> str:
     return MARKERS[(side - 1) % len(MARKERS)]
+
+
+FIGURE: Figure[Results] = Figure(
+    name="side_by_side",
+    title="Side by side",
+    alt="Dot plots of what each rule takes, in steps, in time a step and in loss, as a multiple of the first run's.",
+    spans="runs",
+    draw=figure,
+    caption=caption,
+    table=table,
+    data=data,
+)

@@ -1,16 +1,17 @@
 """Steps and time to target against the batch size: does a larger batch save enough steps to pay for itself?
 
-from gdbench.reports import batches
+from gdbench.reports.figures import batches
 batches.figure(run)
 """
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from gdbench.reports import text
+from gdbench.reports.figure import Figure
 from gdbench.reports.lines import draw_medians, mark_lost, share_legend
 from gdbench.reports.ranking_table import ranking
 from gdbench.reports.results import Results, has_batches, target
@@ -18,8 +19,6 @@ from gdbench.reports.style import order, panels, style
 from gdbench.stats.censored import times
 from gdbench.stats.timings import step_costs
 
-TITLE = "Steps and time to target by batch size"
-ALT = "Line plots of steps and of time to the target against the batch size, one line a rule."
 LABELS = {"steps_to_target": "steps to target", "time_to_target": "time to target"}
 
 
@@ -37,7 +36,7 @@ def caption(results: Results) -> str:
     )
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """A panel for steps and one for time, where it was measured; None with one batch size or without a target."""
     lines = _lines(results)
     if lines.empty or lines["batch_size"].nunique() < 2 or not np.isfinite(lines["steps_to_target"]).any():
@@ -98,3 +97,15 @@ def _name_sizes(ax: Axes, lines: pd.DataFrame) -> None:
     ax.xaxis.set_major_locator(FixedLocator(shown))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
+
+
+FIGURE: Figure[Results] = Figure(
+    name="batches",
+    title="Steps and time to target by batch size",
+    alt="Line plots of steps and of time to the target against the batch size, one line a rule.",
+    spans="problem",
+    draw=figure,
+    caption=caption,
+    table=table,
+    data=data,
+)

@@ -1,6 +1,6 @@
 """What a step costs against everything that varies in a run: width, depth, batch size, samples, trials at a time.
 
-from gdbench.reports import scaling
+from gdbench.reports.figures import scaling
 scaling.figure(run), scaling.table(run)
 """
 
@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from gdbench.reports import text
+from gdbench.reports.figure import Figure
 from gdbench.reports.lines import plain_ticks
 from gdbench.reports.marks import mark
 from gdbench.reports.names import KEY, inches, legend
@@ -25,8 +26,6 @@ from gdbench.reports.style import looks, order, style
 from gdbench.stats import FEW, summarise
 from gdbench.stats.powers import exponents
 
-TITLE = "How costs grow"
-ALT = "Line plots on logarithmic axes, one for each thing that varies in the run: seconds a step, or steps, by size."
 LINE = ["rule", "batch"]
 WIDTH = 4.4  # inches of a panel
 COLUMNS = 2  # panels in a row, so that text stays readable on a page
@@ -34,7 +33,7 @@ LABELS = 5  # sizes up to which each has a tick
 ROOM = 8.0  # a panel shows at least this factor from bottom to top, so that what hardly changes looks so
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """A panel for each thing that varies; None where nothing does at three sizes."""
     shown = panels(results)
     if not shown:
@@ -43,7 +42,7 @@ def figure(results: Results) -> Figure | None:
     rows = -(-len(shown) // columns)
     with style():
         lines = max(len(panel.points[LINE].drop_duplicates()) / _beside(panel) for panel in shown)  # of a legend
-        drawing = Figure(figsize=(max(WIDTH * columns, 6.0), (3.5 + 0.2 * lines) * rows), layout="constrained")
+        drawing = Drawing(figsize=(max(WIDTH * columns, 6.0), (3.5 + 0.2 * lines) * rows), layout="constrained")
         axes = drawing.subplots(rows, columns, squeeze=False)
         for ax, panel in zip(axes.flat, shown, strict=False):
             _draw(ax, panel)
@@ -208,3 +207,15 @@ def _point(row: pd.Series, panel: Panel) -> str:
 
 def _value(value: float, panel: Panel) -> str:
     return text.seconds(value) if panel.y == SECONDS else text.steps(value)
+
+
+FIGURE: Figure[Results] = Figure(
+    name="scaling",
+    title="How costs grow",
+    alt="Line plots on logarithmic axes, one for each thing that varies in the run: seconds a step, or steps, by size.",
+    spans="run",
+    draw=figure,
+    caption=caption,
+    table=table,
+    data=data,
+)

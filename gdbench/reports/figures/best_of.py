@@ -1,6 +1,6 @@
 """How hard is a rule to tune: the expected best of k settings drawn at random from its grid.
 
-from gdbench.reports import best_of
+from gdbench.reports.figures import best_of
 best_of.figure(run), best_of.table(run)
 """
 
@@ -8,10 +8,11 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import PercentFormatter
 
 from gdbench.reports import text
+from gdbench.reports.figure import Figure
 from gdbench.reports.hardness import Hardness
 from gdbench.reports.heights import Heights
 from gdbench.reports.lines import batch_panel, draw_lines, draw_medians, share_legend
@@ -21,8 +22,6 @@ from gdbench.stats import bootstrap_median, censored_steps, final_loss, objectiv
 from gdbench.stats.best_of import chance_of_any, expected_best
 from gdbench.stats.intervals import Interval, bootstrap
 
-TITLE = "How hard to tune: the best of k settings"
-ALT = "Line plots by number of settings tried: the expected best at the end, and the chance that one arrives."
 LINE = ["rule", "batch_size"]
 POINTS = 40  # draws at which a line is drawn; with fewer settings, each number of them
 SHOWN = (1, 2, 3, 5, 10, 20, 50, 100, 1000)  # draws in the table
@@ -49,7 +48,7 @@ def caption(results: Results) -> str:
     return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """Chance and expected best by number of settings, a column a batch size; None where no rule has two settings."""
     points = _drawn(results)
     if points.empty:
@@ -185,3 +184,15 @@ def _mean(values: np.ndarray) -> Interval:
 
 def _written(best: Interval, judged: str) -> str:
     return text.bounded(partial(text.metric, judged), *best)
+
+
+FIGURE: Figure[Results] = Figure(
+    name="best_of",
+    title="How hard to tune: the best of k settings",
+    alt="Line plots by number of settings tried: the expected best at the end, and the chance that one arrives.",
+    spans="problem",
+    draw=figure,
+    caption=caption,
+    table=table,
+    data=data,
+)

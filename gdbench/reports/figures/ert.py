@@ -1,14 +1,15 @@
 """Expected running time against the level to reach: what each rule costs when failed trials are paid for.
 
-from gdbench.reports import ert
+from gdbench.reports.figures import ert
 ert.figure(run), ert.table(run)
 """
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
 from gdbench.reports import text
+from gdbench.reports.figure import Figure
 from gdbench.reports.hardness import Hardness
 from gdbench.reports.lines import batch_panel, draw_medians, share_legend
 from gdbench.reports.results import Results, has_batches, once, target
@@ -18,8 +19,6 @@ from gdbench.results.targets import first_steps
 from gdbench.stats import objective, reported
 from gdbench.stats.ert import running_times
 
-TITLE = "Expected running time"
-ALT = "Line plots of the expected running time in steps against the level to reach, one line a rule."
 KEYS = ["rule", "batch_size", "level"]
 LEVELS = 30
 COLUMNS = 4  # levels in the table, besides the target
@@ -38,7 +37,7 @@ def caption(results: Results) -> str:
     return f"{words} Dashed: the target, {text.metric(*goal)}." if goal else words
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """ERT by level, a panel for each batch size; None where no chosen trial has a curve that gets anywhere."""
     times = _times(results)
     if not np.isfinite(times["ert"].astype(float)).any():
@@ -135,3 +134,15 @@ def _levels(results: Results, curves: pd.DataFrame, metric: str) -> np.ndarray:
         return np.zeros(0)
     levels = hardness.level(np.geomspace(start, best, LEVELS)[1:])
     return np.unique(np.concatenate([levels, marks]))
+
+
+FIGURE: Figure[Results] = Figure(
+    name="ert",
+    title="Expected running time",
+    alt="Line plots of the expected running time in steps against the level to reach, one line a rule.",
+    spans="problem",
+    draw=figure,
+    caption=caption,
+    table=table,
+    data=data,
+)

@@ -1,6 +1,6 @@
 """Loss, or a function's value, by step, epoch or time: each rule at the setting that the tuning seeds chose for it.
 
-from gdbench.reports import loss_curves
+from gdbench.reports.figures import loss_curves
 loss_curves.figure(run), dict(loss_curves.variants(run))
 """
 
@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from gdbench.reports import text
 from gdbench.reports.common_steps import complete
+from gdbench.reports.figure import Figure
 from gdbench.reports.heights import Heights
 from gdbench.reports.lines import batch_panel, draw_medians, share_legend
 from gdbench.reports.results import Results, has_batches, once
@@ -21,9 +22,7 @@ from gdbench.reports.style import order, panels, style
 from gdbench.stats import reported, summarise
 from gdbench.stats.timings import step_costs
 
-ALT = "Line plots of loss, or of a function's value, against the step, the epoch or the time, one line a rule."
 METRICS = ("train_loss", "val_loss", "value")
-VARIES = ("against", "axes")  # what the variants differ in
 AGAINST = {"step": "step", "epoch": "epoch", "time": "seconds of training"}
 LOGARITHMIC, LINEAR = "logarithmic", "linear"
 
@@ -44,12 +43,12 @@ def caption(results: Results) -> str:
     return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """Training and validation loss, or the value, by step, a panel for each batch size; None without chosen trials."""
     return next((drawing for _, drawing in variants(results)), None)
 
 
-def variants(results: Results) -> Iterator[tuple[tuple[str, str], Figure]]:
+def variants(results: Results) -> Iterator[tuple[tuple[str, str], Drawing]]:
     """The figure by what it is drawn against and the kind of its axes, the usual one first; nothing without data."""
     medians = data(results)
     if medians.empty:
@@ -97,7 +96,7 @@ def _medians(results: Results) -> pd.DataFrame:
     ]
 
 
-def _draw(medians: pd.DataFrame, titles: dict[str, str], against: str, linear: bool, batches: bool) -> Figure:
+def _draw(medians: pd.DataFrame, titles: dict[str, str], against: str, linear: bool, batches: bool) -> Drawing:
     sizes, rules = sorted(medians["batch_size"].unique()), order(medians["rule"])
     if not linear:
         medians = _without_zero(medians, against)
@@ -139,3 +138,16 @@ def _top(lines: pd.DataFrame) -> float:
     starts = lines.loc[lines["step"] == lines["step"].min(), "median"]
     highest = starts[np.isfinite(starts)].max()
     return 1.1 * float(highest) if highest > 0 else 1.0
+
+
+FIGURE: Figure[Results] = Figure(
+    name="loss_curves",
+    title=title,
+    alt="Line plots of loss, or of a function's value, against the step, the epoch or the time, one line a rule.",
+    spans="problem",
+    draw=figure,
+    caption=caption,
+    data=data,
+    variants=variants,
+    varies=("against", "axes"),
+)

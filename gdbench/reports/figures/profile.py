@@ -1,6 +1,6 @@
 """Performance profile: on which share of problems, batch sizes and seeds is a rule within a factor of the best?
 
-from gdbench.reports import profile
+from gdbench.reports.figures import profile
 profile.figure(run), profile.table(run)
 """
 
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import PercentFormatter
 
 from gdbench.reports import text
+from gdbench.reports.figure import Figure
 from gdbench.reports.lines import line_options, plain_ticks, share_legend
 from gdbench.reports.marks import mark
 from gdbench.reports.names import short, write
@@ -22,8 +23,6 @@ from gdbench.reports.style import order, panels, style
 from gdbench.stats import censored_steps, reported
 from gdbench.stats.profiles import bands, profile, ratios
 
-TITLE = "Performance profile"
-ALT = "Step plots: the share of cases in which each rule takes at most a factor of the best rule's steps, by factor."
 CASE = ["problem", "batch_size", "seed"]
 REFERENCE = "sgd"
 POINTS = 200  # of a line; with fewer steps than that, every one is drawn
@@ -49,7 +48,7 @@ def caption(results: Results) -> str:
     )
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """Shares by factor, to the best rule and to a reference; None with one rule, or where no rule arrives."""
     times = _times(results)
     if times.shape[1] < 2 or not np.isfinite(times).any(axis=None):
@@ -153,3 +152,15 @@ def _factors(table: pd.DataFrame) -> np.ndarray:
 
 def _share(row: Mapping[Any, Any]) -> str:
     return text.bounded(lambda share: text.percent(share, 0), row["share"], row["low"], row["high"])
+
+
+FIGURE: Figure[Results] = Figure(
+    name="profile",
+    title="Performance profile",
+    alt="Step plots: the share of cases in which each rule takes at most a factor of the best rule's steps, by factor.",
+    spans="run",
+    draw=figure,
+    caption=caption,
+    table=table,
+    data=data,
+)

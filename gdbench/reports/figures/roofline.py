@@ -1,6 +1,6 @@
 """What was timed under the roofs of this machine: arithmetic under its peak and its memory, updates beside its triad.
 
-from gdbench.reports import roofline
+from gdbench.reports.figures import roofline
 roofline.figure(run), roofline.table(run)
 
 Samuel Williams, Andrew Waterman, David Patterson: Roofline: an insightful visual performance model for multicore
@@ -10,10 +10,11 @@ architectures, Communications of the ACM 52(4), 2009.
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from gdbench.reports import text, timing_table
+from gdbench.reports.figure import Figure
 from gdbench.reports.lines import plain_ticks
 from gdbench.reports.marks import mark
 from gdbench.reports.names import KEY, inches, legend, short, write
@@ -21,11 +22,6 @@ from gdbench.reports.results import Results, once
 from gdbench.reports.style import looks, order, style
 from gdbench.stats.timings import MOVED, REFERENCES, roofline, spreads
 
-TITLE = "Under this machine’s roofs"
-ALT = (
-    "Scatter plot of GFLOP/s against FLOPs a byte under the roofs of the machine, both axes logarithmic; where updates "
-    "were timed, another of GB/s against bytes beside the triad."
-)
 MARKERS = {"step": "o", "forward": "^", "backward": "v", "forward product": ">", "weight product": "D"}
 MARKERS |= {"input product": "<", "update": "s"}
 PLAIN, ROOF = "0.35", "0.55"
@@ -49,7 +45,7 @@ def caption(results: Results) -> str:
     return " ".join([*words, *timing_table.moved(spreads(results.timings, results.subjects), MOVED)])
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """GFLOP/s against FLOPs a byte, and GB/s of updates against bytes; None where nothing timed counts its FLOPs."""
     frame = _of_one_job(results)
     points, updates = _points(frame), frame[frame["part"] == "update"]
@@ -59,7 +55,7 @@ def figure(results: Results) -> Figure | None:
     palette = looks(rules)["palette"]
     with style():
         rows = 1 + (not updates.empty)
-        drawing = Figure(figsize=(WIDTH, HEIGHT * rows), layout="constrained")
+        drawing = Drawing(figsize=(WIDTH, HEIGHT * rows), layout="constrained")
         axes = drawing.subplots(rows, 1, squeeze=False)[:, 0]
         _draw_roofs(axes[0], points, frame)
         _scatter(axes[0], points, "intensity", "speed", palette)
@@ -211,3 +207,18 @@ def _called(row: pd.Series) -> str:
     layer = f", layer {row['layer']:.0f}" if pd.notna(row["layer"]) else ""
     rule = f", {row['rule']}" if isinstance(row.get("rule"), str) else ""
     return f"{_words(row['part'])}{layer}{rule}"
+
+
+FIGURE: Figure[Results] = Figure(
+    name="roofline",
+    title="Under this machine’s roofs",
+    alt=(
+        "Scatter plot of GFLOP/s against FLOPs a byte under the roofs of the machine, both axes logarithmic; where "
+        "updates were timed, another of GB/s against bytes beside the triad."
+    ),
+    spans="run",
+    draw=figure,
+    caption=caption,
+    table=table,
+    data=data,
+)

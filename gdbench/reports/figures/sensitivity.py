@@ -1,22 +1,20 @@
 """How much the learning rate matters: final validation loss, or value, against lr.
 
-from gdbench.reports import sensitivity
+from gdbench.reports.figures import sensitivity
 sensitivity.figure(run)
 """
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from gdbench.reports.figure import Figure
 from gdbench.reports.heights import Heights
 from gdbench.reports.lines import batch_panel, draw_lines, mark_lost, share_legend
 from gdbench.reports.results import Results, has_batches
 from gdbench.reports.style import order, panels, style
 from gdbench.reports.text import metric_title
 from gdbench.stats import final_loss, objective, summarise, tuning
-
-TITLE = "Sensitivity to the learning rate"
-ALT = "Line plots of final loss or value against learning rate, one line a rule; crosses mark divergence."
 
 
 def caption(results: Results) -> str:
@@ -30,7 +28,7 @@ def caption(results: Results) -> str:
     return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """Final loss or value against lr, one column a batch size; None when no rule has at least two learning rates."""
     tuned = _tuned(results)
     if tuned.empty:
@@ -74,3 +72,14 @@ def _best_of_others(tuned: pd.DataFrame) -> pd.DataFrame:
     medians = tuned.groupby(["rule", "batch_size", "lr", "setting"], sort=False, as_index=False)["loss"].median()
     best = medians.sort_values("loss", kind="stable").drop_duplicates(["rule", "batch_size", "lr"])
     return tuned.merge(best[["rule", "batch_size", "setting"]], on=["rule", "batch_size", "setting"])
+
+
+FIGURE: Figure[Results] = Figure(
+    name="sensitivity",
+    title="Sensitivity to the learning rate",
+    alt="Line plots of final loss or value against learning rate, one line a rule; crosses mark divergence.",
+    spans="problem",
+    draw=figure,
+    caption=caption,
+    data=data,
+)

@@ -1,6 +1,6 @@
 """Learning is not optimisation: the final training loss against the metric on test data, and the curves of both.
 
-from gdbench.reports import train_and_test
+from gdbench.reports.figures import train_and_test
 train_and_test.figure(run), train_and_test.table(run)
 """
 
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
 from gdbench.reports import text
 from gdbench.reports.common_steps import complete
+from gdbench.reports.figure import Figure
 from gdbench.reports.hardness import Hardness
 from gdbench.reports.lines import draw_lines, line_name, plain_ticks, share_legend
 from gdbench.reports.marks import mark
@@ -22,8 +23,6 @@ from gdbench.reports.results import Results, score_name
 from gdbench.reports.style import looks, order, panels, style
 from gdbench.stats import choose, final_score, reported, summarise, tuning
 
-TITLE = "Training against test"
-ALT = "A scatter plot of final training loss and test metric by setting, and line plots of both by step."
 SETTING = ["rule", "batch_size", "setting"]
 DRAWN = 1500  # points of a scatter that are drawn as shapes; more become one picture
 
@@ -40,7 +39,7 @@ def caption(results: Results) -> str:
     )
 
 
-def figure(results: Results) -> Figure | None:
+def figure(results: Results) -> Drawing | None:
     """Scatter and curves; None where nothing is tested or no trial of a chosen setting ended well."""
     score = score_name(results.trials)
     if not score or "train_loss" not in results.trials:
@@ -147,3 +146,15 @@ def _told(points: pd.DataFrame, hardness: Hardness) -> list[str]:
         f"{hardness.title} {hardness.words(row[hardness.metric])}"
         for row in points.to_dict("records")
     ]
+
+
+FIGURE: Figure[Results] = Figure(
+    name="train_and_test",
+    title="Training against test",
+    alt="A scatter plot of final training loss and test metric by setting, and line plots of both by step.",
+    spans="problem",
+    draw=figure,
+    caption=caption,
+    table=table,
+    data=data,
+)

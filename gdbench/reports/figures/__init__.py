@@ -1,0 +1,34 @@
+"""The figures of a run's page, a file each, in the order in which the page shows them.
+
+Of each problem: how far and how soon, how sensitive and how hard to tune, what was learned.
+"""
+
+from gdbench.reports.figure import Figure
+from gdbench.reports.figures import (
+    batches,
+    best_of,
+    ert,
+    heat_map,
+    loss_curves,
+    profile,
+    roofline,
+    scaling,
+    sensitivity,
+    side_by_side,
+    train_and_test,
+)
+from gdbench.reports.results import Results
+
+FIGURES: tuple[Figure[Results], ...] = (
+    side_by_side.FIGURE,
+    profile.FIGURE,
+    scaling.FIGURE,
+    roofline.FIGURE,
+    loss_curves.FIGURE,
+    ert.FIGURE,
+    batches.FIGURE,
+    sensitivity.FIGURE,
+    heat_map.FIGURE,
+    best_of.FIGURE,
+    train_and_test.FIGURE,
+)
