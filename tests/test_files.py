@@ -14,6 +14,7 @@ from test_idx import idx_folder
 import gdbench
 from gdbench import suites
 from gdbench.data import loading
+from gdbench.data.formats import FORMATS, format_of
 from gdbench.data.splitting import split
 from gdbench.errors import UsageError
 
@@ -44,6 +45,16 @@ def write(table, path):
 
 
 ENDINGS = ("csv", "csv.gz", "parquet", "npz")
+
+
+def test_every_format_is_told_in_the_readme_and_tried_here():
+    endings = [ending for known in FORMATS for ending in known.endings]
+    assert sorted(endings) == sorted(f".{ending}" for ending in ENDINGS)
+    told = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").partition("## Data of your own")[2]
+    assert all(f"`{ending}`" in told for ending in endings)
+    for known in FORMATS:
+        assert known.name in told and known.what and bool(known.endings) != bool(known.files)
+        assert all(format_of(f"D{ending}") is format_of(f"D{ending.upper()}") is known for ending in known.endings)
 
 
 @pytest.mark.parametrize("y", [LABELS, RNG.normal(size=40)], ids=["labels", "targets"])
@@ -266,7 +277,7 @@ BAD_TABLES = {
     "another kind": ("d.xlsx", ["d.xlsx", "no CSV, Parquet or NPZ file", ".csv"]),
     "gzipped NPZ": ("d.npz.gz", ["d.npz.gz", "only CSV", "unpack it"]),
     "a folder without data": ("empty", ["empty", "train-images-idx3-ubyte", "give a folder with"]),
-    "a folder called CSV": ("folder.csv", ["folder.csv", "is a folder", "path of a CSV"]),
+    "a folder called CSV": ("folder.csv", ["folder.csv", "is a folder", "path of one file"]),
     "unknown home": ("~nobody-here/d.csv", ["~nobody-here", "not known here"]),
     "unknown option": ({"file": "d.csv", "targt": "y"}, ["'targt'", "did you mean 'target'"]),
     "unknown task": ({"file": "d.csv", "task": "regresion"}, ["'regresion'", "did you mean 'regression'"]),

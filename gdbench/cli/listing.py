@@ -87,10 +87,11 @@ def _functions() -> list[dict[str, Any]]:
 
 
 def _datasets() -> list[dict[str, Any]]:
-    from gdbench.data.files import FILES
+    from gdbench.data.formats import FORMATS
     from gdbench.data.names import SHIPPED, SYNTHETIC
 
-    return [{"dataset": name, "what": text} for name, text in {**SHIPPED, **SYNTHETIC, **FILES}.items()]
+    files = {known.label: known.what for known in FORMATS}
+    return [{"dataset": name, "what": text} for name, text in {**SHIPPED, **SYNTHETIC, **files}.items()]
 
 
 def _problems() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Data sets from files: what a suite says of them, and the readers by the files' endings.
+"""Data sets from files: what a suite says of them, and how they are read (`formats.py` has the formats).
 
 dataset = "flowers.csv"                                              # the column y is to be predicted
 dataset = {file = "flowers.csv", target = "species", task = "classification"}
@@ -8,32 +8,16 @@ dataset = "mnist/"                                                   # a folder 
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gdbench.data.contents import Contents
-from gdbench.data.csv_files import read_csv
 from gdbench.data.dataset import Dataset
-from gdbench.data.idx import find_idx, read_idx_folder
+from gdbench.data.formats import Format, Parts, Target, format_of, gzipped, of_files
 from gdbench.data.labels import TASKS, assemble
 from gdbench.data.limits import check_file
-from gdbench.data.npz import read_npz
-from gdbench.data.parquet import read_parquet
 from gdbench.errors import UsageError, nearest
 from gdbench.inputs.paths import user_path
-
-FILES = {
-    "FILE.csv, FILE.csv.gz": "a header, the column y (or target = NAME) to predict, numbers as features",
-    "FILE.parquet": "the same columns in Parquet",
-    "FILE.npz": "arrays X (samples x features) and y (labels or targets)",
-    "FOLDER": "MNIST's IDX files: train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k-... to test on",
-}
-_TABLES: dict[str, Callable[[Path, Any], Contents]] = {
-    ".csv": read_csv,
-    ".csv.gz": read_csv,
-    ".parquet": read_parquet,
-}
 
 
 def is_place(given: str, folder: Path) -> bool:
@@ -53,7 +37,7 @@ def resolve_files(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             raise UsageError(f"unknown option {key!r}{nearest(key, known)}")
     nodes = {place: _resolve_place(place, given[place], folder) for place in places}
     options = {}
-    if any(_is_table(node["file"]) for node in nodes.values()):
+    if any(_known(node["file"]).columns for node in nodes.values()):
         options["target"] = _target(given.get("target", "y"))
     elif "target" in given:
         file = nodes[places[0]]["file"]
@@ -69,12 +53,9 @@ def load_files(resolved: Mapping[str, Any]) -> Dataset:
     """The data set that `resolve_files` described; raises UsageError for a file that is wrong or changed since."""
     target, task = resolved.get("target"), resolved.get("task")
     if "train" in resolved:
-        train, test = (_read(_unchanged(resolved[part]), target) for part in ("train", "test"))
+        (train, _), (test, _) = (_read(resolved[part], target) for part in ("train", "test"))
         return assemble(train, test, task)
-    path = _unchanged(resolved)
-    if path.is_dir():
-        return assemble(*read_idx_folder(path), task)
-    return assemble(_read(path, target), None, task)
+    return assemble(*_read(resolved, target), task)
 
 
 def _resolve_place(key: str, given: Any, folder: Path) -> dict[str, Any]:
@@ -88,12 +69,11 @@ def _resolve_place(key: str, given: Any, folder: Path) -> dict[str, Any]:
     elif not os.path.isfile(path):
         what = "is no file that can be read from its beginning twice" if os.path.exists(path) else "does not exist"
         raise UsageError(f"dataset file {path} {what}")
-    elif path.name.lower().endswith(".gz") and not _is_table(path):
-        raise UsageError(f"{key} = {given!r} is gzipped, which only CSV files may be; unpack it")
-    elif not _is_table(path) and path.suffix.lower() != ".npz":
-        raise UsageError(
-            f"dataset {given!r} is no CSV, Parquet or NPZ file; its name must end in {', '.join(_TABLES)} or .npz"
-        )
+    elif format_of(path) is None:
+        if path.name.lower().endswith(".gz"):
+            raise UsageError(f"{key} = {given!r} is gzipped, which only {gzipped()} files may be; unpack it")
+        names, endings = of_files()
+        raise UsageError(f"dataset {given!r} is no {names} file; its name must end in {endings}")
     return {"file": str(path), "sha256": _content_hash(path)}
 
 
@@ -108,18 +88,17 @@ def _target(given: Any) -> str | list[str]:
     return names if len(names) > 1 else names[0]
 
 
-def _ending(path: str | Path) -> str:
-    name = Path(path).name.lower()
-    return next((ending for ending in _TABLES if name.endswith(ending)), Path(name).suffix)
+def _known(path: str | Path) -> Format:
+    """The format of what `_resolve_place` has accepted."""
+    known = format_of(path)
+    if known is None:
+        raise UsageError(f"dataset file {path} is no longer what it was; run the suite again")
+    return known
 
 
-def _is_table(path: str | Path) -> bool:
-    return _ending(path) in _TABLES
-
-
-def _read(path: Path, target: Any) -> Contents:
-    reader = _TABLES.get(_ending(path))
-    return reader(path, target) if reader else read_npz(path)
+def _read(node: Mapping[str, Any], target: Target) -> Parts:
+    path = _unchanged(node)
+    return _known(path).read(path, target)
 
 
 def _unchanged(node: Mapping[str, Any]) -> Path:
@@ -130,9 +109,10 @@ def _unchanged(node: Mapping[str, Any]) -> Path:
 
 
 def _content_hash(path: Path) -> str | dict[str, Any]:
-    """The SHA-256 of a file, or of each file of an IDX folder."""
-    if path.is_dir():
-        return {role: _content_hash(file) for role, file in find_idx(path).items()}
+    """The SHA-256 of a file, or of each file of a folder."""
+    known = format_of(path)
+    if known and known.files:
+        return {role: _content_hash(file) for role, file in known.files(path).items()}
     try:
         check_file(path, path.stat().st_size)
         with path.open("rb") as file:

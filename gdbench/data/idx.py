@@ -35,7 +35,7 @@ def find_idx(folder: Path) -> dict[str, Path]:
     if missing:
         raise UsageError(
             f"{folder} is a folder without {missing}-{_KINDS[missing]}-ubyte (or .gz); give a folder with MNIST's IDX "
-            "files, or the path of a CSV, Parquet or NPZ file"
+            "files, or the path of one file"
         )
     return found
 
