@@ -15,14 +15,13 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from network_table import ACTIVATIONS, LOSSES
+from rule_table import ROWS
 
 THREADS = 8  # of a block: a barrier takes the simulator milliseconds
 NEAR = 232_448  # bytes of shared memory of a block: all lies there
 APART, FAR = 3_000, 1_200  # room for the activations of the networks below alone, and for nothing
-MIXED = (
-    *("adadelta", "adagrad", "adam", "adamax", "adamw", "amsgrad", "lion", "lookahead"),
-    *("momentum", "nadam", "nesterov", "radam", "ranger", "rmsprop", "sgd"),
-)
+MIXED = tuple(sorted(ROWS))
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,13 @@ CASES = {
     "diverged": Case({"loss": "mse", "activation": "identity"}, steps=9, points=(*range(9), 9), lr=30.0),
     "not finite": Case({"loss": "mse", "activation": "identity"}, steps=9, points=(0, 8, 9), lr=1e18),
     "ended": Case(seeds=(0, 1), batches=(13,), steps=12, points=(0, 4, 12), end=1),
+}
+# Activations and losses of no case above, in which what is not named is a relu and cross-entropy.
+CASES |= {
+    name: Case({kind: name})
+    for kind, table, usual in (("activation", ACTIVATIONS, "relu"), ("loss", LOSSES, "cross-entropy"))
+    for name in table
+    if all(case.problem.get(kind, usual) != name for case in CASES.values())
 }
 
 

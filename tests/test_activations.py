@@ -2,6 +2,7 @@
 
 import math
 
+import network_table
 import numpy as np
 import pytest
 import reference
@@ -10,7 +11,8 @@ from gdbench.kernels.compile.jit import kernel
 from gdbench.kernels.networks import activations
 from gdbench.kernels.networks.activations import ACTIVATIONS, NUMBERS, Activation
 
-NAMES = ("identity", "relu", "leaky-relu", "tanh", "sigmoid", "gelu")
+ROWS = network_table.ACTIVATIONS
+NAMES = tuple(ROWS)
 POINTS = np.array([-3.0, -1.0, -0.3, 0.2, 0.5, 1.0, 2.5])  # away from the kinks
 
 
@@ -33,7 +35,7 @@ def derivatives(name, z, d=1.0):
     """The activation of z, d times its derivative and its second derivative, as the kernels give them."""
     a, sums = z.copy(), np.full_like(z, math.nan)
     _activate(NUMBERS[name], a, sums)
-    np.testing.assert_array_equal(sums, z if name == "gelu" else np.full_like(z, math.nan))
+    np.testing.assert_array_equal(sums, z if ROWS[name].keeps_sums else np.full_like(z, math.nan))
     slope, bend = np.full_like(z, d), np.full_like(z, math.nan)
     _backpropagate(NUMBERS[name], a, sums, slope)
     _bend(NUMBERS[name], a, sums, bend)
@@ -54,30 +56,19 @@ def test_values_and_derivatives_follow_the_formula(name):
     np.testing.assert_allclose(bend, difference, rtol=1e-12, atol=1e-7)
 
 
-# Value, derivative and second derivative at 0, worked by hand.
-AT_ZERO = {
-    "identity": (0.0, 1.0, 0.0),
-    "relu": (0.0, 0.0, 0.0),
-    "leaky-relu": (0.0, 0.01, 0.0),
-    "tanh": (0.0, 1.0, 0.0),
-    "sigmoid": (0.5, 0.25, 0.0),
-    "gelu": (0.0, 0.5, 2 / math.sqrt(2 * math.pi)),
-}
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_zero_of_either_sign_takes_the_derivatives_from_the_left(name):
     zeros = np.array([0.0, -0.0])
     a, slope, bend = derivatives(name, zeros)
-    for got, expected in zip((a, slope, bend), AT_ZERO[name], strict=True):
+    for got, expected in zip((a, slope, bend), ROWS[name].at_zero, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-15)
-    assert name in ("tanh", "sigmoid") or np.signbit(a).tolist() == [False, True]
+    assert not ROWS[name].keeps_sign or np.signbit(a).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_nan_passes_through(name):
     a, slope, _ = derivatives(name, np.array([math.nan, 1.0]), math.nan)
-    assert np.isnan(a).tolist() == [True, False] and (name == "relu" or np.isnan(slope[0]))
+    assert np.isnan(a).tolist() == [True, False] and np.isnan(slope[0]) == ROWS[name].keeps_nan
 
 
 @pytest.mark.parametrize("missing", ["apply", "backpropagate", "second_derivative"])

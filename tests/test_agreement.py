@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import reference
 from prescribed import run
+from rule_table import ROWS
 
 import gdbench
-from gdbench.kernels import RULES, Rule
+from gdbench.kernels import RULES
 from gdbench.kernels.rules import schedules
 from gdbench.peers import optimizers
 
@@ -45,30 +46,13 @@ def difference(got, expected):
 
 
 # A rule and its options; what is not given is each side's default.
-TORCH = [
-    ("sgd", {}),
-    ("momentum", {}),
-    ("momentum", {"momentum": 0.5}),
-    ("nesterov", {}),
-    ("adagrad", {}),
-    ("adadelta", {}),
-    ("adadelta", {"rho": 0.99, "eps": 1e-3}),
-    ("rmsprop", {}),
-    ("rmsprop", {"rho": 0.9}),
-    ("rmsprop", {"centered": True}),
-    ("rmsprop", {"momentum": 0.9}),
-    ("rmsprop", {"centered": True, "momentum": 0.9}),
-    ("adam", {}),
-    ("adam", {"beta1": 0.5, "beta2": 0.9}),
-    ("amsgrad", {}),
-    ("adamax", {}),
-    ("nadam", {}),
-    ("nadam", {"momentum_decay": 0.5}),
-    ("nadam", {"beta1": 0.99, "momentum_decay": 1.0}),
-    ("adamw", {}),
-    ("radam", {}),
-    ("radam", {"beta2": 0.9}),
-]
+TORCH = [(name, options) for name, row in ROWS.items() for options in row.torch]
+OPTAX = {
+    f"{name}, {case}".removesuffix(", "): (name, *given)
+    for name, row in ROWS.items()
+    for case, given in row.optax.items()
+}
+OPTAX["lookahead(sgd)"] = "lookahead(sgd)", {"lr": 0.1}, lambda optax: optax.lookahead(optax.sgd(0.1), 5, 0.5)
 
 
 @pytest.mark.needs("torch")
@@ -84,38 +68,20 @@ def test_a_thousand_steps_agree_with_pytorch(name, options, decay, torch):
     assert difference(run(name, GRADIENTS, START, **options, **decay), p.detach().numpy()) <= 1e-12
 
 
-def test_every_shipped_rule_is_compared_with_pytorch_or_optax():
-    assert {name for name, rule in RULES.items() if isinstance(rule, Rule) and rule.source == ""} == {
-        *(name for name, *_ in TORCH), "lion", "lookahead", "ranger",
-    }  # fmt: skip
-
-
-def optax_rules(optax):
-    """Rule, its options, and the same from Optax, by a name for the test."""
-    tiny = 1e-40  # Optax adds RAdam's eps elsewhere, so that both must do without
-    radam = optax.radam(1e-3, b1=0.95, eps=tiny)
-    return {
-        "lion": ("lion", {}, optax.lion(1e-4, weight_decay=0.0)),
-        "lion, weight_decay": ("lion", {"weight_decay": 0.1, "lr": 1e-3}, optax.lion(1e-3, weight_decay=0.1)),
-        "lion, betas": ("lion", {"beta1": 0.5, "beta2": 0.9}, optax.lion(1e-4, b1=0.5, b2=0.9, weight_decay=0.0)),
-        "lookahead(sgd)": ("lookahead(sgd)", {"lr": 0.1}, optax.lookahead(optax.sgd(0.1), 5, 0.5)),
-        "lookahead": ("lookahead", {}, optax.lookahead(optax.adam(1e-3), 5, 0.5)),
-        "lookahead, k": ("lookahead", {"k": 7, "alpha": 0.8}, optax.lookahead(optax.adam(1e-3), 7, 0.8)),
-        "ranger": ("ranger", {"eps": tiny}, optax.lookahead(radam, 6, 0.5)),
-    }
+def test_every_rule_is_compared_with_pytorch_or_optax_or_says_why_not():
+    for name, row in ROWS.items():
+        assert bool(row.torch or row.optax) != bool(row.alone), name
 
 
 @pytest.mark.needs("jax", "optax")
-@pytest.mark.parametrize(
-    "case",
-    [*("lion", "lion, weight_decay", "lion, betas"), *("lookahead(sgd)", "lookahead", "lookahead, k", "ranger")],
-)
+@pytest.mark.parametrize("case", OPTAX)
 def test_a_thousand_steps_agree_with_optax(case, jax):
     import optax
 
-    name, options, optimizer = optax_rules(optax)[case]
+    name, options, make = OPTAX[case]
+    optimizer = make(optax)
     p = jax.numpy.asarray(START)
-    ahead = "look" in name or name == "ranger"
+    ahead = bool(ROWS[name.partition("(")[0]].wraps)
     params = optax.LookaheadParams.init_synced(p) if ahead else p
 
     def step(carry, g):

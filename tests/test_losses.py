@@ -2,6 +2,7 @@
 
 import math
 
+import network_table
 import numpy as np
 import pytest
 import reference
@@ -10,8 +11,9 @@ from gdbench.kernels.compile.jit import kernel
 from gdbench.kernels.networks import losses
 from gdbench.kernels.networks.losses import LOSSES, NUMBERS, Loss
 
-NAMES = ("cross-entropy", "binary-cross-entropy", "mse", "huber")
-LABELLED = ("cross-entropy", "binary-cross-entropy")
+ROWS = network_table.LOSSES
+NAMES = tuple(ROWS)
+LABELLED = tuple(name for name, row in ROWS.items() if row.classes)
 ORDER, FIRST = np.array([4, 2, 0, 5, 1, 3]), 2  # the block is of rows 0, 5 and 1, or of the first of these
 SCALE = 0.375
 
@@ -41,7 +43,7 @@ def block(name, rows, outputs):
         wanted = (labels[:, None] == np.arange(outputs) + (outputs == 1)).astype(float)
     else:
         labels = labels[:0]
-    targets = wanted[: 0 if name == "cross-entropy" else 6]
+    targets = wanted[: 0 if ROWS[name].by_label else 6]
     return z, labels, targets, wanted[ORDER[FIRST : FIRST + rows]]
 
 
@@ -70,7 +72,7 @@ CASES = [
     (name, rows, outputs)
     for name in NAMES
     for rows, outputs in ((3, 1), (1, 2), (3, 2), (2, 3), (3, 4))
-    if outputs > 1 or name != "cross-entropy"
+    if outputs >= ROWS[name].fewest
 ]
 
 
@@ -78,7 +80,7 @@ def test_the_losses_are_those_named_here():
     assert sorted(LOSSES) == sorted(NAMES) == sorted(NUMBERS)
     assert tuple(name for name in NAMES if LOSSES[name].classes) == LABELLED
     for name in NAMES:
-        two = 1 if name == "binary-cross-entropy" else 2
+        two = ROWS[name].outputs
         assert [losses.output_count(name, columns) for columns in (1, 2, 3)] == [1, two, 3]
 
 
@@ -104,7 +106,7 @@ def test_second_derivatives_agree_with_differences(name, rows, outputs):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("outputs", [1, 2, 4])
 def test_scores_are_right_labels_or_squared_errors_in_blocks_of_any_length(name, outputs):
-    if name == "cross-entropy" and outputs == 1:
+    if outputs < ROWS[name].fewest:
         return
     for rows in (1, 3):
         z, labels, targets, wanted = block(name, rows, outputs)
@@ -119,13 +121,14 @@ def test_scores_are_right_labels_or_squared_errors_in_blocks_of_any_length(name,
 def test_a_data_set_of_one_sample_is_scored(name):
     z, only = np.array([[0.5, 2.0]]), np.zeros(1, np.int64)
     labels = np.array([1] if name in LABELLED else [], np.int64)
-    targets = np.array([[0.0, 1.0]])[: 0 if name == "cross-entropy" else 1]
+    targets = np.array([[0.0, 1.0]])[: 0 if ROWS[name].by_label else 1]
     assert values(name, z, labels, targets, only, 0)[1] == [1.0 if name in LABELLED else 1.25]
 
 
 def score(z, label):
     """Whether cross-entropy, or binary cross-entropy for one output, calls these outputs right."""
-    name, row, label = LABELLED[len(z) == 1], np.array([z]), np.array([label], np.int64)
+    name = "cross-entropy" if len(z) > 1 else "binary-cross-entropy"
+    row, label = np.array([z]), np.array([label], np.int64)
     return values(name, row, label, np.zeros((int(len(z) == 1), 1)), np.zeros(1, np.int64), 0)[1][0]
 
 

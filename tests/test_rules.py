@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-import reference
 from prescribed import run
+from rule_table import ROWS, step
 
 from gdbench.errors import UsageError
 from gdbench.kernels import RULES, Rule
@@ -16,83 +16,22 @@ from gdbench.kernels.compile.jit import DISABLED
 from gdbench.kernels.rules import hyperparameters, schedules
 from gdbench.kernels.rules.registry import find
 
-SHIPPED = (
-    *("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "adamax", "nadam"),
-    *("adamw", "radam", "lookahead", "ranger", "lion"),
-)
+SHIPPED = tuple(ROWS)
 WRAPPED = ("lookahead(sgd)", "lookahead(momentum)", "lookahead(amsgrad)")  # 1, 2 and 4 slots; plain lookahead has 3
 
 
-def test_the_tables_here_name_every_shipped_rule():
-    assert sorted(SHIPPED) == sorted(
-        name for name, rule in RULES.items() if isinstance(rule, Rule) and rule.source == ""
-    )
-    assert {*SHIPPED, "lookahead(sgd)"} == set(HAND) and {name for name, _ in OPTIONS} >= set(SHIPPED)
-
-
-# Slots and defaults, from the sources that the docstrings name.
-_ADAMS = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
-_MOMENTUM = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.0}
-_RMSPROPS = {"lr": 1e-2, "rho": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0, "centered": False}
-_MV = ("m", "v")
-DEFAULTS = {
-    "sgd": ((), {"lr": 1e-3, "weight_decay": 0.0}),
-    "momentum": (("v",), _MOMENTUM),
-    "nesterov": (("v",), _MOMENTUM),
-    "adagrad": (("s",), {"lr": 1e-2, "eps": 1e-10, "weight_decay": 0.0}),
-    "adadelta": (("s", "d"), {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0}),
-    "rmsprop": (("s", "a", "v"), _RMSPROPS),
-    "adam": (_MV, {**_ADAMS, "bias_correction": True}),
-    "amsgrad": ((*_MV, "largest"), {**_ADAMS, "bias_correction": True}),
-    "adamax": (("m", "u"), {**_ADAMS, "lr": 2e-3}),
-    "nadam": (_MV, {**_ADAMS, "lr": 2e-3, "momentum_decay": 4e-3}),
-    "adamw": (_MV, {**_ADAMS, "weight_decay": 1e-2, "bias_correction": True}),
-    "radam": (_MV, {**_ADAMS, "rectify_above": 5.0}),
-    "lookahead": ((*_MV, "slow"), {**_ADAMS, "bias_correction": True, "k": 5, "alpha": 0.5}),
-    "ranger": ((*_MV, "slow"), {**_ADAMS, "beta1": 0.95, "eps": 1e-5, "rectify_above": 5.0, "k": 6, "alpha": 0.5}),
-    "lion": (("m",), {"lr": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}),
-}
+def test_the_table_has_a_row_for_every_rule_of_ours_and_for_no_other():
+    ours = {name for name, rule in RULES.items() if isinstance(rule, Rule) and rule.source == ""}
+    assert ours == set(ROWS)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_slots_and_defaults_are_those_of_the_sources(name):
-    assert (RULES[name].slots, RULES[name].defaults) == DEFAULTS[name]
+    assert (RULES[name].slots, RULES[name].defaults) == (ROWS[name].slots, ROWS[name].defaults)
 
 
-# Start 1, gradients 2 then -1, lr 0.1: worked by hand from the papers' formulas.
-_ADAM = 0.1 * 2 / (2 + 1e-8), 0.1 * 0.08 / 0.19 / (math.sqrt(0.004996 / (1 - 0.999**2)) + 1e-8)
-_ADADELTA = 2 * math.sqrt(1e-6 / (0.4 + 1e-6))
-_RMSPROP = 2 / (math.sqrt(0.04 - 0.02**2) + 1e-8)
-_MU = [0.9 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in (1, 2, 3)]
-HAND = {
-    "sgd": ({}, 1 - 0.2 + 0.1),
-    "momentum": ({}, 1 - 0.1 * 2 - 0.1 * (0.9 * 2 - 1)),
-    "nesterov": ({}, 1 - 0.1 * (2 + 0.9 * 2) - 0.1 * (-1 + 0.9 * (0.9 * 2 - 1))),
-    "adagrad": ({}, 1 - 0.1 * 2 / (2 + 1e-10) + 0.1 * 1 / (math.sqrt(5) + 1e-10)),
-    "adadelta": ({}, 1 - 0.1 * (_ADADELTA - math.sqrt((0.1 * _ADADELTA**2 + 1e-6) / (0.46 + 1e-6)))),
-    "rmsprop": (
-        {"centered": True, "momentum": 0.9},
-        1 - 0.1 * _RMSPROP - 0.1 * (0.9 * _RMSPROP - 1 / (math.sqrt(0.0496 - 0.0098**2) + 1e-8)),
-    ),
-    "adam": ({}, 1 - _ADAM[0] - _ADAM[1]),
-    # v = 2, then 1.5: the larger one stays.
-    "amsgrad": ({"beta2": 0.5}, 1 - 0.2 / (2 + 1e-8) - 0.1 * 0.08 / 0.19 / (math.sqrt(2 / 0.75) + 1e-8)),
-    "adamax": ({}, 1 - 0.2 / (2 + 1e-8) - 0.1 * 0.08 / 0.19 / (0.999 * (2 + 1e-8))),
-    "nadam": (
-        {},
-        1
-        - 0.1 * (2 + _MU[1] / (1 - _MU[0] * _MU[1]) * 0.2) / (2 + 1e-8)
-        - 0.1
-        * (-(1 - _MU[1]) / (1 - _MU[0] * _MU[1]) + _MU[2] / (1 - math.prod(_MU)) * 0.08)
-        / (math.sqrt(0.004996 / (1 - 0.999**2)) + 1e-8),
-    ),
-    "adamw": ({}, (1 * 0.999 - _ADAM[0]) * 0.999 - _ADAM[1]),
-    "radam": ({}, 1 - 0.1 * 2 - 0.1 * 0.08 / 0.19),  # too early to be rectified
-    "lookahead": ({"k": 2}, 1 - 0.5 * (_ADAM[0] + _ADAM[1])),
-    "lookahead(sgd)": ({"k": 1, "alpha": 0.25}, 1 - 0.05 + 0.025),
-    "ranger": ({"k": 2}, 1 - 0.5 * (0.1 * 2 + 0.1 * 0.045 / 0.0975)),
-    "lion": ({"weight_decay": 0.5}, 0.85 - 0.1 * (-1 + 0.5 * 0.85)),
-}
+HAND = {name: row.hand for name, row in ROWS.items()}
+HAND["lookahead(sgd)"] = {"k": 1, "alpha": 0.25}, 1 - 0.05 + 0.025
 
 
 @pytest.mark.parametrize("name", HAND)
@@ -102,14 +41,8 @@ def test_two_steps_worked_by_hand(name):
 
 
 OPTIONS = [(name, {}) for name in (*SHIPPED, *WRAPPED)]
-OPTIONS += [("momentum", {"momentum": 0.5}), ("adagrad", {"eps": 1e-3}), ("adadelta", {"rho": 0.5, "eps": 1e-3})]
-OPTIONS += [("rmsprop", {"rho": 0.9}), ("rmsprop", {"centered": True}), ("rmsprop", {"momentum": 0.5})]
-OPTIONS += [("rmsprop", {"centered": True, "momentum": 0.9}), ("adam", {"beta1": 0.8}), ("adamax", {"beta2": 0.9})]
-OPTIONS += [(name, {"bias_correction": False}) for name in ("adam", "amsgrad", "adamw", "lookahead")]
-OPTIONS += [("amsgrad", {"beta2": 0.9}), ("nadam", {"momentum_decay": 1.0}), ("nadam", {"momentum_decay": 0.0})]
-OPTIONS += [("nadam", {"beta1": 0.99, "momentum_decay": 1.0}), ("nadam", {"beta1": 0.0})]
-OPTIONS += [("radam", {"rectify_above": 4.0}), ("radam", {"beta2": 0.9}), ("radam", {"beta2": 0.5})]
-OPTIONS += [("lion", {"beta1": 0.5, "beta2": 0.9}), ("lookahead", {"k": 1}), ("lookahead(sgd)", {"k": 7, "alpha": 0.8})]
+OPTIONS += [(name, options) for name, row in ROWS.items() for options in row.options]
+OPTIONS += [("lookahead(sgd)", {"k": 7, "alpha": 0.8})]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -122,7 +55,7 @@ def test_a_hundred_steps_follow_the_formula(name, options, weight_decay, dtype):
     got = run(name, gradients, p, dtype, **given)
     settings, state = find(name).settings(given), {}
     for t, g in enumerate(gradients, 1):
-        p = reference.step(name, p, g, state, t, settings)
+        p = step(name, p, g, state, t, settings)
     assert np.abs(got - p).max() <= (1e-13 if dtype == "float64" else 5e-6) * np.abs(p).max()
 
 
@@ -133,22 +66,16 @@ def test_slots_hold_what_the_formula_calls_so(name):
     gradients, p, state = rng.normal(size=(7, 5)), rng.normal(size=5), np.zeros((len(rule.slots), 5))
     run(name, gradients, p, state=state, **given)
     for t, g in enumerate(gradients, 1):
-        p = reference.step(name, p, g, expected, t, rule.settings(given))
+        p = step(name, p, g, expected, t, rule.settings(given))
     for slot, values in zip(rule.slots, state, strict=True):
         np.testing.assert_allclose(values, expected[slot], rtol=1e-12, err_msg=slot)
 
 
-@pytest.mark.parametrize(
-    ("name", "factor"),
-    [
-        *((name, 1.0) for name in ("adam", "adamw", "amsgrad", "adamax", "adagrad", "lion")),
-        ("rmsprop", 1 / math.sqrt(1 - 0.99)),
-    ],
-)
+@pytest.mark.parametrize(("name", "factor"), [(name, row.sign) for name, row in ROWS.items() if row.sign])
 def test_the_first_step_is_lr_times_the_sign(name, factor):
     rng = np.random.default_rng(1)
     g, p = rng.normal(size=(1, 9)), rng.normal(size=9)
-    given = {"lr": 0.1, "weight_decay": 0.0} | ({} if name == "lion" else {"eps": 0.0})
+    given = {"lr": 0.1, "weight_decay": 0.0} | ({"eps": 0.0} if "eps" in ROWS[name].defaults else {})
     np.testing.assert_allclose(p - run(name, g, p, **given), 0.1 * factor * np.sign(g[0]), rtol=1e-12)
 
 
@@ -156,12 +83,8 @@ def test_the_first_step_is_lr_times_the_sign(name, factor):
 @pytest.mark.parametrize(
     ("name", "given", "other", "its"),
     [
-        ("momentum", {"momentum": 0.0}, "sgd", {}),
-        ("nesterov", {"momentum": 0.0}, "sgd", {}),
-        ("adamw", {"weight_decay": 0.0}, "adam", {}),
-        ("adamw", {"weight_decay": 0.0, "bias_correction": False}, "adam", {"bias_correction": False}),
-        ("ranger", {"alpha": 1.0}, "radam", {"beta1": 0.95, "eps": 1e-5}),
-        *((f"lookahead({name})", {"alpha": 1.0, "k": 3}, name, {}) for name in SHIPPED[:-3] + SHIPPED[-1:]),
+        *((name, *same) for name, row in ROWS.items() for same in row.same),
+        *((f"lookahead({name})", {"alpha": 1.0, "k": 3}, name, {}) for name, row in ROWS.items() if not row.wraps),
     ],
 )
 def test_one_rule_is_another_to_the_bit(name, given, other, its, dtype):

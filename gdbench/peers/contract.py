@@ -6,12 +6,14 @@ A `Task` holds trials as plain arrays, the same for every library: data, first p
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from gdbench.errors import GdbenchError
 from gdbench.kernels.layers import Layers
+
+T = TypeVar("T")
 
 
 class UnsupportedError(GdbenchError):
@@ -111,6 +113,13 @@ class Adapter(Protocol):
     def prepare(self, task: Task, threads: int) -> Training:
         """The task at step 0, on that many threads. Raises UnsupportedError when the library cannot express it."""
         ...
+
+
+def its(library: str, kind: str, known: Mapping[str, T], name: str) -> T:
+    """What a library has for one of our losses or activations; raises UnsupportedError where it has none."""
+    if name not in known:
+        raise UnsupportedError(f"{library} has no {kind} {name} here")
+    return known[name]
 
 
 class InTurns:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.peers import optimizers
-from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, layers
+from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, its, layers
 
 
 class Jax:
@@ -113,26 +113,28 @@ def _program(jax: Any, task: Task) -> tuple[Any, Any]:
 
 def _objective(jax: Any, optax: Any, task: Task) -> Any:
     """The mean loss of a batch, penalty included."""
-    activate = {
+    activations = {
         "identity": lambda z: z,
         "relu": jax.nn.relu,
         "leaky-relu": jax.nn.leaky_relu,
         "tanh": jax.numpy.tanh,
         "sigmoid": jax.nn.sigmoid,
         "gelu": lambda z: jax.nn.gelu(z, approximate=False),
-    }[task.activation]
-    loss_of = {
+    }
+    losses = {
         "cross-entropy": optax.softmax_cross_entropy_with_integer_labels,
         "binary-cross-entropy": optax.sigmoid_binary_cross_entropy,
         "mse": lambda z, y: (z - y) ** 2,
         "huber": optax.huber_loss,
-    }[task.loss]
+    }
+    activate = its("JAX", "activation", activations, task.activation)
+    charge = its("Optax", "loss", losses, task.loss)
 
     def objective(parameters: Any, x: Any, y: Any) -> Any:
         weights, biases = parameters[::2], parameters[1::2]
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             x = activate(x @ weight + bias)
-        value = loss_of(x @ weights[-1] + biases[-1], y).mean()
+        value = charge(x @ weights[-1] + biases[-1], y).mean()
         return value + 0.5 * task.l2 * sum((weight**2).sum() for weight in weights) if task.l2 else value
 
     return objective

@@ -10,7 +10,7 @@ from typing import Any
 
 from gdbench.peers.contract import UnsupportedError
 
-_PYTORCH = {
+PYTORCH = {
     "sgd": "SGD",
     "momentum": "SGD",
     "nesterov": "SGD",
@@ -32,11 +32,11 @@ def pytorch(rule: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]
 
     What is not given is left to PyTorch's defaults, which are ours. Raises UnsupportedError for what PyTorch lacks.
     """
-    if rule not in _PYTORCH:
+    if rule not in PYTORCH:
         raise UnsupportedError(f"torch.optim has no {rule}")
     given = {name: value for name, value in settings.items() if name != "lr"}
     if not given.pop("bias_correction", True):
-        raise UnsupportedError(f"torch.optim.{_PYTORCH[rule]} always corrects its running means")
+        raise UnsupportedError(f"torch.optim.{PYTORCH[rule]} always corrects its running means")
     if given.pop("rectify_above", 5.0) != 5.0:
         raise UnsupportedError("torch.optim.RAdam rectifies above 5 and nowhere else")
     options: dict[str, Any] = {}
@@ -48,7 +48,7 @@ def pytorch(rule: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]
         options["betas"] = (given.pop("beta1", 0.9), given.pop("beta2", 0.999))
     if rule == "rmsprop" and "rho" in given:
         options["alpha"] = given.pop("rho")
-    return _PYTORCH[rule], {**options, **given}
+    return PYTORCH[rule], {**options, **given}
 
 
 def optax(rule: str, settings: Mapping[str, Any], lr: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.peers import optimizers
-from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, layers
+from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, its, layers
 
 # The classes that have a fused update for a device.
 FUSED = {"cpu": ("SGD", "Adam", "AdamW", "Adagrad"), "cuda": ("SGD", "Adam", "AdamW")}
@@ -77,33 +77,34 @@ class _Trial:
 def activation_of(torch: Any, task: Task) -> Callable[[Any], Any]:
     """What a hidden layer applies to its sums."""
     functional = torch.nn.functional
-    found: Callable[[Any], Any] = {
+    known: dict[str, Callable[[Any], Any]] = {
         "identity": lambda z: z,
         "relu": torch.relu,
         "leaky-relu": functional.leaky_relu,
         "tanh": torch.tanh,
         "sigmoid": torch.sigmoid,
         "gelu": functional.gelu,
-    }[task.activation]
-    return found
+    }
+    return its("PyTorch", "activation", known, task.activation)
 
 
 def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
     """The mean loss of a batch, penalty included."""
     functional, activate = torch.nn.functional, activation_of(torch, task)
-    loss_of = {
+    known: dict[str, Callable[..., Any]] = {
         "cross-entropy": functional.cross_entropy,
         "binary-cross-entropy": functional.binary_cross_entropy_with_logits,
         "mse": functional.mse_loss,
         "huber": functional.huber_loss,
-    }[task.loss]
+    }
+    charge = its("PyTorch", "loss", known, task.loss)
     half = 0.5 * task.l2
 
     def objective(parameters: list[Any], x: Any, y: Any) -> Any:
         weights, biases = parameters[::2], parameters[1::2]
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             x = activate(torch.addmm(bias, x, weight))
-        value = loss_of(torch.addmm(biases[-1], x, weights[-1]), y)
+        value = charge(torch.addmm(biases[-1], x, weights[-1]), y)
         return value + half * sum(weight.square().sum() for weight in weights) if half else value
 
     return objective

@@ -152,9 +152,9 @@ def _network(definition: Definition, asks_for_test: bool, dtypes: Iterable[str],
         definition["test_fraction"] = 0.0
     definition["loss"] = definition["loss"] or _default_loss(dataset.classes)
     if LOSSES[definition["loss"]].classes and not dataset.classes:
+        others = " or ".join(repr(name) for name, loss in LOSSES.items() if not loss.classes)
         raise UsageError(
-            f"{place}.loss = {definition['loss']!r} needs labels, and this data has numbers as targets; use 'mse' or "
-            "'huber'"
+            f"{place}.loss = {definition['loss']!r} needs labels, and this data has numbers as targets; use {others}"
         )
     definition["init"] = definition["init"] or ("he-normal" if definition["activation"] == "relu" else "glorot-uniform")
     definition["l2"] = float(definition["l2"])
