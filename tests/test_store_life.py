@@ -16,7 +16,8 @@ from reliability.planted import TARGET, plant, records
 import gdbench
 from gdbench.cli import main
 from gdbench.errors import StoreError, UsageError, WritingError
-from gdbench.results.files import remove_leftovers, replacing, run_folder
+from gdbench.inputs.writing import remove_leftovers, replacing
+from gdbench.results.files import run_folder
 from gdbench.store import Store, database, life
 
 RUN = {
@@ -256,7 +257,7 @@ def test_a_full_disk_leaves_a_store_that_can_be_used(size, code, tmp_path, reque
 
 
 def test_files_of_killed_commands_are_removed_and_those_of_living_ones_are_not(tmp_path):
-    code = "import sys, pathlib, time\nfrom gdbench.results.files import temporary_in\n"
+    code = "import sys, pathlib, time\nfrom gdbench.inputs.writing import temporary_in\n"
     code += "with temporary_in(pathlib.Path(sys.argv[1])) as path: print(path, flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     path = process.stdout.readline().strip()

@@ -13,9 +13,10 @@ import pytest
 import gdbench
 from gdbench.ab.places import find_place, interpreter
 from gdbench.errors import GdbenchError, UsageError
+from gdbench.inputs.writing import replacing, write_text
 from gdbench.kernels.compile.source import source_hash
 from gdbench.results.export import export, read_export
-from gdbench.results.files import replacing, sqlite_uri, write_text
+from gdbench.results.files import sqlite_uri
 from gdbench.store import Store
 
 ROOT = Path(__file__).parents[1]

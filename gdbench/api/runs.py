@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from gdbench.errors import UsageError, shown
 from gdbench.inputs import limits
+from gdbench.inputs.writing import write_text
 from gdbench.results.curves import ALL, Points
-from gdbench.results.files import DATABASE, RESULTS, write_text
+from gdbench.results.files import DATABASE, RESULTS
 from gdbench.store import RunRecord, Store
 
 if TYPE_CHECKING:

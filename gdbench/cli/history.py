@@ -8,7 +8,8 @@ import typer
 from gdbench.cli.options import JsonOption, OutOption, SkipOption, StoreOption, open_store, readers
 from gdbench.cli.output import note, print_json, print_table, say
 from gdbench.errors import GdbenchError, UsageError, nearest
-from gdbench.results.files import RESULTS, replacing
+from gdbench.inputs.writing import replacing
+from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gdbench.cli.output import note
 from gdbench.cli.start import sentence
 from gdbench.errors import GdbenchError, InterruptedRunError
-from gdbench.results.files import write_text
+from gdbench.inputs.writing import write_text
 
 if TYPE_CHECKING:
     from gdbench.api.runs import Run

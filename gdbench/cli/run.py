@@ -25,8 +25,9 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import note, print_json, print_table, say, warn
 from gdbench.cli.results import report_path, summary
+from gdbench.inputs.writing import remove_all_leftovers
 from gdbench.results.curves import LOST
-from gdbench.results.files import RESULTS, remove_all_leftovers
+from gdbench.results.files import RESULTS
 
 if TYPE_CHECKING:
     from gdbench.api.runs import Run

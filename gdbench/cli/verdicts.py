@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gdbench.cli.output import print_commands, print_json, print_table, say
 from gdbench.errors import GdbenchError
-from gdbench.results.files import write_text
+from gdbench.inputs.writing import write_text
 
 if TYPE_CHECKING:
     from gdbench.gate.comparison import Comparison

@@ -32,7 +32,7 @@ from gdbench.errors import shown as quoted
 from gdbench.gate.measures import COLUMNS, DIGEST_DIGITS, FAILED, FAMILIES, NAMES, OF_TRIALS, UNTOLD, kind
 from gdbench.gate.sides import Side
 from gdbench.inputs.limits import DIGITS
-from gdbench.results.files import write_text
+from gdbench.inputs.writing import write_text
 
 VERSION = 2
 UNSEALED = 1  # the version that had no hash

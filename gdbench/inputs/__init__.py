@@ -1,1 +1,1 @@
-"""What comes from outside gdbench: how much of it is taken, where it may lie, and what of it can be printed."""
+"""What comes from outside gdbench and what is left there: limits, paths, what can be printed, files written whole."""

@@ -26,8 +26,8 @@ from gdbench.errors import GdbenchError, UsageError
 from gdbench.inputs.limits import DATA_VALUES, EXPORT_BYTES
 from gdbench.inputs.parquet import check_table, read_table
 from gdbench.inputs.paths import user_path
+from gdbench.inputs.writing import replacing, write_text
 from gdbench.results.export_checks import LATER, NULLABLE, TEXT, check_about, check_tables, check_whole
-from gdbench.results.files import replacing, write_text
 from gdbench.results.frames import SUBJECT_COLUMNS, Frames
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, inspect, select, update
 
 from gdbench.errors import StoreError, UsageError, WritingError
+from gdbench.inputs.writing import remove_leftovers, temporary_in
 from gdbench.results.curves import ALL, Points, curve_bytes, digest
-from gdbench.results.files import remove_leftovers, temporary_in
 from gdbench.results.metrics import METRICS
 from gdbench.results.records import DONE, RunRecord, StoredRun, TrialRecord
 from gdbench.store import schema

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select, update
 
 from gdbench.errors import StoreError
-from gdbench.results.files import temporary_in
+from gdbench.inputs.writing import temporary_in
 from gdbench.results.records import DONE
 from gdbench.store import schema
 from gdbench.store.integrity import UNVERIFIED, hashes_of_trials, names_text, row_hash

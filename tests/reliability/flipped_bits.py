@@ -18,7 +18,7 @@ from typing import Any
 import gdbench
 from gdbench.api import history
 from gdbench.errors import DamagedError, GdbenchError
-from gdbench.results.files import BESIDE
+from gdbench.inputs.writing import BESIDE
 from gdbench.store import Store
 
 TABLES = ("trials", "curves", "targets", "timings", "subjects")

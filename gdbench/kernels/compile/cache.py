@@ -12,7 +12,6 @@ and folder. Anything else counts as not being there: it is compiled anew and rep
 import hashlib
 import os
 import platform
-import secrets
 import shutil
 import stat
 import tempfile
@@ -24,6 +23,7 @@ from pathlib import Path
 import llvmlite
 import numba
 
+from gdbench.inputs.writing import temporary_in
 from gdbench.kernels.compile.source import source_hash
 
 KEEP_DAYS = 30
@@ -100,16 +100,11 @@ def read(path: Path) -> bytes | None:
 def write(path: Path, content: bytes) -> None:
     """Keep content under this name, whole or not at all; raises OSError where that cannot be, or must not."""
     make_folder(path.parent)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb", opener=_for_us_alone) as file:
-            file.write(MAGIC + len(content).to_bytes(8, "little") + _seal(path, content) + content)
+    with temporary_in(path.parent, private=True) as temporary:
+        temporary.write_bytes(MAGIC + len(content).to_bytes(8, "little") + _seal(path, content) + content)
         with suppress(OSError):  # an empty folder in its place; what is a file, or not there, stays as it is
             path.rmdir()
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def keep(path: Path, content: bytes) -> None:
@@ -188,10 +183,6 @@ def _seal(path: Path, content: bytes) -> bytes:
 def _at_once(path: str, flags: int) -> int:
     """Open a file without waiting for whoever would write to it, were it a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _for_us_alone(path: str, flags: int) -> int:
-    return os.open(path, flags, mode=0o600)
 
 
 def _prune(root: Path) -> None:

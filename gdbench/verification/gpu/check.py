@@ -32,7 +32,7 @@ def run_check(
 ) -> Report:
     """Run the parts (parts.py) one after another and write what they find to a folder (record.py).
 
-    watch: is told which part is running. Raises OSError when the folder cannot be written.
+    watch: is told which part is running. Raises GdbenchError when the folder cannot be written.
     """
     chosen = PARTS if parts is None else parts
     found = Report(dict(machine_facts() if facts is None else facts), [Outcome(p.name, p.title) for p in chosen])

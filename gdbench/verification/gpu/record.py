@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gdbench.inputs.writing import write_text
 from gdbench.kernels.compile import cuda
 from gdbench.machine import git
 from gdbench.machine.environment import environment, package_version
@@ -39,12 +39,9 @@ def machine_facts() -> dict[str, Any]:
 
 def write(found: Report, out: Path) -> None:
     """gpu-check.json and gpu-check.md in a folder, which is made; each in place of what was there, or not at all."""
-    out.mkdir(parents=True, exist_ok=True)
     texts = {"json": json.dumps(document(found), indent=1, allow_nan=False) + "\n", "md": page(found)}
     for ending, text in texts.items():
-        temporary = out / f".{NAME}.{ending}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(out / f"{NAME}.{ending}")
+        write_text(out / f"{NAME}.{ending}", text)
 
 
 def document(found: Report) -> Any:
