@@ -152,7 +152,7 @@ def test_the_process_that_compiles_rules_ends_when_this_one_fails(tmp_path, monk
     def interrupted(trial):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compiling.subprocess, "Popen", Process)
+    monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(compiling, "usable_cores", lambda: 2)
     monkeypatch.setattr(compiling.jit, "DISABLED", False)
     monkeypatch.setattr(compiling, "train", interrupted)
@@ -173,7 +173,7 @@ def test_a_process_that_compiles_rules_and_hangs_or_crashes_holds_nobody_up(code
         return begun[-1]
 
     trained = []
-    monkeypatch.setattr(compiling.subprocess, "Popen", process)
+    monkeypatch.setattr(subprocess, "Popen", process)
     monkeypatch.setattr(compiling, "usable_cores", lambda: 2)
     monkeypatch.setattr(compiling.jit, "DISABLED", False)
     monkeypatch.setattr(compiling, "train", trained.append)

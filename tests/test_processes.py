@@ -1,8 +1,11 @@
 """Work that several processes share gives what one alone gives, also where one of them fails or dies."""
 
+import multiprocessing.context
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -13,7 +16,7 @@ import gdbench
 from gdbench.api import history
 from gdbench.cli import options
 from gdbench.errors import DamagedError, UsageError
-from gdbench.machine.processes import shared
+from gdbench.machine.processes import EndedError, apart, command, helper, shared, variables
 from gdbench.store import Store
 
 
@@ -32,6 +35,53 @@ def test_what_another_process_raises_is_raised_here():
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_what_a_killed_process_left_is_done_here():
     assert shared(partial(killed_elsewhere, os.getpid()), range(4), 2) == [0, 1, 2, 3]
+
+
+def test_one_process_apart_gives_its_result_raises_its_error_and_tells_its_end():
+    result, process = apart(doubled, 21)
+    assert result == 42 and process != os.getpid()
+    with pytest.raises(UsageError, match="number 1 is refused"):
+        apart(refused, 1)
+    with pytest.raises(EndedError, match="ended with exit code 7 before it was done"):
+        apart(os._exit, 7)
+
+
+def no_more(*given, **named):
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+def test_where_no_process_can_be_started_this_one_does_the_work(monkeypatch):
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "start", no_more)
+    monkeypatch.setattr(subprocess, "Popen", no_more)
+    assert [process for _, process in shared(doubled, range(4), 3)] == [os.getpid()] * 4
+    with helper("") as wait:
+        assert wait(1.0) is None
+    with pytest.raises(BlockingIOError):
+        apart(doubled, 1)
+
+
+def test_a_helper_is_silent_imports_what_this_process_does_and_ends_with_the_block(tmp_path, monkeypatch, capfd):
+    (tmp_path / "only_here.py").write_text("print('loud')\n")
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / "cwd" / "random.py").write_text("raise SystemExit(9)")  # what lies in the current folder
+    monkeypatch.chdir(tmp_path / "cwd")
+    monkeypatch.setattr(sys, "path", [*filter(None, sys.path), str(tmp_path)])
+    same = f"import gdbench, only_here, random, sys; sys.exit(gdbench.__file__ != {gdbench.__file__!r})"
+    with helper(same) as wait:
+        assert wait(60) == 0
+    begun, popen = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: begun.append(popen(*a, **k)) or begun[-1])
+    with helper("import time; time.sleep(600)") as wait:
+        assert wait(0.01) is None
+    assert begun[0].returncode is not None and capfd.readouterr() == ("", "")
+
+
+def test_this_gdbench_is_found_where_the_path_of_this_process_lacks_it(monkeypatch):
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if not os.path.isdir(os.path.join(path, "gdbench"))])
+    said = subprocess.run(
+        command("import gdbench; print(gdbench.__file__)"), env=variables(), capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == gdbench.__file__
 
 
 @pytest.fixture(scope="module")

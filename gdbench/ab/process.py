@@ -17,6 +17,7 @@ from typing import Any
 from gdbench.ab.places import Checkout
 from gdbench.ab.worker import PROTOCOL
 from gdbench.errors import GdbenchError
+from gdbench.machine.processes import start
 
 # A place may hold a gdbench from before its worker moved.
 START = """
@@ -46,15 +47,15 @@ class Process:
         self.place, self.patience = place, patience
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed by `close`
         try:
-            self._process = subprocess.Popen(
-                # -P: what lies in the current folder is not imported.
-                [str(place.python), "-P", "-W", "ignore", "-c", START],
+            self._process = start(
+                START,
+                python=place.python,
+                environment=place.variables,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 encoding="utf-8",
                 errors="replace",
-                env=place.variables,
             )
         except OSError as error:
             self._errors.close()

@@ -1,14 +1,147 @@
-"""Work that several Python processes share, of which this is one."""
+"""Other Python interpreters that this process starts, and work that it shares with them.
 
+    with helper("import gdbench.kernels") as wait:       # silent, ended with the block
+        wait(10.0)                                       # its exit code, None when it is not done in 10 s
+    result = apart(work, 1, 2)                           # work(1, 2), by an interpreter that does nothing else
+    results = shared(work, items, processes=2)           # by this process and another
+
+An interpreter finds what this one finds. Systems may refuse another process: whoever asks for one has to do without it,
+or to say so in a sentence.
+"""
+
+import os
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, TypeVar
+
+import gdbench
+from gdbench.errors import GdbenchError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# ------------------------------------------------------------------------------------- interpreters that run some code
+
+
+def command(code: str, python: Path | str | None = None) -> list[str]:
+    """The command line of an interpreter, this one by default, that runs `code` and warns of nothing.
+
+    -P: what lies in the current folder is not imported, unless the path of this process names it.
+    """
+    return [str(python or sys.executable), "-P", "-W", "ignore", "-c", code]
+
+
+def variables() -> dict[str, str]:
+    """The environment in which another interpreter imports what this one would, this gdbench among it."""
+    paths = [path or os.getcwd() for path in sys.path]
+    paths.append(str(Path(gdbench.__file__).parents[1]))  # at its own place, where it is there already
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+
+
+def start(
+    code: str, *, python: Path | str | None = None, environment: Mapping[str, str] | None = None, **streams: Any
+) -> "subprocess.Popen[Any]":
+    """Begin to run `code` in an interpreter; streams: as `Popen` takes them. Raises OSError where that cannot be."""
+    return subprocess.Popen(command(code, python), env=variables() if environment is None else environment, **streams)
+
+
+@contextmanager
+def helper(code: str) -> Iterator[Callable[[float], int | None]]:
+    """Run `code` in an interpreter that nobody hears, while the block runs, and end it with the block.
+
+    Gives what waits for it so many seconds at most and returns its exit code: None where it is not done by then, and at
+    once where no process can be started. The work of a helper can always be done by this process.
+    """
+    quiet, process = subprocess.DEVNULL, None
+    if sys.executable:
+        with suppress(OSError):  # no more processes
+            process = start(code, stdin=quiet, stdout=quiet, stderr=quiet)
+
+    def wait(seconds: float) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            return None if process is None else process.wait(seconds)
+        return None
+
+    try:
+        yield wait
+    finally:
+        if process is not None:
+            process.kill()
+            process.wait()
+
+
+# ------------------------------------------------------------------------------------- interpreters that do some work
+
+
+class Interpreter:
+    """A function of a module in an interpreter of its own: `target(pipe, *given)`, with this end of it as `pipe`.
+
+    Raises OSError where no process can be started. Ctrl-C, which all processes of a terminal get, is for the first one,
+    which ends the others.
+    """
+
+    def __init__(self, target: Callable[..., object], *given: Any) -> None:
+        context = get_context("spawn")  # a fork would inherit threads' locks, and what is compiled
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_begin, args=(target, theirs, *given), daemon=True)
+        try:
+            self.process.start()
+        except BaseException:
+            self.pipe.close()
+            raise
+        finally:
+            theirs.close()  # only the other process holds it then, so that its end is seen
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+def _begin(target: Callable[..., object], pipe: Connection, *given: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    target(pipe, *given)
+
+
+class EndedError(GdbenchError):
+    """A process ended before it had done its work."""
+
+
+def _answer(pipe: Connection, work: Callable[..., Any], *given: Any) -> None:
+    try:
+        pipe.send((work(*given), None))
+    except Exception as error:
+        pipe.send((None, error))
+
+
+def _result(other: Interpreter) -> Any:
+    """What `_answer` sent. Raises what the work raised, and EndedError."""
+    try:
+        result, error = other.pipe.recv()
+    except (EOFError, OSError):
+        other.process.join(1.0)
+        raise EndedError(f"a process ended with exit code {other.process.exitcode} before it was done") from None
+    other.process.kill()  # what it holds is not needed any more
+    if error is not None:
+        raise error
+    return result
+
+
+def apart(work: Callable[..., Result], *given: Any) -> Result:
+    """`work(*given)` by an interpreter that does nothing else; raises what it raises, EndedError, and OSError.
+
+    work: a function of a module, or a partial of one. It, what it is given and its result are sent between processes.
+    """
+    with closing(Interpreter(_answer, work, *given)) as other:
+        result: Result = _result(other)
+    return result
 
 
 def shared(
@@ -17,53 +150,42 @@ def shared(
     processes: int,
     then: Callable[[], object] = lambda: None,
 ) -> list[Result]:
-    """`work` of each item, in their order, by so many processes; this one does its share and what another failed to do.
+    """`work` of each item, in their order, by so many processes.
 
-    work: a function of a module, or a partial of one. It, items and results are sent from process to process. What it
-    raises in another process is raised here. then: what this process does when its share is done; others may not be.
+    This one does its share, and those of processes that cannot be started or that end before they are done. work: as
+    `apart` takes it; what it raises in another process is raised here. then: what this process does when its share is
+    done; others may not be.
     """
     shares = [items[first::processes] for first in range(processes)]
-    with ExitStack() as stack:
-        others = [stack.enter_context(_Process(work, share)) for share in shares[1:]]
-        found = [[*map(work, shares[0])]]
+    with _others(work, shares[1:]) as others:
+        found = [_each(work, shares[0])]
         then()
-        found += [other.results() for other in others]
+        found += [_share(other, work, share) for other, share in zip(others, shares[1:], strict=True)]
     return [found[place % processes][place // processes] for place in range(len(items))]
 
 
-class _Process:
-    """Another process at work; it is ended with the `with` block, whatever it is doing."""
-
-    def __init__(self, work: Callable[[Item], Result], items: Sequence[Item]) -> None:
-        self._work, self._items = work, items
-        context = get_context("spawn")
-        self._answers, self._theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_answer, args=(self._theirs, work, items), daemon=True)
-
-    def __enter__(self) -> "_Process":
-        self._process.start()
-        self._theirs.close()  # only the other process holds it now, so that its end is seen
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.join()
-        self._answers.close()
-
-    def results(self) -> list[Any]:
-        try:
-            results, error = self._answers.recv()
-        except EOFError:  # it was killed, perhaps for want of memory, and one at a time needs less
-            return [*map(self._work, self._items)]
-        self._process.kill()  # what it holds is not needed any more
-        if error is not None:
-            raise error
-        return list(results)
-
-
-def _answer(answers: Connection, work: Callable[[Any], Any], items: Sequence[Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all processes of a terminal get it; the first one ends the others
+@contextmanager
+def _others(work: Callable[..., Any], shares: Sequence[Sequence[Any]]) -> Iterator[list[Interpreter | None]]:
+    """An interpreter a share, None where it cannot be started; all end with the block."""
+    others: list[Interpreter | None] = []
     try:
-        answers.send(([*map(work, items)], None))
-    except Exception as error:
-        answers.send((None, error))
+        for share in shares:
+            others.append(None)
+            with suppress(OSError):
+                others[-1] = Interpreter(_answer, _each, work, share)
+        yield others
+    finally:
+        for other in filter(None, others):
+            other.close()
+
+
+def _each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [*map(work, items)]
+
+
+def _share(other: Interpreter | None, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    if other is not None:
+        with suppress(EndedError):  # it was killed, perhaps for want of memory, and one at a time needs less
+            results: list[Result] = _result(other)
+            return results
+    return _each(work, items)

@@ -21,10 +21,16 @@ if TYPE_CHECKING:
 
 
 class Group:
-    """Processes of a peer, each bound to one of the cores."""
+    """Processes of a peer, each bound to one of the cores. Raises PeerError where one cannot be started."""
 
     def __init__(self, peer: "Peer", cores: Sequence[int], patience: float = PATIENCE) -> None:
-        self.workers = [Worker(peer, (core,), patience) for core in cores]
+        self.workers: list[Worker] = []
+        try:
+            for core in cores:
+                self.workers.append(Worker(peer, (core,), patience))
+        except GdbenchError:
+            self.close()
+            raise
 
     @property
     def alive(self) -> bool:

@@ -8,7 +8,6 @@ Cores are set before the library is loaded, since libraries count them then. Whe
 cores, environment variables tell the libraries how many threads to use. What goes wrong is a `PeerError`, one sentence.
 """
 
-import multiprocessing
 import os
 import signal
 import time
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdbench.errors import GdbenchError
+from gdbench.machine.processes import Interpreter
 from gdbench.peers.contract import Adapter, InTurns, Task, Training, UnsupportedError
 
 if TYPE_CHECKING:
@@ -36,21 +36,23 @@ class PeerError(GdbenchError):
 
 
 class Worker:
-    """The process of a peer (gdbench/peers/__init__.py). patience: seconds until one that does not answer is ended."""
+    """The process of a peer (gdbench/peers/__init__.py). patience: seconds until one that does not answer is ended.
+
+    Raises PeerError where it cannot be started.
+    """
 
     def __init__(self, peer: "Peer", cores: Sequence[int], patience: float = PATIENCE) -> None:
         self.patience = patience
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, peer, len(cores)), daemon=True)
-        with _confined(cores, peer.device):
-            self._process.start()
-        theirs.close()
+        try:
+            with _confined(cores, peer.device):
+                self._other = Interpreter(serve, peer, len(cores))
+        except OSError as error:
+            raise PeerError(f"its process cannot be started ({error.strerror})") from None
 
     @property
     def alive(self) -> bool:
         """Whether the process is there to be asked."""
-        return self._process.is_alive()
+        return self._other.process.is_alive()
 
     def prepare(self, key: str, task: Task) -> float:
         """Build the task, compile it and make its first call; seconds that this took.
@@ -78,26 +80,23 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        self._pipe.close()
-        if self._process.is_alive():
-            self._process.terminate()
-        self._process.join()
+        self._other.close()
 
     def tell(self, *message: Any) -> None:
         """Ask for something, by the name of a method and what it is given; `answer` then waits until it is done."""
         with suppress(OSError):  # that the process has ended is told by `answer`
-            self._pipe.send(message)
+            self._other.pipe.send(message)
 
     def answer(self) -> Any:
         """What came of the last `tell`. Raises UnsupportedError, PeerError."""
         try:
-            if not self._pipe.poll(self.patience):
+            if not self._other.pipe.poll(self.patience):
                 self.close()
                 raise PeerError(f"did not answer within {self.patience:g} s and was ended")
-            kind, answer = self._pipe.recv()
+            kind, answer = self._other.pipe.recv()
         except (EOFError, OSError):
-            self._process.join(1.0)
-            raise PeerError(f"its process ended{_how(self._process.exitcode)}") from None
+            self._other.process.join(1.0)
+            raise PeerError(f"its process ended{_how(self._other.process.exitcode)}") from None
         if kind is not None:
             raise kind(answer)
         return answer
@@ -141,7 +140,6 @@ def serve(pipe: Connection, peer: "Peer", threads: int) -> None:
     """What the process does: answer (None, answer) or (kind of error, sentence) until the pipe is closed."""
     from gdbench.peers import load
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends its workers itself
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # what libraries print is no part of the command's output
         os.dup2(nowhere, stream)

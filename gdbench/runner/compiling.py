@@ -4,18 +4,15 @@ Numba compiles under one lock, so threads would wait for each other: while this 
 first problem, another compiles the rules into the cache on disk, from where this one then loads them.
 """
 
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-import gdbench
 from gdbench.kernels.compile import cache, jit
 from gdbench.kernels.rules.contract import is_scalar
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
+from gdbench.machine.processes import helper
 from gdbench.runner.trial import train
 from gdbench.suites import Setting, Trial
 
@@ -33,13 +30,11 @@ def compile_settings(chosen: Sequence[Setting]) -> None:
     """
     started = time.perf_counter()
     settings = {(s.problem, s.definition["rule"], s.definition["dtype"]): s for s in chosen}
-    with _elsewhere(list(dict.fromkeys(kind[1:] for kind in settings))[1:]) as other:
+    with _elsewhere(list(dict.fromkeys(kind[1:] for kind in settings))[1:]) as wait:
         for setting in settings.values():
             probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}
             train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
-            if other is not None:  # what it does not manage, this process compiles
-                with suppress(subprocess.TimeoutExpired):
-                    other.wait(max(0.0, started + PATIENCE - time.perf_counter()))
+            wait(max(0.0, started + PATIENCE - time.perf_counter()))  # what it does not manage, this process compiles
 
 
 def compile_rules(kinds: Sequence[Kind]) -> None:
@@ -49,27 +44,14 @@ def compile_rules(kinds: Sequence[Kind]) -> None:
 
 
 @contextmanager
-def _elsewhere(kinds: Sequence[Kind]) -> "Iterator[subprocess.Popen[bytes] | None]":
-    """A process that compiles those of these rules that the cache lacks, if it is worth one; it ends with the block."""
+def _elsewhere(kinds: Sequence[Kind]) -> Iterator[Callable[[float], object]]:
+    """Let another process compile those of these rules that the cache lacks, if it pays; gives its `wait`."""
     lacking = [kind for kind in kinds if _ours(kind[0]) and not cache.kept("-".join(kind))]
-    if len(lacking) < WORTH or jit.DISABLED or usable_cores() < 2 or not sys.executable or cache.cache_problem():
-        yield None
+    if len(lacking) < WORTH or jit.DISABLED or usable_cores() < 2 or cache.cache_problem():
+        yield lambda seconds: None
         return
-    place = str(Path(gdbench.__file__).parents[1])
-    code = (
-        f"import sys; sys.path.insert(0, {place!r}); from {__name__} import compile_rules; compile_rules({lacking!r})"
-    )
-    quiet = subprocess.DEVNULL
-    try:
-        other = subprocess.Popen([sys.executable, "-c", code], stdin=quiet, stdout=quiet, stderr=quiet)
-    except OSError:  # no more processes: then this one compiles everything
-        yield None
-        return
-    try:
-        yield other
-    finally:
-        other.kill()
-        other.wait()
+    with helper(f"from {__name__} import compile_rules; compile_rules({lacking!r})") as wait:
+        yield wait
 
 
 def _ours(name: str) -> bool:

@@ -6,14 +6,14 @@ one repetition: all its rounds together are one round of the whole.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from gdbench.errors import GdbenchError
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.caches import Level
+from gdbench.machine.processes import apart
 from gdbench.timing.cases import cases
 from gdbench.timing.plan import plan
 from gdbench.timing.rounds import Sample, measure
@@ -64,8 +64,10 @@ def timed_apart(
     found = []
     for number in range(processes):
         watch(f"process {number + 1} of {processes}")
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            found.append(pool.submit(_alone, asked, rounds, number).result())
+        try:
+            found.append(apart(_alone, asked, rounds, number))
+        except OSError as error:
+            raise GdbenchError(f"no process can be started to time in ({error.strerror}); use --processes 1") from None
     visit = 1 + max(sample.sample for timing in found for sample in timing.samples)
     samples = [
         sample._replace(round=number, sample=sample.round * visit + sample.sample)

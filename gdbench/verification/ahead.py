@@ -3,18 +3,15 @@
 What that process compiles reaches this process through the cache on disk, and changes no number.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from gdbench.kernels.compile.cache import cache_problem
 from gdbench.kernels.compile.jit import DISABLED
+from gdbench.machine.processes import helper
 
 FAMILIES = ("functions", "networks", "digits")  # whose checks need what is compiled ahead
 PATIENCE = 300.0  # seconds
-_COMMAND = "from gdbench.verification.ahead import compile_all; compile_all()"
 
 
 def compile_all() -> None:
@@ -40,17 +37,5 @@ def compiled_ahead(wanted: bool) -> Iterator[Callable[[], int | None]]:
     if not wanted or DISABLED or cache_problem():
         yield lambda: None
         return
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    command, nowhere = [sys.executable, "-c", _COMMAND], subprocess.DEVNULL
-    process = subprocess.Popen(command, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere)
-
-    def wait() -> int | None:
-        with suppress(subprocess.TimeoutExpired):  # then this process compiles what is missing
-            return process.wait(PATIENCE)
-        return None
-
-    try:
-        yield wait
-    finally:
-        process.kill()
-        process.wait()
+    with helper(f"from {__name__} import compile_all; compile_all()") as wait:
+        yield lambda: wait(PATIENCE)  # what it has not managed by then, this process compiles

@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from gdbench.kernels.rules.contract import scalar_rules
+from gdbench.machine.processes import command, variables
 from gdbench.verification.gpu import parity
 from gdbench.verification.gpu.contract import WRONG, Budget
 
@@ -41,14 +40,12 @@ def races(budget: Budget) -> Iterator[Mapping[str, Any] | str]:
         yield {"tool": tool, "summary": summary, "seconds": time.monotonic() - started, "verdict": verdict}
 
 
-def _watched(command: list[str], seconds: float) -> tuple[str, str]:
+def _watched(tool: list[str], seconds: float) -> tuple[str, str]:
     """The verdict of a tool, and its last words."""
-    root = str(Path(__file__).parents[3])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
     try:
         done = subprocess.run(
-            [*command, sys.executable, "-m", "gdbench.verification.gpu.races"],
-            env=environment,
+            [*tool, *command("from gdbench.verification.gpu.races import main; main()")],
+            env=variables(),
             capture_output=True,
             text=True,
             timeout=max(1.0, seconds),
