@@ -17,11 +17,13 @@ from gdbench.ab.costs import Taken, Workload
 from gdbench.ab.places import Checkout, find_place
 from gdbench.ab.process import Process, SideError
 from gdbench.ab.selfcheck import SelfCheck, _needed
+from gdbench.ab.worker import PROTOCOL
 from gdbench.cli import main
 from gdbench.errors import UsageError
 from gdbench.gate.comparison import judge
 
 ROOT = Path(__file__).parents[1]
+BEFORE = "0392c62"  # the worker was gdbench.gate.worker
 HERE = Checkout("here", Path(sys.executable), shadow=ROOT)
 PLUGIN = """
     from gdbench import rule
@@ -171,6 +173,20 @@ def test_a_gdbench_that_has_no_worker_or_another_protocol_is_told(tmp_path):
         process.greeted()
 
 
+@pytest.mark.parametrize(("module", "left"), [("ab", False), ("gate", False), ("gate", True)])
+def test_a_place_is_asked_which_worker_it_has(module, left, tmp_path):
+    package = tmp_path / "gdbench"
+    for name in {"", "gate", module}:
+        (package / name).mkdir(exist_ok=True)
+        (package / name / "__init__.py").write_text("")
+    answer = {"protocol": PROTOCOL, "version": "0", "file": str(package / "__init__.py"), "code": module}
+    (package / module / "worker.py").write_text(f"import json\ninput()\nprint(json.dumps({{'done': {answer}}}))")
+    if left:  # by git, which keeps a folder that holds what it does not know
+        (package / "ab" / "__pycache__").mkdir(parents=True)
+    with Process(find_place(str(tmp_path), tmp_path, tmp_path), []) as process:
+        assert process.greeted()["code"] == module
+
+
 def test_a_process_that_does_not_answer_is_ended():
     with Process(HERE, [], patience=0.01) as process, pytest.raises(SideError, match=r"not answer within 0\.01 s"):
         process.greeted()
@@ -240,6 +256,18 @@ def test_steps_of_two_revisions_are_measured_from_the_command_line(plugins, suit
     assert row["metric"] == "step" and row["pairs"] in (2, 4) and 0.2 < row["ratio"] < 5
     assert code == document["exit_code"]
     assert all(sample["seconds"] > 0 and sample["steps"] > 0 for sample in document["samples"])
+    assert {sample["side"] for sample in document["samples"]} == set(costs.SIDES)
+
+
+@pytest.mark.slow
+def test_a_commit_from_before_the_worker_moved_is_compared_with_this_checkout(suite, called, monkeypatch):
+    if subprocess.run(["git", "-C", ROOT, "cat-file", "-e", f"{BEFORE}^{{commit}}"], capture_output=True).returncode:
+        pytest.skip(f"commit {BEFORE} is not in this clone")
+    monkeypatch.chdir(ROOT)
+    code, document = called("--ab", BEFORE, ".", "--suite", suite, "--family", "cost")
+    assert code in (0, 1, 4) and code == document["exit_code"]
+    costs_of = [row for row in document["metrics"] if row["metric"] == "step"]
+    assert [(row["rule"], row["base"] > 0, row["head"] > 0) for row in costs_of] == [("sgd", True, True)]
     assert {sample["side"] for sample in document["samples"]} == set(costs.SIDES)
 
 

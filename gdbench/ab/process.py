@@ -19,12 +19,14 @@ from gdbench.ab.worker import PROTOCOL
 from gdbench.errors import GdbenchError
 from gdbench.machine.processes import start
 
-# A place may hold a gdbench from before its worker moved.
+# A place may hold a gdbench from before its worker moved, and a folder `ab` that git left when it went back to there:
+# so it is asked for the module, not for its package.
 START = """
 from importlib.util import find_spec
 from runpy import run_module
 
-run_module("gdbench.ab.worker" if find_spec("gdbench.ab") else "gdbench.gate.worker", run_name="__main__")
+moved = find_spec("gdbench.ab") and find_spec("gdbench.ab.worker")
+run_module("gdbench.ab.worker" if moved else "gdbench.gate.worker", run_name="__main__")
 """
 PATIENCE = 900.0  # seconds, of a question that does not train; compiling everything takes less than two minutes
 
