@@ -150,6 +150,26 @@ def test_a_planted_room_is_found(graph):
     assert unnamed(planted(graph, attic=""), "gdbench", order("rooms")) == {"attic"}
 
 
+# What exists once, and where: a helper interpreter, a temporary name, how many steps a sample has.
+HOMES = {
+    r"\bPopen\(": {"machine.processes"},
+    r"\bsys\.executable\b": {"machine.processes", "ab.places"},  # which tells the Python of a checkout
+    r"\bmkstemp\b|\.replace\(path\)": {"inputs.writing", "kernels.compile.cache", "store.database", "store.rescue"},
+    r"\bLONG\b": {"timing.pace", "timing.sampling"},
+}
+
+
+@pytest.mark.parametrize("what", HOMES)
+def test_what_has_a_home_is_done_nowhere_else(what, sources):
+    found = {name.removeprefix("gdbench.") for name, text in sources.items() if re.search(what, text)}
+    assert found == HOMES[what]
+
+
+@pytest.mark.parametrize("name", ["kernels.compile.cache", "store.database", "store.rescue"])
+def test_who_renames_a_file_has_its_temporary_name_from_the_home_of_these(name, sources, graph):
+    assert "gdbench.inputs.writing" in graph[f"gdbench.{name}"] and "temporary_in(" in sources[f"gdbench.{name}"]
+
+
 def test_the_top_floors_hold_little():
     top = {path.name for path in (ROOT / "gdbench").iterdir() if path.suffix == ".py"}
     assert top == {"__init__.py", "__main__.py", "plugins.py", "errors.py"}

@@ -234,7 +234,7 @@ def stand_in(kind, *needs):
 @pytest.fixture
 def peers_are(monkeypatch):
     """`peers_are(name=peer)`: these are all that there are, beside gdbench, and samples are short."""
-    monkeypatch.setattr(comparison, "LEAST", 0.02)
+    monkeypatch.setattr(comparison, "OF_PEERS", comparison.OF_PEERS._replace(least=0.02))
 
     def put(**peers):
         for name in set(PEERS) - {OURS}:

@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gdbench
+from gdbench.cli.peers import peers as peers_command
+from gdbench.cli.timing import time as time_command
+from gdbench.kernels.rules.registry import find
 from gdbench.stats.intervals import bootstrap_ratio
 from gdbench.stats.timings import compare, costs, ratios, visits
-from gdbench.timing import Sample, Subject, Timed, measure, pace
+from gdbench.timing import Case, Sample, Subject, Timed, measure, pace
 from gdbench.timing.layout import scattered
+from gdbench.timing.pace import ALONE, LEAST, LONG, OF_PEERS
+from gdbench.timing.sampling import by_the_clock, calibrated, visit
+from gdbench.timing.steps import endless_steps
 from gdbench.timing.subjects import side_by_side
 
 
@@ -60,6 +67,44 @@ def test_a_sample_is_long_enough_and_not_much_longer(seconds):
         assert sample.seconds >= 0.01 * (1 - 1e-9)
         assert sample.seconds <= 0.1 or sample.steps == 1
         assert sample.seconds == pytest.approx(sample.steps * seconds, rel=1e-6)
+
+
+@pytest.mark.parametrize("first", [1e-3, 0.5])
+def test_a_first_step_does_not_count_however_long_it_compiles(first):
+    machine, paces = Machine(), iter([first / 1e-3])
+    machine.pace = lambda now: next(paces, 1.0)
+    steps, seconds = calibrated(by_the_clock(machine.subject("a", 1e-3).run, lambda: machine.now), LEAST)
+    assert 10 <= steps <= 12 and seconds == pytest.approx(steps * 1e-3)
+
+
+def test_a_step_that_takes_too_long_is_taken_once():
+    machine = Machine()
+    subject = machine.subject("a", LONG * LEAST)
+    assert calibrated(by_the_clock(subject.run, lambda: machine.now), LEAST) == (1, LONG * LEAST)
+    assert machine.log == ["a"]
+
+
+@pytest.mark.parametrize(("longest", "samples"), [(100.0, 5), (5.0, 3), (0.0, 1)])
+def test_a_visit_has_its_samples_or_those_that_fit(longest, samples):
+    machine = Machine()
+    seconds_of = by_the_clock(machine.subject("a", 1.0).run, lambda: machine.now)
+    assert visit(seconds_of, 2, 5, longest) == [2.0] * samples
+
+
+@pytest.mark.parametrize(("command", "asked"), [(time_command, ALONE), (peers_command, OF_PEERS)])
+def test_the_help_tells_how_many_rounds_there_are(command, asked):
+    assert f"{asked.rounds} by default" in command.__annotations__["rounds"].__metadata__[0].help
+
+
+@pytest.mark.parametrize("rule", ["sgd", "lbfgs", "newton-damped"])
+def test_steps_go_on_where_a_descent_has_ended_and_evaluations_are_counted(rule):
+    problem = gdbench.problem({"kind": "function", "function": "booth"}, dtype="float64")
+    steps = endless_steps(Case("booth", problem, 1), find(rule), {})
+    steps.run(250)
+    before = steps.gradient_evaluations
+    steps.run(250)
+    assert 0 < steps.steps <= 500 and steps.gradient_evaluations >= before + 100 * (rule == "sgd")
+    assert steps.gradient_evaluations >= steps.steps and (steps.function_evaluations > 0) == (rule != "sgd")
 
 
 def test_a_slow_hour_changes_costs_but_no_ratio_within_a_round():

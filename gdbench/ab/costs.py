@@ -23,9 +23,10 @@ import pandas as pd
 from gdbench.ab.places import Checkout
 from gdbench.ab.process import Process
 from gdbench.stats.paired import POWER, Test, clustered
-from gdbench.timing.pace import LEAST, SHORTEST
+from gdbench.stats.timings import visits
+from gdbench.timing.pace import FEWEST, LEAST, SAMPLES, SHORTEST
 
-PAIRS, ROUNDS, SAMPLES = 6, 3, 5  # of processes, of rounds in each of them, and of samples in a visit
+PAIRS, ROUNDS = 6, 3  # of processes, each a repetition, and of rounds in each of them
 AGAIN = 10  # pairs of processes the second time, when little is measured and one bad moment must not decide
 STAGE = 60.0  # seconds that samples take together, if they need not be shorter than that for it
 FEW = 60  # noisy ones; where more are, it is the machine, or the samples must be as short as that
@@ -117,15 +118,15 @@ def _sample(subjects: int) -> tuple[float, int]:
     least = STAGE / max(1, 2 * PAIRS * ROUNDS * SAMPLES * subjects)
     if least >= SHORTEST:
         return min(LEAST, least), SAMPLES
-    return SHORTEST, 3
+    return SHORTEST, FEWEST
 
 
 def ratios(samples: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """By subject, a row a round: `pair`, `base` and `head` (seconds a step, the least of the visit), `ratio`."""
     if not len(samples):
         return {}
-    costs = samples.assign(cost=samples["seconds"] / samples["steps"])
-    wide = costs.groupby(["subject", "pair", "round", "side"])["cost"].min().unstack("side").reset_index()
+    costs = visits(samples, ("subject", "pair", "round", "side")).set_index(["subject", "pair", "round", "side"])
+    wide = costs["cost"].unstack("side").reset_index()
     wide["ratio"] = np.log(wide["head"] / wide["base"])
     return {str(name): rows for name, rows in wide.groupby("subject")}
 

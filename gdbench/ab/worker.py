@@ -12,8 +12,8 @@ import json
 import math
 import os
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -135,18 +135,20 @@ class WorkerCommands:
 
     def enough(self, subject: str, least: float) -> int:
         """How many steps take `least` seconds."""
-        from gdbench.timing.rounds import enough
+        from gdbench.timing.sampling import calibrated
 
-        return enough(least, lambda count: self._seconds(subject, count))
+        return calibrated(self._clock(subject), least)[0]
 
     def visit(self, subject: str, steps: int, samples: int) -> list[float]:
         """The seconds of each of `samples` samples of so many steps."""
-        return [self._seconds(subject, steps) for _ in range(samples)]
+        from gdbench.timing.sampling import visit
 
-    def _seconds(self, subject: str, steps: int) -> float:
-        started = time.perf_counter()
-        self._take(subject, steps)
-        return time.perf_counter() - started
+        return visit(self._clock(subject), steps, samples)
+
+    def _clock(self, subject: str) -> Callable[[int], float]:
+        from gdbench.timing.sampling import by_the_clock
+
+        return by_the_clock(partial(self._take, subject))
 
     def _take(self, subject: str, steps: int) -> None:
         """Take steps. What a rule raises in them is no mistake of who asked, but a failure, as in a trial."""

@@ -28,7 +28,6 @@ RULES = ("adam",)
 TRIALS = {"cpu": 16, "cuda": 4096}
 SEEDS = {"cpu": None, "cuda": 16}  # that the trials take in turn, as those of a suite do
 CHUNK = {"cpu": None, "cuda": 64}  # steps a call
-ROUNDS = 5
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn")
 
 
@@ -50,7 +49,9 @@ def peers(
     cores: Annotated[
         list[str] | None, repeated("--cores", "N", "Cores that may be used, or all; 1 and all by default")
     ] = None,
-    rounds: Annotated[int, count("--rounds", "Rounds, each of which visits every peer.", limits.ROUNDS)] = ROUNDS,
+    rounds: Annotated[
+        int | None, count("--rounds", "Rounds, each of which visits every peer, 5 by default.", limits.ROUNDS)
+    ] = None,
     steps: Annotated[
         int | None,
         count("--steps", "Steps a call, the same for all; what suits the network.", limits.CHUNK),
@@ -72,7 +73,9 @@ def peers(
     from gdbench.peers.comparison import compare
     from gdbench.runner.backends.choosing import choose_backend
     from gdbench.timing import cases
+    from gdbench.timing.pace import OF_PEERS
 
+    rounds = rounds or OF_PEERS.rounds
     chosen = choose_backend(backend)
     known = BACKENDS[chosen]
     for name in peer or ():
@@ -103,9 +106,9 @@ def _print(found: "PeerResults", rounds: int, as_json: bool, backend: str) -> No
     import pandas as pd
 
     from gdbench.peers import OURS
-    from gdbench.peers.comparison import LEAST, SAMPLES
     from gdbench.peers.worker import BINDS
     from gdbench.reports import peers_table
+    from gdbench.timing.pace import OF_PEERS
 
     agreement, speed = pd.DataFrame(found.agreement), pd.DataFrame(found.speed)
     if as_json:
@@ -123,8 +126,8 @@ def _print(found: "PeerResults", rounds: int, as_json: bool, backend: str) -> No
         print_table(peers_table.speed_rows(group, OURS), title=f"{title}; × how many times as fast gdbench is")
     say()
     say(
-        f"{rounds} rounds, {SAMPLES} samples of at least {LEAST:g} s a visit: medians over rounds, with 95 % bootstrap "
-        "intervals of the ratios within rounds."
+        f"{rounds} rounds, {OF_PEERS.samples} samples of at least {OF_PEERS.least:g} s a visit: medians over rounds, "
+        "with 95 % bootstrap intervals of the ratios within rounds."
     )
     prepared = peers_table.prepared(pd.concat([agreement, speed]))
     say(f"Compiling and the first call, not timed above, took at most: {prepared}.")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gdbench.timing import Timing
 
 RULES = ("sgd", "adam")
-ROUNDS, PROCESSES = 15, 5
+PROCESSES = 5  # that share the rounds
 
 
 def time(
@@ -50,7 +50,9 @@ def time(
         list[int] | None,
         repeated("--jobs", "N", "Threads that do the same side by side, 1 by default", min=1, max=limits.JOBS),
     ] = None,
-    rounds: Annotated[int, count("--rounds", "Rounds, each of which visits everything.", limits.ROUNDS)] = ROUNDS,
+    rounds: Annotated[
+        int | None, count("--rounds", "Rounds, each of which visits everything, 15 by default.", limits.ROUNDS)
+    ] = None,
     processes: Annotated[
         int,
         count(
@@ -79,7 +81,9 @@ def time(
     from gdbench.machine.environment import slow_products
     from gdbench.runner.backends.choosing import choose_backend
     from gdbench.timing import TimingRequest, cases, timed, timed_apart
+    from gdbench.timing.pace import ALONE
 
+    rounds = rounds or ALONE.rounds
     chosen, words = choose_backend(backend), ""
     load_plugins(plugin)
     warn(slow_products() if chosen == "cpu" else None)

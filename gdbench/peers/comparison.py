@@ -27,10 +27,10 @@ from gdbench.peers.tasks import of_case
 from gdbench.peers.worker import PATIENCE, PeerError, Worker
 from gdbench.stats.timings import costs, ratios
 from gdbench.timing import Sample, Subject, measure
+from gdbench.timing.pace import OF_PEERS
 from gdbench.timing.steps import Case
 
 AGREED = 16  # trials whose losses are compared, at most
-SAMPLES, LEAST = 2, 0.1  # samples a visit, seconds each at least
 NUMBERS = ("speed", "low", "high", "ratio", "ratio_low", "ratio_high", "prepare_seconds")
 
 
@@ -104,7 +104,7 @@ def compare(
     *,
     trials: int,
     cores: Sequence[int],
-    rounds: int = 5,
+    rounds: int = OF_PEERS.rounds,
     chunk: int | None = None,
     seeds: int | None = None,
     peers: Mapping[str, Peer] | None = None,
@@ -219,7 +219,7 @@ def _samples(racing: dict[str, _Racer], rows: dict[str, dict[str, Any]], rounds:
     while True:
         subjects = [Subject(label, _calls(label, racer.worker)) for label, racer in racing.items()]
         try:
-            taken = measure(subjects, rounds=rounds, samples=SAMPLES, least=LEAST, limit=limit)
+            taken = measure(subjects, **OF_PEERS._replace(rounds=rounds)._asdict(), limit=limit)
         except _DroppedError as error:
             del racing[error.name]
             rows[error.name]["reason"] = _reason(error.name, error)

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels.directions.stepper import begin
-from gdbench.kernels.problem import Problem
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.points import MAX_EPOCH_ENDS, evaluation_points, total_steps
+from gdbench.runner.trajectory import batch_size, clipping
 from gdbench.suites import Setting, Suite
+from gdbench.timing import Case
+from gdbench.timing.pace import LEAST
+from gdbench.timing.sampling import by_the_clock, calibrated
+from gdbench.timing.steps import endless_steps
 
-SECONDS = 0.02  # of steps for each kind of trial: enough to tell seconds from minutes
 PATIENCE = 4.0  # seconds after which kinds are no longer measured: they cost what the others cost on average
 DENSE = 1000  # parameters from which on a step that solves with a Hessian is not measured, since it takes seconds
 SOLVED = 1e9  # elements of a Hessian times its order, a second: about what one core solves
@@ -86,7 +87,7 @@ def estimate(suite: Suite, jobs: int | None = None) -> Estimate:
 def _length(setting: Setting, pace: _Pace) -> _Length:
     definition = setting.definition
     problem = build(definition["problem"], definition["dtype"])
-    per_epoch = problem.steps_per_epoch(_batch_size(definition, problem))
+    per_epoch = problem.steps_per_epoch(batch_size(definition))
     total = total_steps(definition["budget"], per_epoch)
     if pace.affordable is not None:
         total = min(total, pace.affordable)
@@ -105,35 +106,24 @@ def _looks(every: int | None, points: int | None, total: int, per_epoch: int | N
     return len(evaluation_points({"points": points}, total, per_epoch))
 
 
-def _batch_size(definition: Mapping[str, Any], problem: Problem) -> int:
-    return int(problem.n if definition["batch_size"] == "full" else definition["batch_size"])
-
-
 def _pace(setting: Setting) -> _Pace:
     """What a step and an evaluation of this setting take."""
     definition = setting.definition
-    problem = build(definition["problem"], definition["dtype"])
-    rule, budget = find(definition["rule"]), definition["budget"]
-    training = problem.begin(seed=0, batch_size=_batch_size(definition, problem))
-    training.evaluate()  # compiles
-    started = time.perf_counter()
-    training.evaluate()
-    evaluation = time.perf_counter() - started
-    if getattr(rule, "dense", False) and problem.size > DENSE:
+    problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
+    case = Case(setting.problem, problem, batch_size(definition), clipping(definition))
+    training = case.begin()
+    evaluated = by_the_clock(lambda count: training.evaluate())
+    evaluated(1)  # compiles
+    evaluation = evaluated(1)
+    if rule.dense and problem.size > DENSE:
         return _Pace(problem.size**3 / SOLVED, evaluation, None)
-
-    def rates(first: int, count: int) -> np.ndarray:
-        return np.full(count, 1e-6)  # so small that nothing diverges while it is measured
-
-    stepper = begin(rule, definition["hyperparameters"], training, rates)
-    stepper.advance(1)  # compiles
-    warm, spent = training.steps, stepper.seconds
-    while not stepper.ended and stepper.seconds - spent < SECONDS:
-        stepper.advance(1)
+    endless = endless_steps(case, rule, definition["hyperparameters"])
+    endless.run(1)  # compiles, which may take longer than `calibrated` takes a first step for
+    count, seconds = calibrated(by_the_clock(endless.run), LEAST)
+    budget = definition["budget"]
     affordable = [
-        max(1, math.ceil(budget[name] * training.steps / max(1, getattr(stepper, name))))
+        max(1, math.ceil(budget[name] * endless.steps / max(1, getattr(endless, name))))
         for name in ("gradient_evaluations", "function_evaluations")
-        if name in budget and training.steps
+        if name in budget and endless.steps
     ]
-    step = (stepper.seconds - spent) / max(1, training.steps - warm)
-    return _Pace(step, evaluation, min(affordable, default=None))
+    return _Pace(seconds / count, evaluation, min(affordable, default=None))

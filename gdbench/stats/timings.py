@@ -4,7 +4,7 @@
 facts (Run.subjects; gdbench/timing/subjects.py says what they are).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,10 @@ REFERENCES = ("peak", "triad")
 MOVED = 0.10  # a reference whose slowest round took so much longer than its median tells that the machine moved
 
 
-def visits(timings: pd.DataFrame) -> pd.DataFrame:
-    """`subject`, `round` and `cost`, the seconds a step of the fastest sample of each visit."""
+def visits(timings: pd.DataFrame, names: Sequence[str] = ("subject", "round")) -> pd.DataFrame:
+    """`cost`, the seconds a step of the fastest sample of each visit, beside the columns that name the visit."""
     costs = timings.assign(cost=timings["seconds"] / timings["steps"])
-    return costs.groupby(["subject", "round"], sort=True)["cost"].min().reset_index()
+    return costs.groupby(list(names), sort=True)["cost"].min().reset_index()
 
 
 def costs(timings: pd.DataFrame) -> pd.DataFrame:

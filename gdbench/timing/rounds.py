@@ -3,8 +3,8 @@
     samples = measure([Subject("adam", adam), Subject("sgd", sgd)], rounds=15)
 
 Each round visits every subject once, in an order drawn anew; a visit takes `samples` samples of at least `least`
-seconds each. A machine that slows down for a while then slows down every subject of that round: compare them round by
-round (gdbench/stats/timings.py), and count rounds, not samples, as repetitions.
+seconds each (gdbench/timing/sampling.py). A machine that slows down for a while then slows down every subject of that
+round: compare them round by round (gdbench/stats/timings.py), and count rounds, not samples, as repetitions.
 """
 
 import math
@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdbench.timing.pace import LEAST
-
-LONG = 100  # times the seconds of a sample: a step that takes so long is not tried again before the rounds
+from gdbench.timing.pace import ALONE
+from gdbench.timing.sampling import Seconds, by_the_clock, calibrated, visit
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ def measure(
     subjects: Sequence[Subject],
     *,
     renew: Callable[[], Sequence[Subject]] = lambda: (),
-    rounds: int = 15,
-    samples: int = 5,
-    least: float = LEAST,
+    rounds: int = ALONE.rounds,
+    samples: int = ALONE.samples,
+    least: float = ALONE.least,
     longest: float = math.inf,
     limit: float = math.inf,
     seed: int = 0,
@@ -66,43 +65,23 @@ def measure(
     if len(set(names)) < len(names):
         raise ValueError(f"two subjects have one name: {names}")
 
-    def by_the_clock(subject: Subject, count: int) -> float:
-        started = clock()
-        subject.run(count)
-        return clock() - started
+    def seconds_of(subject: Subject) -> Seconds:
+        return partial(timed, subject) if timed else by_the_clock(subject.run, clock)
 
-    seconds_of = timed or by_the_clock
     began = clock()
-    steps = {subject.name: enough(least, partial(seconds_of, subject)) for subject in subjects}
+    steps = {subject.name: calibrated(seconds_of(subject), least)[0] for subject in subjects}
     current = {subject.name: subject for subject in subjects}
     order = np.random.Generator(np.random.PCG64(seed))
-    taken = []
+    taken: list[Sample] = []
     for turn in range(rounds):
         entered = clock()
         if turn > 0:
             current |= {subject.name: subject for subject in renew()}
         for i in order.permutation(len(subjects)):
-            subject, spent = current[names[i]], 0.0
-            for sample in range(samples):
-                seconds = seconds_of(subject, steps[subject.name])
-                taken.append(Sample(subject.name, turn, sample, seconds, steps[subject.name]))
-                spent += seconds
-                if spent >= longest:
-                    break
+            name = names[i]
+            found = visit(seconds_of(current[name]), steps[name], samples, longest)
+            taken += [Sample(name, turn, sample, seconds, steps[name]) for sample, seconds in enumerate(found)]
         watch(turn + 1)
         if 2 * clock() - entered - began > limit:
             break
     return taken
-
-
-def enough(least: float, seconds_of: Callable[[int], float]) -> int:
-    """How many steps take `least` seconds; the first step, which may compile or allocate, does not count but as one."""
-    count = 1
-    if seconds_of(1) >= LONG * least:
-        return 1
-    while True:
-        seconds = seconds_of(count)
-        if seconds >= least:
-            return count
-        # Not at once as many as that first, perhaps lucky or unlucky, stretch makes believe.
-        count = min(10 * count, max(count + 1, math.ceil(1.2 * count * least / max(seconds, 1e-9))))

@@ -6,9 +6,9 @@
 Rules run at a learning rate so small that nothing moves while it is timed: what a step costs does not depend on it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from gdbench.kernels.rules.registry import BaseRule
 from gdbench.kernels.rules.stepper import ScalarStepper
 from gdbench.machine.caches import Level, level_of
 from gdbench.timing import work
+from gdbench.timing.rates import Constant
 from gdbench.timing.subjects import Timed
 
 LR = 1e-9
@@ -78,15 +79,27 @@ def whole_step(
     steps differ, starts again. training: what `case.begin` gave, for scalar rules that follow one another to share; one
     of its own by default. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
     """
-    settings, done = rule.settings(settings), dict[str, Any]()
+    done = dict[str, Any]()
+    steps = endless_steps(case, rule, settings, longest=longest, training=training)
+    if is_scalar(rule) and case.problem.layers:
+        done = _moved(case, rule, caches)
+        done["flops"] = float(sum(work.step_flops(case.network.sizes, case.batch_size)))
+    return Timed(case.named("step", label), steps.run, part="step", rule=label, **case.facts, **done)
+
+
+def endless_steps(
+    case: Case,
+    rule: BaseRule,
+    settings: Mapping[str, Any],
+    *,
+    longest: int = LONGEST,
+    training: Training | None = None,
+) -> "EndlessSteps":
+    """What takes the steps of `whole_step`, which is given the same, and knows what they have evaluated."""
+    settings = rule.settings(settings)
     if not is_scalar(rule):
-        run = _direction_steps(case, rule, settings, longest)
-    else:
-        run = _scalar_steps(rule, settings, case.begin() if training is None else training)
-        if case.problem.layers:
-            done = _moved(case, rule, caches)
-            done["flops"] = float(sum(work.step_flops(case.network.sizes, case.batch_size)))
-    return Timed(case.named("step", label), run, part="step", rule=label, **case.facts, **done)
+        return _Descents(case, rule, settings, longest)
+    return _Chunks(rule, settings, case.begin() if training is None else training)
 
 
 def update(case: Case, label: str, rule: Rule, settings: Mapping[str, Any], caches: tuple[Level, ...]) -> Timed:
@@ -156,35 +169,71 @@ def _table(rule: Rule, settings: Mapping[str, Any], dtype: str) -> np.ndarray:
     return rule.table(settings, 1, np.full(CHUNK, LR), dtype)
 
 
-def _scalar_steps(rule: Rule, settings: Mapping[str, Any], training: Training) -> Callable[[int], object]:
-    walk = ScalarStepper(rule, settings, training, lambda first, count: np.full(count, LR))
-    table = _table(rule, settings, training.problem.dtype)
+class EndlessSteps(Protocol):
+    """Steps that never end, and how many there were."""
 
-    def run(count: int) -> None:
+    steps: int
+
+    @property
+    def gradient_evaluations(self) -> int:
+        """So far."""
+        ...
+
+    @property
+    def function_evaluations(self) -> int:
+        """So far."""
+        ...
+
+    def run(self, count: int) -> None:
+        """The next `count` steps."""
+        ...
+
+
+class _Chunks:
+    """Steps of a scalar rule, which all cost the same: nothing moves at its learning rate."""
+
+    function_evaluations = 0
+
+    def __init__(self, rule: Rule, settings: Mapping[str, Any], training: Training) -> None:
+        self.training, self.steps = training, 0
+        self.stepper = ScalarStepper(rule, settings, training, Constant(LR))
+        self.table = _table(rule, settings, training.problem.dtype)
+
+    @property
+    def gradient_evaluations(self) -> int:
+        """One a step."""
+        return self.steps
+
+    def run(self, count: int) -> None:
+        """See `EndlessSteps`."""
         for done in range(0, count, CHUNK):
-            training.advance(walk.update, walk.state, table[: min(CHUNK, count - done)])
+            self.training.advance(self.stepper.update, self.stepper.state, self.table[: min(CHUNK, count - done)])
+        self.steps += count
 
-    return run
 
-
-def _direction_steps(case: Case, rule: BaseRule, settings: Mapping[str, Any], longest: int) -> Callable[[int], object]:
+class _Descents:
     """Whole descents at the rule's own learning rate, one after another, since no step of them is like the next."""
 
-    def begin() -> DirectionStepper:
-        def rates(first: int, count: int) -> np.ndarray:
-            return np.full(count, settings["lr"])
+    def __init__(self, case: Case, rule: BaseRule, settings: Mapping[str, Any], longest: int) -> None:
+        self.case, self.rule, self.settings, self.longest = case, rule, settings, longest
+        self.steps = self.gradient_evaluations = self.function_evaluations = 0
+        self._begin()
 
-        return DirectionStepper(rule, settings, case.begin(), rates, {})
+    def _begin(self) -> None:
+        rates = Constant(float(self.settings["lr"]))
+        self.stepper = DirectionStepper(self.rule, self.settings, self.case.begin(), rates, {})
 
-    walk = begin()
-
-    def run(count: int) -> None:
-        nonlocal walk
+    def run(self, count: int) -> None:
+        """See `EndlessSteps`."""
         while count > 0:
-            if walk.ended or walk.training.steps >= longest:
-                walk = begin()
-            before = walk.training.steps
-            walk.advance(min(count, longest - before))
-            count -= max(1, walk.training.steps - before)  # 1: it found no way further from where it starts
-
-    return run
+            if self.stepper.ended or self.stepper.training.steps >= self.longest:
+                self._begin()
+            stepper = self.stepper
+            before = stepper.training.steps
+            gradients, functions = stepper.gradient_evaluations, stepper.function_evaluations
+            stepper.advance(min(count, self.longest - before))
+            taken = stepper.training.steps - before
+            self.steps += taken
+            self.gradient_evaluations += stepper.gradient_evaluations - gradients
+            self.function_evaluations += stepper.function_evaluations - functions
+            count -= max(1, taken)  # 1: it found no way further from where it starts

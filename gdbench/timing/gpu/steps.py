@@ -23,6 +23,7 @@ from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.timing import Timing, TimingRequest, cases, work
 from gdbench.timing.gpu.references import levels, moving, peak, update
 from gdbench.timing.gpu.samples import Measured, OnCard, measured
+from gdbench.timing.pace import ON_CARD
 from gdbench.timing.rates import Constant
 from gdbench.timing.steps import LR, Case
 
@@ -59,7 +60,7 @@ def timed(asked: TimingRequest, rounds: int, watch: Callable[[str], None] = lamb
         watch(f"round {turn} of {rounds}, {len(subjects)} subjects")
 
     done(0)
-    found: Measured = measured(subjects, rounds=rounds, samples=3, watch=done)
+    found: Measured = measured(subjects, **ON_CARD._replace(rounds=rounds)._asdict(), watch=done)
     facts = [subject.facts() for subject in subjects]
     return GpuTiming(Timing(facts, found.samples, levels(card), seconds, 0), found.words)
 

@@ -8,7 +8,7 @@ from gdbench.kernels.rules.contract import scalar_rules
 from gdbench.stats.timings import costs, spreads
 from gdbench.timing.gpu.references import GRAPH, graph, launch, levels, moving, peak, round_trip, update
 from gdbench.timing.gpu.samples import Measured, measured
-from gdbench.timing.pace import LEAST
+from gdbench.timing.pace import ON_CARD, UPDATES
 from gdbench.verification.gpu import parity, races, throughput
 from gdbench.verification.gpu.contract import WRONG, Budget, Part, Row
 
@@ -20,7 +20,7 @@ FEW = ("adam", "sgd")  # rules whose updates are timed at every size
 
 def launching(budget: Budget) -> Iterator[Row | str]:
     """What it costs to ask the card for something."""
-    found = measured([launch(), round_trip(), graph()], rounds=10, samples=3, least=LEAST, limit=budget.left)
+    found = measured([launch(), round_trip(), graph()], **ON_CARD._asdict(), limit=budget.left)
     for row in _costs(found):
         each = GRAPH if row["subject"].startswith("graph") else 1
         yield {"what": row["subject"], "µs a launch": row["median"] * 1e6 / each, **_bounds(row, 1e6 / each)}
@@ -36,7 +36,7 @@ def ceilings(budget: Budget) -> Iterator[Row | str]:
     subjects = [peak(card, dtype) for dtype in DTYPES]
     subjects += [moving(card, level, part) for level in (far, near) for part in ("copy", "triad")]
     subjects.append(moving(card, near, "copy", cold=True))
-    found = measured(subjects, rounds=10, samples=3, least=LEAST, limit=budget.left)
+    found = measured(subjects, **ON_CARD._asdict(), limit=budget.left)
     facts = {subject.name: subject for subject in subjects}
     frames = pd.DataFrame(found.samples), pd.DataFrame([subject.facts() for subject in subjects])
     slowest = spreads(*frames).set_index("subject")["spread"]
@@ -92,7 +92,7 @@ def updating(budget: Budget) -> Iterator[Row | str]:
     for parameters in PARAMETERS:
         for rule in rules if parameters == PARAMETERS[0] else rules[: len(FEW)]:
             subjects = moving(card, levels(card)[-1].name, "copy"), update(card, rule, "float32", parameters)
-            found = measured(subjects, rounds=5, samples=2, least=0.005, limit=budget.left)
+            found = measured(subjects, **UPDATES._asdict(), limit=budget.left)
             took = {row["subject"]: row["median"] for row in _costs(found)}
             copied, own = ((subject.bytes or 0.0) / took[subject.name] for subject in subjects)
             words.append(found.words)

@@ -13,6 +13,7 @@ from gdbench.peers import ON_CUDA, OURS
 from gdbench.peers.comparison import PeerResults, Workers, race
 from gdbench.peers.tasks import of_case
 from gdbench.timing.cases import of_shape
+from gdbench.timing.pace import OF_PEERS
 from gdbench.timing.work import step_flops
 from gdbench.verification.gpu.contract import Budget, Row
 
@@ -36,7 +37,7 @@ SWEEPERS = (OURS, "jax-vmap", "jax-vmap-tf32", "pytorch-stacked", "pytorch-graph
 MODEL = SweepSpec("784-4096-4096-10", 4096, 1, 1, 8)
 TRAINERS = (OURS, "gdbench-cublas", "pytorch-graphs", "pytorch-fused", "jax")
 RULE = "adam"
-ROUNDS = 5
+ROUNDS = OF_PEERS.rounds
 PATIENCE = 45.0  # seconds for a library to compile, or to do what it was asked for
 LEAST = 15.0  # seconds without which another network is not begun
 
