@@ -166,6 +166,11 @@ def _lion(p, g, state, t, h):
     return p - h["lr"] * sign
 
 
+def _laprop(p, g, state, t, h):
+    v = _mean(state, "v", h["beta2"], g**2) / (1 - h["beta2"] ** t)
+    return p - h["lr"] * _mean(state, "m", h["beta1"], g / (np.sqrt(v) + h["eps"])) / (1 - h["beta1"] ** t)
+
+
 _MOMENTUM = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.0}
 _ADAMS = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 _BIASED = {"bias_correction": False}
@@ -355,5 +360,17 @@ ROWS = {
             "betas": ({"beta1": 0.5, "beta2": 0.9}, lambda optax: optax.lion(1e-4, b1=0.5, b2=0.9, weight_decay=0.0)),
         },
         networks=(Network(JAX),),
+    ),
+    "laprop": Row(
+        step=_laprop,
+        decoupled=True,
+        slots=("m", "v"),
+        defaults={**_ADAMS, "lr": 4e-4, "eps": 1e-15},
+        hand=({}, 1 - 0.1 - 0.1 * (0.09 - 0.1 / math.sqrt(0.004996 / (1 - 0.999**2))) / 0.19),
+        options=({"beta1": 0.0}, {"beta1": 0.5, "beta2": 0.9, "eps": 1e-3}),
+        sign=1.0,
+        divides=True,
+        networks=(Network((), "gelu"),),
+        alone="PyTorch and Optax have no LaProp",
     ),
 }
