@@ -4,7 +4,7 @@ import pytest
 
 import gdbench
 from gdbench import suites
-from gdbench.kernels import FUNCTIONS, RULES, Direction
+from gdbench.kernels import FUNCTIONS, RULES
 from gdbench.reports.page import render
 
 # Trials, problems and rules of each suite, and what makes it small.
@@ -43,8 +43,7 @@ def test_a_shipped_suite_counts_its_trials_and_a_piece_of_it_runs(name, tmp_path
     assert ("fitted exponent" in page) == (name in ("second-order", "scaling"))
 
 
-def test_functions_holds_every_function_and_digits_every_first_order_rule():
-    ours = {name for name, function in FUNCTIONS.items() if function.source == ""}
+def test_functions_holds_every_function_and_regression_every_rule():
+    ours = {name for name, function in FUNCTIONS.items() if function.ours}
     assert {p["function"] for p in suites.load("functions").problems.values()} == ours
-    first_order = {name for name, rule in RULES.items() if not isinstance(rule, Direction) and rule.source == ""}
-    assert set(suites.load("digits").rules) == first_order
+    assert set(suites.load("regression").rules) == {name for name, rule in RULES.items() if rule.ours}

@@ -11,6 +11,7 @@ from gdbench.reports.style import PATH, style
 from gdbench.reports.text import number, percent
 
 FITTED = 0.01  # a training loss
+SPREAD = 0.15  # of the points of a width, to either side
 
 
 def figure(frames: Frames) -> Drawing:
@@ -39,10 +40,16 @@ def figure(frames: Frames) -> Drawing:
         left.set_title("a sum of one-dimensional wells")
         left.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         left.legend()
-        sns.stripplot(
-            networks, x="width", y="train_loss", color=colour("adam"), size=6, alpha=0.7, jitter=0.15, ax=right,
-            native_scale=False, log_scale=(False, True),
+        # Beside each other in the order of their seeds: seaborn's jitter would be another one in every page.
+        starts, widths = networks.groupby("width"), list(networks.groupby("width").groups)
+        others = (starts["width"].transform("size") - 1).clip(lower=1)
+        across = starts.ngroup() + SPREAD * (2 * starts.cumcount() / others - 1)
+        sns.scatterplot(
+            x=across, y=networks["train_loss"], color=colour("adam"), s=36, alpha=0.7, linewidth=0, legend=False,
+            ax=right,
         )  # fmt: skip
+        right.set(yscale="log", xlim=(-0.5, len(widths) - 0.5))
+        right.set_xticks(range(len(widths)), map(str, widths))
         right.axhline(FITTED, color=INK, linestyle=":", linewidth=1.2)
         for place, (_, row) in enumerate(fitted(frames).iterrows()):
             right.annotate(
