@@ -1,4 +1,4 @@
-"""What is measured: rules, losses and functions with their derivatives, random numbers. Arrays in, arrays out."""
+"""Update rules, losses, test functions and their derivatives, random numbers: arrays in, arrays out."""
 
 from gdbench.kernels import directions as _register_directions  # noqa: F401  (importing registers them)
 from gdbench.kernels import functions as _register_functions  # noqa: F401

@@ -1,12 +1,12 @@
-"""Where each layer of a network lies: in its flat parameters, and in an array of all layers' values.
+"""Where each layer of a network lies in the flat parameters, and in an array of all layers' values.
 
     layers = Layers([64, 32, 10])
     layers.size                            # parameters
     [(part.role, part.shape) for part in layers.parts]
     W = layers.parts[0].of(theta)          # a view
 
-The parameters are one flat vector: layer by layer the weights W (inputs x outputs, row-major), then the biases b. It is
-worked out here, once; every pass over a network, on the CPU or the GPU, reads it from the table.
+The parameters are one flat vector. Each layer has its weights W (inputs x outputs, row-major), then its biases b. The
+offsets are computed here, once; every pass over a network, on CPU or GPU, reads them from the table.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,19 +21,19 @@ FIRST, HIDDEN, LAST, BIAS = ROLES = ("first", "hidden", "last", "bias")
 
 
 class Layer(NamedTuple):
-    """A layer's place, a row of the table. Values of units are kept layer by layer, so many numbers a sample each."""
+    """The offsets of one layer: a row of the table. An array of values holds one layer after another."""
 
     inputs: int
     outputs: int
-    weight: int  # where W begins among the parameters
-    bias: int  # where b does
-    below: int  # numbers a sample of the layers before the one that it reads
-    above: int  # of those before the one that it writes
+    weight: int  # where W begins in the parameters
+    bias: int  # where b begins in the parameters
+    below: int  # numbers per sample before the values that this layer reads
+    above: int  # numbers per sample before the values that it writes
 
 
 @dataclass(frozen=True)
 class Part:
-    """A matrix or vector of the parameters. role: `first`, `hidden`, `last` (also of a W that is alone) or `bias`."""
+    """A matrix or vector of the parameters. role: `first`, `hidden`, `last` (also the W of an only layer) or `bias`."""
 
     role: str
     layer: int
@@ -42,20 +42,20 @@ class Part:
 
     @property
     def stop(self) -> int:
-        """Where the next one begins."""
+        """The index after its last parameter."""
         return self.start + int(np.prod(self.shape))
 
     def of(self, theta: np.ndarray) -> np.ndarray:
-        """This part of flat parameters (their last axis), as a view."""
+        """A view of this part of flat parameters, which run along theta's last axis."""
         return theta[..., self.start : self.stop].reshape(*theta.shape[:-1], *self.shape)
 
 
 class Layers:
-    """The layers of a network of these sizes: inputs, hidden widths ..., outputs.
+    """The layers of a network. sizes: inputs, hidden widths ..., outputs.
 
-    width: numbers that a sample's values of so many units take; more than there are units where rows are padded.
-    size: how many parameters there are. numbers: how many values a sample has in all layers. table: a `Layer` a row, as
-    int64.
+    width: gives the length of a row of values for a number of units; it is greater than that number if rows are padded.
+    size: the number of parameters. numbers: the length of a sample's values in all layers. table: int64, one `Layer`
+    per row.
     """
 
     def __init__(self, sizes: Sequence[int] | np.ndarray, width: Callable[[int], int] = int) -> None:
@@ -84,6 +84,6 @@ class Layers:
 
 @inlined
 def layer_at(table, number):
-    """The place of layer `number`, in a kernel."""
+    """The `Layer` of that number, in a kernel."""
     row = table[number]
     return Layer(row[0], row[1], row[2], row[3], row[4], row[5])

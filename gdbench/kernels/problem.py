@@ -1,4 +1,4 @@
-"""What a problem is, and what its training is: whoever asks for more asks which problem it is, and nobody should."""
+"""The contracts of a problem and of its training. Other code relies on these alone, never on the kind of problem."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -12,16 +12,16 @@ SPLITS = ("train", "val", "test")
 # A trial has diverged where its loss exceeds this times (1 + |loss at step 0|).
 DIVERGED = 1e4
 
-# A rule's compiled update of p, by g, its state, a step's coefficients and the number of the first parameter.
+# A rule's compiled update: parameters, gradient, state, the step's coefficients, number of the first parameter.
 Update = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int], None]
 
-UPDATE = 10  # samples of a batch that take about as long as the update of the parameters does
+UPDATE = 10  # the update of the parameters takes about as long as this many samples of a batch
 
 
 class Objective(Protocol):
     """What one step minimises, for rules that see more than a gradient (kernels/directions/objective.py).
 
-    changes: whether it is another one at every step. The evaluations are counted.
+    changes: whether it differs from step to step. The counters hold the evaluations so far.
     """
 
     changes: bool
@@ -46,22 +46,22 @@ class Objective(Protocol):
 
 
 class Training(Protocol):
-    """A problem in training: its parameters, and how many steps led there. Not shared between threads."""
+    """A problem in training: its parameters and the number of its steps. Not to be shared between threads."""
 
     @property
     def problem(self) -> "Problem":
-        """What is trained."""
+        """The problem that is trained."""
         ...
 
     theta: np.ndarray
     steps: int
 
     def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
-        """One step for each row of the coefficients' table."""
+        """Take one step for each row of the table of coefficients."""
         ...
 
     def move(self, x: np.ndarray) -> None:
-        """Take one step to x."""
+        """Set the parameters to x, and count one step."""
         ...
 
     def objective(self) -> Objective:
@@ -74,12 +74,11 @@ class Training(Protocol):
 
 
 class Problem(Protocol):
-    """What is minimised: a function of `size` parameters, in a dtype.
+    """What is minimised: a function of `size` parameters, computed in `dtype`.
 
-    n: how many samples train. columns: what an evaluation gives; the first is what is minimised. batched: whether it
-    has samples, so that a step sees a batch and an epoch has an end. judged_by: the column by which settings
-    are chosen. teams: whether a team of threads may train it. layers: where the layers of a network lie among the
-    parameters; None for what is no network.
+    n: the number of training samples. columns: the names of an evaluation's values; the first one is minimised.
+    batched: whether it has samples, and so batches and epochs. judged_by: the column by which settings are chosen.
+    teams: whether a team of threads may train it. layers: where a network's layers lie in the parameters, else None.
     """
 
     dtype: str
@@ -108,23 +107,23 @@ class Problem(Protocol):
         ...
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """How many steps pass over the samples once."""
+        """The number of steps in one pass over the samples."""
         ...
 
     def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
-        """The rows that step 1, 2, ... uses."""
+        """The row numbers (int64) that step 1, 2, ... uses."""
         ...
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
-        """The objective over rows, all by default."""
+        """The objective over `rows`, all by default."""
         ...
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Its derivative with respect to theta."""
+        """Its gradient (size)."""
         ...
 
     def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Its second derivatives."""
+        """Its second derivatives (size x size)."""
         ...
 
     def product(self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
@@ -134,5 +133,5 @@ class Problem(Protocol):
     def begin(
         self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
     ) -> Training:
-        """One trial's training, at its first parameters. threads: of a team, where `teams` allows one."""
+        """Begin a trial at its initial parameters. threads: the size of its team, more than 1 only with `teams`."""
         ...

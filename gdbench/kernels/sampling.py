@@ -1,4 +1,4 @@
-"""Training on samples: which of them a step uses, and the checks that every problem makes of what it is given."""
+"""Which samples a step uses, and the checks of arguments that all problems share."""
 
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -18,27 +18,28 @@ _SHUFFLE = int(Stream.SHUFFLE)
 
 
 class Batches(NamedTuple):
-    """Which samples a step uses, and what is done to their gradient."""
+    """How a trial chooses the samples of a step, and how it clips their gradient."""
 
     seed: int
     size: int
-    per_epoch: int  # steps an epoch
-    reshuffle: bool  # a new permutation every epoch, or the first one's again
+    per_epoch: int  # steps per epoch
+    reshuffle: bool  # whether each epoch has its own permutation; else all use the first
     clip_norm: np.floating  # 0: not clipped
     clip_value: np.floating
 
 
 @inlined
 def reorder(batches, step, work):
-    """Let work.order be the order in which the epoch of step (0, 1, ...) visits the samples."""
+    """Write the order of the samples in the epoch of step 0, 1, ... to work.order."""
     epoch = step // batches.per_epoch if batches.reshuffle else 0
+    # The workspace remembers its epoch, so that a permutation is drawn once per epoch and not once per step.
     if work.epoch[0] != epoch:
         permute(batches.seed, _SHUFFLE, epoch, work.order)
         work.epoch[0] = epoch
 
 
 class SampledTraining(Generic[P]):
-    """A trial on samples: its parameters, and how many steps led there. Not shared between threads."""
+    """A trial on samples: its parameters and the number of its steps. Not to be shared between threads."""
 
     def __init__(self, problem: P, batches: Batches) -> None:
         self.problem, self.batches = problem, batches
@@ -46,30 +47,31 @@ class SampledTraining(Generic[P]):
         self.steps = 0
 
     def move(self, x: np.ndarray) -> None:
-        """Take one step to x."""
+        """Set the parameters to x, and count one step."""
         self.theta[:] = x
         self.steps += 1
 
     def over_batch(self, problem: Derivatives) -> Objective:
-        """An objective over the batch of the next step."""
+        """The objective over the batch of the next step."""
         batches = self.batches
 
+        # A line search asks for the same batch many times.
         @lru_cache(maxsize=1)
         def rows(step: int) -> np.ndarray:
             return self.problem.batch(batches.seed, step, batches.size)
 
         whole = batches.size == self.problem.n
-        version = None if whole else lambda: self.steps
+        version = None if whole else lambda: self.steps  # a full batch is the same at every step
         return Objective.of_rows(problem, lambda: rows(1 if whole else self.steps + 1), version)
 
 
 def steps_per_epoch(n: int, batch_size: int, drop_last: bool) -> int:
-    """How many steps pass over n samples once."""
+    """The number of steps in one pass over n samples; drop_last leaves out an incomplete last batch."""
     return n // batch_size if drop_last else -(-n // batch_size)
 
 
 def batch(seed: int, step: int, size: int | str, *, n: int, reshuffle: bool, drop_last: bool) -> np.ndarray:
-    """The rows of n that step 1, 2, ... uses, in order, as int64; size is a number or "full"."""
+    """The row numbers (int64) that step 1, 2, ... uses, in order; size is a number or "full". Raises UsageError."""
     check_seed(seed)
     if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 1:
         raise UsageError(f"step = {step!r} must be a whole number, 1 or more: the first step is step 1")
@@ -91,7 +93,7 @@ def check_seed(seed: Any) -> int:
 
 
 def check_rows(rows: Any, n: int) -> np.ndarray:
-    """Row numbers as an int64 vector, all of them for None; raises UsageError otherwise."""
+    """Row numbers as an int64 vector; None means all n rows. Raises UsageError for anything else."""
     if rows is None:
         return np.arange(n)
     rows = np.asarray(rows)
@@ -102,7 +104,7 @@ def check_rows(rows: Any, n: int) -> np.ndarray:
 
 
 def check_vector(name: str, given: Any, size: int, dtype: str) -> np.ndarray:
-    """A number for each parameter as a vector of `dtype`, not copied where it is one; raises UsageError otherwise."""
+    """`given` as a vector of `size` numbers of `dtype`, copied only if need be; raises UsageError if it is not one."""
     vector = np.asarray(given)
     if vector.dtype.kind not in "fiu":
         raise UsageError(f"{name} has dtype {vector.dtype}; parameters are real numbers")

@@ -1,4 +1,4 @@
-"""Arrays that begin at a cache line: a vector of theirs then lies in one line, not across two."""
+"""Arrays that begin at a cache line, so that no vector lies across two lines."""
 
 import platform
 import sys
@@ -16,12 +16,12 @@ LINE = line(sys.platform, platform.machine())
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
-    """A row-major array that holds anything."""
+    """A row-major array, not initialised."""
     return _aligned(np.empty, shape, dtype)
 
 
 def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
-    """A row-major array of zeros, which take no memory until they are written to."""
+    """A row-major array of zeros, which takes no memory until it is written to."""
     return _aligned(np.zeros, shape, dtype)
 
 
@@ -33,13 +33,13 @@ def copied(array: np.ndarray, dtype: Any = None) -> np.ndarray:
 
 
 def padded(size: int, dtype: Any) -> int:
-    """The least number of elements, `size` or more, that fills whole lines: rows of so many all begin at one."""
+    """`size` elements rounded up to whole cache lines: rows of that length all begin at a line."""
     line = LINE // np.dtype(dtype).itemsize
     return -(-size // line) * line
 
 
 def _aligned(make: Any, shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    memory: np.ndarray = make(size + LINE, np.uint8)
+    memory: np.ndarray = make(size + LINE, np.uint8)  # one line more: NumPy may align to less
     first = -memory.ctypes.data % LINE
     return memory[first : first + size].view(dtype).reshape(shape)

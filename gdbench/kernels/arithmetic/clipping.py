@@ -6,19 +6,19 @@ from gdbench.kernels.compile.jit import inlined
 
 @inlined
 def clip(gradient, limits):
-    """Scale the gradient down to limits.clip_norm, then bound each element by limits.clip_value; 0 does nothing."""
+    """Scale the gradient down to the norm limits.clip_norm, then bound elements by limits.clip_value; 0: no limit."""
     length = norm(gradient) if limits.clip_norm > 0 else gradient.dtype.type(0)
     clip_from(length, gradient, limits.clip_norm, limits.clip_value)
 
 
 @inlined
 def clip_from(length, gradient, limit, bound):
-    """Scale some elements of a gradient of that norm down to the limit, then bound each; 0 does nothing."""
+    """Clip some elements of a gradient whose norm is `length`: scale them to `limit`, then bound each; 0: no limit."""
     if limit > 0 and length > limit:
         factor = limit / length
         for i in range(gradient.size):
             gradient[i] *= factor
     if bound > 0:
-        for i in range(gradient.size):
+        for i in range(gradient.size):  # comparisons, not min and max: a NaN stays NaN
             g = -bound if gradient[i] < -bound else gradient[i]
             gradient[i] = bound if g > bound else g

@@ -1,17 +1,17 @@
-"""exp, log, log1p, tanh, erf and integer powers of our own, because libm's last bits differ from machine to machine.
+"""Our own exp, log, log1p, tanh, erf and integer powers, because libm's last bits differ from machine to machine.
 
-Every operation here is one IEEE operation or one explicit fused multiply-add, without branches, so that LLVM
-vectorises the loops around it and no processor gives other bits. tests/test_elementary.py holds the bounds:
+Each operation is one IEEE operation or one explicit fused multiply-add, so every processor gives the same bits. There
+are no branches, so LLVM vectorises the loops around these functions. tests/test_elementary.py holds the bounds:
 exp 1 ULP, log 1 ULP, log1p 1 ULP, tanh 2 ULP, erf 2 ULP in float32 and float64 (subnormal results of exp: 1 ULP of the
 smallest normal's spacing), against mpmath. sin and cos are in kernels/arithmetic/trigonometry.py.
 
-exp   Cody and Waite's reduction x = n ln 2 + r, |r| <= ln 2 / 2, and Taylor's series of exp(r).
+exp   Cody and Waite's reduction x = n ln 2 + r, |r| <= ln 2 / 2, then the Taylor series of exp(r).
 log   x = 2^k (1 + f), then log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)) with s = f / (2 + f): FreeBSD's e_log.c and
       e_logf.c, whose minimax coefficients R has.
-log1p the same with 1 + x in place of x, and c / (1 + x) added for the c that rounding 1 + x lost: FreeBSD's s_log1p.c.
+log1p as log with 1 + x for x, plus c / (1 + x), where c is the rounding error of 1 + x: FreeBSD's s_log1p.c.
 tanh  Cephes' minimax approximation below 0.625, 1 - 2 / (exp(2x) + 1) above.
-erf   x + x P(x^2) below 0.93, 1 - exp(-t - t Q(t)) for t = |x| above; what is left of erf's error in Q shrinks with
-      1 - erf. P and Q are minimax: Juffa's in float32 (stackoverflow.com/a/35148199), in float64 fitted by Remez's
+erf   x + x P(x^2) below 0.93, 1 - exp(-t - t Q(t)) for t = |x| above, where the effect of an error in Q shrinks with
+      1 - erf. P and Q are minimax: Juffa's in float32 (stackoverflow.com/a/35148199), in float64 fitted by the Remez
       exchange in 60 digits, to relative errors of erf below 6e-18.
 """
 
@@ -29,7 +29,7 @@ _l = np.int64
 
 # ---------------------------------------------------------------------------------------------------------- float32
 
-_ROUND32 = _f(1.5 * 2**23)  # added and taken away again, rounds to the nearest integer
+_ROUND32 = _f(1.5 * 2**23)  # adding and subtracting it rounds to the nearest integer
 _LOG2E32 = _f(1 / math.log(2))
 _LN2_HI32, _LN2_LO32 = _f(0.693359375), _f(-2.12194440e-4)  # the high part has 9 bits: its products are exact
 _EXP32 = tuple(_f(1 / math.factorial(k)) for k in range(8))
@@ -64,7 +64,8 @@ _ERF32_FAR = (
 @inlined
 def exp32(x):
     """exp(x)."""
-    y = _f(-104) if x < _f(-104) else x  # a NaN fails both comparisons and passes through
+    # exp rounds to 0 below -104 and to infinity above 89. A NaN fails both comparisons and passes through.
+    y = _f(-104) if x < _f(-104) else x
     y = _f(89) if y > _f(89) else y
     shifted = fma(y, _LOG2E32, _ROUND32)
     n = shifted - _ROUND32
@@ -77,7 +78,7 @@ def exp32(x):
     p = fma(p, r, _EXP32[2])
     p = fma(p, r, _EXP32[1])
     p = fma(p, r, _EXP32[0])
-    # 2^n in two factors, since n reaches beyond the exponents of normal numbers on either side.
+    # 2^n in two factors, since n may lie beyond the exponents of normal numbers on either side.
     k = _i(float32_bits(shifted) - float32_bits(_ROUND32))
     half = _i(k >> _i(1))
     low = bits_float32(_i((half + _i(127)) << _i(23)))
@@ -89,7 +90,7 @@ def exp32(x):
 def log32(x):
     """log(x): NaN below 0, -inf at 0."""
     tiny = x < _f(1.1754944e-38)
-    y = x * _f(33554432.0) if tiny else x  # 2^25 lifts subnormal numbers
+    y = x * _f(33554432.0) if tiny else x  # 2^25 makes subnormal numbers normal
     bits = _i(float32_bits(y) - _i(0x3F3504F3))  # the bits of sqrt(1/2): f then lies in [sqrt(1/2) - 1, sqrt 2 - 1)
     k = _f(_i(bits >> _i(23))) - (_f(25) if tiny else _f(0))
     f = bits_float32(_i((bits & _i(0x007FFFFF)) + _i(0x3F3504F3))) - _f(1)
@@ -177,7 +178,7 @@ _LOG64 = (
     _d(1.531383769920937332e-01),
     _d(1.479819860511658591e-01),
 )
-_NEAR_ONE = 2.0**-14  # power loses at most 2^-53 / 2^-14 = 2e-12 of 1 - x
+_NEAR_ONE = 2.0**-14  # from this 1 - x on, 1 - power loses at most 2^-53 / 2^-14 = 2e-12
 _TANH64_P = (_d(-9.64399179425052238628e-1), _d(-9.92877231001918586564e1), _d(-1.61468768441708447952e3))
 _TANH64_Q = (_d(1.12811678491632931402e2), _d(2.23548839060100448583e3), _d(4.84406305325125486048e3))
 
@@ -368,7 +369,7 @@ def power(x, n):
 def one_minus_power(x, n):
     """1 - x^n for 0 <= x < 1 and an integer n >= 1, in float64; the relative error stays below 2e-12.
 
-    Near x = 1 the power's error may be greater than the difference. There it is 1 - e^-y = 2 T / (1 + T), to some ULP,
+    Near x = 1 the power's error may exceed the difference. There the result is 1 - e^-y = 2 T / (1 + T), to a few ULP,
     with T = tanh(y / 2) and y = -n log x.
     """
     if 1.0 - x >= _NEAR_ONE:

@@ -1,7 +1,7 @@
-"""Single instructions that Python has no spelling for, each with a plain Python twin.
+"""Instructions that Python cannot express, each with a twin in plain Python.
 
-The twins serve the lane without the compiler; they agree to rounding, not to the bit (Python 3.11 has no fused
-multiply-add).
+The twins are used where Numba's compiler is disabled. They agree up to rounding, not to the bit: Python 3.11 has no
+fused multiply-add.
 """
 
 import numpy as np
@@ -41,9 +41,9 @@ def _bitcast(source, target, llvm):
 
 
 def _matrix(context, buffer, start, rows, columns):
-    """The rows x columns matrix, row-major, that begins at `start` of a vector, for as long as the vector lives.
+    """A row-major rows x columns view of a vector from `start` on, valid as long as the vector lives.
 
-    A slice and a reshape of it would count references and check strides: half a step of a small network.
+    A slice and a reshape would count references and check strides, which is half a step of a small network.
     """
     result = buffer.copy(ndim=2, layout="C")
 
@@ -68,7 +68,7 @@ def _matrix(context, buffer, start, rows, columns):
 
 
 def _vector(context, buffer, start, size):
-    """The vector of `size` elements that begins at element `start` of a row-major array, otherwise as `_matrix`."""
+    """A view of `size` elements of a row-major array from element `start` on, otherwise as `_matrix`."""
     result = buffer.copy(ndim=1, layout="C")
 
     def lower(context, builder, signature, arguments):
@@ -108,31 +108,31 @@ def _fixed_tuple(context, row, size):
 if DISABLED:
 
     def fma(x, y, z):
-        """x * y + z: a float32's product is exact in float64, a float64's is rounded."""
+        """x * y + z by float64: products of float32 numbers are exact, those of float64 numbers are rounded."""
         return type(x)(np.float64(x) * np.float64(y) + np.float64(z))
 
     def float32_bits(x):
-        """The 32 bits of a float32 as an int32."""
+        """The bits of a float32 as an int32."""
         return np.float32(x).view(np.int32)
 
     def bits_float32(x):
-        """The float32 whose bits are an int32's."""
+        """The float32 with the bits of an int32."""
         return np.int32(x).view(np.float32)
 
     def float64_bits(x):
-        """The 64 bits of a float64 as an int64."""
+        """The bits of a float64 as an int64."""
         return np.float64(x).view(np.int64)
 
     def bits_float64(x):
-        """The float64 whose bits are an int64's."""
+        """The float64 with the bits of an int64."""
         return np.int64(x).view(np.float64)
 
     def matrix(buffer, start, rows, columns):
-        """The rows x columns matrix, row-major, that begins at `start` of a vector."""
+        """A row-major rows x columns view of a vector from `start` on."""
         return buffer[start : start + rows * columns].reshape(rows, columns)
 
     def vector(buffer, start, size):
-        """The vector of `size` elements that begins at element `start` of a row-major array."""
+        """A view of `size` elements of a row-major array from element `start` on."""
         return buffer.reshape(-1)[start : start + size]
 
     def fixed_tuple(row, size):

@@ -1,7 +1,7 @@
 """Linear algebra whose bits do not depend on the machine: sums in a fixed order, no BLAS, no LAPACK.
 
-`solve` is Gaussian elimination with partial pivoting, for any regular matrix; `Cholesky` the factor of a positive
-definite one, and the test of being so. Golub and Van Loan, "Matrix computations", algorithms 3.4.1 and 4.2.1.
+`solve` is Gaussian elimination with partial pivoting, for any regular matrix. `Cholesky` factorises a positive definite
+matrix, or finds that it is not one. Golub and Van Loan, "Matrix computations", algorithms 3.4.1 and 4.2.1.
 """
 
 import math
@@ -12,11 +12,11 @@ from gdbench.errors import UsageError
 from gdbench.kernels.arithmetic.sums import norm, ordered_sum
 from gdbench.kernels.compile.jit import kernel
 
-MAX_ORDER = 5000
+MAX_ORDER = 5000  # 200 MB in float64
 
 
 def check_order(size: int, itemsize: int = 8) -> None:
-    """Raise UsageError when a matrix of so many parameters squared is more than we would hold in memory."""
+    """Raise UsageError if a size x size matrix is too large for memory; itemsize: bytes of a number."""
     if size > MAX_ORDER:
         gigabytes = size * size * itemsize / 2**30
         raise UsageError(
@@ -33,7 +33,7 @@ def _dot(a, b, scratch):
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
-    """The inner product of two vectors of one dtype."""
+    """The inner product of two vectors of one dtype: their products, rounded, and then the ordered sum of these."""
     return float(_dot(a, b, np.empty_like(a)))
 
 
@@ -64,7 +64,7 @@ def product(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 @kernel
 def _eliminate(a, x):
-    """Solve a x = x in place; False when a column has no pivot. Row by row, so that vectors run along the columns."""
+    """Overwrite x with the y of a y = x, and a; False if a column has no pivot. Inner loops run along rows of a."""
     n = x.size
     for k in range(n):
         pivot = k
@@ -92,7 +92,7 @@ def _eliminate(a, x):
 
 
 def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
-    """The x with matrix x = right, whatever the signs of the matrix's eigenvalues; None when it is singular."""
+    """The x with matrix x = right, for eigenvalues of any sign; None if the matrix is singular or x not finite."""
     x = right.copy()
     regular = _eliminate(matrix.copy(), x)
     return x if regular and np.isfinite(x).all() else None
@@ -100,7 +100,7 @@ def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
 
 @kernel
 def _factorise(a):
-    """The lower Cholesky factor over the lower half of a; False when a pivot is not positive."""
+    """Overwrite the lower half of a with its Cholesky factor; False when a pivot is not positive."""
     n = a.shape[0]
     for j in range(n):
         if not a[j, j] > 0.0:
@@ -131,7 +131,7 @@ def _substitute(a, x):
 
 
 class Cholesky:
-    """The factor L of matrix + shift I = L L^T; `positive` says whether there is one."""
+    """The factor L of matrix + shift I = L L^T; `positive` says whether it exists."""
 
     def __init__(self, matrix: np.ndarray, shift: float = 0.0) -> None:
         self._factor = matrix.copy()

@@ -1,4 +1,4 @@
-"""Numbers by their address: the little that packing the panels of a product needs (kernels/arithmetic/products.py)."""
+"""Loads and stores by address, for packing the panels of a product (kernels/arithmetic/products.py)."""
 
 import ctypes
 
@@ -10,13 +10,13 @@ from gdbench.kernels.arithmetic.vectors import I64, VECTOR_BYTES, Vectors, instr
 
 
 def view(zero, address, shape, strides):
-    """The numbers of the dtype of `zero` at an address as an array, in plain Python."""
+    """An array over the memory at an address, in plain Python; its dtype is that of `zero`, strides are in bytes."""
     last = sum((count - 1) * stride for count, stride in zip(shape, strides, strict=True))
     return np.ndarray(shape, type(zero), (ctypes.c_char * (last + zero.itemsize)).from_address(address), 0, strides)
 
 
 class _Room(int):
-    """The address of memory that lives as long as this number."""
+    """An address whose memory lives as long as this number."""
 
     memory: np.ndarray
 
@@ -51,7 +51,7 @@ def _copy_turned(zero, source, source_row, destination, destination_row, count):
 
 @instruction(lambda array: array.ctypes.data)
 def address(context, array):
-    """Where an array's numbers begin."""
+    """The address of an array's first number."""
 
     def lower(context, builder, signature, arguments):
         return builder.ptrtoint(context.make_array(array)(context, builder, arguments[0]).data, I64)
@@ -61,7 +61,7 @@ def address(context, array):
 
 @instruction(_Room, prefer_literal=True)
 def room(context, size):
-    """The address of `size` bytes (a constant) that are the calling function's until it returns."""
+    """The address of `size` bytes (a constant) on the stack: they belong to the calling function until it returns."""
 
     def lower(context, builder, signature, arguments):
         with builder.goto_entry_block():
@@ -74,7 +74,7 @@ def room(context, size):
 
 @instruction(_put_zeros, prefer_literal=True)
 def put_zeros(context, zero, destination, vectors):
-    """Fill so many vectors (a constant) with zeros."""
+    """Write `vectors` (a constant) vectors of zeros to an address."""
 
     def lower(context, builder, signature, arguments):
         v = Vectors(context, builder, zero)
@@ -112,10 +112,10 @@ def copy_row(context, zero, source, destination):
 
 @instruction(_copy_turned)
 def copy_turned(context, zero, source, source_row, destination, destination_row, count):
-    """Copy as many rows as a vector has lanes, of `count` numbers each, to columns; strides in bytes.
+    """Copy as many rows as a vector has lanes, of `count` numbers each, transposed; strides in bytes.
 
-    The destination must have room for as many columns as rows: what lies beyond `count` of them is overwritten. A
-    transposition is as many perfect shuffles of its rows as the width has bits.
+    The destination must have room for a square: its rows from `count` on are overwritten too. A square of 2^b rows is
+    transposed by b perfect shuffles of its rows.
     """
 
     def lower(context, builder, signature, arguments):

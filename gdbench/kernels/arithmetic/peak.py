@@ -1,12 +1,12 @@
-"""What the machine can do at best: fused multiply-adds in registers, and a triad over memory.
+"""The machine's peaks: fused multiply-adds in registers, and a triad over memory.
 
     multiply_add(1000, factors, sums)  # 1000 times REPEATS multiply-adds of every lane of every sum
     triad(1000, scale, a, b)           # a = a + s b, 1000 times
 
-Both are written in vectors as the tiles of the products are (tiles.py), at the width that Numba compiles for.
-Without the instruction the first is what the tiles do in its place, but for their doubt (arithmetic/unfused.py).
-The triad of McCalpin's STREAM (1995) is a = b + s c; here a is also b, as in an update. Memory then moves just the
-bytes that are counted, two arrays read and one written; a write to an array that is not read fetches it too, unseen.
+Both use vectors like the tiles of the products (tiles.py), of the width that Numba compiles for. Without FMA the first
+measures what the tiles do instead, except for their checks (arithmetic/unfused.py). The triad of McCalpin's STREAM
+(1995) is a = b + s c; here b is a, as in an update. Memory then moves just the bytes that are counted: two arrays read
+and one written. A write to an array that is not read would fetch it as well, uncounted.
 """
 
 import numpy as np
@@ -18,13 +18,13 @@ from gdbench.kernels.arithmetic.vectors import I64, TALLEST, VECTOR_BYTES, Vecto
 from gdbench.kernels.compile.jit import kernel
 from gdbench.kernels.compile.processor import fused
 
-SUMS = max(8, 2 * TALLEST)  # vectors that are added to in turn: as many as a tile has, so that none waits for itself
-REPEATS = 256  # multiply-adds of each of them a step
-UNROLLED = 4  # vectors a turn of the triad's loop
+SUMS = max(8, 2 * TALLEST)  # vectors of sums, as many as a tile has: none waits for its own last multiply-add
+REPEATS = 256  # multiply-adds of each sum per count
+UNROLLED = 4  # vectors per iteration of the triad's loop
 
 
 def lanes(dtype: str) -> int:
-    """Numbers that all the sums of `multiply_add` hold together."""
+    """How many numbers `multiply_add` takes as its sums."""
     return SUMS * VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
@@ -37,17 +37,17 @@ def _chains_twin(zero, factors, sums, count):
 
 @instruction(_chains_twin)
 def _chains(context, zero, factors, sums, count):
-    """`count` times sums = x sums + y, by addresses: x and y are the factors; the sums stay in registers meanwhile."""
+    """`count` times sums = x sums + y, by addresses: factors are x and y. The sums stay in registers in between."""
 
     def lower(context, builder, signature, arguments):
         v = Vectors(context, builder, zero)
         _, factors, sums, count = arguments
-        how = Exact(builder) if fused() else Quick(builder, v.type)  # of which nothing is done again here
+        how = Exact(builder) if fused() else Quick(builder, v.type)  # results in doubt are not computed again here
         x = how.factor(v.broadcast(factors))
         (y,), doubt = how.start([v.broadcast(builder.add(factors, I64(v.size)))])
         places = [builder.add(sums, I64(i * VECTOR_BYTES)) for i in range(SUMS)]
         begins, _ = how.start([v.load(place, None) for place in places])
-        before, loop, after = builder.block, builder.append_basic_block("turn"), builder.append_basic_block("end")
+        before, loop, after = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
         builder.branch(loop)
         builder.position_at_end(loop)
         i, chains = builder.phi(I64), [builder.phi(begin.type) for begin in begins]
@@ -77,7 +77,7 @@ def _pass(context, scale, a, b, size):
         v = Vectors(context, builder, scale)
         number, a, b, size = arguments
         spread = v.everywhere(number)
-        before, loop, after = builder.block, builder.append_basic_block("turn"), builder.append_basic_block("end")
+        before, loop, after = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
         builder.branch(loop)
         builder.position_at_end(loop)
         offset = builder.phi(I64)
@@ -88,7 +88,7 @@ def _pass(context, scale, a, b, size):
             mine = v.load(place, None)
             if fused():
                 total = v.multiply_add(other, spread, mine)
-            else:  # two instructions, since it is memory that is measured
+            else:  # rounded twice: only memory is measured
                 total = builder.fadd(builder.fmul(other, spread), mine)
             v.store(total, place, None)
         following = builder.add(offset, I64(UNROLLED * VECTOR_BYTES))
@@ -105,7 +105,7 @@ def _pass(context, scale, a, b, size):
 def multiply_add(count, factors, sums):
     """REPEATS times `count` times sums = x sums + y, elementwise.
 
-    factors: the two numbers x and y. sums: `lanes(dtype)` numbers. float32 or float64 both.
+    factors: the two numbers x and y. sums: `lanes(dtype)` numbers. Both are float32 or float64 vectors.
     """
     _chains(sums.dtype.type(0), address(factors), address(sums), count * REPEATS)
 
@@ -121,6 +121,6 @@ def triad(count, scale, a, b):
 
 
 def whole(size: int) -> int:
-    """The bytes of an array of about `size` bytes that `triad` can run over: at least one turn of its loop."""
-    turn = UNROLLED * VECTOR_BYTES
-    return max(turn, size // turn * turn)
+    """`size` in bytes, rounded down to what `triad` can run over: at least one iteration of its loop."""
+    iteration = UNROLLED * VECTOR_BYTES
+    return max(iteration, size // iteration * iteration)

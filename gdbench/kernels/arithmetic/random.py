@@ -17,7 +17,7 @@ from gdbench.kernels.compile.jit import inlined, kernel
 
 
 class Stream(IntEnum):
-    """What the numbers are for; streams of one seed are independent."""
+    """What random numbers are used for; the streams of one seed are independent."""
 
     INITIAL = 0
     SHUFFLE = 1
@@ -39,6 +39,7 @@ _W0, _W1 = _u(0x9E3779B9), _u(0xBB67AE85)
 def philox(seed, stream, step, index):
     """Four words of 32 bits, as uint64, from four non-negative integers (seed, step and index up to 2^63 - 1)."""
     k0, k1 = _u(seed) & _MASK, _u(seed) >> _32
+    # The stream takes the top byte of the index's upper word, which an index below 2^56 leaves free.
     c0, c1 = _u(index) & _MASK, (_u(index) >> _32) ^ (_u(stream) << _u(24))
     c2, c3 = _u(step) & _MASK, _u(step) >> _32
     for _ in range(10):
@@ -50,7 +51,8 @@ def philox(seed, stream, step, index):
 
 @inlined
 def uniform(seed, stream, step, index):
-    """A float64 strictly between 0 and 1, one of 2^52 equally likely and equally spaced ones."""
+    """A float64 strictly between 0 and 1: one of 2^52 equally spaced values of equal probability."""
+    # A block of four words makes two numbers: 26 bits of each of two words. The 0.5 excludes 0.
     a, b, c, d = philox(seed, stream, step, index >> 1)
     high, low = (c, d) if index & 1 else (a, b)
     bits = ((high >> _u(6)) << _u(26)) | (low >> _u(6))
@@ -95,7 +97,7 @@ def _ratio(p, q, x):
 
 @inlined
 def normal_quantile(u):
-    """The x below which a standard normal variable lies with probability u, 0 < u < 1, to about 1e-15.
+    """The u-quantile of the standard normal distribution, 0 < u < 1, to about 1e-15.
 
     Algorithm AS 241 (PPND16) of Wichura, Applied Statistics 37 (1988), 477-484.
     """
@@ -131,7 +133,7 @@ def fill_normal(seed, stream, step, out):
 def permute(seed, stream, step, out):
     """Fill the integer vector `out` with the permutation of 0 ... n - 1 that belongs to (seed, stream, step).
 
-    Fisher and Yates's shuffle; a word w picks j = floor(w (i + 1) / 2^32), whose bias is below n / 2^32.
+    It is the Fisher-Yates shuffle. A word w picks j = floor(w (i + 1) / 2^32), whose bias is below n / 2^32.
     """
     for i in range(out.size):
         out[i] = i

@@ -1,4 +1,8 @@
-"""Sums in an order that depends on the number of terms alone: chunks of 256 in order, then their sums in order."""
+"""Sums in an order that depends on the number of terms alone: chunks of 256 in order, then their sums in order.
+
+A GPU's threads can sum one chunk each and still add in the order of the CPU. A square and a sum are rounded one by one:
+the compilers of neither device may contract them.
+"""
 
 import math
 

@@ -3,11 +3,11 @@
     team = Team(2)
     team.together(lambda worker: kernel(..., worker))
 
-    low, high = share(count, unit, worker)  # inside: which of 0 ... count - 1 are this worker's
-    barrier(worker)                         # what any worker wrote before it, all of them read after it
+    low, high = share(count, unit, worker)  # inside: this worker's part of 0 ... count - 1
+    barrier(worker)                         # after it, every worker sees what the others wrote before it
 
-Every number is computed by one worker, in the order in which one thread alone would: a team changes no bit. Members are
-threads of Python that call the same compiled function, each with its own Worker, and that take the same way through it.
+Each number is computed by one worker, in the order of a single thread, so a team changes no bit. Workers are Python
+threads that call the same compiled function, each with its own Worker. All must come to the same barriers.
 """
 
 import ctypes
@@ -31,8 +31,8 @@ from gdbench.kernels.compile.jit import inlined
 
 Result = TypeVar("Result")
 
-WORTH = 2**20  # samples x parameters of a step from which on it is worth sharing out among threads
-_PATIENCE = 2000  # looks at the counter before a waiting worker offers its core to others, every time
+WORTH = 2**20  # samples x parameters of a step from which it is worth a team
+_PATIENCE = 2000  # how often a waiting worker reads the counter before it yields its core
 _YIELD = "gdbench.yield"
 _FREE = 2**62  # more arrivals than any barrier waits for
 
@@ -42,12 +42,12 @@ class Worker(NamedTuple):
 
     rank: int  # 0, 1, ...
     size: int
-    arrivals: np.ndarray  # int64, one element, the team's: how often its workers have come to barriers
-    passed: np.ndarray  # int64, one element, this worker's: how many barriers lie behind it
+    arrivals: np.ndarray  # int64, one element, the team's: arrivals at barriers so far
+    passed: np.ndarray  # int64, one element, this worker's: barriers so far
 
 
 class Team:
-    """The threads of a team: that which calls, and others that wait for work as long as this object lives."""
+    """The threads of a team: the caller's, and others that wait for work as long as this object lives."""
 
     def __init__(self, size: int) -> None:
         arrivals = arrays.zeros(1, np.int64)
@@ -55,10 +55,10 @@ class Team:
         self._pool = ThreadPoolExecutor(size - 1, thread_name_prefix="gdbench-team") if size > 1 else None
 
     def together(self, part: Callable[[Worker], Result]) -> Result:
-        """Every worker's part of some work, at the same time; returns what worker 0's returns, once all are done.
+        """Run `part` for all workers at the same time; returns worker 0's result once all are done.
 
-        A part that raises an error sets the others free, who then go on without waiting for one another: what they
-        wrote is worth nothing, and the team is of no more use.
+        If a part raises, the others stop waiting at barriers, so what they write is worthless. The error is raised
+        here, and any later call raises RuntimeError.
         """
         if self.workers[0].arrivals[0] >= _FREE:
             raise RuntimeError("a worker of this team has failed before")
@@ -76,7 +76,7 @@ class Team:
 
     @contextmanager
     def _free(self) -> Iterator[None]:
-        """After an error, let nobody wait at a barrier any more."""
+        """On an error, release all workers from this and every later barrier."""
         try:
             yield
         except BaseException:
@@ -88,7 +88,7 @@ ALONE = Team(1).workers[0]
 
 
 def _give_way() -> int:
-    """The address of the system's function that lets other threads have the core."""
+    """The address of the system's function that yields the core to other threads."""
     system: Any = ctypes
     function = system.windll.kernel32.SwitchToThread if os.name == "nt" else system.CDLL(None).sched_yield
     return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
@@ -101,7 +101,7 @@ _lock = Lock()
 
 
 def _meet_twin(counter, goal):
-    """Without the compiler; Python adds in more than one instruction."""
+    """`_meet` in plain Python, whose addition is not atomic without the lock."""
     arrivals = view(np.int64(0), counter, (1,), (8,))
     with _lock:
         arrivals[0] += 1
@@ -111,12 +111,13 @@ def _meet_twin(counter, goal):
 
 @instruction(_meet_twin)
 def _meet(context, counter, goal):
-    """Add 1 to the number at an address, and wait until it is `goal` or more."""
+    """Add 1 to the int64 at an address, atomically, and wait until it is `goal` or more."""
 
     def lower(context, builder, signature, arguments):
         place = builder.inttoptr(arguments[0], I64.as_pointer())
         builder.atomic_rmw("add", place, I64(1), "seq_cst")
         give_way = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), []), _YIELD)
+        # Read the counter in a loop; after every _PATIENCE reads, yield the core.
         before = builder.block
         look, wait, rest, after = (builder.append_basic_block(name) for name in ("look", "wait", "rest", "met"))
         builder.branch(look)
@@ -141,15 +142,16 @@ def _meet(context, counter, goal):
 
 @inlined
 def barrier(worker):
-    """Wait until every worker has come here; a team of one goes on."""
+    """Wait until every worker has come here; a team of one does not wait."""
     if worker.size > 1:
+        # The counter only grows and is never reset: the k-th barrier waits for k arrivals of each worker.
         worker.passed[0] += 1
         _meet(address(worker.arrivals), worker.passed[0] * worker.size)
 
 
 @inlined
 def share(count, unit, worker):
-    """low and high: which of 0 ... count - 1 are this worker's, whole units of them but for the last."""
+    """low and high of this worker's part of 0 ... count - 1, in whole units; only the last unit may be smaller."""
     units = (count + unit - 1) // unit
     low, high = worker.rank * units // worker.size, (worker.rank + 1) * units // worker.size
     return min(count, low * unit), min(count, high * unit)

@@ -1,21 +1,20 @@
 """The register tiles under every matrix product: all rows of one panel of columns.
 
-A tile holds its part of the output, a few rows by one or two vectors, in registers while k runs, so that one value of
-k costs a load for each row, a load for each vector, and otherwise fused multiply-adds alone. A single row has so many
-vectors (`WIDE`) that none of its sums waits for itself. Every element is a chain
-of its own, start + a_0 b_0 + a_1 b_1 + ... from the left. Vectors run along the columns, so that their width, which
-follows the processor that Numba compiles for, changes no bit.
+A tile keeps its part of the output, a few rows by one or two vectors, in registers while k runs. Each k then costs a
+load per row, a load per vector, and otherwise only fused multiply-adds. A single row has WIDE vectors, so that no sum
+waits for its own last multiply-add. Each element is a chain of its own, start + a_0 b_0 + a_1 b_1 + ... from the left.
+Vectors run along the columns, so their width, which depends on the processor, changes no bit.
 
     panel(2)(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, prefetch, stride)
 
-`zero` tells the dtype; a, b, start and out are addresses, strides are in bytes, and the columns of b, start and out lie
-side by side. Two vectors hold `columns` columns, more than one vector and at most both: where less than both, they
-overlap and find the same numbers twice. One vector touches no more than `columns` of its lanes. WIDE vectors hold as
+`zero` gives the dtype. a, b, start and out are addresses, strides are in bytes, and the columns of b, start and out are
+contiguous. A panel of two vectors has more columns than one vector. If it has fewer than two, the vectors overlap and
+compute the same numbers twice. A panel of one vector masks the lanes from `columns` on. A panel of WIDE vectors has as
 many columns as they have lanes.
 
-With every value of k a tile asks for the cache line at `prefetch`, which moves on by `stride` bytes. What is wanted
-soon and lies far away comes while it computes. A core waits for few lines at once, so that asking for many in one go
-would hold up the tile's own.
+With each k a tile prefetches the cache line at `prefetch`, which then moves on by `stride` bytes. So data that is far
+away arrives while the tile computes. A core waits for few lines at once: to prefetch many in one go would delay the
+tile's own loads.
 """
 
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ WIDE = 8  # vectors of a tile of one row
 def _write_tile(
     v: Vectors, rows: int, offsets: Sequence[ir.Value], mask: ir.Value | None, arguments: Sequence[ir.Value]
 ) -> None:
-    """One tile whose vectors lie at `offsets`; arguments: the module docstring's but zero, rows and columns."""
+    """Emit one tile whose vectors lie at `offsets`; arguments: the module docstring's except zero, rows and columns."""
     a, a_row, a_k, b, b_k, start, start_row, out, out_row, depth, prefetch, stride = arguments
     builder = v.builder
 
@@ -49,11 +48,13 @@ def _write_tile(
             v.store(end, place, mask)
 
     first = [v.load(place, mask) for place in places(start, start_row)]
+    # Opaque: LLVM would compute the addresses anew for every k.
     heads = [v.opaque(builder.add(a, builder.mul(a_row, I64(i)))) for i in range(rows)]
     loop = (heads, a_k, b, b_k, depth, prefetch, stride)
     if fused():
         store(_write_loop(v, Exact(builder), offsets, mask, first, *loop)[0])
         return
+    # Without FMA: compute fast, and again with Exact if a result is in doubt.
     quick = Quick(builder, v.type)
     quick.begin()
     sums, doubt = _write_loop(v, quick, offsets, mask, first, *loop)
@@ -78,7 +79,7 @@ def _write_loop(
     prefetch: ir.Value,
     stride: ir.Value,
 ) -> tuple[list[ir.Value], ir.Value]:
-    """The sums of a tile that begin with `first`, row by row, as `how` keeps them, and the doubt in them."""
+    """Emit the loop over k. Returns the sums from `first` on, row by row as `how` keeps them, and the doubt in them."""
     builder = v.builder
     begins, doubt = how.start(first)
     before, loop, after = builder.block, builder.append_basic_block("k"), builder.append_basic_block("k.end")
@@ -92,7 +93,7 @@ def _write_loop(
     ends, doubted = [], doubts
     for i, total in enumerate(sums):
         if i % len(factors) == 0:
-            v.keep_order()
+            v.keep_order()  # row by row, or LLVM loads the numbers of all rows first
             number = v.number(builder.add(heads[i // len(factors)], a_at))
             x = [v.everywhere(part) for part in how.factor(number)]
         end, doubted = how.step(x, factors[i % len(factors)], total, doubted)
@@ -103,19 +104,20 @@ def _write_loop(
     for phi, begin, end in following:
         phi.add_incoming(begin, before)
         phi.add_incoming(end, loop)
-    builder.cbranch(builder.icmp_signed(">", left, I64(1)), loop, after)
+    builder.cbranch(builder.icmp_signed(">", left, I64(1)), loop, after)  # tested at the end: depth is 1 or more
     builder.position_at_end(after)
     return ends, doubted
 
 
 def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None:
-    """The tallest tiles while rows are left for them, then lower ones."""
+    """Emit the loops over rows: the tallest tiles while they fit, then lower ones."""
     heights: tuple[int, ...]
     a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, prefetch, stride = arguments
     builder = v.builder
     if vectors == WIDE:
         heights, offsets, mask = (1,), [I64(i * VECTOR_BYTES) for i in range(WIDE)], None
     else:
+        # The second vector ends at the last column, so that it overlaps the first instead of needing a mask.
         second = builder.mul(builder.sub(columns, I64(v.width)), I64(v.size))
         heights = (TALLEST, *(height for height in (4, 2, 1) if height < TALLEST))
         offsets, mask = ([I64(0), second], None) if vectors == 2 else ([I64(0)], v.lanes_below(columns))
@@ -144,7 +146,7 @@ def _write_rows(v: Vectors, vectors: int, arguments: Sequence[ir.Value]) -> None
 
 
 def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, prefetch, stride):
-    """Without the compiler: a float32's product is exact in float64, a float64's is rounded."""
+    """A panel in plain Python, by float64: exact products of float32 numbers, rounded ones of float64."""
     size = zero.itemsize
     a, b = view(zero, a, (rows, depth), (a_row, a_k)), view(zero, b, (depth, columns), (b_k, size))
     total = view(zero, start, (rows, columns), (start_row, size))
@@ -154,7 +156,7 @@ def _panel_twin(zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, row
 
 
 def panel(vectors: int) -> Any:
-    """The intrinsic of the module's docstring for panels of one, two or WIDE vectors; depth is 1 or more."""
+    """The intrinsic of the module docstring for panels of one, two or WIDE vectors; depth is 1 or more."""
 
     def typing(
         context, zero, a, a_row, a_k, b, b_k, start, start_row, out, out_row, rows, depth, columns, prefetch, stride

@@ -1,11 +1,11 @@
-"""sin and cos in float64, of our own for the reason that arithmetic/elementary.py gives and under the same conditions.
+"""sin and cos in float64: our own for the reason in arithmetic/elementary.py, and written by the same principles.
 
-Within 1 ULP of the exact value for |x| <= 2^30, also beside the zeros (tests/test_elementary.py, against mpmath);
-NaN beyond, where few bits of the angle are left, and for infinities.
+They are within 1 ULP for |x| <= 2^30, also beside the zeros (tests/test_elementary.py, against mpmath). For larger x,
+whose angle has few bits left, and for infinities they are NaN.
 
-Cody and Waite's reduction x = n pi/2 + r, |r| <= pi/4, with pi/2 in three float64 parts: x - n A is exact with a fused
-multiply-add, and the roundings after it are carried in a second word. Then FreeBSD's k_sin.c and k_cos.c, whose minimax
-coefficients these are.
+Cody and Waite's reduction is x = n pi/2 + r, |r| <= pi/4, with pi/2 in three float64 parts. x - n A is exact with a
+fused multiply-add; the rounding errors after it are carried in a second word. The polynomials and their minimax
+coefficients are those of FreeBSD's k_sin.c and k_cos.c.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from gdbench.kernels.compile.jit import inlined
 _d = np.float64
 _l = np.int64
 
-_ROUND = _d(1.5 * 2**52)  # added and taken away again, rounds to the nearest integer
+_ROUND = _d(1.5 * 2**52)  # adding and subtracting it rounds to the nearest integer
 _LIMIT = _d(2.0**30)
 _TWO_OVER_PI = _d(0.6366197723675814)
 _A, _B, _C = _d(1.5707963267948966), _d(6.123233995736766e-17), _d(-1.4973849048591698e-33)  # their sum is pi / 2
@@ -48,7 +48,7 @@ def _quarter(x):
     b = n * _B
     r = first - b
     back = first - r
-    rest = (first - (r + back)) + (back - b)  # what r rounded away (Knuth's two-sum)
+    rest = (first - (r + back)) + (back - b)  # the rounding error of r (Knuth's TwoSum)
     low = fma(-n, _C, rest - fma(n, _B, -b))
     z = r * r
     w = z * z
@@ -66,7 +66,7 @@ def _quarter(x):
 def sin(x):
     """sin(x) of a float64 in radians."""
     n, sine, cosine = _quarter(x)
-    result = cosine if n & _l(1) else sine
+    result = cosine if n & _l(1) else sine  # the quadrant chooses the function and the sign
     return -result if n & _l(2) else result
 
 

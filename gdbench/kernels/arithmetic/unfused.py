@@ -1,20 +1,20 @@
-"""The multiply-adds of a tile on an x86 processor without the instruction: quick ones that tell when to doubt them.
+"""Fast multiply-adds for tiles on x86 processors without FMA, which also report when a result is in doubt.
 
     quick = Quick(builder, kind)
     quick.begin()
     sums, doubt = quick.start(firsts)
     total, doubt = quick.step(quick.factor(x), quick.factor(y), total, doubt)  # for every sum, any number of times
-    wrong = builder.or_(quick.troubled(), any lane of doubt)  # then all is done again with Exact
+    wrong = builder.or_(quick.troubled(), any lane of doubt)  # then everything is computed again with Exact
     quick.finish(total)
 
-Two roundings to nearest, first to more bits, give what one gives, unless the first ends midway between two neighbours
-of the second: that is the doubt. Whether anything overflowed or underflowed, the processor remembers by itself, in
-flags that are cleared before and read after.
+Rounding twice to nearest, first to more bits, gives the same as rounding once. The exception is a first result midway
+between two neighbours of the second format: it is in doubt. The processor sets flags on overflow and underflow; they
+are cleared before a tile and read after it.
 
 float   A sum is kept in doubles, which hold every product exactly.
-double  A product is split into two exact parts (Dekker 1971), which are added to z as `fused` does, but for the last
-        sum: it is computed twice, with what is added made larger and made smaller by more than its error. Where these
-        differ, there is doubt (Ziv, ACM Transactions on Mathematical Software 17 (1991)).
+double  A product is split into two exact parts (Dekker 1971), which are added to z as in `fused`, except for the last
+        sum. That one is computed twice: its smaller term is scaled up, then down, by more than its error. If the
+        results differ, they are in doubt (Ziv, ACM Transactions on Mathematical Software 17 (1991)).
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from numba.core import cgutils
 from gdbench.kernels.arithmetic.fused import DOUBLE, I64, every, halves, like, multiply_add, three_parts
 
 I32 = ir.IntType(32)
-_TROUBLE = 0b11001  # of the processor's register MXCSR: invalid, overflow, underflow
-_MORE, _LESS = 1 + 2.0**-52, 1 - 2.0**-52
+_TROUBLE = 0b11001  # flags of the register MXCSR: invalid operation, overflow, underflow
+_MORE, _LESS = 1 + 2.0**-52, 1 - 2.0**-52  # scale the last term by more than its error
 
 
 class Exact:
-    """The same by `fused.multiply_add`, which leaves no doubt."""
+    """The interface of `Quick` over `fused.multiply_add`, which is never in doubt."""
 
     def __init__(self, builder: ir.IRBuilder) -> None:
         self.builder = builder
@@ -60,19 +60,19 @@ class Quick:
         self._flags = cgutils.alloca_once(builder, I32)
 
     def begin(self) -> None:
-        """Forget what has overflowed or underflowed so far."""
+        """Clear the processor's flags of overflow, underflow and invalid operations."""
         self._flag("stmxcsr")
         self.builder.store(self.builder.and_(self.builder.load(self._flags), I32(~_TROUBLE)), self._flags)
         self._flag("ldmxcsr")
 
     def troubled(self) -> ir.Value:
-        """Whether anything has since."""
+        """Whether one of these flags was set since `begin`."""
         self._flag("stmxcsr")
         seen = self.builder.and_(self.builder.load(self._flags), I32(_TROUBLE))
         return self.builder.icmp_unsigned("!=", seen, I32(0))
 
     def start(self, firsts: Sequence[ir.Value]) -> tuple[Sequence[ir.Value], ir.Value]:
-        """Sums that begin with these, and the doubt in them: a product's parts do not tell +0 from -0."""
+        """The initial sums and the doubt in them: in double, a split product loses the sign of 0, so -0 is in doubt."""
         doubt = self.doubts(None)
         if self.single:
             return [self._widened(first) for first in firsts], doubt
@@ -83,13 +83,13 @@ class Quick:
         return firsts, doubt
 
     def factor(self, x: ir.Value) -> tuple[ir.Value, ...]:
-        """What `step` needs of a factor: a scalar, a vector or a sum."""
+        """A factor (scalar, vector or sum) in the form that `step` takes."""
         return (self._widened(x),) if self.single else halves(self.builder, x)
 
     def step(
         self, x: Sequence[ir.Value], y: Sequence[ir.Value], total: ir.Value, doubt: ir.Value
     ) -> tuple[ir.Value, ir.Value]:
-        """total + x y, and all doubt so far."""
+        """total + x y, and the doubt so far, this step's included."""
         builder = self.builder
         if self.single:
             exact = builder.fadd(builder.fmul(x[0], y[0]), total)

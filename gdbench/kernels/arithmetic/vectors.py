@@ -1,4 +1,4 @@
-"""Vectors of numbers in LLVM's own words, and their size on the processor that Numba compiles for."""
+"""Vectors of numbers in LLVM IR, and their size on the processor that Numba compiles for."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -15,9 +15,10 @@ I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
 def shape(features: Collection[str], fused: bool) -> tuple[int, int]:
-    """Bytes of a vector, and rows of the tallest tile of two vectors that leaves registers for the factors.
+    """Bytes of a vector, and rows of the tallest tile: two vectors wide, with registers left for the factors.
 
-    AVX-512 and ARM64 have 32 registers, the others of x86 16, of which a sum takes two where it is kept in doubles.
+    AVX-512 and ARM64 have 32 registers, other x86 processors 16. Without FMA, a sum of floats is kept in doubles and
+    takes two registers.
     """
     if "avx512f" in features:
         return 64, 8
@@ -30,12 +31,12 @@ VECTOR_BYTES, TALLEST = shape(target()[1], fused())
 
 
 def instruction(twin: Callable[..., Any], *, prefer_literal: bool = False) -> Any:
-    """Make a Numba intrinsic of a function that describes one; in the lane without the compiler, its plain twin."""
+    """Make a Numba intrinsic of a typing function; with the compiler disabled, use its twin in plain Python instead."""
     return (lambda _: twin) if DISABLED else numba.extending.intrinsic(prefer_literal=prefer_literal)
 
 
 class Vectors:
-    """Loads, stores and multiply-adds of one vector type, as instructions of a builder."""
+    """Emits loads, stores and multiply-adds of one vector type by a builder."""
 
     def __init__(self, context: Any, builder: ir.IRBuilder, number: types.Float) -> None:
         self.builder, self.scalar, self.size = builder, context.get_value_type(number), number.bitwidth // 8
@@ -67,9 +68,9 @@ class Vectors:
             self.builder.store(value, pointer).align = self.size
 
     def prefetch(self, address: ir.Value) -> None:
-        """Ask for the cache line at an address into the second-level cache, without waiting for it."""
+        """Prefetch the cache line at an address into the second-level cache, without waiting for it."""
         place = ir.IntType(8).as_pointer()
-        how = [I32(0), I32(2), I32(1)]  # to be read, second level, data
+        how = [I32(0), I32(2), I32(1)]  # for reading, second level, data
         arguments = [self.builder.inttoptr(address, place), *how]
         self._call("llvm.prefetch.p0i8", ir.VoidType(), arguments)
 
@@ -93,18 +94,18 @@ class Vectors:
         return self.builder.icmp_unsigned("!=", self.builder.bitcast(lanes, together), together(0))
 
     def opaque(self, value: ir.Value) -> ir.Value:
-        """The same number, of which LLVM knows nothing: it keeps it in a register instead of computing it anew."""
+        """The same number, hidden from LLVM, which then keeps it in a register instead of recomputing it."""
         return self.builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [value], False)
 
     def keep_order(self) -> None:
-        """Let no load move past this place: all loads at once would take more registers than there are."""
+        """Keep LLVM from moving loads past this point: all loads at once would need more registers than there are."""
         self.builder.asm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", [], True)
 
     def multiply_add(self, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
         return multiply_add(self.builder, x, y, z)
 
     def zipped(self, x: ir.Value, y: ir.Value, first: int) -> ir.Value:
-        """Lanes `first` and on of x and of y in turn."""
+        """x and y interleaved from lane `first` on: x[first], y[first], x[first + 1], ..."""
         lanes = [lane for i in range(self.width // 2) for lane in (first + i, self.width + first + i)]
         return self.builder.shuffle_vector(x, y, ir.VectorType(I32, self.width)([I32(lane) for lane in lanes]))
 

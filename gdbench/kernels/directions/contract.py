@@ -5,12 +5,12 @@
         \"\"\"Paper, formula, defaults.\"\"\"
         return x - c.lr * solved(objective.hessian(x), objective.gradient(x))
 
-What is not a function of one parameter and its gradient alone (Newton's method, line searches, L-BFGS) is written this
-way, in Python around compiled kernels. `objective` (directions/objective.py) gives `value`, `gradient`, `hessian` and
-`product` of what this step minimises, and counts them; `c` holds the hyperparameters by name, `c.lr` after the
-schedule; `memory` is a dict that lasts as long as the trial. The function returns the next point as a new array, or
-None when it can go no further: the trial is then `stalled`. Sums over the parameters go through arithmetic/linear.py,
-whose order is fixed; elementwise NumPy has no order to get wrong.
+A rule that needs more than one parameter and its gradient (Newton's method, line searches, L-BFGS) is written this way,
+in Python around compiled kernels. `objective` (directions/objective.py) has `value`, `gradient`, `hessian` and
+`product` of what this step minimises, and counts their calls. `c` holds the hyperparameters by name, `c.lr` after the
+schedule. `memory` is a dict that lasts as long as the trial. The function returns the next point as a new array, or
+None when it can go no further: the trial is then `stalled`. Sums over the parameters use arithmetic/linear.py, whose
+order is fixed. Elementwise NumPy is safe, since it sums nothing.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def direction(
     """Register the decorated function as a direction rule.
 
     name: what users write; by default the function's name with '-' for '_'.
-    dense: whether it asks for the Hessian's matrix, so that large problems are refused before they begin.
+    dense: whether it uses the Hessian's matrix, so that large problems are refused before they begin.
     defaults: the hyperparameters; `lr` is required and comes first.
     Raises UsageError for a name already taken, a wrong signature or a default out of range.
     """

@@ -17,8 +17,8 @@ def lbfgs(objective, x, c, memory):
     d = -B g, B from the last `history` pairs (s, y) of steps and changes of the gradient, by the two-loop recursion
     x = x + s d, s from lr by bisection until the weak Wolfe conditions hold with `decrease` and `curvature`
 
-    The first direction is -g / max(1, |g|). Defaults: decrease and curvature as Liu and Nocedal recommend, history 10
-    as SciPy. A pair without positive curvature is not kept. Stalls where no step decreases the objective.
+    The first direction is -g / max(1, |g|). decrease and curvature are as Liu and Nocedal recommend, history 10 is
+    SciPy's. A pair without positive curvature is not kept. Stalls where no step decreases the objective.
     """
     pairs = memory.setdefault("pairs", [])
     g = objective.gradient(x)
@@ -31,12 +31,12 @@ def lbfgs(objective, x, c, memory):
             found = search.wolfe(objective, x, d, value, slope, step=c.lr, decrease=c.decrease, curvature=c.curvature)
         if found is not None or not pairs or attempt:
             break
-        pairs.clear()  # once more, from the gradient alone
+        pairs.clear()  # try again along the gradient
     if found is None:
         return None
     there, gradient = found
     s, y = there - x, gradient - g
-    if dot(s, y) > float(np.finfo(x.dtype).eps) * dot(y, y):
+    if dot(s, y) > float(np.finfo(x.dtype).eps) * dot(y, y):  # else B might not be positive definite
         pairs.append((s, y))
         del pairs[: -int(c.history)]
     return there

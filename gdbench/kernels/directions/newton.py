@@ -1,4 +1,4 @@
-"""Newton's method, as it stands: it goes to the nearest stationary point, be it a minimum, a saddle or a maximum.
+"""Newton's method without safeguards: it goes to a stationary point nearby, be it a minimum, a saddle or a maximum.
 
 descent = gdbench.minimize("booth", [0.0, 0.0], "newton", steps=1)
 """

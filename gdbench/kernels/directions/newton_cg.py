@@ -16,9 +16,10 @@ def newton_cg(objective, x, c, memory):
 
     d solves H d = -g by conjugate gradients until |H d + g| <= min(1/2, sqrt |g|) |g|, or until a direction of negative
     curvature is met (Nocedal and Wright, "Numerical optimization", 2006, algorithm 7.1)
-    x = x + s d, s from lr by halving until f falls by `decrease` of what the slope promises
+    x = x + s d, s from lr by halving until f falls by at least `decrease` s |g^T d|
 
-    One product with the Hessian an inner iteration, no matrix. Stalls where no step decreases the objective.
+    Each inner iteration takes one product with the Hessian; no matrix is built. Stalls where no step decreases the
+    objective.
     """
     g = objective.gradient(x)
     if dot(g, g) == 0.0:
@@ -29,11 +30,11 @@ def newton_cg(objective, x, c, memory):
 
 
 def _conjugate_gradients(objective, x, g):
-    """The direction; steepest descent at least."""
+    """The direction d; steepest descent if the curvature along it is not positive."""
     size = math.sqrt(dot(g, g))
     tolerance = min(0.5, math.sqrt(size)) * size
     z, r, d = 0.0 * g, g.copy(), -g
-    for i in range(2 * x.size):
+    for i in range(2 * x.size):  # without rounding x.size iterations would do
         hd = objective.product(x, d)
         curvature = dot(d, hd)
         if not curvature > 0.0:

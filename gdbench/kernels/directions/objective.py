@@ -1,8 +1,8 @@
 """What one step minimises, for rules that see more than a gradient; every evaluation is counted.
 
-A product with the Hessian counts as one gradient, which it costs up to a factor (Pearlmutter 1994), and the matrix as
-one for each of its columns. What was evaluated at a point is remembered for the next few calls, and asked for again
-counts nothing: the end of a line search is where the next step begins.
+A product with the Hessian counts as one gradient, since it costs that up to a factor (Pearlmutter 1994). The matrix
+counts as one gradient per column. The last few evaluations are kept and are not counted again: the next step begins
+where a line search ended.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from typing import Any, Protocol
 import numpy as np
 
 Vector = np.ndarray
-REMEMBERED = 4  # evaluations of each kind
+REMEMBERED = 4  # evaluations of each kind that are kept
 
 
 class Derivatives(Protocol):
-    """A loss over rows of samples, and what is derived from it; arrays are new ones."""
+    """A loss over rows of samples and its derivatives, each a new array."""
 
     def loss(self, theta: Vector, rows: np.ndarray) -> float:
         """The mean over the rows."""
         ...
 
     def gradient(self, theta: Vector, rows: np.ndarray) -> Vector:
-        """Its derivative."""
+        """Its gradient."""
         ...
 
     def hessian(self, theta: Vector, rows: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ class Derivatives(Protocol):
 class Objective:
     """Value, gradient, Hessian and products with it, at any point, of the batch of one step.
 
-    version: changes whenever the objective does, as it does from batch to batch; None where it never does.
+    version: gives another number whenever the objective changes, as from batch to batch; None if it never changes.
     changes: whether it does.
     """
 
@@ -61,7 +61,7 @@ class Objective:
     def of_rows(
         cls, problem: Derivatives, rows: Callable[[], np.ndarray], version: Callable[[], int] | None
     ) -> "Objective":
-        """A problem's mean over the samples that `rows` names when it is asked."""
+        """A problem's mean over the samples whose numbers `rows` returns at each call."""
         return cls(
             lambda x: problem.loss(x, rows()),
             lambda x: problem.gradient(x, rows()),

@@ -1,9 +1,9 @@
-"""What takes the steps of a rule of either kind on a problem in training.
+"""Takes the steps of a rule of either kind on a problem in training.
 
     stepper = begin(rule, hyperparameters, training, rates)
     stepper.advance(100)
 
-rates: as of kernels/rules/stepper.py.
+rates: as in kernels/rules/stepper.py.
 """
 
 import time
@@ -28,20 +28,21 @@ def begin(
     rates: Rates,
     budget: Mapping[str, int] | None = None,
 ) -> "ScalarStepper | DirectionStepper":
-    """`rule` at the beginning of `training`; budget: a trial ends at the step that spends these evaluations."""
+    """The stepper of `rule` at the start of `training`; budget: evaluations after which a trial ends."""
     if is_scalar(rule):
         return ScalarStepper(rule, settings, training, rates)
     return DirectionStepper(rule, settings, training, rates, budget or {})
 
 
 class DirectionStepper:
-    """A direction rule: a step at a time, each with as many evaluations as it asks for.
+    """A direction rule: one step at a time, each with as many evaluations as the rule makes.
 
-    `stalled` when the rule can go no further and the objective never changes (another batch may lead on; the step then
-    stays where it is); `ended` then, when a budget of evaluations is spent, or when a parameter is not finite.
+    stalled: whether the rule can go no further and the objective never changes. (If it changes, the step stays in
+    place, since another batch may help.) ended: whether it has stalled, has spent a budget of evaluations, or has a
+    parameter that is not finite.
     """
 
-    chunk = 10  # steps between two looks at whether the trial is cancelled: some cost seconds
+    chunk = 10  # steps between two checks for cancellation: some steps take seconds
 
     def __init__(
         self,
@@ -69,9 +70,9 @@ class DirectionStepper:
         return int(self.objective.function_evaluations)
 
     def _step(self, c: SimpleNamespace) -> Any:
-        """What the rule returns; an error in a rule that is not ours is told in one sentence, with its line."""
+        """What the rule returns. An error in a rule that is not ours becomes a UsageError with its line."""
         try:
-            with np.errstate(all="ignore"):  # what is not finite is seen afterwards
+            with np.errstate(all="ignore"):  # values that are not finite are checked afterwards
                 return self.rule.function(self.objective, self.training.theta.copy(), c, self.memory)
         except Exception as error:
             if self.rule.ours or isinstance(error, UsageError):
@@ -91,7 +92,7 @@ class DirectionStepper:
         return point
 
     def advance(self, count: int) -> None:
-        """The next `count` steps, fewer when the trial ends."""
+        """Take the next `count` steps, fewer if the trial ends."""
         lrs = self.rates(self.training.steps + 1, count)
         started = time.perf_counter()
         for lr in lrs:

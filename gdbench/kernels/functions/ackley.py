@@ -18,8 +18,8 @@ _TURN = 2.0 * math.pi
 def ackley(x, c):
     """f(x) = a (1 - exp(-b r)) + e - exp(m), r = sqrt(mean of x_i^2), m = mean of cos(2 pi x_i).
 
-    Ackley, "A connectionist machine for genetic hillclimbing" (1987), with his a = 20 and b = 0.2. At the minimum
-    itself f has a cusp: gradient and Hessian count as 0 there.
+    Ackley, "A connectionist machine for genetic hillclimbing" (1987), with his a = 20 and b = 0.2. f has a cusp at the
+    minimum; gradient and Hessian are taken as 0 there.
     """
     square, waves = 0.0, 0.0
     for i in range(x.size):

@@ -1,4 +1,4 @@
-"""Booth's function: a plain quadratic whose axes are turned.
+"""Booth's function: a plain quadratic with rotated axes.
 
 descent = gdbench.minimize("booth", [0.0, 0.0], "newton", steps=1)
 """

@@ -1,7 +1,7 @@
 """Functions of a point as first-class functions of fixed signature, so that one compiled descent serves all of them.
 
-What is not written is found by central differences, (f(x + h) - f(x - h)) / 2h with the h that balances rounding
-against truncation: a gradient from values (h = eps^(1/3)), a Hessian from gradients, made symmetric.
+A missing gradient or Hessian is computed by central differences, (f(x + h) - f(x - h)) / 2h. The h balances rounding
+against truncation: about eps^(1/3). A gradient is computed from values, a Hessian from gradients and made symmetric.
 """
 
 from collections import namedtuple
@@ -28,7 +28,7 @@ STEP = 2.0**-17  # near the cube root of 2^-52
 
 @dataclass(eq=False)
 class Compiled:
-    """Value and gradient of the signatures above; the Hessian is compiled when it is first asked for."""
+    """Value and gradient of the signatures above; the Hessian is compiled when it is first used."""
 
     value: Any
     gradient: Any
@@ -42,7 +42,7 @@ class Compiled:
 
     @cached_property
     def hessian(self) -> Any:
-        """Of the signature HESSIAN."""
+        """The Hessian, of signature HESSIAN."""
         return self.compile_hessian()
 
 
@@ -55,14 +55,14 @@ def compiled(
     options: tuple[str, ...] = (),
     source: str | None = None,
 ) -> Compiled:
-    """What the kernels call, from what somebody wrote; None for a gradient or Hessian asks for differences.
+    """Compile an author's functions for the kernels; a gradient or Hessian of None is computed by differences.
 
     takes: for each of the three, the letters of its parameters: x the point, c the options by name, t the step, o the
     array for the result.
-    source: as for `kernel` (compile/jit.py); what is not ours raises IndexError when it reaches outside a vector.
+    source: as for `kernel` (compile/jit.py); functions that are not ours raise IndexError outside a vector.
     Raises UsageError, with the line, for what Numba cannot compile.
     """
-    checked = source != ""  # what is not ours may reach outside its vectors
+    checked = source != ""  # a user's function may index outside its vectors
     variant = what.replace("'", "").replace(" ", "-")
 
     def machine_code(function: Callable[..., Any], signature: Any, written: Callable[..., Any]) -> Any:
@@ -73,19 +73,19 @@ def compiled(
 
     f = _adapted(value, takes[0], options, checked)
     g = _by_differences(inlined(f)) if gradient is None else _adapted(gradient, takes[1], options, checked)
-    h = _slope_differences(inlined(g)) if hessian is None else _adapted(hessian, takes[2], options, checked)
-    slope_written = gradient or value
+    h = _hessian_differences(inlined(g)) if hessian is None else _adapted(hessian, takes[2], options, checked)
+    differentiated = gradient or value
     return Compiled(
         machine_code(f, VALUE, value),
-        machine_code(g, GRADIENT, slope_written),
-        partial(machine_code, h, HESSIAN, hessian or slope_written),
+        machine_code(g, GRADIENT, differentiated),
+        partial(machine_code, h, HESSIAN, hessian or differentiated),
         source,
     )
 
 
 def _adapted(written: Any, takes: str, options: tuple[str, ...], checked: bool) -> Callable[..., Any]:
-    """`written` with the parameters of VALUE (it writes to no array), or of GRADIENT and HESSIAN."""
-    # Compiled by its author, or not yet.
+    """`written` with the parameters of VALUE, or of GRADIENT and HESSIAN if it writes to an array."""
+    # Its author may have compiled it already.
     inner = written if hasattr(written, "py_func") else inlined(_copy(written), checked=checked)
     names: Any = namedtuple("Options", options)  # type: ignore[misc]
     width = len(options)
@@ -116,7 +116,7 @@ def _adapted(written: Any, takes: str, options: tuple[str, ...], checked: bool) 
 
 
 def _copy(function: Any) -> Any:
-    """The same function anew: Numba freezes what a function takes from outside when it first sees that function."""
+    """A copy of a function, since Numba freezes a function's globals when it first sees it."""
     copied = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
@@ -132,13 +132,13 @@ def _by_differences(f: Any) -> Callable[..., Any]:
             x[i] = here + h
             above, high = f(x, o), x[i]
             x[i] = here - h
-            out[i] = (above - f(x, o)) / (high - x[i])
+            out[i] = (above - f(x, o)) / (high - x[i])  # by the step after rounding, not by 2 h
             x[i] = here
 
     return gradient_by_differences
 
 
-def _slope_differences(g: Any) -> Callable[..., Any]:
+def _hessian_differences(g: Any) -> Callable[..., Any]:
     def hessian_by_differences(x, t, o, out):
         above, below = np.empty(x.size), np.empty(x.size)
         for i in range(x.size):

@@ -14,8 +14,8 @@
         out[0, 0] = ...
 
 `x` is a float64 vector and everything is computed in float64, whatever the dtype of the parameters: a test function is
-too small for its cost to matter. `c` holds the options by name; a function without options does not take it. What is
-not given is found by central differences: the gradient from values, the Hessian from gradients.
+too small for its cost to matter. `c` holds the options by name; a function without options does not take it. A missing
+gradient is computed by central differences of values, a missing Hessian by differences of gradients.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,12 +36,12 @@ _NOT_OPTIONS = {"dimension", "start", "noise", "kind", "function", *RESERVED}
 
 @dataclass(eq=False)
 class Function(Written):
-    """A test function: where it is defined, where one starts, what is known of it.
+    """A test function: its domain, its usual start, and its known minima and saddles.
 
-    least: the smallest dimension that it has, None when `dimension` is its only one.
-    domain: the lower and upper bound of every coordinate that pictures and random starts keep to.
+    least: the smallest dimension that it allows; None if `dimension` is the only one.
+    domain: the lower and upper bound of every coordinate, for pictures and random starts.
     positive: options that must be greater than 0.
-    start, minimisers, local_minimisers, saddles: points; in more dimensions their coordinates repeat.
+    start_point, global_minimisers, local_minimisers, saddles: points; in more dimensions their coordinates repeat.
     """
 
     dimension: int
@@ -57,7 +57,7 @@ class Function(Written):
     written_hessian: Callable[..., Any] | None = None
 
     def functions(self) -> list[Callable[..., Any]]:
-        """The value, and gradient and Hessian where they are written."""
+        """The value, and the gradient and Hessian if they are written."""
         return [self.function, *(part for part in (self.written_gradient, self.written_hessian) if part is not None)]
 
     def gradient(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,7 +77,7 @@ class Function(Written):
         return ("x", "c") if self.options else ("x",)
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, float]:
-        """All options, `dimension` first; raises UsageError for an unknown name or a value that will not do."""
+        """All options, `dimension` first; raises UsageError for an unknown name or a value that is not allowed."""
         known = {"dimension": self.dimension, **self.options}
         for name in given:
             if name not in known:
@@ -96,11 +96,11 @@ class Function(Written):
         return {"dimension": dimension, **checked}
 
     def start(self, dimension: int) -> np.ndarray:
-        """Where a descent begins unless told otherwise."""
+        """The default start of a descent: float64 (dimension)."""
         return np.resize(np.array(self.start_point), dimension)
 
     def minimisers(self, dimension: int | None = None) -> np.ndarray:
-        """The known points of least value, a row each."""
+        """The known global minimisers, one per row."""
         return _rows(self.global_minimisers, dimension or self.dimension)
 
     @cached_property
@@ -131,7 +131,7 @@ def function(
     """Register the decorated function, `f(x)` or with options `f(x, c)`, as a test function.
 
     name: what users write; by default the function's name with '-' for '_'.
-    The others are the fields of `Function`; what stands beyond them are options with their defaults.
+    The other arguments are the fields of `Function`; further keywords are options with their defaults.
     Raises UsageError for a name already taken, a wrong signature, a dimension or points that make no sense.
     """
     if callable(name):

@@ -1,7 +1,7 @@
-"""The descent over a function of a point, compiled once for each dtype and every rule and function.
+"""The descent over a function of a point, compiled once per dtype for all rules and functions.
 
-Rule and function come in as first-class functions of fixed signature. The gradient is computed in float64 and rounded
-to the parameters' dtype, in which the rule runs.
+Rule and function are passed as first-class functions of fixed signature. The gradient is computed in float64 and
+rounded to the parameters' dtype, in which the rule runs.
 """
 
 import math
@@ -23,7 +23,7 @@ _NOISE = int(Stream.NOISE)
 
 
 class Workspace(NamedTuple):
-    """What a descent needs beside function and rule, allocated once."""
+    """What a descent needs besides function and rule, allocated once."""
 
     options: np.ndarray  # float64: the function's options
     seed: int
@@ -38,11 +38,11 @@ class Workspace(NamedTuple):
 
 
 def _descend(update, value, gradient, theta, state, table, first, work, every, path):
-    """Steps first + 1, first + 2, ..., one for each row of the table; returns how many were taken.
+    """Take steps first + 1, first + 2, ..., one per row of the table; returns how many were taken.
 
-    Ends early only when a parameter, or a value that it looks at, is not finite. Every so many steps, and after the
-    last, the next row of `path` (as many rows as that makes, or none) becomes the point, its value and the norm of its
-    noiseless gradient.
+    It ends early only if a parameter, or a value on the path, is not finite. After every `every` steps and after the
+    last, it writes a row of `path`: the point, its value and the norm of its gradient without noise. path has a row for
+    each of these, or none at all.
     """
     n, row = theta.size, 0
     for i in range(table.shape[0]):
@@ -52,7 +52,7 @@ def _descend(update, value, gradient, theta, state, table, first, work, every, p
         gradient(work.point, t, work.options, work.exact)
         for j in range(n):
             g = work.exact[j]
-            if work.noise > 0.0:
+            if work.noise > 0.0:  # drawn by seed, step and parameter: chunks do not matter
                 g += work.noise * normal(work.seed, _NOISE, t, j)
             work.gradient[j] = g
         clip(work.gradient, work)
@@ -78,7 +78,7 @@ def _descend(update, value, gradient, theta, state, table, first, work, every, p
 
 @lru_cache(maxsize=2)
 def descend(dtype: str) -> Any:
-    """The compiled descent for parameters of `dtype`; arguments as `_descend` names them."""
+    """The compiled descent for parameters of `dtype`; its arguments are those of `_descend`."""
     number = np.dtype(dtype).type
     vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     functions = [types.FunctionType(signature) for signature in (update_type(dtype), VALUE, GRADIENT)]

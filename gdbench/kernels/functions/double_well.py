@@ -1,4 +1,4 @@
-"""One dimension, two minima: which one depends on the start and on the step.
+"""One dimension and two minima: start and learning rate decide which one is found.
 
 descent = gdbench.minimize("double-well", [-1.8], "momentum", lr=0.05, steps=100)
 """
@@ -17,7 +17,7 @@ from gdbench.kernels.functions.contract import function
 def double_well(x):
     """f(x) = x^4 / 4 - x^3 / 6 - 3 x^2 / 4, whose derivative is (x + 1) x (x - 1.5).
 
-    The deeper minimum at 1.5, another at -1 and a maximum at 0 between them.
+    The deeper minimum is at 1.5, the other at -1, and a maximum lies at 0 between them.
     """
     square = x[0] * x[0]
     return square * square / 4.0 - square * x[0] / 6.0 - 0.75 * square

@@ -1,4 +1,4 @@
-"""Gramacy and Lee's wave on a rising curve: local minima of one dimension.
+"""Gramacy and Lee's wave on a rising curve: local minima in one dimension.
 
 descent = gdbench.minimize("gramacy-lee", [0.9], "sgd", lr=1e-3, steps=200)
 """

@@ -1,4 +1,4 @@
-"""Himmelblau's function: four minima, so that the start decides.
+"""Himmelblau's function: four minima; the start decides which one is found.
 
 descent = gdbench.minimize("himmelblau", [0.0, 0.0], "sgd", lr=0.01, steps=200)
 """

@@ -1,4 +1,4 @@
-"""The monkey saddle, room for two legs and a tail: at the origin all second derivatives vanish as well.
+"""The monkey saddle, with room for two legs and a tail: at the origin all second derivatives vanish as well.
 
 descent = gdbench.minimize("monkey-saddle", [0.5, 0.3], "newton-damped", steps=50)
 """

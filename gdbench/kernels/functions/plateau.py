@@ -1,4 +1,4 @@
-"""A hole in a plateau: far from the minimum the gradient all but vanishes.
+"""A hole in a plateau: far from the minimum the gradient almost vanishes.
 
 descent = gdbench.minimize("plateau", [4.0, 3.0], "adam", lr=0.1, steps=500)
 """

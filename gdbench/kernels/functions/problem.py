@@ -1,4 +1,4 @@
-"""The problem "function": a test function, or a user's, as what a descent minimises.
+"""The problem "function": a test function, or a user's function, to be minimised.
 
 problem = gdbench.problem({"kind": "function", "function": "rosenbrock", "noise": 0.1})
 problem.loss([0.0, 0.0]), problem.gradient([0.0, 0.0]), problem.hessian([0.0, 0.0])
@@ -23,7 +23,7 @@ NO_PATH = np.empty((0, 0))
 
 @contextmanager
 def _within_vectors(size: int) -> Iterator[None]:
-    """Around calls of compiled functions: an index outside a vector is told in one sentence."""
+    """Around calls of compiled functions: turns an index outside a vector into a UsageError of one sentence."""
     try:
         yield
     except IndexError as error:
@@ -31,11 +31,11 @@ def _within_vectors(size: int) -> Iterator[None]:
 
 
 class FunctionProblem:
-    """A function of a point, which has no samples: a batch is the function itself, an epoch one step.
+    """A function of a point. It has no samples: a batch is the function itself, and an epoch is one step.
 
     start: the first point, or the domain (lower and upper bound of every coordinate) from which each seed draws one.
-    noise: standard deviation of what is added to every element of the gradient, drawn anew each step.
-    bounds: lower and upper bounds of the parameters, to which they are clipped after each step.
+    noise: standard deviation of normal noise on every element of the gradient, drawn anew each step.
+    bounds: lower and upper bounds to which the parameters are clipped after each step.
     timed: whether derivatives depend on the step.
     """
 
@@ -64,7 +64,7 @@ class FunctionProblem:
         self.high: np.ndarray = np.empty(0) if bounds is None else bounds[1]
 
     def initial(self, seed: int) -> np.ndarray:
-        """The first point."""
+        """The first point (size), in `dtype`."""
         seed = sampling.check_seed(seed)
         if isinstance(self.start, tuple):
             low, high = self.start
@@ -76,16 +76,16 @@ class FunctionProblem:
         return 1
 
     def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
-        """There is one row, the function itself."""
+        """Row 0: the only one, the function itself."""
         return np.zeros(1, np.int64)
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
-        """The function's value."""
+        """The function's value. Raises UsageError for a theta that does not fit."""
         with _within_vectors(self.size):
             return float(self.compiled.value(self._point(theta), self.options))
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, step: int = 1) -> np.ndarray:
-        """Its gradient, without noise; `step` counts for functions that depend on it."""
+        """Its gradient (size, float64), without noise; `step` matters only to functions that depend on it."""
         out = np.zeros(self.size)
         with _within_vectors(self.size):
             self.compiled.gradient(self._point(theta), step, self.options, out)
@@ -102,21 +102,21 @@ class FunctionProblem:
     def product(
         self, theta: np.ndarray, direction: np.ndarray, rows: np.ndarray | None = None, step: int = 1
     ) -> np.ndarray:
-        """The Hessian times `direction`; by a central difference of gradients where the matrix would not fit."""
+        """The Hessian times `direction`; by a central difference of gradients if the matrix is too large."""
         v = sampling.check_vector("direction", direction, self.size, "float64")
         if self.size <= linear.MAX_ORDER:
             return linear.product(self.hessian(theta, step=step), v)
         point, reach = self._point(theta), linear.length(v)
         if reach == 0.0:
             return np.zeros(self.size)
-        h = STEP * max(1.0, linear.length(point)) / reach
+        h = STEP * max(1.0, linear.length(point)) / reach  # h |v| = STEP max(1, |point|)
         above, below = self.gradient(point + h * v, step=step), self.gradient(point - h * v, step=step)
         return np.asarray((above - below) / (2.0 * h))
 
     def begin(
         self, *, seed: int, batch_size: int = 1, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
     ) -> "FunctionTraining":
-        """One trial's descent, at its first point, by one thread."""
+        """Begin a trial at its first point; one thread trains it."""
         number = np.dtype(self.dtype).type
         work = Workspace(
             self.options,
@@ -133,11 +133,11 @@ class FunctionProblem:
         return FunctionTraining(self, work)
 
     def _point(self, theta: object) -> np.ndarray:
-        return sampling.check_vector("theta", theta, self.size, "float64").copy()  # differences move it
+        return sampling.check_vector("theta", theta, self.size, "float64").copy()  # central differences change it
 
 
 class FunctionTraining:
-    """A descent over a function: the point, how many steps led there, and what they write to."""
+    """A descent over a function: its point, the number of its steps, and its workspace."""
 
     def __init__(self, problem: FunctionProblem, work: Workspace) -> None:
         self.problem, self.work = problem, work
@@ -147,9 +147,9 @@ class FunctionTraining:
     def advance(
         self, update: Update, state: np.ndarray, table: np.ndarray, every: int = 1, path: np.ndarray = NO_PATH
     ) -> None:
-        """One step for each row of the rule's coefficients, fewer when the point is no longer finite.
+        """Take one step for each row of the rule's coefficients, fewer if the point is no longer finite.
 
-        path: rows for every so many steps and for the last one: the point, its value, the norm of its gradient.
+        every, path: as in functions/descent.py; the point, its value and gradient norm after so many steps each.
         """
         loop = descend(self.problem.dtype)
         given = (update, *self.problem.compiled.first_class, self.theta, state, table)
@@ -157,7 +157,7 @@ class FunctionTraining:
             self.steps += loop(*given, self.steps, self.work, every, path)
 
     def move(self, x: np.ndarray) -> None:
-        """Take one step to x."""
+        """Set the point to x, clipped to the bounds, and count one step."""
         self.theta[:] = np.clip(x, self.problem.low, self.problem.high) if self.problem.low.size else x
         self.steps += 1
 
@@ -181,6 +181,6 @@ class FunctionTraining:
         )
 
     def evaluate(self) -> tuple[float, float]:
-        """Value and length of the gradient at the present point; the step is the one that led there."""
+        """Value and gradient norm at the present point; a function of the step is evaluated at the last step."""
         gradient = self.problem.gradient(self.theta, step=max(self.steps, 1))
         return self.problem.loss(self.theta), linear.length(gradient)

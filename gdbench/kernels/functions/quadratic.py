@@ -1,4 +1,4 @@
-"""An axis-aligned quadratic of any dimension and any condition.
+"""An axis-aligned quadratic of any dimension and condition number.
 
 descent = gdbench.minimize(("quadratic", {"condition": 10.0}), [1.0, 1.0], "sgd", lr=0.1, steps=100)
 """
@@ -10,7 +10,7 @@ from gdbench.kernels.functions.contract import function
 
 @inlined
 def _eigenvalue(i, n, condition):
-    """From 1 to `condition` by equal factors, both ends exact."""
+    """Eigenvalue i of n: from 1 to `condition` by equal factors, both ends exact."""
     if i == 0:
         return 1.0
     return condition if i == n - 1 else exp64(log64(condition) * (i / (n - 1)))
@@ -20,8 +20,8 @@ def _eigenvalue(i, n, condition):
 def quadratic(x, c):
     """f(x) = 1/2 sum_i lambda_i x_i^2, eigenvalues geometric from 1 to `condition`.
 
-    What is proved of gradient descent is proved here first: the rates of Nesterov, "Introductory lectures on convex
-    optimization" (2004), and Polyak (1964). One dimension has the eigenvalue 1.
+    The convergence rates of gradient descent are proved for it: Nesterov, "Introductory lectures on convex
+    optimization" (2004), and Polyak (1964). In one dimension the eigenvalue is 1.
     """
     total = 0.0
     for i in range(x.size):

@@ -11,8 +11,8 @@ def rosenbrock(x, c):
     """f(x) = sum_i b (x_(i+1) - x_i^2)^2 + (1 - x_i)^2.
 
     Rosenbrock, "An automatic method for finding the greatest or least value of a function", Computer Journal 3 (1960),
-    with his b = 100 and start (-1.2, 1); the sum over neighbours is the usual form in more dimensions, where from four
-    on a second minimum lies near (-1, 1, ..., 1).
+    with his b = 100 and start (-1.2, 1). The sum over neighbours is the usual form in more dimensions. From four
+    dimensions on, a second minimum lies near (-1, 1, ..., 1).
     """
     total = 0.0
     for i in range(x.size - 1):

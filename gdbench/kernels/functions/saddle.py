@@ -10,7 +10,7 @@ from gdbench.kernels.functions.contract import function
 def saddle(x):
     """f(x, y) = 1/2 (x^2 - y^2) + 1/4 y^4.
 
-    The hyperbolic paraboloid with a bound below: at the origin the gradient vanishes and the curvatures are 1 and -1.
+    The hyperbolic paraboloid, bounded below. At the origin the gradient vanishes and the curvatures are 1 and -1.
     After Dauphin et al., "Identifying and attacking the saddle point problem in high-dimensional non-convex
     optimization", NeurIPS 2014.
     """

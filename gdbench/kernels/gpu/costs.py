@@ -1,7 +1,7 @@
-"""What a step costs on a card, by either engine: a model that need only tell which of them is sooner.
+"""A model of a step's cost on a card by either engine, good enough to choose the faster one.
 
-A multiprocessor does at most 2 x lanes x clock FLOPs a second. Of that a kernel reaches a share, if enough warps are at
-work on it; and a launch, or a barrier of a block, costs its time however little there is to do.
+A multiprocessor does at most 2 x lanes x clock FLOPs a second. A kernel reaches a share of that, if enough warps run.
+A launch, and a barrier of a block, take a least time however little there is to do.
 
     choice = choose(problem, trials, card)
     print(choice.reason)
@@ -20,12 +20,12 @@ from gdbench.kernels.layers import Layers
 from gdbench.kernels.networks.mlp import MLP
 
 LAUNCH = 3e-6  # seconds of a kernel in a graph, at least
-BARRIER = 1e-6  # seconds of a block of threads from one barrier to the next, at least
+BARRIER = 1e-6  # seconds of a block from one barrier to the next, at least
 BANDWIDTH = 30.0  # bytes a cycle of a multiprocessor's part of the card's memory: 2 TB/s on 50, 4 TB/s on 100
-_WARPS = 16  # that keep a multiprocessor busy
-_SHARES = {2: 0.7, 1: 0.35}  # of the peak, by the squares of a tile's threads
-_NEAR, _FAR = 0.25, 0.06  # of the peak, by where the parameters of the sweep's trials lie
-_PASSES = 6  # barriers of a layer in a step of the sweep
+_WARPS = 16  # warps that keep a multiprocessor busy
+_SHARES = {2: 0.7, 1: 0.35}  # share of the peak that tiled products reach, by `Tile.squares`
+_NEAR, _FAR = 0.25, 0.06  # shares of the peak that a sweep reaches, with parameters in shared memory or not
+_PASSES = 6  # barriers per layer in a step of the sweep
 
 
 def peak(card: Card, itemsize: int) -> float:
@@ -36,7 +36,8 @@ def peak(card: Card, itemsize: int) -> float:
 
 
 def tiled_seconds(rows: int, deep: int, columns: int, tile: Tile, card: Card, itemsize: int) -> float:
-    """One product by the whole card, in tiles of this size, beside what a launch costs."""
+    """Seconds of one product by the whole card, in tiles of this size, without the launch."""
+    # Tiles of the busiest multiprocessor.
     waiting = -(-tile.number(rows, columns) // card.multiprocessors)
     together = min(tile.resident, waiting)
     busy = min(1.0, together * tile.threads / 32 / _WARPS)
@@ -45,12 +46,12 @@ def tiled_seconds(rows: int, deep: int, columns: int, tile: Tile, card: Card, it
 
 
 def best_tile(rows: int, deep: int, columns: int, card: Card, itemsize: int, tiles: Sequence[Tile] = TILES) -> Tile:
-    """The tile by which a product is done soonest."""
+    """The tile that takes the least time for a product."""
     return min(tiles, key=lambda tile: tiled_seconds(rows, deep, columns, tile, card, itemsize))
 
 
 def products_of(sizes: np.ndarray, rows: int) -> list[tuple[int, int, int]]:
-    """A step's products: rows, depth and columns of each."""
+    """A step's products: rows, depth and columns of each; the biases are one more row of the weights' gradient."""
     found = []
     for layer, (inputs, outputs) in enumerate(zip(sizes[:-1].tolist(), sizes[1:].tolist(), strict=True)):
         found += [(rows, inputs, outputs), (inputs + 1, rows, outputs)]
@@ -60,19 +61,20 @@ def products_of(sizes: np.ndarray, rows: int) -> list[tuple[int, int, int]]:
 
 
 def large_seconds(sizes: np.ndarray, slots: int, itemsize: int, batch_size: int, card: Card) -> float:
-    """A step of one trial by the whole card."""
+    """Seconds of a step of one trial by the whole card."""
     products = sum(
         max(LAUNCH, tiled_seconds(*shape, best_tile(*shape, card, itemsize), card, itemsize))
         for shape in products_of(sizes, batch_size)
     )
     layers = len(sizes) - 1
     others = 4 + 2 * (layers - 1)  # gather, losses, update, cursor; each hidden layer's activation and its derivative
+    # Parameters and slots are read and written, the gradient is read; then every layer's values and derivatives.
     moved = itemsize * (Layers(sizes).size * (3 + 2 * slots) + 5 * batch_size * int(sizes.sum()))
     return products + others * LAUNCH + moved / (BANDWIDTH * card.clock * card.multiprocessors)
 
 
 def sweep_seconds(sizes: np.ndarray, plan: SweepPlan, trials: int, itemsize: int, batch_size: int, card: Card) -> float:
-    """A step of so many trials by the sweep."""
+    """Seconds of a step of `trials` trials by the sweep."""
     together = min(plan.resident, -(-trials // card.multiprocessors))
     rounds = -(-trials // (card.multiprocessors * together))
     work = sum(2.0 * rows * deep * columns for rows, deep, columns in products_of(sizes, batch_size))
@@ -84,7 +86,7 @@ def sweep_seconds(sizes: np.ndarray, plan: SweepPlan, trials: int, itemsize: int
 
 @dataclass(frozen=True)
 class Choice:
-    """Which engine trains a set of trials, and what a step of all of them should cost by either, in seconds."""
+    """Which engine trains a set of trials, and the estimated seconds of a step of all of them by each engine."""
 
     sweep: SweepPlan
     sweep_seconds: float
@@ -105,7 +107,7 @@ class Choice:
 
 
 def choose(problem: MLP, gpu_trials: Sequence[GpuTrial], card: Card) -> Choice:
-    """How trials of one network are trained soonest on a card."""
+    """Choose the engine that trains trials of one network fastest on a card."""
     itemsize = np.dtype(problem.dtype).itemsize
     slots = max(len(gpu_trial.rule.slots) for gpu_trial in gpu_trials)
     largest = max(gpu_trial.batch_size for gpu_trial in gpu_trials)

@@ -1,4 +1,4 @@
-"""Trials of one network on the GPU, by whichever engine is sooner: all of them together, or one after another.
+"""Trains trials of one network on the GPU by the faster engine: all of them together, or one after another.
 
 for engine, places in engines(problem, trials):
     while engine.running:
@@ -20,7 +20,7 @@ Engine = SweepEngine | LargeEngine
 
 
 def take(engine: Engine, steps: int) -> None:
-    """So many steps of all trials, at whose evaluations nobody looks."""
+    """Take `steps` steps of all trials, and drop their evaluations."""
     until = engine.steps + steps
     while engine.steps < until:
         for _ in engine.advance(until - engine.steps):
@@ -36,11 +36,11 @@ def engines(
     rules: Sequence[Rule] = (),
     largest: int = 0,
 ) -> Iterator[tuple[Engine, list[int]]]:
-    """What trains the trials, and which of them, by their places; the next is made when it is asked for.
+    """Each engine with the indices of the trials that it trains; an engine is made when the iterator comes to it.
 
     products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large_engine.py); an engine's
-    `comparable` tells whether digests of its trials compare. choice: which engine, by default the one that `choose`
-    takes. rules, largest: as of `SweepEngine`.
+    `comparable` says whether its trials' digests can be compared. choice: which engine, by default the one of `choose`.
+    rules, largest: as for `SweepEngine`.
     """
     if (choice or choose(problem, gpu_trials, cuda.card())).engine == "sweep":
         yield SweepEngine(problem, gpu_trials, rules=rules, largest=largest), list(range(len(gpu_trials)))
@@ -51,4 +51,4 @@ def engines(
             yield large, [place]
         finally:
             large.close()
-        del large  # before the next one asks for memory
+        del large  # frees its memory before the next one allocates

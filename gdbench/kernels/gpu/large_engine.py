@@ -5,8 +5,8 @@ while large.running:
     for found in large.advance():
         print(found.step, found.values)
 
-Its interface is that of `SweepEngine` with one trial, and so are its numbers: products add in order of k, sums in
-chunks of fixed size. By cuBLAS (`products="cublas"`) it is sooner, and its numbers are near the others.
+Its interface and its numbers are those of `SweepEngine` with one trial: products add in order of k, sums in chunks of
+fixed size. With cuBLAS (`products="cublas"`) it is faster, and its numbers differ by rounding.
 """
 
 import time
@@ -41,29 +41,29 @@ from gdbench.kernels.networks.mlp import MLP
 
 PRODUCTS = ("ordered", "cublas")
 _ROWS = 8192  # samples at a time, at most
-_SHARE = 4  # a part of the card's memory that they may take
+_SHARE = 4  # they may take one part in so many of the card's memory
 _TABLE = 4096  # steps that the table of coefficients has room for
 _EPOCHS = 64  # permutations that there is room for, if they take less than `ORDERS` bytes
 
 
 class _Launch(NamedTuple):
-    """What the next steps need beside what lies on the device already."""
+    """What the CPU prepares for the next steps."""
 
     steps: int
     table: np.ndarray
     orders: np.ndarray
-    order: int  # row of the first step's, or -1
+    order: int  # row of the first step's epoch in `orders`, or -1
 
 
 def rows_at_a_time(problem: MLP, batch_size: int, card: Card) -> int:
-    """Samples that pass through together: a batch, and no fewer than make good use of a card, where so many fit."""
+    """Samples per pass: as many as a batch or split has, but no more than _ROWS or than fit in memory."""
     most = max(batch_size, *(split.x.shape[0] for split in problem.splits))
     fitting = card.memory // _SHARE // Passes.row_bytes(problem)
     return max(1, min(most, _ROWS, fitting))
 
 
 def launches(problem: MLP, gpu_trial: GpuTrial, card: Card) -> list[str]:
-    """The kernels that a step launches, by name and in order; the card need not be there."""
+    """The names of the kernels that a step launches, in order; works without a GPU."""
     tape, rows = cuda.Tape(), rows_at_a_time(problem, gpu_trial.batch_size, card)
     passes = Passes(problem, len(gpu_trial.rule.slots), rows, Tiled(card, problem.dtype), tape, empty=np.empty)
     held = dict.fromkeys(("orders", "cursor", "table"))
@@ -75,9 +75,9 @@ def launches(problem: MLP, gpu_trial: GpuTrial, card: Card) -> list[str]:
 class LargeEngine:
     """One trial in training on the GPU. Raises what numba-cuda raises when the card has no room for it.
 
-    comparable: whether its digest says anything beside that of other trials. seconds: as of `SweepEngine`.
-    kernel: the one that its rule is compiled into.
-    products: "ordered" or "cublas". rows: samples at a time, as many as fit by default.
+    comparable: whether its digest can be compared with those of other trials. seconds: as in `SweepEngine`.
+    kernel: that of the rule's update. products: "ordered" or "cublas". rows: samples at a time, by default as many as
+    fit. Raises UsageError for other products.
     """
 
     def __init__(
@@ -109,13 +109,13 @@ class LargeEngine:
 
     @property
     def running(self) -> bool:
-        """Whether steps or evaluations lie before it."""
+        """Whether steps or evaluations are left."""
         return not self.ended and (self.steps < self.gpu_trials[0].steps or self._due())
 
     def advance(self, most: int = NEVER) -> Iterator[Evaluation]:
-        """The next steps, as many as take about a third of a second, and what was found at evaluations on the way.
+        """Take the next steps, as many as take about a third of a second, and yield the evaluations on the way.
 
-        most: steps that it may take.
+        most: steps at most.
         """
         launch = self._next
         if launch is None or launch.steps > most:
@@ -130,7 +130,7 @@ class LargeEngine:
             self._step()
             self._look(records, place)
         left = gpu_trial.steps - self.steps
-        # While the GPU works.
+        # Prepared while the GPU works.
         self._next = self._prepare(self.steps, min(self._count(), most)) if left > 0 else None
         cuda.synchronize()
         self._account(self.steps - before, self._place - place, time.perf_counter() - started)
@@ -147,12 +147,12 @@ class LargeEngine:
         return np.asarray(self.passes.home[: self.problem.size].copy_to_host())
 
     def numbers(self, gpu_trial: int = 0) -> np.ndarray:
-        """The parameters, the gradient that was computed last, and the slots: a row each."""
+        """The parameters, the last gradient, and the slots: one row each."""
         held = np.asarray(self.passes.home.copy_to_host())
         return held.reshape(-1, self.passes.stride)[:, : self.problem.size]
 
     def close(self) -> None:
-        """Give back what the recorded steps hold on the device."""
+        """Free what the recorded steps hold on the device."""
         for replay in self._replays.values():
             replay.close()
         self._replays.clear()
@@ -160,7 +160,7 @@ class LargeEngine:
     # -------------------------------------------------------------------------------- before the steps
 
     def _upload(self, gpu_trial: GpuTrial) -> None:
-        """What stays on the device, at places that the recorded steps know."""
+        """Allocate what stays on the device: recorded steps refer to these addresses."""
         problem, home = self.problem, self.passes.home
         initial = np.zeros(home.size, self.dtype)
         initial[: problem.size] = problem.initial(gpu_trial.seed)
@@ -190,7 +190,7 @@ class LargeEngine:
         return _Launch(orders.steps, table.rows, orders.rows, int(orders.starts[0]))
 
     def _begin(self, launch: _Launch) -> None:
-        """Bring what the steps need to where they look for it."""
+        """Copy what the steps need to the addresses that they read."""
         gpu_trial = self.gpu_trials[0]
         per_epoch = self.problem.steps_per_epoch(gpu_trial.batch_size)
         passed = self.steps % per_epoch
@@ -207,7 +207,7 @@ class LargeEngine:
         gpu_trial, n = self.gpu_trials[0], self.problem.n
         begin = self.steps % self.problem.steps_per_epoch(gpu_trial.batch_size) * gpu_trial.batch_size
         size = min(gpu_trial.batch_size, n - begin)
-        if size not in self._replays:  # the last batch of an epoch may be short
+        if size not in self._replays:  # one graph per batch size: an epoch's last batch may be short
             step = partial(self.passes.step, gpu_trial, self.kernel, self._samples, self._held, size)
             self._replays[size] = cuda.Replay(lambda _: step(), self._stream)
         self._replays[size]()

@@ -1,12 +1,12 @@
-"""What the whole card does to one network beside its products: gather, activate, apply the loss, add up, clip, update.
+"""The large engine's kernels beside its products: gather, activate, apply the loss, sum, clip, update.
 
-Each is a function over rows, chunks or quads, of which the threads of the grid take one after another. Layers are
-matrices in flat arrays, `apart` numbers from one row to the next: a whole number of quads, with room for one number
-after the last. Of values that number is 1: the products of weights then take the biases' derivatives, which follow
-theirs in the gradient, for one more row (the sums of a column's derivatives times 1).
+Each works on rows, chunks or quads, and the threads of the grid take one after another. A layer is a matrix in a flat
+array whose rows are `apart` numbers apart: a whole number of quads, with room for one number after the last. In
+`values` that number is 1, so the weights' product computes the bias gradient as one more row: column sums of the
+derivatives, times 1. The bias gradient follows that of the weights in the gradient.
 
-Which samples and which coefficients a step uses stands in `cursor`, on the device, and is moved on there, so that a
-step is the same launches every time.
+`cursor`, on the device, says which samples and coefficients a step uses, and a kernel advances it there. So every step
+is the same launches and can be replayed as a graph.
 """
 
 import math
@@ -30,20 +30,20 @@ from gdbench.kernels.networks.losses import loss_gradient, loss_values
 from gdbench.kernels.networks.network import penalise
 from gdbench.kernels.rules.contract import Rule
 
-THREADS = 256  # of a block
+THREADS = 256  # per block
 
 
 class Cursor(IntEnum):
-    """Where training stands: places in an array of int64."""
+    """The position of the training: indices into an int64 array."""
 
-    ROW = 0  # of the table of coefficients
-    BEGIN = 1  # of the step's samples in the epoch's order
+    ROW = 0  # row of the table of coefficients
+    BEGIN = 1  # where the step's samples begin in the epoch's order
     ORDER = 2  # row of that order, -1 for samples in their natural order
-    LEFT = 3  # steps to the end of the epoch
+    LEFT = 3  # steps left in the epoch
 
 
 _ROW, _BEGIN, _ORDER, _LEFT = (int(place) for place in Cursor)
-MEAN, TOTAL, ROOT = range(3)  # what becomes of a sum: divided by the terms, as it is, its square root
+MEAN, TOTAL, ROOT = range(3)  # what is written: the sum divided by the number of terms, the sum, its square root
 
 
 def _made(function: Callable[..., None], signature: Sequence[Any], dtype: str, threads: int, **named: Any) -> Kernel:
@@ -53,7 +53,7 @@ def _made(function: Callable[..., None], signature: Sequence[Any], dtype: str, t
 
 @lru_cache(maxsize=4)
 def gather(dtype: str, threads: int = THREADS) -> Kernel:
-    """Samples into the inputs' rows, their numbers into `numbers` from `at` on; a row a block."""
+    """Copy samples to the rows of inputs, and their numbers to `numbers` from `at` on; one row per block."""
     kind, one = numba.from_dtype(np.dtype(dtype)), np.dtype(dtype).type(1)
 
     def gather(x, orders, cursor, values, apart, numbers, offset, at, rows):
@@ -75,7 +75,7 @@ def gather(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def activations(dtype: str, threads: int = THREADS) -> Kernel:
-    """A layer's results from its sums; gelu's sums are kept. add: the biases are not in them yet. A row a block."""
+    """Replace a layer's sums by its results; gelu's sums are kept. add: add the biases first. One row per block."""
     kind, number = numba.from_dtype(np.dtype(dtype)), np.dtype(dtype).type
 
     def activations(activation, values, sums, apart, width, rows, bias, bias0, add):
@@ -90,7 +90,7 @@ def activations(dtype: str, threads: int = THREADS) -> Kernel:
                         z[i] += bias[bias0 + min(column + i, width - 1)]
                 activate(activation, z, kept)
                 for i in range(QUAD):
-                    z[i] = number(1) if column + i == width else z[i]
+                    z[i] = number(1) if column + i == width else z[i]  # the 1 after the last unit
                 store_quad(z, values, place)
                 if keeps_sums(activation):
                     store_quad(kept, sums, place)
@@ -101,7 +101,7 @@ def activations(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def activation_gradients(dtype: str, threads: int = THREADS) -> Kernel:
-    """The derivatives by a layer's results times the activation's: those by its sums. A quad a thread."""
+    """Turn the derivatives by a layer's results into those by its sums; one quad per thread."""
     kind, number = numba.from_dtype(np.dtype(dtype)), np.dtype(dtype).type
 
     def activation_gradients(activation, values, sums, deltas, size):
@@ -120,7 +120,7 @@ def activation_gradients(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def apply_loss(dtype: str, threads: int = THREADS) -> Kernel:
-    """Each sample's loss and score, and the derivatives by its outputs, as far as asked for: a row a thread."""
+    """Each sample's loss and score, and the derivatives by its outputs, if wanted; one row per thread."""
     kind = numba.from_dtype(np.dtype(dtype))
 
     def apply_loss(
@@ -144,7 +144,7 @@ def apply_loss(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def penalties(dtype: str, threads: int = THREADS) -> Kernel:
-    """`network.penalise` of a layer's weights; one a thread."""
+    """`network.penalise` of a layer's weights; one weight per thread."""
     kind = numba.from_dtype(np.dtype(dtype))
 
     def penalties(l2, home, weight, gradient, count):
@@ -156,7 +156,7 @@ def penalties(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def partial_sums(dtype: str, threads: int = THREADS) -> Kernel:
-    """The sums of the chunks of x[start : start + size], or of their squares (arithmetic/sums.py); a chunk a thread."""
+    """The chunks' sums of x[start : start + size], or of the squares (arithmetic/sums.py); one chunk per thread."""
     kind = numba.from_dtype(np.dtype(dtype))
 
     def partial_sums(x, start, size, squares, parts):
@@ -171,7 +171,7 @@ def partial_sums(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def whole_sum(dtype: str, threads: int = THREADS) -> Kernel:
-    """The sum of the chunks of `size` terms, in order, and what is made of it, to out[at]; one block."""
+    """Add the chunks' sums of `size` terms, in order, and write MEAN, TOTAL or ROOT to out[at]; one block."""
     kind, number = numba.from_dtype(np.dtype(dtype)), np.dtype(dtype).type
 
     def whole_sum(parts, size, way, out, at):
@@ -181,7 +181,7 @@ def whole_sum(dtype: str, threads: int = THREADS) -> Kernel:
             if first + me < chunks:
                 near[me] = parts[first + me]
             barrier()
-            if me == 0:
+            if me == 0:  # all threads load, one adds: the order of the CPU
                 for i in range(min(threads, chunks - first)):
                     total += near[i]
             barrier()
@@ -198,7 +198,7 @@ def whole_sum(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def clipped(dtype: str, threads: int = THREADS) -> Kernel:
-    """`clipping.clip_from` of home[start : start + size], whose norm is norms[0]; one element a thread."""
+    """`clipping.clip_from` of home[start : start + size], whose norm is norms[0]; one element per thread."""
     kind = numba.from_dtype(np.dtype(dtype))
 
     def clipped(home, start, size, norms, limit, bound):
@@ -211,7 +211,7 @@ def clipped(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=32)
 def update(rule: Rule, dtype: str, threads: int = THREADS) -> Kernel:
-    """A rule's step of home[theta : theta + stride], with gradient and slots behind it; a quad a thread."""
+    """A rule's step on home[theta : theta + stride]; gradient and slots follow there. One quad per thread."""
     kind, step = numba.from_dtype(np.dtype(dtype)), quad_step_of(rule)
 
     def update(home, theta, stride, table, cursor):
@@ -225,7 +225,7 @@ def update(rule: Rule, dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=1)
 def moved() -> Kernel:
-    """The cursor on the next step: one thread."""
+    """Advance the cursor to the next step; one thread."""
 
     def moved(cursor, batch_size, per_epoch, reshuffle):
         cursor[_ROW] += 1

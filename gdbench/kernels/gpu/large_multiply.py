@@ -1,4 +1,4 @@
-"""A layer's three products on a stream: our tiles, whose bits are the CPU's, or NVIDIA's cuBLAS, whose are not."""
+"""A layer's three products on a stream: by our tiles, with the CPU's bits, or by NVIDIA's cuBLAS, with its own."""
 
 import ctypes
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class Tiled:
         self._launch(INPUTS, d, w, (ZERO, w.array, 0), out, shape, stream)
 
     def weights(self, x: Matrix, d: Matrix, more: bool, out: Matrix, shape: tuple[int, int, int], stream: Any) -> None:
-        """out = x^T d, or += where `more`; shape: inputs, rows, outputs."""
+        """out = x^T d, += if `more`; shape: inputs, rows, outputs."""
         self._launch(WEIGHTS, x, d, (ONWARD if more else ZERO, out.array, 0), out, shape, stream)
 
     def _launch(
@@ -67,7 +67,7 @@ class Tiled:
 
 
 class Cublas:
-    """Products by cuBLAS, in single or double precision as the parameters are, in an order of its own."""
+    """Products by cuBLAS, in the precision of the parameters and in an order of its own."""
 
     biased = False
 
@@ -87,7 +87,7 @@ class Cublas:
         self._multiply(stream, (1, 0), (inputs, rows, outputs), w, d, 0.0, out)
 
     def weights(self, x: Matrix, d: Matrix, more: bool, out: Matrix, shape: tuple[int, int, int], stream: Any) -> None:
-        """out = x^T d, or += where `more`."""
+        """out = x^T d, += if `more`."""
         inputs, rows, outputs = shape
         self._multiply(stream, (0, 1), (outputs, inputs, rows), d, x, 1.0 if more else 0.0, out)
 
@@ -101,9 +101,9 @@ class Cublas:
         beta: float,
         out: Matrix,
     ) -> None:
-        """out = a b + beta out, of matrices whose columns lie side by side: of ours, the transposes."""
+        """out = a b + beta out, of column-major matrices: cuBLAS sees the transposes of our row-major ones."""
         _succeed(self._blas.cublasSetStream_v2(self._handle, ctypes.c_void_p(int(stream.handle))))
-        _give_room(self._blas, self._handle)  # which a change of stream takes away
+        _give_room(self._blas, self._handle)  # a change of stream takes it away
         one, factor = self._number(1.0), self._number(beta)
         _succeed(
             self._gemm(
@@ -128,7 +128,7 @@ def _address(matrix: Matrix) -> Any:
 
 
 def _give_room(blas: Any, handle: Any) -> None:
-    """Let cuBLAS work in memory of ours, so that it asks for none while a graph is recorded."""
+    """Give cuBLAS a workspace of ours, so that it allocates nothing while a graph is recorded."""
     room = _address(Matrix(blas.room, 0, 1))
     _succeed(blas.cublasSetWorkspace_v2(handle, room, ctypes.c_size_t(_WORKSPACE)))
 
@@ -142,9 +142,10 @@ def _succeed(status: int) -> None:
 
 @lru_cache(maxsize=1)
 def _cublas() -> tuple[Any, Any]:
-    """The library and a handle on it, with memory of its own, since none may be asked for while a graph is recorded.
+    """The library and a handle with its own workspace, since nothing may be allocated while a graph is recorded.
 
-    CuPy's way to it is closed: CuPy refuses every call of cuBLAS while a stream is captured.
+    CuPy cannot be used: it refuses every call of cuBLAS while a stream is captured. Raises UsageError if cuBLAS is not
+    installed.
     """
     try:
         blas = cuda.library("cublas")

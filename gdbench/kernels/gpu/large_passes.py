@@ -1,4 +1,4 @@
-"""The launches by which the whole card takes a block of samples through one network, forward and back."""
+"""The large engine's launches, which take a block of samples through one network, forward and backward."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ from gdbench.kernels.networks.activations import NUMBERS, keeps_sums
 from gdbench.kernels.networks.mlp import MLP
 from gdbench.kernels.networks.training import Samples
 
-_GRID = 2048  # blocks of a launch whose threads take one piece after another
+_GRID = 2048  # blocks of a launch at most; each then takes one piece of work after another
 
 
 @dataclass(frozen=True)
 class LayerArrays:
-    """What a layer writes: matrices of `rows` rows."""
+    """The arrays that a layer writes: matrices of `rows` rows."""
 
     at: Layer
-    values: Any  # what it gives
-    sums: Any  # what the activation is applied to, where that is kept; else `values`
-    deltas: Any  # the derivatives by it
+    values: Any  # its results
+    sums: Any  # its sums before the activation if they are kept, else `values`
+    deltas: Any  # the derivatives by its results, then by its sums
     apart: int  # numbers from one row of these to the next
 
 
 class Passes:
     """A network's arrays on the device and the launches over them, in the order of a stream.
 
-    home: parameters, gradient and slots, `stride` numbers apart. rows: samples at a time. empty: makes the arrays; on a
-    tape (`cuda.Tape`) nothing is read or written, so any will do.
+    home: parameters, gradient and slots, `stride` numbers apart. rows: samples at a time. empty: allocates the arrays;
+    on a tape (`cuda.Tape`) nothing is read or written, so any array will do.
     """
 
     def __init__(
@@ -72,45 +72,45 @@ class Passes:
 
     @staticmethod
     def row_bytes(problem: MLP) -> int:
-        """Memory that a sample takes of those that are visited together."""
+        """Bytes of memory per sample at a time."""
         arrays = 3 if keeps_sums(problem.network.activation) else 2
         return arrays * (int(problem.sizes.sum()) + QUAD * len(problem.sizes)) * np.dtype(problem.dtype).itemsize
 
     def _room(self, width: int) -> tuple[Any, int]:
-        """An array for a layer of that width, and how far apart its rows are."""
+        """An array for a layer of that width, and the numbers from one row to the next."""
         apart = -(-(width + 1) // QUAD) * QUAD
         return self._empty(self.rows * apart, self.dtype), apart
 
     def _launch(self, kernel: Any, pieces: int, *arguments: Any) -> None:
-        """As many blocks as there are pieces of work, within reason."""
+        """Launch one block per piece of work, at most _GRID."""
         kernel.launch(min(max(pieces, 1), _GRID), 0, *arguments, stream=self.stream)
 
     def _each(self, kernel: Any, pieces: int, *arguments: Any) -> None:
-        """A thread a piece."""
+        """Launch one thread per piece of work."""
         self._launch(kernel, -(-pieces // self.threads), *arguments)
 
     def _below(self, layer: int) -> Matrix:
-        """What a layer reads."""
+        """The matrix that a layer reads."""
         if layer == 0:
             return Matrix(self.first, 0, self.apart)
         return Matrix(self.layers[layer - 1].values, 0, self.layers[layer - 1].apart)
 
     def gather(self, samples: Samples, orders: Any, cursor: Any, offset: int, at: int, rows: int) -> None:
-        """The samples `offset` behind where the cursor stands to the inputs' rows, their numbers to `at` on."""
+        """Copy `rows` samples from `offset` after the cursor on to the inputs, and their numbers to `at` on."""
         kernel = large_kernels.gather(self.dtype, self.threads)
         self._launch(
             kernel, rows, samples.x, orders, cursor, self.first, self.apart, self.numbers, offset, at, rows
         )  # fmt: skip
 
     def forward(self, rows: int) -> None:
-        """Every layer's results."""
+        """Compute every layer's results."""
         kernel = large_kernels.activations(self.dtype, self.threads)
         for number, layer in enumerate(self.layers):
             x, z = self._below(number), Matrix(layer.values, 0, layer.apart)
             w = Matrix(self.home, layer.at.weight, layer.at.outputs)
             self.products.forward(x, w, layer.at.bias, z, (rows, layer.at.inputs, layer.at.outputs), self.stream)
             last = number == len(self.layers) - 1
-            if not last or not self.products.biased:
+            if not last or not self.products.biased:  # a last layer of cuBLAS still needs its biases
                 activation = NUMBERS["identity"] if last else self.network.activation
                 self._launch(
                     kernel, rows, activation, layer.values, layer.sums, layer.apart,
@@ -120,7 +120,7 @@ class Passes:
     def apply_loss(
         self, samples: Samples, at: int, rows: int, scale: Any, want_losses: bool, want_gradient: bool
     ) -> None:
-        """Each sample's loss and score to `at` on, and the derivatives by its outputs, as far as asked for."""
+        """Write each sample's loss and score to `at` on, and the derivatives by its outputs, if wanted."""
         last = self.layers[-1]
         self._each(
             large_kernels.apply_loss(self.dtype, self.threads), rows, self.network.loss, last.values, last.deltas,
@@ -129,7 +129,7 @@ class Passes:
         )  # fmt: skip
 
     def backward(self, rows: int) -> None:
-        """From the derivatives by the outputs those by every hidden layer's sums."""
+        """Backpropagate the derivatives from the outputs to every hidden layer's sums."""
         kernel = large_kernels.activation_gradients(self.dtype, self.threads)
         for number in range(len(self.layers) - 1, 0, -1):
             layer, below = self.layers[number], self.layers[number - 1]
@@ -142,11 +142,11 @@ class Passes:
             )  # fmt: skip
 
     def add_up(self, rows: int, more: bool) -> None:
-        """Into the gradient what these samples contribute, to what earlier ones did where `more`."""
+        """Write the gradient of these samples; if `more`, add it to that of earlier ones."""
         for number, layer in enumerate(self.layers):
             x, d = self._below(number), Matrix(layer.deltas, 0, layer.apart)
             out = Matrix(self.home, self.stride + layer.at.weight, layer.at.outputs)
-            # One row more than there are inputs: the biases' derivatives, by the ones behind the inputs.
+            # One row more than there are inputs: the bias gradient, from the ones behind the inputs.
             self.products.weights(x, d, more, out, (layer.at.inputs + 1, rows, layer.at.outputs), self.stream)
 
     def penalise(self) -> None:
@@ -161,7 +161,7 @@ class Passes:
             )  # fmt: skip
 
     def sum(self, x: Any, start: int, size: int, squares: bool, way: int, out: Any, at: int) -> None:
-        """The ordered sum of some numbers, or of their squares, or what `way` makes of it, to out[at]."""
+        """Write the ordered sum of x[start : start + size], or of the squares, to out[at]; way: MEAN, TOTAL or ROOT."""
         self._each(
             large_kernels.partial_sums(self.dtype, self.threads), -(-size // CHUNK), x, start, size, squares, self.parts
         )
@@ -200,7 +200,7 @@ class Passes:
             self.penalise()
 
     def step(self, gpu_trial: GpuTrial, update: Kernel, samples: Samples, held: Mapping[str, Any], size: int) -> None:
-        """A step on a batch of `size` samples. update: the rule's. held: orders, cursor and table, on the device."""
+        """Take a step on a batch of `size` samples. update: the rule's. held: orders, cursor, table, on the device."""
         self.visit(samples, held["orders"], held["cursor"], 0, size, False, True)
         self.clip(gpu_trial.clip_norm, gpu_trial.clip_value)
         blocks = -(-self.stride // QUAD // self.threads)
@@ -211,7 +211,7 @@ class Passes:
         )
 
     def look(self, samples: Samples, bounds: np.ndarray, orders: Any, still: Any, records: Any, record: int) -> None:
-        """An evaluation: the numbers of a record (kernels/gpu/layout.py). still: a cursor at the first sample."""
+        """Evaluate, and write the numbers of a record (kernels/gpu/layout.py). still: a cursor at the first sample."""
         for split in range(SPLITS):
             begin, count = int(bounds[split]), int(bounds[split + 1] - bounds[split])
             if count:

@@ -1,13 +1,13 @@
-"""The three matrix products of a layer by the whole card: kernels/arithmetic/products.py's numbers, in its order.
+"""The three matrix products of a layer by the whole card, with the bits of kernels/arithmetic/products.py.
 
-A block of threads computes a tile of the output, every thread 8 x 8 elements of it (or 4 x 4, of a small tile) in
-registers. While it multiplies what lies in shared memory, the next stretch of k is on its way into registers. An
-element is the sum over k in order, one fused multiply-add each, from where `begin` says; no product is added that does
-not exist, not even one with 0, which would turn -0 into 0 and 0 times inf into NaN.
+A block of threads computes a tile of the output. Each thread keeps 8 x 8 elements of it (4 x 4 in a small tile) in
+registers. While a block multiplies a stretch of k from shared memory, it loads the next stretch into registers. Each
+element is a sum over k in order, one fused multiply-add per k, starting as `begin` says. The edges are not padded with
+products by 0, which would turn -0 into 0 and 0 times inf into NaN.
 
-A matrix is a flat array, a place in it and how far its rows lie apart. `along` means that k runs along its rows, else
-across them. Where every row begins at a multiple of four numbers (`wide`), 16 bytes are moved at a time; rows must
-then have room for a whole number of quads.
+A matrix is a flat array, an offset in it and the distance of its rows. `along` means that k runs along its rows, else
+across them. If every row begins at a multiple of four numbers (`wide`), 16 bytes are moved at a time; rows must then
+have room for a whole number of quads.
 """
 
 from functools import lru_cache
@@ -24,40 +24,42 @@ from gdbench.kernels.gpu.quads import QUAD, load, load_quad, ratio, registers, s
 
 
 class Tile(NamedTuple):
-    """What a block of threads computes of the output."""
+    """The part of the output that a block of threads computes."""
 
     rows: int
     columns: int
     depth: int  # of a stretch of k
-    squares: int  # of 4 x 4 elements that a thread has, down and across: 1 or 2
-    resident: int = 1  # blocks for which a multiprocessor should have registers, of float32
+    squares: int  # of 4 x 4 elements per thread, down and across: 1 or 2
+    resident: int = 1  # blocks that a multiprocessor should have registers for, in float32
 
     @property
     def threads(self) -> int:
-        """Of the block."""
+        """Threads per block."""
         return self.rows * self.columns // (QUAD * self.squares) ** 2
 
     def number(self, rows: int, columns: int) -> int:
-        """How many of them cover an output."""
+        """How many tiles cover an output."""
         return -(-rows // self.rows) * -(-columns // self.columns)
 
 
+# Large tiles load less per product; small ones give every multiprocessor work on a small output (costs.py chooses).
 TILES = (Tile(128, 128, 8, 2, 2), Tile(64, 64, 8, 2, 6), Tile(32, 32, 8, 1, 8))
-ZERO, BIAS, ONWARD = range(3)  # where sums begin: at 0, at a number a column, at what the output holds
+ZERO, BIAS, ONWARD = range(3)  # where sums start: from 0, from a bias per column, from the output's value
 # Whether k runs along the rows of a, and of b.
 FORWARD, INPUTS, WEIGHTS = (True, False), (True, True), (False, False)
 _NAMES = {FORWARD: "forward", INPUTS: "inputs", WEIGHTS: "weights"}
 
 
 def _stretch(along, extent, depth, threads):
-    """How a block moves a stretch of k of `extent` rows or columns: from the card's memory into registers, and on.
+    """Make the moves of a stretch of k of `extent` rows or columns: memory to registers, registers to shared memory.
 
-    In shared memory k is the row, `extent` + 4 numbers from the next: transposed stores then meet few banks twice.
+    In shared memory each k is a row, `extent` + 4 numbers from the next, so that transposed stores rarely share a bank.
     """
     loads, pitch = extent * depth // (QUAD * threads), extent + QUAD
     across, down = extent // QUAD, depth // QUAD
 
     def fetch(m, m0, m_row, wide, first, count, k0, deep, held, me):
+        # Beyond the edge it loads a number within: no sum that is stored uses it.
         quad = registers(m.dtype.type(0), QUAD)
         for i in range(loads):
             q = me + i * threads
@@ -93,7 +95,7 @@ def _stretch(along, extent, depth, threads):
 
 @inlined(always=True)
 def _begin(sums, begin, bias, bias0, out, out0, out_row, row, column, rows, columns):
-    """A square of 4 x 4 sums before the first product."""
+    """Start a square of 4 x 4 sums."""
     for i in range(QUAD):
         for j in range(QUAD):
             r, c = min(row + i, rows - 1), min(column + j, columns - 1)
@@ -107,7 +109,7 @@ def _begin(sums, begin, bias, bias0, out, out0, out_row, row, column, rows, colu
 
 @inlined(always=True)
 def _add(left, right, sums):
-    """A square's sums plus the products of four rows and four columns."""
+    """Add the products of four rows and four columns, for one k, to a square's sums."""
     for i in range(QUAD):
         for j in range(QUAD):
             sums[i * QUAD + j] = fma(left[i], right[j], sums[i * QUAD + j])
@@ -115,7 +117,7 @@ def _add(left, right, sums):
 
 @inlined(always=True)
 def _end(sums, out, out0, out_row, wide, row, column, rows, columns):
-    """A square's sums into the output, as far as it goes."""
+    """Store a square's sums as far as they lie in the output."""
     quad = registers(out.dtype.type(0), QUAD)
     for i in range(QUAD):
         place = out0 + (row + i) * out_row + column
@@ -132,7 +134,7 @@ def _end(sums, out, out0, out_row, wide, row, column, rows, columns):
 
 @lru_cache(maxsize=64)
 def product(kind: tuple[bool, bool], dtype: str, tile: Tile) -> Kernel:
-    """The kernel of one kind of product: FORWARD x W (+ b), INPUTS d W^T or WEIGHTS x^T d; a block a tile."""
+    """The kernel of one kind of product: FORWARD x W (+ b), INPUTS d W^T or WEIGHTS x^T d; one block per tile."""
     number, one = numba.from_dtype(np.dtype(dtype)), np.dtype(dtype).type
     threads, depth, squares = tile.threads, tile.depth, tile.squares
     fetch_a, put_a, held_a, pitch_a = _stretch(kind[0], tile.rows, depth, threads)
@@ -141,7 +143,7 @@ def product(kind: tuple[bool, bool], dtype: str, tile: Tile) -> Kernel:
     half_rows, half_columns = tile.rows // squares, tile.columns // squares
     side = tile.columns // (QUAD * squares)  # threads side by side
     size_a, size_b = pitch_a * depth, pitch_b * depth
-    room = 2 * (size_a + size_b)
+    room = 2 * (size_a + size_b)  # two buffers: one is read while the other is filled
 
     def product(
         a, a0, a_row, b, b0, b_row, b_wide, begin, bias, bias0, out, out0, out_row, out_wide, rows, deep, columns
@@ -176,7 +178,7 @@ def product(kind: tuple[bool, bool], dtype: str, tile: Tile) -> Kernel:
         barrier()
         for k0 in range(0, deep, depth):
             more = k0 + depth < deep
-            if more:
+            if more:  # these loads arrive while the products are computed
                 fetch_a(a, a0, a_row, True, top, rows, k0 + depth, deep, next_a, me)
                 fetch_b(b, b0, b_row, b_wide, first, columns, k0 + depth, deep, next_b, me)
             at_a, at_b = here + r, here + size_a + c
@@ -192,7 +194,7 @@ def product(kind: tuple[bool, bool], dtype: str, tile: Tile) -> Kernel:
                     _add(lower, right, lower_right)
                 at_a += pitch_a
                 at_b += pitch_b
-            here = size_a + size_b - here
+            here = size_a + size_b - here  # the other buffer
             if more:
                 put_a(next_a, near, here, me)
                 put_b(next_b, near, here + size_a, me)

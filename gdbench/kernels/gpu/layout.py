@@ -1,8 +1,8 @@
-"""Where the numbers of a trial lie on the GPU, and what a launch tells each of its trials.
+"""Where the numbers of a trial lie on the GPU, and the tables by which a launch controls its trials.
 
-Parameters: theta, the gradient and the rule's slots, each from a multiple of four numbers on. Activations: what each
-layer gives (`values`), the derivatives by it (`deltas`, none for the inputs), and for gelu the sums z of the hidden
-layers; each layer is a matrix of `rows` rows, `leading` numbers apart (kernels/gpu/products.py).
+Parameters: theta, the gradient and the rule's slots, each from a multiple of four numbers on. Activations: each layer's
+results (`values`), the derivatives by them (`deltas`, none for the inputs), and for gelu the sums z of the hidden
+layers. Each layer is a matrix of `rows` rows, `leading` numbers apart (kernels/gpu/products.py).
 """
 
 from collections.abc import Sequence
@@ -22,30 +22,30 @@ RECORD = 2 * SPLITS + 1  # numbers of an evaluation: mean losses, sums of scores
 
 
 class Job(IntEnum):
-    """What a launch tells a trial, and what the trial tells afterwards: columns of a table of int64."""
+    """Columns of an int64 table with a row per trial; the kernel reads all of them and updates those marked written."""
 
     BATCH = 0  # samples of a batch
-    PER_EPOCH = 1  # steps an epoch
+    PER_EPOCH = 1  # steps per epoch
     STEPS = 2  # steps taken; written
-    LAST = 3  # of its steps
+    LAST = 3  # its last step
     RULE = 4  # which of the kernel's rules
     TABLE = 5  # row of the coefficients of the launch's first step
     ORDER = 6  # row of the permutation of its first epoch, -1 for samples in their natural order
-    EPOCH = 7  # that epoch, or 0 where all epochs have the same
+    EPOCH = 7  # that epoch, or 0 if all epochs have the same permutation
     RESHUFFLE = 8  # whether each epoch has a permutation of its own
-    POINT = 9  # where in `points` its next step of evaluation stands; written
+    POINT = 9  # index in `points` of the step of its next evaluation; written
     CURVE = 10  # row of its next evaluation; written
     ENDED = 11  # whether it takes no more steps; written
-    STOP = 12  # 0, or 1 + column of the metric that may end it, negative where small values do
+    STOP = 12  # 0, or 1 + the column of the metric that may end it, negative if small values do
 
 
 class Limit(IntEnum):
-    """Numbers that a launch tells a trial, in the dtype of the parameters."""
+    """Columns of a second table, in the dtype of the parameters."""
 
     CLIP_NORM = 0
     CLIP_VALUE = 1
     STOP = 2  # the level of the metric of Job.STOP
-    EXPLOSION = 3  # a training loss beyond which it has surely diverged; written
+    EXPLOSION = 3  # training loss beyond which it has surely diverged; written
 
 
 def padded(sizes: Sequence[int] | np.ndarray) -> Layers:
@@ -55,7 +55,7 @@ def padded(sizes: Sequence[int] | np.ndarray) -> Layers:
 
 @dataclass(frozen=True)
 class Layout:
-    """The sizes that follow from a network, a number of slots, and how many samples are visited at a time."""
+    """Sizes and offsets for a network, a number of slots, and a number of samples at a time."""
 
     rows: int
     stride: int  # numbers from theta to the gradient, from there to the first slot, ...

@@ -1,11 +1,11 @@
-"""The machine code of the kernels for GPUs, looked at where there is none.
+"""Compiles the kernels for GPUs without a GPU, and examines their machine code.
 
     for row in examined(processes=2):
         print(row.kernel, row.capability, row.needs, row.wrong)
 
-Every rule's update in either dtype for every capability; of the kernel that trains whole trials such variants that any
-two choices (dtype, threads, where arrays lie, rules, capability) meet in one of them; and what the whole card does to
-one large network, each in either dtype, for the capabilities in turn.
+It covers every rule's update in both dtypes for every capability. Of the sweep it covers variants in which any two
+choices (dtype, threads, where arrays lie, rules, capability) occur together. The large engine's kernels come in both
+dtypes, each for one capability.
 """
 
 import json
@@ -31,27 +31,27 @@ from gdbench.kernels.rules.registry import RULES
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0))
 H100 = Card("H100", (9, 0), 132, 232_448, 233_472, 80 * 10**9, 1.98e9)
-REGISTERS = 65_536  # of a multiprocessor, of every capability
-MOST_REGISTERS = 255  # of a thread
-_UNIT = 8  # registers of a thread are given in steps of so many
+REGISTERS = 65_536  # per multiprocessor, for every capability
+MOST_REGISTERS = 255  # per thread
+_UNIT = 8  # a thread gets a multiple of so many registers
 
 
 class Subject(NamedTuple):
-    """A kernel to be compiled for a compute capability."""
+    """A kernel and the compute capability to compile it for."""
 
     kernel: Kernel
     capability: tuple[int, int]
     dtype: str
-    slots: int | None = None  # of a rule's update alone
+    slots: int | None = None  # for a rule's update only
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was found of a subject."""
+    """What was found for a subject."""
 
     kernel: str
     capability: str
-    threads: int  # of a block
+    threads: int  # per block
     blocks: int  # that a multiprocessor is to have registers for
     needs: Needs
     instructions: dict[str, int]
@@ -63,23 +63,23 @@ class Row:
 
 
 def subjects() -> Iterator[Subject]:
-    """All that the report is about: updates first."""
+    """All subjects of the report, updates first."""
     yield from updates()
     yield from sweeps()
     yield from large()
 
 
 def updates() -> Iterator[Subject]:
-    """Every scalar rule's update, in either dtype, for every capability."""
+    """Every scalar rule's update, in both dtypes, for every capability."""
     for rule in _rules():
         for dtype in ("float32", "float64"):
             for capability in CAPABILITIES:
                 yield Subject(large_kernels.update(rule, dtype), capability, dtype, len(rule.slots))
 
 
-# Where parameters, and where activations lie.
+# Whether parameters, and whether activations, lie in shared memory.
 _NEAR = {"near": (True, True), "apart": (False, True), "far": (False, False)}
-# Any two choices of two columns stand together in a line; `all` rules take twice as long to compile as one.
+# Any two choices of two columns occur together in a row; `all` rules take twice as long to compile as one.
 SWEEPS = (
     ("float32", 32, "near", "one", (7, 5)),
     ("float64", 128, "apart", "one", (8, 0)),
@@ -98,7 +98,7 @@ SWEEPS = (
 
 
 def sweeps() -> Iterator[Subject]:
-    """Variants of the kernel that trains whole trials."""
+    """Variants of the sweep's kernel."""
     rules = {
         "one": ("adam",),
         "several": ("lion", "momentum", "sgd"),
@@ -111,7 +111,7 @@ def sweeps() -> Iterator[Subject]:
 
 
 def large() -> Iterator[Subject]:
-    """The kernels of the engine for one large network, updates apart."""
+    """The large engine's kernels, without updates."""
     capabilities = cycle(CAPABILITIES)
     others = (
         *(
@@ -137,7 +137,7 @@ def _rules() -> list[Rule]:
 
 @lru_cache(maxsize=1)
 def _plug_in() -> Rule:
-    """A rule as a user writes one, with everything that a rule may have; it is not registered."""
+    """A rule as a user might write it, with everything that a rule may have; it is not registered."""
 
     def damped(p, g, a, b, c, d, k):
         a = k.momentum * a + g
@@ -152,8 +152,8 @@ def _plug_in() -> Rule:
 
 @lru_cache(maxsize=256)
 def writes_fma(function: Callable[..., Any]) -> bool:
-    """Whether a function of ours, or one that it calls, writes a fused multiply-add."""
-    seen: set[Any] = set()  # functions: closures of one code hold different ones
+    """Whether a function of ours, or one that it calls, contains an explicit fused multiply-add."""
+    seen: set[Any] = set()  # functions, not code objects: closures of one code hold different functions
 
     def writes(function: Any) -> bool:
         code = getattr(function, "__code__", None)
@@ -168,7 +168,7 @@ def writes_fma(function: Callable[..., Any]) -> bool:
 
 
 def examined(processes: int) -> Iterator[Row]:
-    """What is found of every subject, in order, by so many processes: Numba compiles one kernel at a time in each."""
+    """Examine every subject, in order, by `processes` processes: Numba compiles one kernel at a time in each."""
     asked = _all()
     if processes == 1:
         yield from map(examine, asked)
@@ -183,17 +183,17 @@ def _all() -> list[Subject]:
 
 
 def _examine(number: int) -> Row:
-    """A subject cannot be sent to another process, which has the same ones under the same numbers."""
+    """`examine` by number: a subject cannot be sent to another process, but every process has the same list."""
     return examine(_all()[number])
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the first one ends the others."""
+    """Ignore Ctrl-C, which reaches every process of a terminal: the first process ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def examine(subject: Subject) -> Row:
-    """Compile a subject, or remember what it was compiled to, and judge it."""
+    """Compile a subject, or read what was kept of it, and check it."""
     kernel = subject.kernel
     path = kernel.kept_at(subject.capability, "json")
     content = read(path) if path else None
@@ -210,7 +210,7 @@ def examine(subject: Subject) -> Row:
 
 
 def complaints(subject: Subject, needed: Needs, counted: dict[str, int]) -> Iterator[str]:
-    """What is wrong with the machine code, a sentence each."""
+    """What is wrong with the machine code, one sentence each."""
     if subject.dtype == "float32" and counted["f64"]:
         yield f"{counted['f64']} instructions on float64"
     if counted["loose"]:

@@ -1,9 +1,9 @@
-"""What a card can do at best, beside what is asked of it: an empty launch, a copy, a triad, multiply-adds.
+"""A card's peaks: an empty launch, a copy, a triad, multiply-adds.
 
     copy("float32").launch(blocks, 0, a, b)  # b = a
 
-As arithmetic/peak.py has them for a CPU. Arrays are flat, of a multiple of four numbers, and visited four at a time (16
-bytes of float32) by however many blocks there are: what a launch moves does not depend on that, its speed does.
+arithmetic/peak.py has the CPU's. Arrays are flat, with a multiple of four numbers, which are moved four at a time (16
+bytes of float32). The number of blocks changes the speed, not what a launch moves.
 """
 
 from functools import lru_cache
@@ -18,15 +18,15 @@ from gdbench.kernels.compile.cuda import Card, Kernel, block, blocks, lane
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
 
-THREADS = 256  # of a block
-WAVES = 8
+THREADS = 256  # per block
+WAVES = 8  # blocks of a launch, as a multiple of what fits on the card at once
 TOGETHER = 4  # blocks that a multiprocessor has registers for: half of its threads
-CHAINS = 8  # sums of a thread that are added to in turn, so that none waits for itself
-REPEATS = 32  # multiply-adds of each of them a turn of the loop
+CHAINS = 8  # independent sums per thread, so that none waits for its own last multiply-add
+REPEATS = 32  # multiply-adds of each sum per iteration of the loop
 
 
 def grid(card: Card) -> int:
-    """Blocks of a launch that keeps every multiprocessor at work: several times as many as there is room for."""
+    """Blocks of a launch that keeps every multiprocessor busy: several times as many as there is room for."""
     return WAVES * TOGETHER * card.multiprocessors
 
 
@@ -35,13 +35,13 @@ def _kind(dtype: str) -> Any:
 
 
 @inlined(always=True)
-def _first(turn, all_blocks):
-    """Where a thread begins: each time in its neighbour's place, so that no first-level cache has what it reads."""
-    return ((block() + turn) % all_blocks * THREADS + lane()) * QUAD
+def _first(repeat, all_blocks):
+    """Where a thread begins: it moves on by a block per repeat, so that no first-level cache holds what it reads."""
+    return ((block() + repeat) % all_blocks * THREADS + lane()) * QUAD
 
 
 def nothing() -> None:
-    """Do nothing: what a launch costs by itself."""
+    """Do nothing: its time is the cost of a launch."""
 
 
 empty_launch = Kernel(nothing, (), threads=32)
@@ -54,8 +54,8 @@ def copy(dtype: str) -> Kernel:
 
     def copy(count, a, b):
         quad, all_blocks = registers(number(0), QUAD), blocks()
-        for turn in range(count):
-            for i in range(_first(turn, all_blocks), a.size, all_blocks * THREADS * QUAD):
+        for repeat in range(count):
+            for i in range(_first(repeat, all_blocks), a.size, all_blocks * THREADS * QUAD):
                 load_quad(a, i, quad)
                 store_quad(quad, b, i)
 
@@ -79,13 +79,13 @@ def fill(dtype: str) -> Kernel:
 
 @lru_cache(maxsize=2)
 def triad(dtype: str) -> Kernel:
-    """a = a + scale b, `count` times: `launch(blocks, 0, count, scale, a, b)`. Of three numbers one is written."""
+    """a = a + scale b, `count` times: `launch(blocks, 0, count, scale, a, b)`. It reads two numbers and writes one."""
     number, kind = np.dtype(dtype).type, _kind(dtype)
 
     def triad(count, scale, a, b):
         left, right, all_blocks = registers(number(0), QUAD), registers(number(0), QUAD), blocks()
-        for turn in range(count):
-            for i in range(_first(turn, all_blocks), a.size, all_blocks * THREADS * QUAD):
+        for repeat in range(count):
+            for i in range(_first(repeat, all_blocks), a.size, all_blocks * THREADS * QUAD):
                 load_quad(a, i, left)
                 load_quad(b, i, right)
                 for j in range(QUAD):
@@ -99,7 +99,7 @@ def triad(dtype: str) -> Kernel:
 def multiply_add(dtype: str) -> Kernel:
     """`flops(count, blocks)` FLOPs in registers: `launch(blocks, 0, count, factors, sums)`.
 
-    factors: two numbers. sums: a number a thread, written, so that the compiler leaves nothing out.
+    factors: two numbers. sums: one number per thread, written so that the compiler leaves nothing out.
     """
     number, kind = np.dtype(dtype).type, _kind(dtype)
 
@@ -122,5 +122,5 @@ def multiply_add(dtype: str) -> Kernel:
 
 
 def flops(count: int, launched: int) -> float:
-    """Of a launch of `multiply_add` with so many blocks."""
+    """FLOPs of a launch of `multiply_add` with `launched` blocks."""
     return 2.0 * count * REPEATS * CHAINS * THREADS * launched

@@ -1,11 +1,11 @@
-"""How a sweep is laid out on a card: threads of a block, samples at a time, what lies in shared memory, which engine.
+"""How a sweep is laid out on a card: threads per block, samples at a time, what lies in shared memory.
 
     plan = sweep_plan(problem.sizes, activation, slots, itemsize, batch_size, card)
     print(plan.reason)
 
-Shared memory is some ten times as fast as what lies behind it, so parameters go there if they fit, and activations
-before them, since every product reads those. Of two ways that fit, the one that lets more blocks share a multiprocessor
-hides more of the time that each spends at its barriers.
+Shared memory is some ten times as fast as the memory behind it. Activations go there first, since every product reads
+them, then parameters if they fit too. Of two plans that fit, the one with more blocks per multiprocessor hides more of
+the time that each block waits at barriers.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from gdbench.kernels.compile.cuda import Card
 from gdbench.kernels.gpu.layout import ROWS, Layout
 from gdbench.kernels.gpu.quads import QUAD
 
-# Threads of a block, and how many blocks a multiprocessor should have registers for: 168 a thread, or as many as a
-# thread can have; those of float64 take two each, and so do addresses that are not of shared memory.
+# By bytes of a number: threads per block, and blocks that a multiprocessor should have registers for. That is 168
+# registers per thread, or as many as it can have. A float64 takes two, and so does an address outside shared memory.
 THREADS = {4: {32: 12, 128: 3, 256: 1}, 8: {32: 8, 128: 2, 256: 1}}
-RESERVED = 1024  # bytes of shared memory that the driver keeps of every block
+RESERVED = 1024  # bytes of shared memory that the driver takes for every block
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def blocks_with_registers(threads: int, itemsize: int, near: tuple[bool, bool]) 
 
 
 def _threads(sizes: np.ndarray, rows: int, choice: list[int]) -> int:
-    """As many as the largest product of a layer has tiles, roughly."""
+    """The fewest threads with at most two tiles each in a layer's largest product, else the most threads."""
     tiles = max(
         -(-max(rows, int(inputs)) // QUAD) * -(-int(outputs) // QUAD)
         for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
@@ -80,7 +80,7 @@ def _threads(sizes: np.ndarray, rows: int, choice: list[int]) -> int:
 
 
 def _worth(plan: SweepPlan, most: int) -> tuple[float, int]:
-    """Near parameters count most, then near activations, then the warps at work; between equals, more samples."""
+    """Near activations count most, then near parameters, few visits a batch, many warps; between equals, more rows."""
     warps = min(16, plan.resident * plan.threads // 32)
     visits = -(-most // plan.layout.rows)
     return (10 * plan.near[1] + 5 * plan.near[0] + warps / 16 - 2 * (visits - 1) / visits, plan.layout.rows)

@@ -1,8 +1,8 @@
-"""The three matrix products of a layer by a block of threads: kernels/arithmetic/products.py's numbers, in its order.
+"""The three matrix products of a layer by a block of threads, with the bits of kernels/arithmetic/products.py.
 
-A thread holds 4 x 4 elements of the output in registers while k runs; every element is the sum over k in order, one
-fused multiply-add each. Matrices lie in flat arrays from an offset on, rows `leading` numbers
-apart: an odd number of quads, so that threads which read the same place of neighbouring rows meet no bank twice.
+A thread keeps 4 x 4 elements of the output in registers while k runs. Each element is a sum over k in order, one fused
+multiply-add per k. A matrix begins at an offset in a flat array. Its rows are `leading` numbers apart, an odd number of
+quads, so that threads that read one column of neighbouring rows use different banks of shared memory.
 """
 
 import numpy as np
@@ -20,10 +20,10 @@ def leading(width):
 
 
 def _along_k(turned, wide):
-    """The product a b where a's rows run along k; `turned`: b is the transpose of a row-major matrix.
+    """Make the product a b, where the rows of a run along k; `turned`: b is the transpose of a row-major matrix.
 
-    wide: a is read quad by quad. Two quads of float64 numbers more than a thread holds already are too many registers.
-    A tile that hangs over the edge computes with what lies there, which is memory of the same trial, and drops it.
+    wide: a is read in quads along k, for which float64 has too few registers. A tile over the edge computes with what
+    lies there, which is memory of the same trial, and does not store it.
     """
 
     def product(a, a0, a_row, b, b0, b_row, biased, bias, out, out0, out_row, rows, depth, columns, lane, lanes):
@@ -31,7 +31,8 @@ def _along_k(turned, wide):
         down, across = (rows + QUAD - 1) // QUAD, (columns + QUAD - 1) // QUAD
         b_k, b_column = (1, b_row) if turned else (b_row, 1)
         for tile in range(lane, down * across, lanes):
-            # Neighbouring threads take neighbouring rows where b's columns lie apart, else neighbouring columns.
+            # Neighbouring threads take neighbouring rows if b is turned, else neighbouring columns. A thread's four
+            # rows are `down` apart.
             outer = ratio(tile, down if turned else across)
             inner = tile - outer * (down if turned else across)
             r, c = (inner, outer * QUAD) if turned else (outer, inner * QUAD)
@@ -72,7 +73,7 @@ _input32, _input64 = _along_k(True, True), _along_k(True, False)
 
 @inlined(always=True)
 def forward_product(zero, *given):
-    """out = bias + a b: `_along_k` for numbers of the dtype of `zero`."""
+    """out = bias + a b, by `_along_k` for the dtype of `zero`."""
     if isinstance(zero, np.float32):
         _forward32(*given)
     else:
@@ -90,7 +91,7 @@ def input_product(zero, *given):
 
 @inlined(always=True)
 def weight_product(x, x0, x_row, d, d0, d_row, more, out, out0, samples, inputs, outputs, lane, lanes):
-    """out (inputs x outputs, rows side by side) = x^T d over `samples` rows of both, or += where `more`."""
+    """out (inputs x outputs, contiguous) = x^T d over `samples` rows of both; += if `more`."""
     zero = out.dtype.type(0)
     down, across = (inputs + QUAD - 1) // QUAD, (outputs + QUAD - 1) // QUAD
     for tile in range(lane, down * across, lanes):
@@ -100,7 +101,7 @@ def weight_product(x, x0, x_row, d, d0, d_row, more, out, out0, samples, inputs,
         here = out0 + r * outputs + c
         for i in range(QUAD):
             for j in range(QUAD):
-                inside = r + i < inputs and c + j < outputs  # beyond, another thread's sums lie
+                inside = r + i < inputs and c + j < outputs  # beyond the edge lies what other threads write
                 sums[i * QUAD + j] = load(out, here + i * outputs + j) if more and inside else zero
         head, foot = x0 + r, d0 + c
         for k in range(samples):
@@ -117,8 +118,8 @@ def weight_product(x, x0, x_row, d, d0, d_row, more, out, out0, samples, inputs,
 
 @inlined(always=True)
 def bias_sums(d, d0, d_row, more, out, out0, samples, outputs, lane, lanes):
-    """out = the sums of d's columns, row after row; a column a thread."""
-    one = out.dtype.type(1)
+    """out = the sums of d's columns, in order of rows, += if `more`; one column per thread."""
+    one = out.dtype.type(1)  # a product with ones, as on the CPU
     for j in range(lane, outputs, lanes):
         total = load(out, out0 + j) if more else out.dtype.type(0)
         for k in range(samples):

@@ -1,7 +1,6 @@
-"""Numbers of an array at a place that is known to lie in it: without Python's negative indices, four at a time.
+"""Loads and stores of one number, or of four at a time, without Python's negative indices.
 
-A GPU moves 16 bytes for the cost of four. The place of four numbers is a multiple of four, in an array that begins at
-a multiple of 16 bytes.
+A GPU moves 16 bytes at the cost of 4. The index of four numbers is a multiple of four, in an array aligned to 16 bytes.
 """
 
 import numpy as np
@@ -27,7 +26,7 @@ def _store(value, buffer, index):
 
 
 def _place(context, builder, kind, array, index, width=1):
-    """A pointer to element `index` of an array, to `width` numbers side by side."""
+    """A pointer to element `index` of an array, or to `width` contiguous numbers from there on."""
     flat = context.make_array(kind)(context, builder, array)
     place = builder.gep(flat.data, [index])
     if width == 1:
@@ -39,7 +38,7 @@ def _place(context, builder, kind, array, index, width=1):
 def registers(context, zero, count):
     """A vector of `count` numbers (a constant) of zero's dtype, the calling thread's until its function returns.
 
-    Where every index is a constant once loops are unrolled, it lies in registers.
+    It lies in registers if every index is a constant once loops are unrolled.
     """
     result = types.Array(zero, 1, "C")
 
@@ -64,7 +63,7 @@ def registers(context, zero, count):
 
 @instruction(lambda x, y: x // y)
 def ratio(context, x, y):
-    """x // y for 0 <= x < 2^32 and 0 < y < 2^32: a GPU divides numbers of 64 bits by some hundred instructions."""
+    """x // y for 0 <= x < 2^32 and 0 < y < 2^32: a GPU needs some hundred instructions to divide 64-bit numbers."""
 
     def lower(context, builder, signature, arguments):
         narrow = [builder.trunc(argument, ir.IntType(32)) for argument in arguments]

@@ -1,12 +1,12 @@
 """The kernel that trains whole trials: a block of threads takes one trial through its steps and evaluations.
 
-It is `networks.training` once more, with the threads of a block in place of a loop over a vector: the same order of the
-same operations, from the same scalar functions, so that a trial has the same bits on either device. What a step and
-an evaluation visit samples for is the same code here, since the compiler would otherwise write it twice.
+It is `networks.training` again, with the threads of a block in place of a loop over a vector. The operations, their
+order and the scalar functions are the same, so a trial has the same bits on both devices. Steps and evaluations share
+one pass over samples, since the compiler would otherwise write it twice.
 
-Any mix of rules, learning rates, batch sizes, schedules and seeds runs in one launch. A trial goes from step `first` to
-step `first + count` of its own, or to its end, and writes a record whenever it comes to a step that it is to be looked
-at. Tables of coefficients and permutations of the samples come from the CPU, which makes them while the GPU computes.
+Any mix of rules, learning rates, batch sizes, schedules and seeds runs in one launch. A trial goes from its step
+`first` to its step `first + count`, or to its end, and writes a record at each step where it is evaluated. The CPU
+prepares the tables of coefficients and the permutations of the samples while the GPU computes.
 """
 
 import math
@@ -60,21 +60,21 @@ class TrialMemory(NamedTuple):
     values: int
     deltas: int
     sums: int
-    rows: int  # that a layer's matrix has room for
+    rows: int  # rows that a layer's matrix has room for
 
 
 class SharedArrays(NamedTuple):
-    """What the threads of a block share beside: small arrays."""
+    """Small arrays that the threads of a block share."""
 
-    numbers: Any  # int32: the samples of the rows at hand
-    losses: Any  # of these
+    numbers: Any  # int32: the samples in the present rows
+    losses: Any  # of these samples
     scores: Any
-    parts: Any  # a number a thread
+    parts: Any  # one number per thread
 
 
 @inlined
 def _gather(x, rows, width, place, arrays, lane, lanes):
-    """The samples whose numbers are known to the inputs' rows: a warp takes row after row."""
+    """Copy the samples arrays.numbers[:rows] to the rows of inputs; each warp takes one row after another."""
     apart, across = leading(width), min(lanes, WARP)
     for i in range(lane // across, rows, lanes // across):
         row = arrays.numbers[i]
@@ -84,7 +84,8 @@ def _gather(x, rows, width, place, arrays, lane, lanes):
 
 @inlined
 def _forward(place, network, rows, lane, lanes):
-    """Every layer's results for the rows at hand."""
+    """Compute every layer's results for the present rows."""
+    # sums and deltas have no inputs: their offsets are `inner` less than those of values.
     layers, inner = network.layers.shape[0], place.rows * layer_at(network.layers, 0).above
     for number in range(layers):
         at = layer_at(network.layers, number)
@@ -95,7 +96,7 @@ def _forward(place, network, rows, lane, lanes):
             at.outputs, True, place.theta + at.bias, place.space, z, apart,
             rows, at.inputs, at.outputs, lane, lanes,
         )  # fmt: skip
-        barrier()
+        barrier()  # the activation reads sums of other threads
         if number < layers - 1:
             sums = place.sums + above - inner if keeps_sums(network.activation) else z
             for i in range(lane * QUAD, rows * apart, lanes * QUAD):
@@ -105,7 +106,7 @@ def _forward(place, network, rows, lane, lanes):
 
 @inlined
 def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient, arrays, lane, lanes):
-    """Each row's loss and score, and the derivatives by its outputs, as far as asked for: a row a thread."""
+    """Each row's loss and score, and the derivatives by its outputs, if wanted; one row per thread."""
     last = layer_at(network.layers, network.layers.shape[0] - 1)
     outputs, start = last.outputs, place.rows * last.above
     z0, d0 = place.values + start, place.deltas + start - place.rows * layer_at(network.layers, 0).above
@@ -122,7 +123,7 @@ def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient
 
 @inlined
 def _backward(place, network, rows, lane, lanes):
-    """From the derivatives by the outputs those by every hidden layer's sums."""
+    """Backpropagate the derivatives from the outputs to every hidden layer's sums."""
     inner = place.rows * layer_at(network.layers, 0).above
     for number in range(network.layers.shape[0] - 1, 0, -1):
         at = layer_at(network.layers, number)
@@ -148,11 +149,12 @@ def _backward(place, network, rows, lane, lanes):
 
 @inlined
 def _add_up(place, network, rows, more, lane, lanes):
-    """Into the gradient what the rows at hand contribute, to what earlier ones did where `more`."""
+    """Write the gradient of the present rows; if `more`, add it to that of earlier ones."""
     gradient, inner = place.theta + place.stride, place.rows * layer_at(network.layers, 0).above
     for number in range(network.layers.shape[0]):
         at = layer_at(network.layers, number)
         x, d = place.values + place.rows * at.below, place.deltas + place.rows * at.above - inner
+        # Each element has one thread, so layers, weights and biases need no barrier between them.
         weight_product(
             place.space, x, leading(at.inputs), place.space, d, leading(at.outputs), more, place.home,
             gradient + at.weight, rows, at.inputs, at.outputs, lane, lanes,
@@ -177,7 +179,7 @@ def _penalise(place, network, lane, lanes):
 
 @inlined
 def _norm(place, size, arrays, lane, lanes):
-    """`sums.norm` of the gradient: a chunk a thread, then the chunks in order. Every thread gets it."""
+    """`sums.norm` of the gradient: one chunk per thread, then every thread adds the chunks in order."""
     gradient = vector(place.home, place.theta + place.stride, size)
     total, chunks = gradient.dtype.type(0), (size + CHUNK - 1) // CHUNK
     for first in range(0, chunks, lanes):
@@ -187,13 +189,13 @@ def _norm(place, size, arrays, lane, lanes):
         barrier()
         for i in range(min(lanes, chunks - first)):
             total += arrays.parts[i]
-        barrier()
+        barrier()  # before the next round overwrites `parts`
     return math.sqrt(total)
 
 
 @inlined
 def _verdict(record, limit, stop, explosive, first, lane):
-    """1 where an evaluation ends its trial for certain, else 0: the host judges every record again, in float64."""
+    """1 if an evaluation surely ends its trial, else 0; the host judges every record again, in float64."""
     zero, one = record.dtype.type(0), record.dtype.type(1)
     unbounded = zero
     for i in range(SPLITS):
@@ -217,12 +219,12 @@ def _verdict(record, limit, stop, explosive, first, lane):
 def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: tuple[bool, bool]) -> Kernel:
     """The kernel for trials of these rules.
 
-    threads: of a block. blocks: that a multiprocessor is to hold. near: whether parameters, and whether activations lie
-    in the block's shared memory, with room for them from its beginning in this order; else in the arrays given.
+    threads: per block. blocks: how many a multiprocessor is to hold. near: whether parameters, and whether activations,
+    lie in the block's shared memory, from its start in this order, instead of the arrays given.
     """
     number = np.dtype(dtype).type
     kind = numba.from_dtype(np.dtype(dtype))
-    lanes, explosive = threads, number(2 * DIVERGED)
+    lanes, explosive = threads, number(2 * DIVERGED)  # twice the host's limit: beyond it divergence is certain
     update = one_of([_step_of(rule) for rule in rules])
     near_parameters, near_activations = near
 
@@ -230,9 +232,9 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
         which, jobs, limits, tables, orders, points, network, samples, bounds, parameters, activations, records, first,
         count, sizes,
     ):  # fmt: skip
-        me, trial = lane(), which[block()]
+        me, trial = lane(), which[block()]  # the host lists those with the largest batches first
         stride, held, rows, deltas, sums, working = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
-        shared = cuda.shared.array(0, kind, ALIGNED)
+        shared = cuda.shared.array(0, kind, ALIGNED)  # its size is an argument of the launch
         numbers = cuda.shared.array(ROWS, types.int32)
         losses = cuda.shared.array(ROWS, kind)
         scores = cuda.shared.array(ROWS, kind)
@@ -242,6 +244,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
         space, values = (shared, held if near_parameters else 0) if near_activations else (activations, far_space)
         place = TrialMemory(home, theta, stride, space, values, values + deltas, values + sums, rows)
         job, limit = jobs[trial], limits[trial]
+        # The parameters stay in shared memory for all steps of the launch, and are copied back at its end.
         if near_parameters:
             for i in range(me * QUAD, held, lanes * QUAD):
                 quad = registers(number(0), QUAD)
@@ -252,9 +255,12 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
         size = last.bias + last.outputs  # how many parameters there are
         n, until = bounds[1], min(first + count, job[_LAST])
         step, ended, at, record = job[_STEPS], job[_ENDED], job[_POINT], job[_CURVE]
+        # The split that an evaluation visits next, -1 for a step.
         split = 0 if points[at] == step and ended == 0 else -1
+        # Each iteration is one step, or one split of an evaluation. Conditions around barriers are the same for all
+        # threads. The loop ends when the trial ends or the launch's steps are done.
         while ended == 0 and (split >= 0 or step < until):
-            # Which samples are visited, and what is wanted of them.
+            # Choose the samples.
             looks = split >= 0
             if looks:
                 begin, end, order = bounds[split], bounds[split + 1], np.int64(-1)
@@ -264,7 +270,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 end, order = min(begin + job[_BATCH], n), job[_ORDER]
                 if order >= 0 and job[_RESHUFFLE] != 0:
                     order += epoch - job[_EPOCH]
-            want_gradient = split <= 0
+            want_gradient = split <= 0  # of steps, and of the training split, for its norm
             scale = number(1) / number(end - begin)
             total, part = number(0), number(0)
             for low in range(begin, end, rows):
@@ -288,7 +294,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                     barrier()
             if want_gradient and network.l2 != 0:
                 _penalise(place, network, me, lanes)
-            if looks:
+            if looks:  # the threads that added the losses and scores write them
                 total = total + part if end > begin else total
                 if me == 0:
                     records[record, split] = total / number(end - begin)
@@ -299,17 +305,17 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                     if me == 0:
                         records[record, 2 * SPLITS] = gradient_norm
                 split += 1
-                while split < SPLITS and bounds[split] == bounds[split + 1]:
+                while split < SPLITS and bounds[split] == bounds[split + 1]:  # an empty split has zeros, and no visit
                     if me == 0:
                         records[record, split], records[record, SPLITS + split] = number(0), number(0)
                     split += 1
                 if split == SPLITS:
-                    barrier()
+                    barrier()  # every thread reads the record that some have written
                     split = -1
                     ended = _verdict(records[record], limit, job[_STOP], explosive, step == 0, me)
                     barrier()
                     at, record = at + 1, record + 1
-            else:
+            else:  # clip, update, and see whether an evaluation is due
                 gradient = theta + stride
                 if limit[_CLIP_NORM] > 0 or limit[_CLIP_VALUE] > 0:
                     length = _norm(place, size, arrays, me, lanes) if limit[_CLIP_NORM] > 0 else number(0)

@@ -1,4 +1,4 @@
-"""Many trials of one network on a GPU together: what the CPU prepares for each launch, and what it reads afterwards.
+"""Trains many trials of one network on a GPU together: the CPU prepares each launch and reads its records.
 
 engine = SweepEngine(problem, trials)
 while engine.running:
@@ -39,7 +39,7 @@ from gdbench.kernels.rules.contract import Rule
 
 @dataclass
 class _Launch:
-    """What a launch needs beside what lies on the device already."""
+    """What the CPU prepares for a launch."""
 
     first: int
     count: int
@@ -52,8 +52,8 @@ class SweepEngine:
     """Trials of one network in training on the GPU. Raises what numba-cuda raises when the card has no room for them.
 
     rules, largest: rules and greatest batch size of other engines that are to share a compiled kernel with this one.
-    comparable: whether digests say anything beside those of other trials: they do, being the CPU's.
-    seconds: of each trial, its share of the launches by the samples it visited, evaluations apart.
+    comparable: whether digests can be compared with those of other trials: yes, since the bits are the CPU's.
+    seconds: each trial's share of the launches' time, by the samples of its steps, without evaluations.
     """
 
     comparable = True
@@ -82,18 +82,18 @@ class SweepEngine:
 
     @property
     def steps(self) -> int:
-        """That the trials which have not ended have taken."""
+        """The steps that each trial has taken, unless it has ended."""
         return self.first
 
     @property
     def running(self) -> bool:
-        """Whether any trial has steps or evaluations before it."""
+        """Whether any trial has steps or evaluations left."""
         return bool(self._alive().any())
 
     def advance(self, most: int = NEVER) -> Iterator[Evaluation]:
-        """One launch, and what was found at the evaluations on its way, in order of trials and steps.
+        """Run one launch, and yield its evaluations in order of trials and steps.
 
-        most: steps that it may take.
+        most: steps at most.
         """
         launch = self._next
         if launch is None or launch.count > most:
@@ -119,7 +119,7 @@ class SweepEngine:
         return self.numbers(gpu_trial)[0]
 
     def numbers(self, gpu_trial: int) -> np.ndarray:
-        """A trial's parameters, the gradient that was computed last, and its slots: a row each."""
+        """A trial's parameters, its last gradient, and its slots: one row each."""
         layout = self.plan.layout
         start = gpu_trial * layout.parameters
         held = self._on_device["parameters"][start : start + layout.parameters].copy_to_host()
@@ -149,14 +149,14 @@ class SweepEngine:
         return limits
 
     def _level(self, stop: Stop) -> np.floating:
-        """The level in the kernel's numbers, which are sums of scores, a little beyond: the host judges exactly."""
+        """The level for the kernel, in sums of scores: the next number beyond it, since the host judges exactly."""
         level, number = stop.level, np.dtype(self.dtype).type
         if SPLITS <= stop.column < 2 * SPLITS:
             level *= self.problem.splits[stop.column - SPLITS].x.shape[0] * self.problem.scores_a_sample
         return np.nextafter(number(level), number(np.inf if stop.at_least else -np.inf))
 
     def _upload(self, network: Network, slots: int) -> None:
-        """What stays on the device as long as this object lives."""
+        """Allocate what stays on the device as long as this object lives."""
         layout, count = self.plan.layout, len(self.gpu_trials)
         parameters = np.zeros((count, layout.parameters), self.dtype)
         initial = lru_cache(maxsize=64)(self.problem.initial)
@@ -182,7 +182,7 @@ class SweepEngine:
         return alive
 
     def _order_of_start(self) -> np.ndarray:
-        """The trials that go on, those with the largest steps first: one that began last would keep all waiting."""
+        """The running trials, those with the largest batches first: if one began last, the others would wait for it."""
         alive = np.flatnonzero(self._alive())
         return alive[np.argsort(-self._jobs[alive, Job.BATCH], kind="stable")].astype(np.int64)
 
@@ -199,9 +199,10 @@ class SweepEngine:
         return _Launch(first, orders.steps, tables.rows, orders.rows, places)
 
     def _begin(self, launch: _Launch, which: np.ndarray) -> Any:
-        """Start a launch; returns where its records will be."""
+        """Start a launch; returns the array of its records on the device."""
         for column, values in launch.jobs.items():
             self._jobs[:, column] = values
+        # Each trial has rows of its own for its records, one trial after another.
         due = [self._due(i, launch.first + launch.count) if going else 0 for i, going in enumerate(self._alive())]
         self._jobs[:, Job.CURVE] = np.cumsum([0, *due[:-1]])
         on = self._on_device
@@ -220,7 +221,7 @@ class SweepEngine:
         return records
 
     def _due(self, gpu_trial: int, until: int) -> int:
-        """How many evaluations a trial comes to before or at a step."""
+        """How many evaluations a trial has left up to a step."""
         return bisect_right(self.gpu_trials[gpu_trial].points, until) - int(
             self._jobs[gpu_trial, Job.POINT] - self._starts[gpu_trial]
         )
@@ -247,20 +248,20 @@ class SweepEngine:
 
 
 def plan_of(problem: MLP, rules: Sequence[Rule], largest: int, card: cuda.Card) -> SweepPlan:
-    """How trials of these rules, with batches of at most `largest` samples, are laid out on a card."""
+    """The plan for trials of these rules, with batches of at most `largest` samples, on a card."""
     slots, itemsize = max(len(rule.slots) for rule in rules), np.dtype(problem.dtype).itemsize
     return sweep_plan(problem.sizes, problem.network.activation, slots, itemsize, largest, card)
 
 
 def room(problem: MLP, rules: Sequence[Rule], largest: int) -> tuple[int, float]:
-    """Bytes of the card's memory that each trial takes as long as it runs, and how many are free."""
+    """Bytes of the card's memory that each trial takes, and bytes that are free."""
     plan = plan_of(problem, rules, largest, cuda.card())
     numbers = plan.layout.parameters + (0 if plan.near[1] else plan.layout.activations)
     return numbers * np.dtype(problem.dtype).itemsize, cuda.cuda.current_context().get_memory_info().free
 
 
 def _joined(lists: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Lists one after another, each with NEVER at its end, and where each begins."""
+    """The lists joined, each followed by NEVER, and where each begins."""
     ended = [[*numbers, NEVER] for numbers in lists]
     starts = np.cumsum([0, *(len(numbers) for numbers in ended[:-1])])
     return np.array([number for numbers in ended for number in numbers], np.int64), starts

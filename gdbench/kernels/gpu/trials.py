@@ -1,4 +1,4 @@
-"""Trials for a GPU, and what the CPU makes for them: tables of coefficients, permutations, the data on the card."""
+"""Trials for a GPU, and what the CPU prepares for them: tables of coefficients, permutations, data on the card."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from gdbench.kernels.problem import UPDATE
 from gdbench.kernels.rules.contract import Rule
 
 NEVER = int(np.iinfo(np.int64).max)  # more steps than any trial takes
-LOOK = 0.3  # seconds of a launch: how often a run can be cancelled
-ORDERS = 2**28  # bytes of permutations, and of coefficients, that a launch may bring
+LOOK = 0.3  # seconds per launch; a run can be cancelled between two
+ORDERS = 2**28  # bytes of permutations that a launch may bring, and bytes of coefficients
 
 
 class Stop(NamedTuple):
@@ -33,23 +33,23 @@ class GpuTrial:
 
     rule: Rule
     settings: Mapping[str, float | bool]
-    rates: Callable[[int, int], np.ndarray]  # as of kernels/rules/stepper.py
+    rates: Callable[[int, int], np.ndarray]  # as in kernels/rules/stepper.py
     recipe: Hashable  # equal for trials whose rule, settings, schedule and budget are equal: they share a table
     seed: int
     batch_size: int
     steps: int  # its budget
-    points: Sequence[int]  # steps at which it is looked at, in order; the first is 0
+    points: Sequence[int]  # steps at which it is evaluated, in order; the first is 0
     clip_norm: float = 0.0
     clip_value: float = 0.0
     stop: Stop | None = None
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, NaN of step 0."""
+        """The learning rate of a step, NaN for step 0."""
         return float(self.rates(step, 1)[0]) if step else np.nan
 
 
 class Evaluation(NamedTuple):
-    """What an evaluation of a trial gave."""
+    """The result of an evaluation of a trial."""
 
     gpu_trial: int
     step: int
@@ -58,19 +58,19 @@ class Evaluation(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Coefficients of a launch's steps, and at which row those of each trial begin."""
+    """Coefficients of a launch's steps, and the row where those of each trial begin."""
 
     rows: np.ndarray  # of the parameters' dtype: rows x the widest rule's coefficients
-    starts: np.ndarray  # int64: one a trial
+    starts: np.ndarray  # int64: one per trial
 
 
 class Orders(NamedTuple):
-    """Permutations of the training samples of the epochs that a launch's steps touch."""
+    """Permutations of the training samples for the epochs of a launch's steps."""
 
-    steps: int  # that they are enough for
+    steps: int  # steps that they suffice for
     rows: np.ndarray  # int32: permutations x samples
     starts: np.ndarray  # int64: row of each trial's first epoch, -1 for samples in their natural order
-    epochs: np.ndarray  # int64: that epoch, 0 where all have the same
+    epochs: np.ndarray  # int64: that epoch, 0 if all epochs have the same permutation
 
 
 def coefficient_tables(gpu_trials: Sequence[GpuTrial], alive: np.ndarray, first: int, count: int, dtype: str) -> Tables:
@@ -95,7 +95,7 @@ def coefficient_tables(gpu_trials: Sequence[GpuTrial], alive: np.ndarray, first:
 
 
 def affordable_steps(gpu_trials: Sequence[GpuTrial], alive: np.ndarray, dtype: str, room: int) -> int:
-    """For how many steps the coefficients of the trials that are alive take no more than `room` bytes."""
+    """The number of steps, 1 or more, whose coefficients for the trials that are alive take at most `room` bytes."""
     recipes = len({gpu_trials[i].recipe for i in alive})
     width = max(len(gpu_trial.rule.coefficient_names) for gpu_trial in gpu_trials)
     return max(1, room // (max(1, recipes) * width * np.dtype(dtype).itemsize))
@@ -104,9 +104,9 @@ def affordable_steps(gpu_trials: Sequence[GpuTrial], alive: np.ndarray, dtype: s
 def epoch_orders(
     problem: MLP, gpu_trials: Sequence[GpuTrial], alive: np.ndarray, first: int, count: int, room: int
 ) -> Orders:
-    """The orders of the samples in every epoch that the steps touch, each seed's epochs one after another.
+    """The orders of the samples in every epoch of the steps, each seed's epochs one after another.
 
-    Of fewer steps than asked for, where the permutations of all would take more than `room` bytes.
+    They are for fewer steps than `count` if all permutations would take more than `room` bytes.
     """
     n, reshuffle = problem.n, problem.reshuffle
     while True:
@@ -116,6 +116,7 @@ def epoch_orders(
             last = min(first + count, gpu_trial.steps) - 1
             if gpu_trial.batch_size < n and last >= first:
                 per_epoch = problem.steps_per_epoch(gpu_trial.batch_size)
+                # Trials with the same seed and steps per epoch share their permutations.
                 span = (first // per_epoch, last // per_epoch) if reshuffle else (0, 0)
                 low, high = groups.get((gpu_trial.seed, per_epoch), span)
                 groups[gpu_trial.seed, per_epoch] = min(low, span[0]), max(high, span[1])
@@ -144,7 +145,8 @@ def step_count(left: int, pace: float) -> int:
 
 
 def training_shares(problem: MLP, batch_sizes: np.ndarray, taken: np.ndarray, looks: np.ndarray) -> np.ndarray:
-    """What part of a launch's time each trial's steps took, by the samples visited; the rest were evaluations."""
+    """The share of a launch's time that each trial's steps took, by samples visited; evaluations took the rest."""
+    # An evaluation visits all splits forward and the training split backward too.
     visited = sum(split.x.shape[0] for split in problem.splits) + problem.n
     training = taken * (batch_sizes + UPDATE)
     weight = training.sum() + visited * looks.sum()
@@ -152,7 +154,7 @@ def training_shares(problem: MLP, batch_sizes: np.ndarray, taken: np.ndarray, lo
 
 
 def samples_on_device(problem: MLP) -> tuple[Samples, np.ndarray]:
-    """The splits, one after another, on the device, and the SPLITS + 1 rows where they begin and the last ends."""
+    """The splits joined on the device, and SPLITS + 1 row numbers: where each begins and the last one ends."""
     splits = problem.splits
     joined = (np.concatenate([getattr(split, name) for split in splits]) for name in Samples._fields)
     bounds = np.cumsum([0, *(split.x.shape[0] for split in splits)]).astype(np.int64)

@@ -17,7 +17,7 @@ from gdbench.kernels.rules.contract import Rule, update_loop
 
 @inlined
 def _max(x, y):
-    """Python's max of two numbers: the first, unless the second is greater. A GPU's own drops what is not a number."""
+    """Python's max of two numbers: the first, unless the second is greater. A GPU's own max drops a NaN."""
     return y if y > x else x
 
 
@@ -69,7 +69,7 @@ def step_of(rule: Rule) -> Callable[..., Any]:
     quad_step, width = _quad_step_of(rule), len(rule.coefficient_names)
 
     def step(home, theta, stride, row, lane, lanes):
-        c = registers(home.dtype.type(0), width)
+        c = registers(home.dtype.type(0), width)  # loaded once for all quads
         for i in range(width):
             c[i] = row[i]
         for first in range(lane * QUAD, stride, lanes * QUAD):
@@ -92,7 +92,7 @@ def quad_step_of(rule: Rule) -> Callable[..., Any]:
 
 
 def source_of_all(rules: Sequence[Rule]) -> str | None:
-    """What is compiled in beside the kernels, as `Kernel` takes it."""
+    """The joint `source` of the rules for `Kernel`; None if that of one is unknown."""
     sources = [rule.source for rule in rules]
     if any(source is None for source in sources):
         return None

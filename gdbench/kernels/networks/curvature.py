@@ -1,14 +1,15 @@
 """The exact Hessian of a network's training objective, and its product with a direction.
 
-A product with the Hessian is the derivative of the gradient along the direction: the R-operator of Pearlmutter, "Fast
-exact multiplication by the Hessian", Neural Computation 6 (1994), applied to the forward and the backward pass. Where
-theta moves along v, a layer's sums z = a W + b move by Rz = Ra W + a V + c and its results by Ra' = s'(z) Rz; the
-derivatives d of the losses by z move by Rd, and the gradient a^T d of W by Ra^T d + a^T Rd, added sample by sample.
+The Hessian times v is the derivative of the gradient along v: the R-operator of Pearlmutter, "Fast exact multiplication
+by the Hessian", Neural Computation 6 (1994), applied to the forward and the backward pass. V and c are the parts of v
+for W and b. Along v a layer's sums z = a W + b change by Rz = Ra W + a V + c, and its results by Ra' = s'(z) Rz. The
+derivatives d of the losses by z change by Rd. The gradient a^T d of W changes by Ra^T d + a^T Rd, added sample by
+sample.
 
     problem = gdbench.problem({"kind": "mlp", "dataset": "iris", "hidden": [5]})
     problem.product(theta, direction), problem.hessian(theta)
 
-At the kink of a relu, and of huber, the second derivative counts as 0.
+The second derivative at the kink of relu and of huber is taken as 0.
 """
 
 from gdbench.kernels.arithmetic.intrinsics import matrix, vector
@@ -22,7 +23,7 @@ from gdbench.kernels.networks.network import add_penalty, forward, gather
 
 @inlined
 def _record(theta, network, samples, order, first, rows, scale, work):
-    """What no direction changes, for samples order[first : first + rows]: errors and derivatives of every layer."""
+    """Store what all directions share: every layer's errors and derivatives for samples order[first : first + rows]."""
     kept, last = work.tangents, layer_at(network.layers, network.layers.shape[0] - 1)
     gather(samples.x, order, first, 0, rows, work.values)
     forward(theta, network, 0, rows, work)
@@ -39,7 +40,7 @@ def _record(theta, network, samples, order, first, rows, scale, work):
         d = matrix(kept.errors, work.block * at.above, rows, at.outputs)
         w = matrix(theta, at.weight, at.inputs, at.outputs)
         product(d, w.T, matrix(kept.errors, start, rows, at.inputs))
-        derivative[:] = theta.dtype.type(1)
+        derivative[:] = theta.dtype.type(1)  # `backpropagate` multiplies it by the activation's derivative
         backpropagate(network.activation, work.values[span], work.sums[span], derivative)
         second_derivative(network.activation, work.values[span], work.sums[span], second)
         for i in range(error.size):
@@ -49,7 +50,7 @@ def _record(theta, network, samples, order, first, rows, scale, work):
 
 @inlined
 def _forward_tangent(theta, direction, network, rows, work):
-    """Forward: how the sums and results of every layer change along the direction."""
+    """Forward pass: the change of every layer's sums and results along the direction."""
     kept, layers = work.tangents, network.layers.shape[0]
     for number in range(layers):
         at = layer_at(network.layers, number)
@@ -70,7 +71,7 @@ def _forward_tangent(theta, direction, network, rows, work):
 
 @inlined
 def _interleave(a, b, out):
-    """Rows of out: the first of a, the first of b, the second of a, ..."""
+    """Alternate the rows of a and b in out: a[0], b[0], a[1], b[1], ..."""
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
             out[2 * i, j] = a[i, j]
@@ -79,7 +80,7 @@ def _interleave(a, b, out):
 
 @inlined
 def _backward_tangent(theta, direction, network, rows, scale, work, out):
-    """Backward: add to out how the gradient of these samples changes along the direction."""
+    """Backward pass: add to out the change of these samples' gradient along the direction."""
     kept, last = work.tangents, layer_at(network.layers, network.layers.shape[0] - 1)
     above = work.block * last.above
     second_derivatives = matrix(kept.second_derivatives, above, rows, last.outputs)
@@ -93,6 +94,7 @@ def _backward_tangent(theta, direction, network, rows, scale, work, out):
         if number == 0:
             add_product(a.T, rd, changes)
         else:
+            # Both terms, Ra^T d + a^T Rd, in one product: alternating rows keep them together sample by sample.
             left = matrix(kept.pairs[0], 0, 2 * rows, at.inputs)
             right = matrix(kept.pairs[1], 0, 2 * rows, at.outputs)
             _interleave(matrix(kept.values, start, rows, at.inputs), a, left)
@@ -127,7 +129,7 @@ def hessian_product(theta, direction, network, samples, rows, work, out):
 
 @kernel
 def hessian(theta, network, samples, rows, work, out):
-    """out (parameters x parameters) = that Hessian, product by product with the unit vectors, then (H + H^T) / 2."""
+    """out (parameters x parameters) = that Hessian: its product with each unit vector, then (H + H^T) / 2."""
     zero, one, half = theta.dtype.type(0), theta.dtype.type(1), theta.dtype.type(0.5)
     scale = one / theta.dtype.type(rows.size)
     direction = work.tangents.product
@@ -135,7 +137,7 @@ def hessian(theta, network, samples, rows, work, out):
     out[:] = zero
     for first in range(0, rows.size, work.block):
         count = min(work.block, rows.size - first)
-        _record(theta, network, samples, rows, first, count, scale, work)
+        _record(theta, network, samples, rows, first, count, scale, work)  # once for all unit vectors
         for i in range(theta.size):
             direction[i] = one
             _forward_tangent(theta, direction, network, count, work)

@@ -1,4 +1,4 @@
-"""Initial weights of a network, drawn for each weight by its place in the flat parameters; biases are 0.
+"""Initial weights of a network. Each weight's number is drawn by its index in the flat parameters; biases are 0.
 
 he-normal       normal, variance 2 / inputs                  He, Zhang, Ren, Sun, ICCV 2015
 he-uniform      uniform, the same variance
@@ -18,10 +18,11 @@ INITS = ("he-normal", "he-uniform", "glorot-normal", "glorot-uniform", "zeros")
 
 
 def initial_weights(layers: Layers, init: str, seed: int, stream: Stream = Stream.INITIAL) -> np.ndarray:
-    """The flat parameters, layer by layer W (inputs x outputs, row-major) then b, in float64."""
+    """The flat parameters (size) in float64: for each layer W (inputs x outputs, row-major), then b."""
     theta = np.zeros(layers.size)
     if init == "zeros":
         return theta
+    # One draw per parameter, biases included, so that a weight's draw depends on its index alone.
     draws = (normals if init.endswith("normal") else uniforms)(seed, stream, layers.size)
     for at in layers.rows:
         deviation = math.sqrt(2.0 / float(at.inputs if init.startswith("he") else at.inputs + at.outputs))

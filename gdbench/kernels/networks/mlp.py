@@ -33,7 +33,7 @@ MAX_PARAMETERS = 10**9
 class MLP:
     """The training objective of a network: mean loss over the training split plus 1/2 l2 |W|^2.
 
-    splits: Samples for train, val and test, in `dtype`; an empty split gives NaN.
+    splits: Samples for train, val and test, in `dtype`; the columns of an empty split are NaN.
     """
 
     batched = teams = True
@@ -76,7 +76,7 @@ class MLP:
         """The values of `columns` from each split's mean loss and sum of scores; those of an empty split are NaN."""
         sizes = [split.x.shape[0] for split in self.splits]
         means = [float(loss) if size else math.nan for loss, size in zip(losses, sizes, strict=True)]
-        # Divided in float64: 9 of 10 must be the 0.9 that a target of 0.9 means, in float32 too.
+        # Divided in float64: 9 of 10 must equal a target of 0.9 in float32 too.
         counts = [size * self.scores_a_sample for size in sizes]
         shares = [float(score) / count if count else math.nan for score, count in zip(scores, counts, strict=True)]
         return (*means, *shares, float(gradient_norm))
@@ -98,27 +98,27 @@ class MLP:
 
     @property
     def n(self) -> int:
-        """How many samples train."""
+        """The number of training samples."""
         return int(self.samples.x.shape[0])
 
     def initial(self, seed: int) -> np.ndarray:
-        """The parameters at step 0: layer by layer W (inputs x outputs, row-major), then b."""
+        """The parameters (size) at step 0: for each layer W (inputs x outputs, row-major), then b."""
         seed = sampling.check_seed(seed)
         return initial_weights(self.layers, self.init, seed).astype(self.dtype)
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """How many steps pass over the training split once."""
+        """The number of steps in one pass over the training split."""
         return sampling.steps_per_epoch(self.n, batch_size, self.drop_last)
 
     def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
-        """The training rows that step 1, 2, ... uses, in order, as int64; size is a number or "full"."""
+        """The training rows (int64) of step 1, 2, ..., in order; size is a number or "full". Raises UsageError."""
         return sampling.batch(seed, step, size, n=self.n, reshuffle=self.reshuffle, drop_last=self.drop_last)
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> float:
         """Mean loss over training rows (all by default), penalty included.
 
-        work: what the computation writes to, from `workspace()`; callers that come often keep one, so that nothing
-        is allocated.
+        work: where to write, from `workspace()`; frequent callers keep one, so that nothing is allocated. Raises
+        UsageError for parameters or rows that do not fit.
         """
         theta, work = self._vector("theta", theta), work or self.workspace(0 if rows is None else len(rows))
         rows = self._rows(rows, work)
@@ -128,7 +128,7 @@ class MLP:
         return float(value) + float(penalty(theta, self.network))
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
-        """The derivative of `loss` with respect to theta: work's vector, which the next gradient overwrites."""
+        """The gradient of `loss` (size): a vector of `work`, which the next gradient overwrites."""
         theta, work = self._vector("theta", theta), work or self.workspace()
         training.gradient(theta, self.network, self.samples, self._rows(rows, work), work)
         return work.gradient
@@ -140,14 +140,14 @@ class MLP:
         rows: np.ndarray | None = None,
         work: Workspace | None = None,
     ) -> np.ndarray:
-        """The Hessian of `loss` times a direction, a vector of work's that the next product or Hessian overwrites.
+        """The Hessian of `loss` times a direction: a vector of `work`, which the next product or Hessian overwrites.
 
-        It costs about three gradients and never lays out the Hessian.
+        It costs about three gradients and never builds the Hessian.
         """
         theta, direction = self._vector("theta", theta), self._vector("direction", direction)
         work = work or self.workspace()
         out = work.tangents.product
-        if np.may_share_memory(direction, out):
+        if np.may_share_memory(direction, out):  # such as the last product
             direction = direction.copy()
         hessian_product(theta, direction, self.network, self.samples, self._rows(rows, work), work, out)
         return out
@@ -164,16 +164,16 @@ class MLP:
         return out
 
     def workspace(self, rows: int = 0, threads: int = 1) -> Workspace:
-        """What one trial, or one call over as many rows, writes to, and with it a team of threads."""
+        """The arrays that one trial, or one call over `rows` rows, writes to; threads: of the team that shares them."""
         largest = max(rows, *(split.x.shape[0] for split in self.splits))
         return workspace(self.layers, self.n, largest, self.dtype, threads)
 
     def begin(
         self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
     ) -> "Training":
-        """One trial's training, at its initial weights.
+        """Begin a trial at its initial weights.
 
-        threads: a team that takes every step together (kernels/arithmetic/team.py), which changes no number.
+        threads: the size of the team that takes each step together (kernels/arithmetic/team.py); it changes no number.
         """
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
@@ -193,13 +193,13 @@ def is_network(problem: Problem) -> TypeGuard[MLP]:
 
 
 class _OnWorkspace(NamedTuple):
-    """A network that writes to this workspace whatever it computes."""
+    """A network with the workspace that it writes to."""
 
     problem: MLP
     work: Workspace
 
     def loss(self, theta: np.ndarray, rows: np.ndarray) -> float:
-        """See `MLP`, and so the others."""
+        """`MLP.loss` on this workspace; the others likewise."""
         return self.problem.loss(theta, rows, self.work)
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -216,24 +216,24 @@ class _OnWorkspace(NamedTuple):
 
 
 class Training(SampledTraining[MLP]):
-    """A network in training: its parameters, its rule's state and the workspace. Not shared between threads."""
+    """A network in training: its parameters, workspace and team. Not to be shared between threads."""
 
     def __init__(self, problem: MLP, batches: Batches, threads: int = 1) -> None:
         super().__init__(problem, batches)
         self.team = Team(threads)
         self.work = problem.workspace(threads=threads)
-        # Each worker finds the epoch's order by itself.
+        # Each worker computes the epoch's order for itself, so none waits for another's.
         own = [(self.work.order.copy(), self.work.epoch.copy()) for _ in range(threads - 1)]
         self._works = [self.work, *(self.work._replace(order=order, epoch=epoch) for order, epoch in own)]
 
     def objective(self) -> Objective:
-        """What the next step minimises, on a workspace of its own."""
+        """What the next step minimises; it has a workspace of its own."""
         return self.over_batch(_OnWorkspace(self.problem, self.problem.workspace()))
 
     def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
-        """One step for each row of the rule's coefficients.
+        """Take one step for each row of the rule's coefficients.
 
-        In a team, no error may come from the update: what is not our own may have a team of one.
+        In a team the update must not raise, so a rule that is not ours may only have a team of one.
         """
         problem, loop = self.problem, training.train(self.problem.dtype)
 

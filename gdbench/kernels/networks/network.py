@@ -1,6 +1,6 @@
 """A multilayer perceptron on one block of samples: values forward, derivatives backward.
 
-The parameters are one flat vector, as kernels/layers.py lays it out. A layer computes a = activation(x W + b); the last
+The parameters are one flat vector, laid out by kernels/layers.py. A layer computes a = activation(x W + b); the last
 has no activation. Sums start from the bias and add x_k W_kj in order of k (kernels/arithmetic/products.py).
 """
 
@@ -25,9 +25,9 @@ from gdbench.kernels.compile.jit import inlined, kernel
 from gdbench.kernels.layers import Layers, layer_at
 from gdbench.kernels.networks.activations import activate, backpropagate
 
-BLOCK = 256  # samples a block for each thread of a team; no number depends on it
-CACHED = 2**20  # bytes of samples from which on they lie far from a core
-ROWS = 8  # of a matrix, or a block, that a worker of a team takes at least: those of a tile
+BLOCK = 256  # samples per block and thread of a team; no number depends on it
+CACHED = 2**20  # bytes of samples from which they outgrow a core's cache
+ROWS = 8  # of a matrix or block: a worker of a team takes multiples of them, the rows of a tile
 
 
 class Network(NamedTuple):
@@ -40,38 +40,38 @@ class Network(NamedTuple):
 
 
 class Tangents(NamedTuple):
-    """What kernels/networks/curvature.py writes to. All but the last two are laid out as `Workspace.values` is."""
+    """The arrays of kernels/networks/curvature.py. All but the last two have the layout of `Workspace.values`."""
 
     errors: np.ndarray  # derivatives of the samples' losses by each layer's sums z
     derivatives: np.ndarray  # first derivatives of the activations
-    second_derivatives: np.ndarray  # second derivatives, times those of the losses by the activations' results
-    sums: np.ndarray  # how the sums z of each layer change along the direction
-    values: np.ndarray  # how their results change
-    pairs: np.ndarray  # rows of two matrices in turn: 2 x (2 block x widest)
+    second_derivatives: np.ndarray  # of the activations, times the losses' derivatives by the activations' results
+    sums: np.ndarray  # the change of each layer's sums z along the direction
+    values: np.ndarray  # the change of the results
+    pairs: np.ndarray  # two matrices, each of the alternating rows of two others: 2 x (2 block x widest)
     product: np.ndarray  # the Hessian times a direction
 
 
 class Workspace(NamedTuple):
-    """Everything a trial writes to while it trains, allocated once."""
+    """All arrays that a trial writes to while it trains, allocated once."""
 
     block: int  # samples at a time
     values: np.ndarray  # each layer's results, one layer after another
-    sums: np.ndarray  # the sums z that they are the results of, where the activation needs them; laid out as values is
-    deltas: np.ndarray  # derivatives of the samples' losses by each layer's sums z; laid out as values is
+    sums: np.ndarray  # each layer's sums z, if the activation needs them; same layout as values
+    deltas: np.ndarray  # derivatives of the samples' losses by each layer's sums z; same layout as values
     gradient: np.ndarray
     order: np.ndarray  # int64: this epoch's permutation of the training samples
     epoch: np.ndarray  # int64, one element: the epoch that `order` belongs to, -1 at first
     natural: np.ndarray  # int64: 0, 1, 2, ...
-    losses: np.ndarray  # one element a sample of the largest split
+    losses: np.ndarray  # one element per sample of the largest split
     scores: np.ndarray
     tangents: Tangents
 
 
 def workspace(layers: Layers, training: int, largest: int, dtype: str, threads: int = 1) -> Workspace:
-    """A workspace for `training` samples to train on, splits of at most `largest` samples, and a team of threads."""
+    """A workspace for `training` training samples, splits of at most `largest` samples, and a team of `threads`."""
     block = min(BLOCK * threads, max(largest, 1))
     units, widest, size = block * layers.numbers, block * max(layers.sizes[1:]), layers.size
-    # Not filled, so that what a trial never writes to takes no memory.
+    # Not initialised: arrays that a trial never writes to take no memory.
     tangents = Tangents(
         errors=arrays.empty(units, dtype),
         derivatives=arrays.empty(units, dtype),
@@ -108,7 +108,7 @@ def gather(x, order, first, low, high, values):
 
 @inlined
 def prefetch_for(x, order, first, low, high):
-    """The samples of rows low ... high - 1 of the block that begins at order[first], if x outgrows a core's cache."""
+    """What to prefetch for rows low ... high - 1 of the block at order[first]; nothing if x fits a core's cache."""
     size = x.shape[1] * x.itemsize
     count = min(high, order.size - first) - low
     if x.shape[0] * size < CACHED or count <= 0:
@@ -118,9 +118,9 @@ def prefetch_for(x, order, first, low, high):
 
 @inlined
 def forward(theta, network, low, high, work, prefetch=NOTHING):
-    """Every layer's results for rows low ... high - 1 of a block, into work.values.
+    """Compute every layer's results for rows low ... high - 1 of a block, into work.values.
 
-    prefetch: samples that are gathered soon (kernels/arithmetic/products.py).
+    prefetch: samples that are gathered next; the first layer's product asks for them (kernels/arithmetic/products.py).
     """
     rows, layers = high - low, network.layers.shape[0]
     for number in range(layers):
@@ -136,14 +136,14 @@ def forward(theta, network, low, high, work, prefetch=NOTHING):
 
 @inlined
 def last_row(network, row, work):
-    """Where the outputs of a row of a block begin in work.values, and the derivatives by them in work.deltas."""
+    """The offset of a row's outputs in work.values, and of the derivatives by them in work.deltas."""
     at = layer_at(network.layers, network.layers.shape[0] - 1)
     return work.block * at.above + row * at.outputs
 
 
 @inlined
 def backward(theta, network, low, high, work):
-    """From the derivatives by the outputs those by every hidden layer's sums, for rows low ... high - 1 of a block."""
+    """Backpropagate work.deltas from the outputs to every hidden layer's sums, for rows low ... high - 1 of a block."""
     rows = high - low
     for number in range(network.layers.shape[0] - 1, 0, -1):
         at = layer_at(network.layers, number)
@@ -157,18 +157,19 @@ def backward(theta, network, low, high, work):
 
 @inlined
 def add_up(network, rows, work, more, worker):
-    """Into work.gradient what a block's samples contribute: this worker's share of each layer's weights.
+    """Write the gradient of a block's samples to work.gradient: this worker's share of each layer's weights.
 
-    more: add it to what earlier samples contributed.
+    more: add it to the gradient of earlier samples instead.
     """
     for number in range(network.layers.shape[0]):
         at = layer_at(network.layers, number)
         x = matrix(work.values, work.block * at.below, rows, at.inputs)
         d = matrix(work.deltas, work.block * at.above, rows, at.outputs)
+        # Shared by rows of W, so that one worker sums each element over the samples, in order.
         low, high = share(at.inputs, ROWS, worker)
         gradient = matrix(work.gradient, at.weight + low * at.outputs, high - low, at.outputs)
         bias = matrix(work.gradient, at.bias, 1, at.outputs)
-        last = worker.rank == worker.size - 1
+        last = worker.rank == worker.size - 1  # it sums the biases too
         if more:
             add_product(x.T[low:high], d, gradient)
             if last:
@@ -181,7 +182,7 @@ def add_up(network, rows, work, more, worker):
 
 @inlined
 def penalise(l2, weights, gradient):
-    """Add l2 W to the derivatives by some weights, a vector each."""
+    """gradient += l2 weights, for two vectors of one size."""
     for i in range(weights.size):
         gradient[i] += l2 * weights[i]
 
@@ -199,7 +200,7 @@ def add_penalty(theta, network, gradient):
 
 @kernel
 def penalty(theta, network):
-    """1/2 l2 |W|^2 in float64, weights only: the weights' squares in order."""
+    """1/2 l2 |W|^2 in float64, weights only; the squares are added in order."""
     total = 0.0
     for number in range(network.layers.shape[0]):
         at = layer_at(network.layers, number)

@@ -1,9 +1,9 @@
-"""The parts of a network's training step, each by itself and many times over, to be timed.
+"""The parts of a network's training step, each repeated alone for timing.
 
-    count times: gather_batches, forward_batches, losses, backward_batches, updates(dtype), and layer_products
+    gather_batches, forward_batches, losses, backward_batches, updates(dtype), layer_products  # `count` times each
 
-The one place beside training.py and network.py that knows how a step is put together. Each part finds
-in the workspace what the part before it leaves there, as one real step put it, and runs over all blocks of a batch.
+Beside training.py and network.py, only this file knows the order of a step. Each part reads what the parts before it
+left in the workspace in one real step, and runs over all blocks of a batch.
 """
 
 from functools import lru_cache
@@ -38,7 +38,7 @@ def gather_batches(count, samples, order, size, per_epoch, work):
 
 @kernel(allocates=False)
 def forward_batches(count, theta, network, size, work):
-    """The outputs of a batch of `size` samples, `count` times."""
+    """Compute the outputs of a batch of `size` samples, `count` times."""
     for _ in range(count):
         for first in range(0, size, work.block):
             forward(theta, network, 0, min(work.block, size - first), work)
@@ -46,7 +46,7 @@ def forward_batches(count, theta, network, size, work):
 
 @kernel(allocates=False)
 def losses(count, network, samples, order, size, work):
-    """The losses' derivatives by the outputs of the first batch of `size` samples, `count` times."""
+    """Compute the losses' derivatives by the outputs of the first batch of `size` samples, `count` times."""
     start, outputs = last_row(network, 0, work), layer_at(network.layers, network.layers.shape[0] - 1).outputs
     scale = work.values.dtype.type(1) / work.values.dtype.type(size)
     for _ in range(count):
@@ -58,7 +58,7 @@ def losses(count, network, samples, order, size, work):
 
 @kernel(allocates=False)
 def backward_batches(count, theta, network, size, work):
-    """The gradient of a batch of `size` samples, penalty included, from what `losses` left, `count` times."""
+    """Compute the gradient of a batch of `size` samples, penalty included, after `losses`, `count` times."""
     for _ in range(count):
         for first in range(0, size, work.block):
             rows = min(work.block, size - first)
@@ -69,7 +69,7 @@ def backward_batches(count, theta, network, size, work):
 
 @kernel(allocates=False)
 def layer_products(count, kind, layer, theta, network, size, work):
-    """One of the three products (FORWARD, WEIGHTS, INPUTS) of a layer over a batch of `size` samples, `count` times."""
+    """Compute one product of a layer (FORWARD, WEIGHTS, INPUTS) over a batch of `size` samples, `count` times."""
     at = layer_at(network.layers, layer)
     inputs, outputs, start, above = at.inputs, at.outputs, work.block * at.below, work.block * at.above
     w, gradient = matrix(theta, at.weight, inputs, outputs), matrix(work.gradient, at.weight, inputs, outputs)
@@ -94,7 +94,7 @@ def _updates(update, count, theta, gradient, state, table):
 
 @lru_cache(maxsize=2)
 def updates(dtype: str) -> Any:
-    """The compiled `f(update, count, theta, gradient, state, table)`: a rule's update `count` times over."""
+    """The compiled `f(update, count, theta, gradient, state, table)`, which applies a rule's update `count` times."""
     vector, square = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     update = types.FunctionType(update_type(dtype))
     return kernel(

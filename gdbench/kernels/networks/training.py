@@ -1,6 +1,6 @@
-"""The training loop and the evaluation of a network, compiled once for each dtype and every rule.
+"""The training loop and the evaluation of a network, compiled once per dtype for all rules.
 
-A rule's update comes in as a first-class function of fixed signature, so that one compiled loop serves all rules.
+A rule's update is passed as a first-class function of fixed signature, so one compiled loop serves all rules.
 """
 
 from functools import lru_cache
@@ -32,12 +32,12 @@ from gdbench.kernels.networks.network import (
 from gdbench.kernels.rules.contract import update_type
 from gdbench.kernels.sampling import Batches, reorder
 
-PARAMETERS = 1024  # that a worker of a team updates at least
+PARAMETERS = 1024  # a worker of a team updates multiples of so many
 
 
 class Samples(NamedTuple):
-    """A split of a data set. One of labels and targets is empty, or both say the same (targets are one-hot rows, or one
-    column of 0 and 1 for binary-cross-entropy on two classes)."""
+    """A split of a data set. Either labels or targets is empty, or both hold the same classes. Targets are then one-hot
+    rows, or one column of 0 and 1 for binary-cross-entropy on two classes."""
 
     x: np.ndarray  # samples x features
     labels: np.ndarray  # int64: samples, or 0
@@ -45,19 +45,20 @@ class Samples(NamedTuple):
 
 
 def _visit(theta, network, samples, order, begin, end, work, worker, want_losses, want_gradient):
-    """Samples order[begin:end], in that order whatever the block, as far as asked for.
+    """Pass samples order[begin:end] through the network, in that order for any block size.
 
-    want_losses: each one's loss into work.losses and score into work.scores (networks/losses), at begin, begin + 1, ...
-    want_gradient: the gradient of the training objective over them, penalty included, into work.gradient.
+    want_losses: write each loss to work.losses and score to work.scores (networks/losses), at begin, begin + 1, ...
+    want_gradient: write the gradient of the training objective over them, penalty included, to work.gradient.
     """
     scale = theta.dtype.type(1) / theta.dtype.type(end - begin)
     labels, targets = samples.labels, samples.targets
     outputs = layer_at(network.layers, network.layers.shape[0] - 1).outputs
     for first in range(begin, end, work.block):
         rows = min(work.block, end - first)
-        low, high = share(rows, ROWS, worker)
+        low, high = share(rows, ROWS, worker)  # each worker takes some rows forward and back
         if low < high:
             gather(samples.x, order, first, low, high, work.values)
+            # Prefetch what comes next in `order`: the next block, or the next batch.
             forward(theta, network, low, high, work, prefetch_for(samples.x, order, first + rows, low, high))
             place = last_row(network, low, work)
             z, d = matrix(work.values, place, high - low, outputs), matrix(work.deltas, place, high - low, outputs)
@@ -66,10 +67,10 @@ def _visit(theta, network, samples, order, begin, end, work, worker, want_losses
             if want_gradient:
                 loss_gradient(network.loss, z, labels, targets, order, first + low, scale, d)
                 backward(theta, network, low, high, work)
-        barrier(worker)
+        barrier(worker)  # a weight's gradient needs all rows
         if want_gradient:
             add_up(network, rows, work, first > begin, worker)
-            barrier(worker)
+            barrier(worker)  # the next block overwrites values and deltas
     if want_gradient and worker.rank == 0:
         add_penalty(theta, network, work.gradient)
     if want_gradient:
@@ -96,7 +97,7 @@ _visit32, _visit64 = _linked_visit("float32"), _linked_visit("float64")
 
 @inlined
 def visit(theta, network, samples, order, begin, end, work, worker, want_losses, want_gradient):
-    """`_visit`, compiled once for each dtype."""
+    """Call `_visit`, which is compiled once per dtype and not into every caller."""
     arguments = (theta, network, samples, order, begin, end, work, worker, want_losses, want_gradient)
     if isinstance(theta.dtype.type(0), np.float32):
         _visit32(arguments)
@@ -106,37 +107,37 @@ def visit(theta, network, samples, order, begin, end, work, worker, want_losses,
 
 @kernel
 def gradient(theta, network, samples, rows, work):
-    """The gradient of the training objective over the samples `rows`, penalty included, into work.gradient."""
+    """Write the gradient of the training objective over the samples `rows`, penalty included, to work.gradient."""
     visit(theta, network, samples, rows, 0, rows.size, work, ALONE, False, True)
 
 
 def _train(update, theta, state, table, first, network, samples, batches, work, worker):
-    """Steps first + 1, first + 2, ... (first have been taken), one for each row of the coefficients' table."""
+    """Take steps first + 1, first + 2, ..., one per row of the table of coefficients; `first` were taken before."""
     n = samples.x.shape[0]
     low, high = share(theta.size, PARAMETERS, worker)
     mine, own_gradient = vector(theta, low, high - low), vector(work.gradient, low, high - low)
     for i in range(table.shape[0]):
         step = first + i
-        visits = batches.size < n  # else the samples in their natural order, all of them
+        visits = batches.size < n  # a full batch takes all samples in their natural order
         if visits:
             reorder(batches, step, work)
         order = work.order if visits else work.natural
         begin = (step % batches.per_epoch) * batches.size
         visit(theta, network, samples, order, begin, min(begin + batches.size, n), work, worker, False, True)
         if batches.clip_norm > 0 or batches.clip_value > 0:
-            if worker.rank == 0:
+            if worker.rank == 0:  # the norm is one ordered sum over the whole gradient
                 clip(work.gradient, batches)
             barrier(worker)
         update(mine, own_gradient, state, table[i], low)
-        barrier(worker)
+        barrier(worker)  # the next step reads all parameters
 
 
 @kernel
 def evaluate(theta, network, samples, rows, work, worker, want_gradient):
-    """Mean loss without penalty, sum of scores over the samples `rows`, and the gradient's norm.
+    """Mean loss without penalty, sum of scores and norm of the gradient over the samples `rows`.
 
-    That is the norm of the gradient of the training objective, penalty included, which is left in work.gradient;
-    unless `want_gradient` asks for it, it is 0 and work.gradient stays as it is.
+    The gradient is that of the training objective, penalty included, and stays in work.gradient. Without
+    `want_gradient` the norm is 0 and work.gradient is not changed.
     """
     n = rows.size
     visit(theta, network, samples, rows, 0, n, work, worker, True, want_gradient)
@@ -146,7 +147,7 @@ def evaluate(theta, network, samples, rows, work, worker, want_gradient):
 
 @lru_cache(maxsize=2)
 def train(dtype: str) -> Any:
-    """The compiled training loop for parameters of `dtype`; arguments as `_train` names them."""
+    """The compiled training loop for parameters of `dtype`; its arguments are those of `_train`."""
     number = np.dtype(dtype).type
     network, samples, work, worker = _types(dtype)
     batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))

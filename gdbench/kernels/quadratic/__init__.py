@@ -1,1 +1,1 @@
-"""The quadratic of random data: its matrix and samples as DeepOBS has them, and the problem."""
+"""The quadratic of random data: its matrix and samples as in DeepOBS, and the problem."""

@@ -1,10 +1,10 @@
 """The random quadratic of DeepOBS (Schneider, Balles, Hennig, ICLR 2019): its matrix, its samples.
 
-The matrix is R^T diag(eigenvalues) R with a random rotation R, found by the subgroup algorithm (Diaconis and
-Shahshahani, Probability in the Engineering and Informational Sciences 1, 1987); nine tenths of the eigenvalues are
-uniform between 0 and 1, the others between 30 and 60. All draws are those of NumPy's RandomState, whose normal numbers
-are made here from its uniform ones by our own logarithm, and products add in a fixed order: the same bits on every
-machine.
+The matrix is R^T diag(eigenvalues) R with a random rotation R, drawn by the subgroup algorithm (Diaconis and
+Shahshahani, Probability in the Engineering and Informational Sciences 1, 1987). Nine tenths of the eigenvalues are
+uniform between 0 and 1, the others between 30 and 60. All draws are those of NumPy's RandomState. Its normal numbers
+are computed here from its uniform ones with our own logarithm, and products add in a fixed order. So every machine gets
+the same bits.
 """
 
 import math
@@ -18,7 +18,7 @@ from gdbench.kernels.compile.jit import kernel
 
 @kernel
 def _polar(uniforms, out):
-    """Normal numbers by the polar method, as RandomState draws them; returns how many uniform numbers it took."""
+    """Normal numbers by the polar method, as RandomState draws them; returns how many uniform numbers were used."""
     used = filled = 0
     while filled < out.size:
         a = 2.0 * uniforms[used] - 1.0
@@ -28,7 +28,7 @@ def _polar(uniforms, out):
         if square >= 1.0 or square == 0.0:
             continue
         factor = math.sqrt(-2.0 * log64(square) / square)
-        out[filled] = factor * b
+        out[filled] = factor * b  # RandomState returns the second number first
         if filled + 1 < out.size:
             out[filled + 1] = factor * a
         filled += 2
@@ -37,7 +37,7 @@ def _polar(uniforms, out):
 
 @kernel
 def _rotate(rotation, angle, normals):
-    """A rotation of the first two coordinates, extended to all of them a dimension at a time."""
+    """A rotation of two coordinates, extended by a dimension at a time: each time a random reflection is applied."""
     used = 0
     rotation[0, 0] = rotation[1, 1] = cos(angle)
     rotation[0, 1] = sin(angle)
@@ -89,7 +89,7 @@ def _normals(uniforms: np.ndarray, count: int) -> np.ndarray:
 
 
 def _uniforms(seed: int, normals: int) -> np.ndarray:
-    """Enough uniform numbers for 200 and more, and so many normal ones: a pair of them takes 2.55 on average."""
+    """Enough uniform numbers for the eigenvalues, the angle and `normals` normal numbers: two take 2.55 on average."""
     return np.random.RandomState(seed).random_sample(10_000 + 2 * normals)
 
 

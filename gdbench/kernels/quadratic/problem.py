@@ -1,6 +1,6 @@
 """The problem "quadratic": the mean over samples x of 1/2 (theta - x)^T Q (theta - x), whose batches are noisy.
 
-problem = gdbench.problem({"kind": "quadratic"})  # that of DeepOBS
+problem = gdbench.problem({"kind": "quadratic"})  # DeepOBS's
 theta = problem.initial(seed=0)
 problem.loss(theta), problem.gradient(theta, problem.batch(seed=0, step=1, size=128))
 """
@@ -25,7 +25,7 @@ from gdbench.kernels.sampling import Batches, SampledTraining, reorder
 
 
 class Workspace(NamedTuple):
-    """What a trial writes to, allocated once."""
+    """The arrays that a trial writes to, allocated once."""
 
     gradient: np.ndarray
     difference: np.ndarray  # theta minus the batch's mean
@@ -72,11 +72,11 @@ def _loss_of_rows(theta, matrix, x, rows):
 
 
 def _train(update, theta, state, table, first, matrix, x, batches, work):
-    """Steps first + 1, first + 2, ... (first have been taken), one for each row of the coefficients' table."""
+    """Take steps first + 1, first + 2, ..., one per row of the table of coefficients; `first` were taken before."""
     n = x.shape[0]
     for i in range(table.shape[0]):
         step = first + i
-        visits = batches.size < n
+        visits = batches.size < n  # a full batch takes all samples in their natural order
         if visits:
             reorder(batches, step, work)
         order = work.order if visits else work.natural
@@ -106,8 +106,8 @@ def _workspace(size: int, samples: int, dtype: str) -> Workspace:
 class DataQuadratic:
     """The mean over training samples of 1/2 (theta - x)^T matrix (theta - x).
 
-    matrix: parameters x parameters, symmetric. train, test: samples x parameters, all float64. start: every element of
-    the first point. Losses are computed in float64 whatever the dtype in which the rule runs.
+    matrix: parameters x parameters, symmetric. train, test: samples x parameters. All are float64. start: every element
+    of the first point. Losses are computed in float64, in whatever dtype the rule runs.
     """
 
     columns = ("train_loss", "val_loss", "test_loss", "grad_norm")
@@ -128,7 +128,7 @@ class DataQuadratic:
         self.reshuffle, self.drop_last = shuffle == "epoch", drop_last
         self.size, self.n = len(matrix), len(train)
         self.work_matrix, self.work_x = matrix.astype(dtype), train.astype(dtype)
-        # A quadratic's mean over samples is its value at their mean, and their own spread.
+        # The mean loss over samples is the loss at their mean plus their spread, which does not depend on theta.
         self.spreads = []
         for samples in (train, test):
             every = np.arange(len(samples))
@@ -141,27 +141,27 @@ class DataQuadratic:
         return np.full(self.size, self.start, self.dtype)
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """How many steps pass over the training samples once."""
+        """The number of steps in one pass over the training samples."""
         return sampling.steps_per_epoch(self.n, batch_size, self.drop_last)
 
     def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
-        """The training rows that step 1, 2, ... uses, in order, as int64; size is a number or "full"."""
+        """The training rows (int64) of step 1, 2, ..., in order; size is a number or "full". Raises UsageError."""
         return sampling.batch(seed, step, size, n=self.n, reshuffle=self.reshuffle, drop_last=self.drop_last)
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
-        """Mean loss over training rows (all by default)."""
+        """Mean loss over training rows (all by default), in float64. Raises UsageError for what does not fit."""
         theta = sampling.check_vector("theta", theta, self.size, "float64")
         return float(_loss_of_rows(theta, self.matrix, self.x, sampling.check_rows(rows, self.n)))
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """The derivative of `loss` with respect to theta."""
+        """The gradient of `loss` (size), in `dtype`."""
         work = _workspace(self.size, 0, self.dtype)
         theta = sampling.check_vector("theta", theta, self.size, self.dtype)
         _gradient_of_rows(theta, self.work_matrix, self.work_x, sampling.check_rows(rows, self.n), work)
         return work.gradient
 
     def hessian(self, theta: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """The matrix, wherever theta is."""
+        """The matrix, the same for every theta."""
         sampling.check_vector("theta", theta, self.size, self.dtype)
         return self.work_matrix.copy()
 
@@ -172,7 +172,7 @@ class DataQuadratic:
     def begin(
         self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
     ) -> "QuadraticTraining":
-        """One trial's training, at its first point, by one thread."""
+        """Begin a trial at its first point; one thread trains it."""
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
         return QuadraticTraining(
@@ -181,14 +181,14 @@ class DataQuadratic:
 
 
 class QuadraticTraining(SampledTraining[DataQuadratic]):
-    """A trial on a data quadratic: its point, and how many steps led there."""
+    """A trial on a data quadratic: its point and the number of its steps."""
 
     def __init__(self, problem: DataQuadratic, batches: Batches) -> None:
         super().__init__(problem, batches)
         self.work = _workspace(problem.size, problem.n, problem.dtype)
 
     def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
-        """One step for each row of the rule's coefficients."""
+        """Take one step for each row of the rule's coefficients."""
         problem = self.problem
         loop = _compiled(problem.dtype)
         given = (update, self.theta, state, table, self.steps, problem.work_matrix, problem.work_x)

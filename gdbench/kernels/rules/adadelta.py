@@ -1,4 +1,4 @@
-"""Adadelta: RMSProp whose steps have the parameters' own unit.
+"""Adadelta: RMSProp whose steps have the unit of the parameters.
 
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"adadelta": {"lr": 1.0}}})
 """
@@ -18,8 +18,8 @@ def adadelta(p, g, s, d, c):
     d = rho d + (1 - rho) step^2
     p = p - lr step
 
-    Defaults are those of torch.optim.Adadelta: rho 0.9 and eps 1e-6 are values of the paper's experiments, which know
-    no lr, so 1. eps stands inside both roots; its size decides how long the first steps are.
+    Defaults are those of torch.optim.Adadelta: rho 0.9 and eps 1e-6 are values of the paper's experiments. The paper
+    has no lr, so lr is 1. eps is inside both roots, and its size decides how long the first steps are.
     """
     g = g + c.weight_decay * p
     s = c.rho * s + c.one_minus_rho * (g * g)

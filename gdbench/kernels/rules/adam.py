@@ -10,7 +10,7 @@ from gdbench.kernels.arithmetic.quotient import quotient
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.rules.contract import rule
 
-# What adam, adamw and amsgrad derive at each step, in the order of `corrected`.
+# The derived coefficients of adam, adamw and amsgrad, in the order of `corrected`.
 CORRECTED = ("one_minus_beta1", "one_minus_beta2", "step", "root")
 
 
@@ -31,8 +31,8 @@ def adam(p, g, m, v, c):
     v = beta2 v + (1 - beta2) g^2
     p = p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 
-    Without bias_correction both 1 - beta^t are 1. Defaults are those of torch.optim.Adam, which are the paper's; eps is
-    added after the corrected root, as there.
+    Without bias_correction both 1 - beta^t are 1. Defaults are those of torch.optim.Adam, which are the paper's. eps is
+    added to the corrected root, as there.
     """
     g = g + c.weight_decay * p
     m = c.beta1 * m + c.one_minus_beta1 * g

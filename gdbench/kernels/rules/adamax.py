@@ -16,13 +16,13 @@ def adamax(p, g, m, u, c):
     u = max(beta2 u, |g| + eps)
     p = p - lr / (1 - beta1^t) m / u
 
-    Defaults are those of torch.optim.Adamax, lr and both betas the paper's; the paper has no eps, and it stands where
-    PyTorch has it.
+    Defaults are those of torch.optim.Adamax; lr and both betas are the paper's. The paper has no eps; it is added where
+    PyTorch adds it.
     """
     g = g + c.weight_decay * p
     m = c.beta1 * m + c.one_minus_beta1 * g
     faded, size = c.beta2 * u, abs(g) + c.eps
-    u = faded if faded > size else size  # size when it is NaN
+    u = faded if faded > size else size  # a NaN in size stays
     return p - c.step * m / u, m, u
 
 

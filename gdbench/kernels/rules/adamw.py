@@ -19,8 +19,8 @@ def adamw(p, g, m, v, c):
     v = beta2 v + (1 - beta2) g^2
     p = p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 
-    Adam in everything but the first line. Defaults are those of torch.optim.AdamW, weight_decay 0.01 among them: Adam's
-    otherwise. As there the decay is multiplied by lr, where the paper has a schedule of its own.
+    Only the first line differs from Adam. Defaults are those of torch.optim.AdamW: Adam's, but weight_decay 0.01. The
+    decay is multiplied by lr as there; the paper gives it a schedule of its own.
     """
     p = p - c.decay * p
     m = c.beta1 * m + c.one_minus_beta1 * g

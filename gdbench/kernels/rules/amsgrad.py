@@ -20,13 +20,13 @@ def amsgrad(p, g, m, v, largest, c):
     largest = max(largest, v)
     p = p - lr / (1 - beta1^t) m / (sqrt(largest) / sqrt(1 - beta2^t) + eps)
 
-    Defaults are those of torch.optim.Adam(amsgrad=True), which takes the largest before the correction; without
+    Defaults are those of torch.optim.Adam(amsgrad=True), which takes the maximum before the bias correction. Without
     bias_correction both 1 - beta^t are 1, as in the paper.
     """
     g = g + c.weight_decay * p
     m = c.beta1 * m + c.one_minus_beta1 * g
     v = c.beta2 * v + c.one_minus_beta2 * (g * g)
-    largest = largest if largest > v else v  # v when it is NaN
+    largest = largest if largest > v else v  # a NaN in v stays
     return p - c.step * m / (quotient(math.sqrt(largest), c.root) + c.eps), m, v, largest
 
 

@@ -6,11 +6,11 @@
         v = c.momentum * v + g
         return p - c.lr * v, v
 
-`p` is one parameter, `g` its gradient, then one value per state slot (zero to four, zero at the start), and `c` holds
-this step's coefficients by name: `c.lr` (after the schedule) and every hyperparameter. The function returns the new
-parameter and the new slots. It runs in the parameters' dtype and must not use numbers of its own that are not
-coefficients: a bare 0.9 is a float64. What depends on the step is computed once a step, in float64, by a second
-function, and is named where it is declared:
+`p` is one parameter and `g` its gradient. One value per state slot follows: at most four, zero before the first step.
+`c` holds this step's coefficients by name: `c.lr` (after the schedule) and every hyperparameter. The function returns
+the new parameter and the new slots. It runs in the parameters' dtype, so its constants must be coefficients: a bare 0.9
+is a float64. A second function computes what depends on the step, once per step and in float64. Its decorator names the
+results:
 
     @adam.coefficients("step", "root")
     def _(t, lr, beta1, beta2, eps):              # t = 1, 2, ...
@@ -60,7 +60,7 @@ class Rule(BaseRule):
     _updates: dict[str, Update] = field(default_factory=dict, repr=False)
 
     def functions(self) -> list[Callable[..., Any]]:
-        """The scalar function, and that of its coefficients."""
+        """The scalar function, and the function of derived coefficients if there is one."""
         return [self.function] if self.derive is None else [self.function, self.derive]
 
     @property
@@ -69,7 +69,10 @@ class Rule(BaseRule):
         return (*self.defaults, *self.derived)
 
     def coefficients(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare coefficients that are derived from the step and the hyperparameters, in the order returned."""
+        """Declare coefficients that are derived from the step and the hyperparameters, in the order returned.
+
+        Raises UsageError for a name that is taken or a wrong signature.
+        """
 
         if not names or not all(isinstance(name, str) for name in names):
             raise UsageError(f'write @{self.name}.coefficients("name", ...) with the names of what it returns')
@@ -104,9 +107,9 @@ class Rule(BaseRule):
         return kernel(plain if derive is None else derived, variant=self.name, source=self.source)
 
     def table(self, settings: Mapping[str, float | bool], first: int, lrs: np.ndarray, dtype: str) -> np.ndarray:
-        """Coefficients of steps first, first + 1, ... (1 is the first): one row a step, a column a name, in `dtype`.
+        """The coefficients of steps first, first + 1, ... (from 1 on), in `dtype`: a row per step, a column per name.
 
-        Raises UsageError when the coefficients cannot be compiled.
+        lrs: the steps' learning rates, float64. Raises UsageError when the coefficients cannot be compiled.
         """
         out = np.empty((lrs.size, len(self.coefficient_names)))
         others = np.array([float(settings[name]) for name in self.defaults if name != "lr"])
@@ -117,17 +120,17 @@ class Rule(BaseRule):
         except ValueError:  # from _store
             names = ", ".join(self.derived)
             raise UsageError(f"rule {self.name!r}: its coefficients must return one value each for {names}") from None
-        with np.errstate(over="ignore"):  # a rate beyond float32 is infinite, and what it does is seen afterwards
+        with np.errstate(over="ignore"):  # a rate beyond float32 becomes infinite; the trial shows its effect
             return out.astype(dtype)
 
     def state(self, size: int, dtype: str) -> np.ndarray:
-        """The slots of `size` parameters before the first step: zeros, a row a slot, each from a cache line on."""
+        """The slots of `size` parameters before the first step: zeros, a row per slot, each row at a cache line."""
         return arrays.zeros((len(self.slots), arrays.padded(size, dtype)), dtype)
 
     def update(self, dtype: str) -> Update:
         """The compiled `update(p, g, state, c, first)`: one step of the parameters first, first + 1, ...
 
-        p and g are vectors of as many of them as are to move, state is that of all parameters (`state`), c one row of
+        p and g are vectors of the parameters to be updated, state is that of all parameters (`state`), c is one row of
         the table. Raises UsageError, with the line, when the rule cannot be compiled.
         """
         if dtype not in self._updates:
@@ -138,7 +141,7 @@ class Rule(BaseRule):
         return self._updates[dtype]
 
     def compile(self, dtype: str) -> None:
-        """The update and the coefficients."""
+        """Compile the update and the coefficients, or load them from the cache."""
         self.update(dtype)
         self.table(self.defaults, 1, np.ones(1), dtype)
 
@@ -152,17 +155,17 @@ class Rule(BaseRule):
 
 
 def is_scalar(rule: BaseRule) -> TypeGuard[Rule]:
-    """Whether a rule needs a parameter and its gradient alone."""
+    """Whether a rule needs only a parameter and its gradient."""
     return rule.needs == ELEMENTS
 
 
 def scalar_rules() -> list[Rule]:
-    """All of them that are registered."""
+    """All registered scalar rules."""
     return [rule for rule in RULES.values() if is_scalar(rule)]
 
 
 def find_scalar(name: object) -> Rule:
-    """The scalar rule of that name; raises UsageError for an unknown one and for one that needs more."""
+    """The scalar rule of that name; raises UsageError for an unknown rule and for one that needs more."""
     found = find(name)
     if not is_scalar(found):
         raise UsageError(f"rule {found.name!r} sees more than a gradient; choose another, such as adam")
@@ -189,7 +192,7 @@ def update_type(dtype: str) -> Any:
 def update_loop(rule: Rule, function: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """`Rule.update`, not compiled: the loop over the parameters, written out for each number of slots.
 
-    function: takes the place of the rule's own.
+    function: replaces the rule's own.
     """
     scalar, width = inlined(function or rule.function), len(rule.coefficient_names)
     coefficients = namedtuple("coefficients", rule.coefficient_names)  # type: ignore[misc]
@@ -258,7 +261,7 @@ def rule(
         raise UsageError(f'slots = {slots!r} must be a tuple of names, such as ("v",)')
 
     def register(function: Callable[..., Any]) -> Rule:
-        function = getattr(function, "py_func", function)  # compiled by its author: we compile it our way
+        function = getattr(function, "py_func", function)  # its author compiled it; we use our flags
         chosen = chosen_name("rule", name, function, RULES)
         if len(slots) > MAX_SLOTS:
             raise UsageError(f"rule {chosen!r} has {len(slots)} slots; at most {MAX_SLOTS} are supported")

@@ -1,4 +1,4 @@
-"""The names that hyperparameters have in every rule: what each means and which values make sense."""
+"""The hyperparameters of all rules: what each name means, and which values are allowed."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ ANY = "a finite number"
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One hyperparameter: `low <= value < high`; `open_low` leaves low out, `closed_high` takes high in.
+    """One hyperparameter: `low <= value < high`; `open_low` excludes low, `closed_high` includes high.
 
-    A switch is true or false; a whole number is an int, also where the user wrote 5.0.
+    A switch is true or false. A whole number is an int, also if the user wrote 5.0.
 
     >>> KNOWN["lr"].check("lr", 1)
     1.0
@@ -33,7 +33,7 @@ class Hyperparameter:
     whole: bool = False
 
     def check(self, name: str, value: object) -> float | bool:
-        """`value` as this hyperparameter takes it; raises UsageError with the range otherwise."""
+        """`value` in this hyperparameter's type; raises UsageError with the range if it is not allowed."""
         if self.switch:
             if isinstance(value, bool):
                 return value
@@ -74,25 +74,27 @@ KNOWN: dict[str, Hyperparameter] = {
     "beta1": _decay("decay of the running mean of gradients; in lion the mean's share of the step's direction"),
     "beta2": _decay("decay of the running mean of squared gradients; in lion of gradients"),
     "rho": _decay("decay of the running mean of squared gradients"),
-    "eps": Hyperparameter("keeps a division away from zero; the rule's formula shows where it stands", low=0.0),
+    "eps": Hyperparameter("keeps a denominator away from zero; the rule's formula shows where it is added", low=0.0),
     "weight_decay": Hyperparameter(
         "multiple of the parameters that is added to the gradient, or taken off them where the formula says so", low=0.0
     ),
     "bias_correction": Hyperparameter("whether running means are corrected for starting at zero", switch=True),
     "centered": Hyperparameter("whether gradients are divided by their standard deviation", switch=True),
-    "momentum_decay": Hyperparameter("how soon the momentum grows from half of beta1 to all of it", low=0.0),
+    "momentum_decay": Hyperparameter("how fast the momentum grows from half of beta1 to all of it", low=0.0),
     # At 4 and below the rectification is the root of a negative number.
     "rectify_above": Hyperparameter("length of the running mean above which steps are adaptive and rectified", low=4.0),
     # The bound keeps it exact in float64 and storable as an integer.
-    "k": Hyperparameter("steps from one meeting with the slow weights to the next", low=1.0, high=1e9, whole=True),
-    "history": Hyperparameter("steps that are remembered", low=1.0, high=1e6, whole=True),
-    "decrease": Hyperparameter(
-        "share of the decrease that the slope promises which a step must bring", low=0.0, high=1.0
-    ),
-    "curvature": Hyperparameter("share of the slope that may be left where a step ends", low=0.0, high=1.0),
+    "k": Hyperparameter("steps between two updates of the slow weights", low=1.0, high=1e9, whole=True),
+    "history": Hyperparameter("past steps that are kept", low=1.0, high=1e6, whole=True),
+    "decrease": Hyperparameter("share of the linearly predicted decrease that a step must achieve", low=0.0, high=1.0),
+    "curvature": Hyperparameter("share of the initial slope that may remain at the end of a step", low=0.0, high=1.0),
     "shrink": Hyperparameter("factor by which a step that is too long is shortened", low=0.0, open_low=True, high=1.0),
     "alpha": Hyperparameter(
-        "share of the way that the slow weights go at a meeting", low=0.0, open_low=True, high=1.0, closed_high=True
+        "share of the way to the fast weights that an update of the slow weights goes",
+        low=0.0,
+        open_low=True,
+        high=1.0,
+        closed_high=True,
     ),
 }
 
@@ -101,10 +103,10 @@ SWITCH = Hyperparameter("defined by the rule", switch=True)
 
 
 def of_rule(name: str, default: float | bool, ours: bool) -> Hyperparameter:
-    """What a hyperparameter of a rule means and takes.
+    """The meaning and range of a rule's hyperparameter.
 
-    Our names have our meaning in our own rules. In a plug-in's rule each has its author's, but for lr, with which
-    schedules and grids compute.
+    In our own rules our names have our meaning. In a plug-in's rule each name means what its author says, except lr:
+    schedules and grids compute with it.
 
     >>> of_rule("alpha", 0.5, ours=True).range()
     'greater than 0 and at most 1'

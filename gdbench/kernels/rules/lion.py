@@ -14,10 +14,10 @@ def lion(p, g, m, c):
     p = p - lr (sign(direction) + weight_decay p), sign(0) = 0
     m = beta2 m + (1 - beta2) g
 
-    beta1 and beta2 are the paper's, lr is that of the authors' code and weight_decay, decoupled as in AdamW, is off.
+    beta1 and beta2 are the paper's, lr is that of the authors' code. weight_decay, decoupled as in AdamW, is 0.
     """
     direction = c.beta1 * m + c.one_minus_beta1 * g
-    step = c.lr if direction > 0 else -c.lr if direction < 0 else direction  # a zero or NaN is its own step
+    step = c.lr if direction > 0 else -c.lr if direction < 0 else direction  # 0 gives 0, and NaN gives NaN
     return p - (step + c.decay * p), c.beta2 * m + c.one_minus_beta2 * g
 
 

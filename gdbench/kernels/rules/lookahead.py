@@ -1,4 +1,4 @@
-"""Lookahead: any rule runs ahead, and slow weights follow part of the way.
+"""Lookahead: any rule takes k steps, then slow weights move part of the way to where it arrived.
 
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}},
                    "rule": {"lookahead": {"inner": "sgd", "lr": 0.1, "k": 5}}})
@@ -27,11 +27,11 @@ class Lookahead(Rule):
 
     Write `lookahead(sgd)`, or `inner = "sgd"` in a suite; the inner rule may have three slots at most. Its
     hyperparameters keep their defaults; k = 5 and alpha = 0.5 are those of the paper's experiments on CIFAR. With alpha
-    = 1 it is its inner rule.
+    = 1 lookahead equals its inner rule.
     """
 
     def __init__(self, inner: Rule, name: str, **defaults: float | bool) -> None:
-        """`defaults` are laid over the inner rule's, k = 5 and alpha = 0.5."""
+        """`defaults` override those of the inner rule, k = 5 and alpha = 0.5. Raises UsageError for too many slots."""
         if SLOW in inner.slots:
             raise UsageError(f"rule {name!r}: {inner.name} has slow weights of its own; choose another inner rule")
         if len(inner.slots) == MAX_SLOTS:
@@ -52,11 +52,11 @@ class Lookahead(Rule):
         self.inner = inner
 
     def parts(self) -> list[BaseRule]:
-        """This rule and the one inside."""
+        """This rule and the parts of its inner rule."""
         return [self, *self.inner.parts()]
 
     def hyperparameter(self, name: str) -> Hyperparameter:
-        """What lookahead means by its own two, and the inner rule by all others."""
+        """The meaning of k and alpha in lookahead, and of all others in the inner rule."""
         return KNOWN[name] if name in OWN else self.inner.hyperparameter(name)
 
     @property
@@ -72,13 +72,13 @@ class Lookahead(Rule):
 
     @property
     def fingerprint(self) -> str:
-        """What the rule computes: the wrapper's own and the inner rule's."""
+        """The fingerprints of the wrapper and of the inner rule."""
         return f"{super().fingerprint}|{self.inner.fingerprint}"
 
 
 @inlined
 def _meet(p, slow, c):
-    """The fast and the slow weights after a step; alpha = 1 pulls nothing back, so not even rounding differs."""
+    """The fast and the slow weights after a step. Without a pull p stays as it is, so alpha = 1 changes no bit."""
     met = p + c.pull * (slow - p) if c.pull else p
     return met, met if c.pull else slow
 
@@ -114,7 +114,7 @@ def _scalar(inner):
 
 
 def _derive(inner):
-    """The inner rule's coefficients, whether slow weights begin, and how far p is pulled back to them."""
+    """The inner rule's coefficients, then `begins` (step 1) and `pull`, the share of the way back to slow weights."""
     derive = inner.derive
 
     def alone(t, *settings):
@@ -129,7 +129,7 @@ def _derive(inner):
 
 
 def lookahead(inner: BaseRule) -> BaseRule:
-    """Lookahead around `inner`, built once for each state of a plug-in."""
+    """Lookahead around `inner`, built once per version of a plug-in. Raises UsageError for a direction rule."""
     if not is_scalar(inner):
         raise UsageError(f"rule '{NAME}({inner.name})': {inner.name} is a direction rule; choose a scalar inner rule")
     return RULES[NAME] if inner is adam else _built(inner, inner.source)

@@ -14,8 +14,8 @@ def momentum(p, g, v, c):
     v = momentum v + g
     p = p - lr v
 
-    As torch.optim.SGD has it: lr multiplies the velocity when it is used, not the gradient when it is stored. Defaults
-    are PyTorch's; momentum 0.9, which PyTorch leaves at 0, is the value its documentation uses.
+    As in torch.optim.SGD, lr multiplies the velocity when it is used, not the gradient when it is stored. Defaults are
+    PyTorch's, except momentum: 0.9 is from PyTorch's documentation, its default is 0.
     """
     v = c.momentum * v + (g + c.weight_decay * p)
     return p - c.lr * v, v

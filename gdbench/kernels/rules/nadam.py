@@ -31,7 +31,7 @@ def nadam(p, g, m, v, c):
 
 @inlined
 def _fading(t, momentum_decay):
-    """By which share mu_t is less than beta1."""
+    """The share by which mu_t is less than beta1."""
     return 0.5 * exp(t * momentum_decay * log(0.96))
 
 
@@ -42,14 +42,15 @@ def _mu(t, beta1, momentum_decay):
 
 @nadam.coefficients("one_minus_beta1", "one_minus_beta2", "root", "gradient_step", "momentum_step")
 def _(t, lr, beta1, beta2, eps, weight_decay, momentum_decay):
-    # From 1 at every step, so that it does not matter where a chunk begins; soon the product no longer counts.
+    # M_t is computed from step 1 every time, so that it does not depend on where a chunk begins. Once 1 - M_t rounds to
+    # 1 the rest changes nothing.
     product = 1.0
     for i in range(1, t + 1):
         product *= _mu(i, beta1, momentum_decay)
         if 1.0 - product == 1.0:
             break
     mu, following = _mu(t, beta1, momentum_decay), _mu(t + 1, beta1, momentum_decay)
-    # 1 - mu, whose digits cancel where beta1 is nearly 1 and the momentum nearly beta1.
+    # The digits of 1 - mu cancel if mu is nearly 1; the sum of two small terms loses none.
     rest = 1.0 - mu if mu < 0.9999 else (1.0 - beta1) + beta1 * _fading(t, momentum_decay)
     gradient_step = lr * rest / (1.0 - product)
     momentum_step = lr * following / (1.0 - product * following)

@@ -14,8 +14,8 @@ def nesterov(p, g, v, c):
     v = momentum v + g
     p = p - lr (g + momentum v)
 
-    As torch.optim.SGD(nesterov=True) has it; p is the look-ahead point, where the gradient is taken. Defaults are
-    PyTorch's; momentum 0.9, which PyTorch leaves at 0, is the value its documentation uses.
+    This is torch.optim.SGD(nesterov=True); p is the look-ahead point, where the gradient is taken. Defaults are
+    PyTorch's, except momentum: 0.9 is from PyTorch's documentation, its default is 0.
     """
     g = g + c.weight_decay * p
     v = c.momentum * v + g

@@ -1,4 +1,4 @@
-"""RAdam: Adam that waits until its running mean of squares is long enough to be trusted.
+"""RAdam: Adam that divides by its running mean of squares only once that covers enough steps.
 
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"radam": {"lr": 1e-3}}})
 """
@@ -9,7 +9,7 @@ from gdbench.kernels.arithmetic.elementary import exp, log1p, one_minus_power
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.rules.contract import rule
 
-# Of y / 3 - y^3 / 45 + ..., the series of coth y - 1 / y.
+# The coefficients of coth y - 1 / y = y / 3 - y^3 / 45 + ...
 LANGEVIN = (
     1 / 3,
     -1 / 45,
@@ -36,11 +36,11 @@ def radam(p, g, m, v, c):
     p = p - lr / (1 - beta1^t) m r sqrt(1 - beta2^t) / (sqrt(v) + eps) where rho_t > rectify_above
     p = p - lr / (1 - beta1^t) m elsewhere
 
-    rho_t is computed as t (1 - h(t L / 2)) + h(L / 2), L = -log(beta2), h(y) = coth(y) - 1 / y, in which nothing
-    cancels; as written above it has no digits left where beta2 is nearly 1.
+    rho_t is computed as t (1 - h(t L / 2)) + h(L / 2), L = -log(beta2), h(y) = coth(y) - 1 / y, where nothing cancels.
+    The form above has no digits left if beta2 is nearly 1.
 
     Defaults are those of torch.optim.RAdam; eps is added to the uncorrected root, as there. With beta2 = 0.999 rho_t is
-    3.9975, 4.996 and 5.994 at t = 4, 5 and 6: PyTorch's rectify_above = 5 rectifies first at t = 6, the paper's 4 at
+    3.9975, 4.996 and 5.994 at t = 4, 5 and 6. So PyTorch's rectify_above = 5 rectifies first at t = 6, the paper's 4 at
     t = 5.
     """
     g = g + c.weight_decay * p
@@ -51,8 +51,8 @@ def radam(p, g, m, v, c):
 
 @inlined
 def _h(y):
-    """coth(y) - 1 / y, from 0 at 0 to 1 at infinity, and 1 less it."""
-    if y >= 0.5:
+    """h = coth(y) - 1 / y, which grows from 0 at 0 to 1 at infinity, and 1 - h."""
+    if y >= 0.5:  # below, the difference cancels and the series converges fast
         rest = 1.0 / y - 2.0 / (exp(2.0 * y) - 1.0)
         return 1.0 - rest, rest
     total = 0.0
@@ -65,7 +65,7 @@ def _h(y):
 def _(t, lr, beta1, beta2, eps, weight_decay, rectify_above):
     step, half = lr / one_minus_power(beta1, t), -0.5 * log1p(beta2 - 1.0)
     limit = 2.0 / (1.0 - beta2) - 1.0
-    rho = min(t * _h(t * half)[1] + _h(half)[0], limit)  # its bound, beyond which only rounding leads
+    rho = min(t * _h(t * half)[1] + _h(half)[0], limit)  # only rounding could exceed the limit
     rectified = rho > rectify_above
     if rectified:
         squared = (rho - 4.0) * (rho - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * rho)

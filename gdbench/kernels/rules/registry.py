@@ -1,4 +1,4 @@
-"""What every rule has, whichever contract it keeps: name, hyperparameters with defaults, text; and where it is found.
+"""What all rules have in common (name, hyperparameters with defaults, text), and the table in which they are found.
 
 Scalar rules (rules/contract.py) and direction rules (kernels/directions/contract.py) share one table of names, `RULES`.
 """
@@ -19,8 +19,8 @@ from gdbench.kernels.rules import hyperparameters
 from gdbench.kernels.rules.hyperparameters import Hyperparameter
 
 _OURS = "gdbench.kernels."
-ELEMENTS, OBJECTIVE = "elements", "objective"  # what a rule may need: a parameter and its gradient alone, or everything
-# What trials have beside hyperparameters: names that would clash in their table.
+ELEMENTS, OBJECTIVE = "elements", "objective"  # what a rule may need: one parameter and its gradient, or everything
+# Other columns of a table of trials, which no hyperparameter may be named after.
 RESERVED = {
     *("run", "trial", "key", "code", "problem", "rule", "schedule", "batch_size", "seed", "role", "dtype", "backend"),
     *("status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
@@ -32,11 +32,11 @@ RESERVED = {
 
 @dataclass(eq=False)
 class Written:
-    """Something that is written as Python functions: its docstring, its text and what they depend on."""
+    """A rule or test function, written as Python functions: its docstring, its text and its dependencies."""
 
     name: str
     function: Callable[..., object]
-    source: str | None = field(default=None, kw_only=True)  # hash of what it is compiled from, beside the kernels
+    source: str | None = field(default=None, kw_only=True)  # hash of its source; "" for the kernels', None if unknown
 
     @property
     def ours(self) -> bool:
@@ -44,7 +44,7 @@ class Written:
         return self.source == ""
 
     def functions(self) -> list[Callable[..., object]]:
-        """The functions that it consists of."""
+        """The Python functions that define it."""
         return [self.function]
 
     @property
@@ -54,18 +54,18 @@ class Written:
 
     @property
     def text(self) -> str:
-        """The source of its functions; their bytecode where there is no source."""
+        """The source of its functions; their bytecode if there is no source."""
         return "\n\n".join(_text(function) for function in self.functions())
 
     @property
     def fingerprint(self) -> str:
-        """What it computes: its text and what it takes from outside itself."""
+        """Identifies what it computes: its source hash or text, and the values that it uses from outside."""
         outside = [_outside(function) for function in self.functions()]
         return f"{self.source or self.text}|{outside!r}"
 
 
 def _text(function: Callable[..., object]) -> str:
-    """A function's source; its bytecode where there is none."""
+    """A function's source; its bytecode if there is none."""
     try:
         return inspect.getsource(function)
     except OSError:
@@ -73,13 +73,13 @@ def _text(function: Callable[..., object]) -> str:
 
 
 def _bytecode(code: CodeType) -> tuple[Any, ...]:
-    """What a code object computes: its instructions, and the names and constants that they count on."""
+    """What a code object computes: its instructions, and the names and constants that they use."""
     constants = [_bytecode(value) if isinstance(value, CodeType) else value for value in code.co_consts]
     return code.co_code, code.co_names, code.co_varnames, constants
 
 
 def _outside(function: Callable[..., object], depth: int = 3) -> list[tuple[str, str]]:
-    """Names and values that a function finds outside itself: numbers, arrays, and the text of helper functions."""
+    """Names and values that a function uses from outside: numbers, arrays, and the text of helper functions."""
     variables = inspect.getclosurevars(function)
     found = []
     for name, value in sorted({**variables.globals, **variables.nonlocals}.items()):
@@ -97,7 +97,7 @@ def _outside(function: Callable[..., object], depth: int = 3) -> list[tuple[str,
 class BaseRule(Written):
     """A rule of either contract: its function and its hyperparameters with their defaults, lr first.
 
-    slots: names of what it keeps for each parameter. dense: whether it asks for the matrix of second derivatives.
+    slots: names of the state that it keeps for each parameter. dense: whether it uses the Hessian's matrix.
     """
 
     needs: ClassVar[str]  # one of the above
@@ -106,14 +106,14 @@ class BaseRule(Written):
     dense: bool = field(default=False, kw_only=True)
 
     def compile(self, dtype: str) -> None:
-        """Compile what it will need, or load it from the cache; raises UsageError where that fails."""
+        """Compile the rule, or load it from the cache; raises UsageError if that fails."""
 
     def parts(self) -> "list[BaseRule]":
-        """The rules that it consists of: itself, and what it wraps."""
+        """This rule, and the rules that it wraps."""
         return [self]
 
     def settings(self, given: Mapping[str, object]) -> dict[str, float | bool]:
-        """The defaults with `given` laid over them; raises UsageError for an unknown name or a value out of range."""
+        """The defaults, overridden by `given`; raises UsageError for an unknown name or a value out of range."""
         for name in given:
             if name not in self.defaults:
                 raise UsageError(f"rule {self.name!r} has no hyperparameter {name!r}{nearest(name, self.defaults)}")
@@ -123,12 +123,12 @@ class BaseRule(Written):
         }
 
     def hyperparameter(self, name: str) -> Hyperparameter:
-        """What one of its hyperparameters means, and which values it takes."""
+        """The meaning and range of one of its hyperparameters."""
         return hyperparameters.of_rule(name, self.defaults[name], self.ours)
 
 
 RULES: dict[str, BaseRule] = {}
-WRAPPERS: dict[str, Callable[[BaseRule], BaseRule]] = {}  # by name: what makes a rule out of another, on demand
+WRAPPERS: dict[str, Callable[[BaseRule], BaseRule]] = {}  # by name: builds a rule around another one
 
 
 def find(name: object, inner: object = None) -> BaseRule:
@@ -152,9 +152,9 @@ def find(name: object, inner: object = None) -> BaseRule:
 def checked_defaults(
     name: str, defaults: Mapping[str, float | bool], function: Callable[..., object], others: Iterable[str] = ()
 ) -> dict[str, float | bool]:
-    """The hyperparameters, lr first, of the rule that is this function.
+    """The checked hyperparameters of the rule that `function` defines, lr first; others: further names that it uses.
 
-    Raises UsageError for a default or a name (`others` too) that will not do.
+    Raises UsageError for an invalid default or name.
     """
     if "lr" not in defaults:
         raise UsageError(f"rule {name!r} needs a default for lr, such as lr=1e-3")
@@ -182,7 +182,7 @@ def check_parameters(what: str, function: Callable[..., object], *expected: str)
 
 
 def check_names(what: str, names: tuple[str, ...]) -> None:
-    """Raise UsageError unless the names are distinct and can stand in a rule's coefficients and a run's tables."""
+    """Raise UsageError unless the names are distinct and can name a rule's coefficients and a run's columns."""
     for key in names:
         if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_") or key in RESERVED:
             raise UsageError(f"{what}: {key!r} cannot name a coefficient; choose another name")
@@ -191,5 +191,5 @@ def check_names(what: str, names: tuple[str, ...]) -> None:
 
 
 def source_of(function: Callable[..., object]) -> str | None:
-    """The `source` of what consists of this function: empty for ours, None (unknown, so never cached) for others."""
+    """The `Written.source` of a function: empty for ours, None (unknown, so never cached) for others."""
     return "" if str(function.__module__).startswith(_OURS) else None

@@ -1,4 +1,4 @@
-"""RMSProp: Adagrad that forgets.
+"""RMSProp: Adagrad with a running mean in place of the sum.
 
 run = gdbench.run({"problem": {"digits": {"kind": "mlp", "dataset": "digits"}}, "rule": {"rmsprop": {"lr": 1e-3}}})
 """
@@ -18,7 +18,7 @@ def rmsprop(p, g, s, a, v, c):
     v = momentum v + g / (sqrt(s) + eps), or, when centered, g / (sqrt(s - a^2) + eps)
     p = p - lr v
 
-    Defaults are those of torch.optim.RMSprop, whose alpha is rho here; eps stands outside the root, as there. Where
+    Defaults are those of torch.optim.RMSprop, whose alpha is rho here. eps is added outside the root, as there. If
     gradients hardly change, s - a^2 may round below zero and the trial diverges, as there.
     """
     g = g + c.weight_decay * p

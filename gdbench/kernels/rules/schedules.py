@@ -3,9 +3,9 @@
     schedule = settings({"kind": "cosine", "warmup": 10})
     lrs = learning_rates(schedule, lr=0.1, first=1, count=100, total=5000)
 
-A schedule gives a share of lr, `MEANINGS`, which is multiplied by min(1, t / warmup). T is the budget in steps. The
-share of step t is that of PyTorch's schedulers (StepLR, ExponentialLR, CosineAnnealingLR with T_max = T, and OneCycleLR
-with cosine annealing, without momentum cycling) after t - 1 calls of their step().
+A schedule multiplies lr by a factor and by min(1, t / warmup); `MEANINGS` gives lr times the factor. T is the budget in
+steps. The factor at step t is that of PyTorch's schedulers (StepLR, ExponentialLR, CosineAnnealingLR with T_max = T,
+and OneCycleLR with cosine annealing, without momentum cycling) after t - 1 calls of their step().
 
 cosine     Loshchilov, Hutter, "SGDR" (2017): half a cosine from lr to `final`, a learning rate, PyTorch's eta_min
 one-cycle  Smith, Topin, "Super-convergence" (2019): half a cosine from factor lr up to lr at step rise T, then half a
@@ -54,7 +54,7 @@ MEANINGS = {
     "cosine": "half a cosine from lr to final over the budget",
     "one-cycle": "half a cosine from factor lr to lr over the share rise of the budget, another to drop factor lr",
 }
-END = 2.0**-7  # share of the way in which digits cancel: before it at most 1e-12 of the result is lost
+END = 2.0**-7  # digits cancel within this share of the end; before it at most 1e-12 of the result is lost
 # The least and the greatest value of each option, whether it is a whole number, and its range in words.
 _COUNT = 2**62
 OPTIONS: dict[str, tuple[float, float, bool, str]] = {
@@ -71,10 +71,10 @@ OPTIONS: dict[str, tuple[float, float, bool, str]] = {
 
 @inlined
 def _half_cosine(start, end, gone, left, whole):
-    """From start (gone = 0) to end (left = 0) along half a cosine; whole = gone + left.
+    """Half a cosine from start (gone = 0) to end (left = 0); whole = gone + left.
 
-    Where the result is a small difference of large numbers, near its end and near a start much below it, the squared
-    sine of half the angle takes the place of 1 -+ the cosine.
+    1 -+ the cosine cancels near the end, and near the start if that is much smaller. There the squared sine of half the
+    angle replaces it.
     """
     if left < END * whole:
         root = sin(0.5 * math.pi * (left / whole))
@@ -87,7 +87,7 @@ def _half_cosine(start, end, gone, left, whole):
 
 @inlined
 def _one_cycle(t, total, rise, factor, drop):
-    """The share of lr at step t: PyTorch counts the steps t - 1 and lets the peak fall between two of them."""
+    """The factor of lr at step t. PyTorch counts steps from 0, and its peak may lie between two of them."""
     top = rise * total - 1.0
     if t - 1 <= top:
         return _half_cosine(factor, 1.0, t - 1.0, top - (t - 1), top) if top > 0.0 else 1.0
@@ -122,7 +122,7 @@ def _fill(kind, options, lr, first, total, out):
 
 
 def settings(given: str | Mapping[str, Any]) -> dict[str, Any]:
-    """The schedule in full, `{"kind": ..., option: value ...}`; raises UsageError for what it does not know."""
+    """The schedule with all options, `{"kind": ..., option: value ...}`; raises UsageError if it is not valid."""
     if not isinstance(given, str | Mapping):
         raise UsageError(f'schedule {given!r} must be a name or a table such as {{kind = "constant", warmup = 10}}')
     options = {"kind": given} if isinstance(given, str) else dict(given)
@@ -146,7 +146,7 @@ def _check(kind: str, name: str, value: Any) -> float:
 
 
 def learning_rates(schedule: Mapping[str, Any], lr: float, first: int, count: int, total: int) -> np.ndarray:
-    """lr at steps first ... first + count - 1 of `total` for a schedule as `settings` gives it; float64.
+    """lr at steps first ... first + count - 1 of `total`, float64 (count), for a schedule from `settings`.
 
     Each step's value depends on that step alone, not on where a chunk begins.
     """

@@ -1,9 +1,9 @@
-"""A scalar rule at work on a problem in training: chunks of steps in compiled code.
+"""Takes the steps of a scalar rule on a problem in training, in chunks of compiled code.
 
     stepper = ScalarStepper(rule, hyperparameters, training, rates)
     stepper.advance(100)
 
-`rates(first, count)` gives the learning rates of steps first, first + 1, ... (1 is the first).
+`rates(first, count)` returns the learning rates of steps first, first + 1, ... (from 1 on).
 """
 
 import time
@@ -16,15 +16,15 @@ from gdbench.kernels.compile.jit import first_class
 from gdbench.kernels.problem import Training
 from gdbench.kernels.rules.contract import Rule
 
-_LOOK = 0.5  # seconds
+_LOOK = 0.5  # seconds between two checks for cancellation
 
 Rates = Callable[[int, int], np.ndarray]
 
 
 class ScalarStepper:
-    """A scalar rule: one gradient a step, chunks of steps in compiled code.
+    """A scalar rule: one gradient per step, chunks of steps in compiled code.
 
-    seconds: spent on steps. lr: of the last step. ended: whether no step can follow, since one was not finite.
+    seconds: time spent on steps. lr: that of the last step. ended: whether a step was not finite, so that none follows.
     """
 
     ended = stalled = False
@@ -39,16 +39,16 @@ class ScalarStepper:
 
     @property
     def chunk(self) -> int:
-        """Steps between two looks at whether the trial is cancelled: as many as take about half a second."""
+        """Steps between two checks for cancellation: as many as take about half a second."""
         return max(1, int(_LOOK * self.training.steps / self.seconds)) if self.seconds else 10
 
     @property
     def gradient_evaluations(self) -> int:
-        """One a step."""
+        """One per step."""
         return int(self.training.steps)
 
     def advance(self, count: int, **path: Any) -> None:
-        """The next `count` steps."""
+        """Take the next `count` steps; fewer if one is not finite."""
         lrs = self.rates(self.training.steps + 1, count)
         table = self.rule.table(self.settings, self.training.steps + 1, lrs, self.dtype)
         before, started = self.training.steps, time.perf_counter()

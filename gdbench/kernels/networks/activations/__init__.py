@@ -1,9 +1,9 @@
-"""Every activation of a hidden layer, and the functions that apply the one a network asks for, by its number.
+"""All activations of hidden layers, and the functions that apply the activation of a given number.
 
     activate(network.activation, z, sums)
 
-An activation is one file and one entry of `_ACTIVATIONS`; a number is its place there. The number is looked at outside
-the loops over elements, so that one compiled network serves all.
+An activation is one file and one entry of `_ACTIVATIONS`, and its number is its index there. The number is compared
+outside the loops over elements, so that one compiled network serves all activations.
 """
 
 from gdbench.kernels.compile.jit import inlined, one_of
@@ -18,7 +18,7 @@ from gdbench.kernels.networks.activations.tanh import TANH
 _ACTIVATIONS = (IDENTITY, RELU, LEAKY_RELU, TANH, SIGMOID, GELU)
 ACTIVATIONS: dict[str, Activation] = {activation.name: activation for activation in _ACTIVATIONS}
 NUMBERS = {name: number for number, name in enumerate(ACTIVATIONS)}
-_KEEPERS = sum(1 << number for number, activation in enumerate(_ACTIVATIONS) if activation.keeps_sums)  # a bit each
+_KEEPERS = sum(1 << number for number, activation in enumerate(_ACTIVATIONS) if activation.keeps_sums)  # one bit each
 
 activate = one_of([activation.apply for activation in _ACTIVATIONS])
 backpropagate = one_of([activation.backpropagate for activation in _ACTIVATIONS])

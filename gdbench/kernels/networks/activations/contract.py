@@ -1,9 +1,9 @@
-"""What an activation is: three functions over a vector, on either device.
+"""The contract of an activation: three functions over a vector, for both devices.
 
     TANH = Activation("tanh", "tanh z", apply, backpropagate, second_derivative)
 
-Derivatives are written in terms of the result a, so that the sums z need not be kept; an activation whose derivative
-needs z says so by `keeps_sums`. A NaN passes through every activation, so that divergence is seen.
+Derivatives are functions of the result a, so that the sums z need not be kept. An activation whose derivative needs z
+sets `keeps_sums`. A NaN passes through every activation, so that divergence is noticed.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from gdbench.kernels.compile.jit import inlined
 
 
 class Activation(NamedTuple):
-    """An activation; a field without a default cannot be forgotten, so none of the three is ever another one's.
+    """An activation. Its three functions have no defaults, so that none can be forgotten.
 
     apply(z, sums): replace each element of the vector z (float32 or float64) by its activation.
     backpropagate(a, z, d): multiply each element of d by the derivative, where the result was a.
-    second_derivative(a, z, out): the second derivative into out, where the result was a; 0 at a kink.
+    second_derivative(a, z, out): write the second derivative, where the result was a, to out; 0 at a kink.
     """
 
     name: str
@@ -25,10 +25,10 @@ class Activation(NamedTuple):
     apply: Callable[..., None]
     backpropagate: Callable[..., None]
     second_derivative: Callable[..., None]
-    keeps_sums: bool = False  # `apply` writes z into `sums`, and the other two get it as z; else both are left alone
+    keeps_sums: bool = False  # `apply` writes z to `sums`, and the other two get it as z; else neither is used
 
 
 @inlined
 def zero(a, z, out):
-    """The `second_derivative` of an activation of straight pieces."""
+    """The `second_derivative` of a piecewise linear activation."""
     out[:] = a.dtype.type(0)

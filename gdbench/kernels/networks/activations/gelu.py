@@ -1,7 +1,7 @@
 """gelu: z Phi(z) with Phi the normal distribution function, by erf.
 
-Hendrycks, Gimpel, "Gaussian error linear units", arXiv:1606.08415. It is not monotonic: its result does not tell z,
-so z is kept for its derivatives.
+Hendrycks, Gimpel, "Gaussian error linear units", arXiv:1606.08415. It is not monotonic: its result does not determine
+z, so z is kept for its derivatives.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""leaky-relu: z, or 0.01 z where z < 0 (PyTorch's slope); derivative 0.01 at 0.
+"""leaky-relu: z, or 0.01 z where z < 0 (PyTorch's negative_slope); derivative 0.01 at 0.
 
 Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
 """

@@ -1,4 +1,4 @@
-"""relu: max(z, 0), derivative 0 at 0 as PyTorch has it."""
+"""relu: max(z, 0), with derivative 0 at 0 as in PyTorch."""
 
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.activations.contract import Activation, zero

@@ -1,9 +1,9 @@
-"""Every loss of a network, and the functions that apply the one a network asks for, by its number.
+"""All losses, and the functions that apply the loss of a given number.
 
     loss_gradient(network.loss, z, labels, targets, order, first, scale, d)
 
-The loss of a batch is the mean over its samples. A loss is one file and one entry of `_LOSSES`; a number is its place
-there, and all of a network's loops are compiled once for all losses.
+The loss of a batch is the mean over its samples. A loss is one file and one entry of `_LOSSES`, and its number is its
+index there. A network's loops are compiled once for all losses.
 """
 
 from gdbench.kernels.compile.jit import inlined, one_of
@@ -24,16 +24,16 @@ _values = one_of([loss.values for loss in _LOSSES])
 
 
 def output_count(loss: str, columns: int) -> int:
-    """How many outputs a network has for `columns` classes or targets."""
+    """The number of a network's outputs for `columns` classes or targets."""
     return 1 if LOSSES[loss].logit and columns == 2 else columns
 
 
 @inlined
 def loss_values(loss, z, labels, targets, order, first, scratch, values, scores):
-    """Each sample's loss into values, and its score into scores, at first, first + 1, ...
+    """Write each sample's loss to values and its score to scores, at first, first + 1, ...
 
-    The score is 1 or 0 for a right or wrong label (the first of equal outputs wins; a single output says 1 when it is
-    above 0; a NaN is wrong), and the sum of squared errors where there are no labels. scratch is (rows x outputs).
+    With labels the score is 1 for the right class, else 0. The first of equal outputs wins, a single output above 0
+    means class 1, and a NaN is wrong. Without labels it is the sum of squared errors. scratch is (rows x outputs).
     """
     _values(loss, z, labels, targets, order, first, scratch, values)
     rows, outputs = z.shape

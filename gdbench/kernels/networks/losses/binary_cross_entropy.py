@@ -2,9 +2,9 @@
 
     problem = gdbench.problem({"kind": "mlp", "dataset": "breast-cancer", "loss": "binary-cross-entropy"})
 
-An output is the logit of "yes", y is 0 or 1. Two classes have one output, yes to class 1; more have one output each,
-one against all. The formula is -y log(p) - (1 - y) log(1 - p) of the logistic p of z, written so that nothing
-overflows, as PyTorch's `binary_cross_entropy_with_logits` has it.
+z is a logit and y is 0 or 1. Two classes have one output, the logit of class 1. More classes have one output each, one
+against the rest. The formula is -y log(p) - (1 - y) log(1 - p) for the logistic p of z, written so that nothing
+overflows, as in PyTorch's `binary_cross_entropy_with_logits`.
 """
 
 from gdbench.kernels.arithmetic.elementary import exp, log1p
@@ -25,7 +25,7 @@ def _logistic(z, out):
 def _values(z, labels, targets, order, first, scratch, out):
     rows, outputs = z.shape
     zero = z.dtype.type(0)
-    # The logarithms have a loop to themselves, which vectorises; what looks samples up by number does not.
+    # The logarithms have a loop of their own, which vectorises; a loop that indexes by `order` does not.
     for i in range(rows):
         for j in range(outputs):
             scratch[i, j] = log1p(exp(-abs(z[i, j])))

@@ -2,7 +2,7 @@
 
     problem = gdbench.problem({"kind": "mlp", "dataset": "iris", "loss": "cross-entropy"})
 
-Each row's greatest element is subtracted before exp, so that nothing overflows: it cancels in every quotient.
+Each row's greatest element is subtracted before exp, so that nothing overflows. It cancels in every quotient.
 """
 
 from gdbench.kernels.arithmetic.elementary import exp, log
@@ -20,7 +20,7 @@ def _shifted_exp(z, out):
             top = z[i, j] if z[i, j] > top else top
         for j in range(z.shape[1]):
             out[i, j] = z[i, j] - top
-    # One loop over all elements, whatever the number of outputs, fills the vector registers.
+    # One loop over all elements fills the vector registers for any number of outputs.
     flat = vector(out, 0, out.size)
     for i in range(flat.size):
         flat[i] = exp(flat[i])

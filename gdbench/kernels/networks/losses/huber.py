@@ -2,7 +2,7 @@
 
     problem = gdbench.problem({"kind": "mlp", "dataset": "diabetes", "loss": "huber"})
 
-Huber, Annals of Mathematical Statistics 35 (1964), with delta = 1 as PyTorch has it.
+Huber, Annals of Mathematical Statistics 35 (1964), with delta = 1 as in PyTorch.
 """
 
 from gdbench.kernels.compile.jit import inlined
@@ -35,7 +35,7 @@ def _gradient(z, labels, targets, order, first, scale, d):
 
 @inlined
 def _hessian(z, targets, order, first, scale, h):
-    """h = the share of each output inside the parabola, and 0 from its kink on."""
+    """h = scale / outputs inside the parabola, and 0 from its kink on."""
     rows, outputs = z.shape
     zero, one, share = z.dtype.type(0), z.dtype.type(1), scale / z.dtype.type(outputs)
     for i in range(rows):
