@@ -1,27 +1,27 @@
-"""The errors a user may see, each one sentence and each with its exit code."""
+"""The errors that a user may see. Each is one sentence and has an exit code."""
 
 import difflib
 import reprlib
 from collections.abc import Iterable
 
 SHOWN = 80  # characters of a value in a sentence
-SENTENCE = 900  # characters of a sentence; a path of several long names must find room
-LARGE = 256  # bits of a whole number from which on its digits are counted rather than shown
+SENTENCE = 900  # characters of a sentence; enough for a path with several long names
+LARGE = 256  # bits; the digits of a larger whole number are counted rather than shown
 
 
 class GdbenchError(Exception):
-    """A failure that is told in one sentence, without a traceback."""
+    """A failure that is reported in one sentence, without a traceback. Exit code 3."""
 
     exit_code = 3
 
     def __init__(self, message: object = "") -> None:
         text = str(message)
-        half = SENTENCE // 2  # both the place at the beginning and the remedy at the end are wanted
+        half = SENTENCE // 2  # keeps the place at the beginning and the remedy at the end
         super().__init__(text if len(text) <= SENTENCE else f"{text[:half]} ... {text[-half:]}")
 
 
 class UsageError(GdbenchError, ValueError):
-    """A mistake of the user's: a wrong name, key or value. Exit code 2."""
+    """A mistake by the user: a wrong name, key or value. Exit code 2."""
 
     exit_code = 2
 
@@ -33,13 +33,13 @@ class StoreError(GdbenchError):
 
 
 class DamagedError(StoreError):
-    """What is stored is not as it was written. Exit code 3."""
+    """The store does not hold what was written. Exit code 3."""
 
     exit_code = 3
 
 
 class WritingError(StoreError):
-    """A run's results cannot be stored any more. Exit code 3: what was stored before is."""
+    """A run's results can no longer be stored. Exit code 3; results stored before stay."""
 
     exit_code = 3
 
@@ -51,7 +51,7 @@ class InterruptedRunError(GdbenchError):
 
 
 class _Values(reprlib.Repr):
-    """Writes no more of a value than can be read in a sentence, however large or deep it is."""
+    """Writes only as much of a value as fits a sentence, however large or deep the value is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,12 +59,12 @@ class _Values(reprlib.Repr):
         self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxarray = 20
 
     def repr_int(self, x: int, level: int) -> str:
-        """Python refuses to write whole numbers of many digits."""
+        """A whole number, or the count of its digits if they are too many for Python to write."""
         return repr(x) if x.bit_length() <= LARGE else f"a whole number of {x.bit_length() * 0.30103:.0f} digits"
 
 
 def shown(value: object) -> str:
-    """A value as a sentence quotes it: in one line, at most 80 characters.
+    """A value as a sentence quotes it: on one line, with at most 80 characters.
 
     >>> shown([0.1, 0.2])
     '[0.1, 0.2]'
@@ -76,7 +76,7 @@ def shown(value: object) -> str:
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """`; did you mean 'adam'?` when a known name is close to `name`, else the first 30 known names."""
+    """`; did you mean 'adam'?` if a known name is close to `name`, otherwise the first 30 known names."""
     names = list(known)
     close = difflib.get_close_matches(str(name)[:SHOWN], names, n=1, cutoff=0.5)
     if close:

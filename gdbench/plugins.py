@@ -1,6 +1,7 @@
-"""Rules and functions from outside: a file given by `--plugin`, or a package's `gdbench.plugins` entry point.
+"""Rules and functions from outside: from a file given by `--plugin`, or a package's `gdbench.plugins` entry point.
 
-The environment variable GDBENCH_PLUGINS=0 switches the packages' off, here and in every process that this one starts.
+The environment variable GDBENCH_PLUGINS=0 switches off those of packages, here and in every process that this one
+starts.
 """
 
 import importlib.util
@@ -31,7 +32,7 @@ _loaded: dict[str, tuple[str, list[Written]]] = {}  # by file: hash of its sourc
 
 
 class _Loader(SourceFileLoader):
-    """Compiles a plug-in from its source: Python takes bytecode of before for a file of the same second and size."""
+    """Compiles a plug-in from its source. Python would reuse bytecode for a file of the same size and second."""
 
     def get_code(self, fullname: str) -> CodeType:
         """The code of the file as it is now."""
@@ -40,9 +41,9 @@ class _Loader(SourceFileLoader):
 
 
 def load_file(path: str | Path) -> str:
-    """Run a plug-in file, which registers its rules and functions; again when it changed, in place of what it was.
+    """Run a plug-in file, which registers its rules and functions. A changed file replaces what it registered before.
 
-    Returns the hash of its contents.
+    Returns the hash of the file. Raises UsageError if it cannot be read or fails; then nothing of it stays registered.
     """
     path = user_path(path).absolute()
     try:
@@ -53,7 +54,7 @@ def load_file(path: str | Path) -> str:
     if earlier == content:
         return content
     _forget(former)
-    _loaded.pop(str(path), None)  # should the new one fail, the next try begins from nothing
+    _loaded.pop(str(path), None)  # if the new one fails, the next try starts from nothing
     module_name = f"gdbench_plugin_{path.stem}_{content[:8]}"
     loader = _Loader(module_name, str(path))
     spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
@@ -79,7 +80,7 @@ def files(items: Iterable[Written]) -> tuple[tuple[str, str], ...]:
 
 
 def load_installed() -> None:
-    """Load the plug-ins of installed packages, once a process, unless they are switched off."""
+    """Load the plug-ins of installed packages, once per process, unless they are switched off."""
     wanted = os.environ.get(SWITCH, "1")
     if wanted not in ("0", "1", ""):
         raise GdbenchError(f"{SWITCH}={wanted} must be 0, which loads no plug-ins of installed packages, or 1")
@@ -103,16 +104,16 @@ def _of_package(entry: EntryPoint) -> list[Written]:
     try:
         return _register(f"{entry.name} ({entry.value}){package}", entry.load)
     except UsageError as error:
-        raise UsageError(f"{error}; {SWITCH}=0 or --no-plugins does without the plug-ins of packages") from None
+        raise UsageError(f"{error}; {SWITCH}=0 or --no-plugins leaves out the plug-ins of packages") from None
 
 
 def foreign() -> list[Written]:
-    """Every rule and function that is not ours."""
+    """Every rule and function that is not part of gdbench."""
     return [item for item in _registered() if not item.ours]
 
 
 def plugin_hash(items: Iterable[Written] | None = None) -> str:
-    """Hash of the rules and functions among `items` that are not ours, by default of all; empty without any."""
+    """Hash of the plug-ins' rules and functions among `items`, by default of all; empty if there are none."""
     chosen = foreign() if items is None else [item for item in items if not item.ours]
     parts = sorted(f"{type(item).__name__} {item.name}:{item.fingerprint}" for item in chosen)
     return sha256("|".join(parts).encode()).hexdigest() if parts else ""
@@ -130,9 +131,9 @@ def _forget(items: Iterable[Written]) -> None:
 
 
 def _mark(registered: list[Written], folder: Path, file: Path) -> None:
-    """Tell rules and functions which source they are compiled from: the file and every loaded module in its folder.
+    """Set the source of rules and functions: the hash of the file and of every loaded module in its folder.
 
-    A helper module may hold half of a rule, and Numba's cache would not notice a change of it.
+    A helper module may hold half of a rule, and Numba's cache would not notice a change in it.
     """
     files = {file}
     for name, module in list(sys.modules.items()):
@@ -147,7 +148,7 @@ def _mark(registered: list[Written], folder: Path, file: Path) -> None:
 
 
 def _register(place: str, run: Callable[[], object]) -> list[Written]:
-    """What `run` registers; nothing stays when it fails."""
+    """What `run` registers; if it fails, nothing stays registered."""
     before = _registered()
     try:
         run()
@@ -163,7 +164,7 @@ def _register(place: str, run: Callable[[], object]) -> list[Written]:
 
 
 def _line(error: BaseException, place: str) -> str:
-    """Where an error arose: the line of the plug-in's own file, or the file and line of a package's."""
+    """Where an error arose: the line in the plug-in's own file, or the file and line in a package."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename == place]
     if own or not frames:

@@ -338,7 +338,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(suite, tmp_path):
     assert stopped.state == "interrupted" and 1 <= len(kept) < 10
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and f"run {stopped.run}: 10 trials" in done.stdout
-    assert f"{len(kept)} of 10 are done" in done.stderr and kept.items() <= stored(database).items()
+    assert f"{len(kept)} of 10 trials are done" in done.stderr and kept.items() <= stored(database).items()
 
 
 def stored(path):

@@ -191,4 +191,4 @@ def test_history_has_metrics_of_their_own_for_other_data(runs):
     (sentence,) = told
     assert sentence.startswith("The data of iris were not the same in all runs (") and "65979432" in sentence
     (old,) = history.parted({"iris": {"a": None, "b": "65979432abc"}})
-    assert "not told, since a run was made before it was kept, 65979432" in old
+    assert "unknown, since a run was made before it was stored, 65979432" in old

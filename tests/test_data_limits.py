@@ -215,7 +215,7 @@ def test_values_of_a_parquet_file_are_counted_by_their_number_and_length(tmp_pat
     assert "unpacks from" in refused("d.parquet", tmp_path)
     nested = pa.ListArray.from_arrays([0, 10**7], np.zeros(10**7))
     pq.write_table(pa.table({"x": nested, "y": [0]}), tmp_path / "e.parquet")
-    assert "column 'x' holds lists, and a row has one value" in refused("e.parquet", tmp_path)
+    assert "column 'x' holds lists, but a row must have one value" in refused("e.parquet", tmp_path)
 
 
 def test_a_damaged_parquet_file_does_not_end_the_process(tmp_path):
@@ -230,7 +230,7 @@ def test_a_parquet_file_that_holds_more_rows_than_it_tells_is_refused(tmp_path, 
     pq.write_table(pa.table({"x": np.arange(10.0), "y": np.arange(10)}), tmp_path / "d.parquet")
     whole = pq.ParquetFile.iter_batches
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *a, **k: [*whole(*a, **k), *whole(*a, **k)])
-    assert "more rows than the 10 that it tells" in refused("d.parquet", tmp_path)
+    assert "more rows than the 10 that it declares" in refused("d.parquet", tmp_path)
 
 
 GENERATED = [

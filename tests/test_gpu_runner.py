@@ -262,7 +262,7 @@ def test_what_the_gpu_trained_is_not_timed_on_the_cpu(one, gpu, tmp_path):
 def test_a_dry_run_says_whose_seconds_it_counts(gpu, capsys):
     little = ["--seeds", "1", "--set", "batch_size=512", "--set", "budget.epochs=1"]
     code, out, _ = call(capsys, "run", "quick", *little, "--backend", "cuda", "--dry-run")
-    assert code == 0 and "the seconds are the CPU's" in out and "- digits: sweep: a step of all trials" in out
+    assert code == 0 and "the seconds are for the CPU" in out and "- digits: sweep: a step of all trials" in out
     assert "in shared memory" in call(capsys, "run", "quick", *little, "--backend", "cuda", "--dry-run", "--json")[1]
 
 

@@ -64,7 +64,7 @@ DAMAGE = {
     "a definition": (of_latest("UPDATE trials SET definition = replace(definition, 'sgd', 'lion')"), "trial 3"),
     "a number": (of_latest("UPDATE trials SET trial = 99"), "trial 99"),
     "a hash": (of_latest("UPDATE trials SET hash = NULL"), "trial 3"),
-    "a trial that vanished": (of_latest("DELETE FROM trials"), "11 trials in place of 12"),
+    "a trial that vanished": (of_latest("DELETE FROM trials"), "11 trials instead of 12"),
     "a timing": ("UPDATE timings SET seconds = seconds * 2 WHERE round = 3", "timings"),
     "a subject": ("UPDATE subjects SET jobs = 2 WHERE part = 'peak'", "timings"),
     "a target": ("""UPDATE runs SET target = '{"val_loss": [0.9]}'""" + LATEST, "its row in `runs`"),
@@ -144,7 +144,7 @@ def test_a_run_beside_a_damaged_one_is_read_and_the_damaged_one_removed(store, c
 def test_a_run_that_vanished_is_missed(store):
     path, (_, second) = store
     change(path, f"DELETE FROM runs WHERE run = '{second}'")
-    with pytest.raises(DamagedError, match="1 runs in place of 2"):
+    with pytest.raises(DamagedError, match="1 runs instead of 2"):
         gdbench.load(path)
 
 

@@ -225,13 +225,13 @@ def _sparse(folder):
 def _endless(folder):
     path = folder / "export.json"
     path.symlink_to("/dev/zero")
-    return path, "is no file"
+    return path, "is not a file"
 
 
 def _waiting(folder):
     path = folder / "export.json"
     os.mkfifo(path)
-    return path, "is no file"
+    return path, "is not a file"
 
 
 def _large_table(folder):

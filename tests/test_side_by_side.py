@@ -114,7 +114,7 @@ def test_what_no_longer_arrives_counts_as_infinite(run):
 
 
 def test_only_other_runs_stand_beside_a_run(run, tmp_path):
-    for other, words in ((run, "is named twice"), (run.id, "is no run")):
+    for other, words in ((run, "is named twice"), (run.id, "is not a run")):
         with pytest.raises(gdbench.GdbenchError, match=words):
             run.report(tmp_path / "r.html", other)
     assert not (tmp_path / "r.html").exists()

@@ -78,7 +78,7 @@ def test_a_database_that_is_not_ours_is_refused_and_untouched(make, words, small
 def test_a_folder_or_a_strange_url_is_refused(tmp_path):
     with pytest.raises(StoreError, match="is a folder"):
         Store(tmp_path)
-    with pytest.raises(UsageError, match="no database URL"):
+    with pytest.raises(UsageError, match="not a database URL"):
         Store("-://x")
     with pytest.raises(StoreError, match="cannot be opened"):
         Store("nosuchdatabase://host/name")

@@ -343,7 +343,7 @@ def test_an_id_that_is_none_of_ours_names_no_folder(name, tmp_path):
     for damaged in ("stop", "skip", "take"):
         with pytest.raises((StoreError, UsageError)):
             Store(path).find("latest", damaged=damaged)
-    with pytest.raises(UsageError, match="names no folder"):
+    with pytest.raises(UsageError, match="does not name a folder"):
         run_folder(tmp_path / "out", name)
 
 
@@ -366,7 +366,7 @@ def test_a_folder_that_leads_elsewhere_is_not_written_to(tmp_path):
     (tmp_path / "victim").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "0123abcd").symlink_to(tmp_path / "victim")
-    with pytest.raises(UsageError, match="names no folder"):
+    with pytest.raises(UsageError, match="does not name a folder"):
         run_folder(tmp_path / "out", "0123abcd")
 
 

@@ -1,12 +1,12 @@
-"""What the runs of one machine had to show, one after another, and where it changed.
+"""The metrics of one machine's runs, in order of time, and where they changed.
 
-    records = runs_of(store, machine)
-    frame = history(store, records)
+    records = runs_of(store.runs(), machine)
+    frame = history(read_points(store, records), notes)
 
-A metric is named after what it is, its problem, rule and batch size, and the suite in parentheses. Where the store
-holds different suites of one name (another budget, another target), each has the beginning of a hash of its own:
-what they measure is not the same. Costs are judged over the reference of the same rounds (`value`), so that a machine
-which was faster or slower as a whole shows no change, and told in seconds too (`raw`).
+A metric's name says what it measures, then its problem, rule and batch size, and the suite in parentheses. If the store
+holds different suites of one name (another budget, another target), the name includes the beginning of a hash: these
+suites do not measure the same. Costs are judged relative to the reference of the same rounds (`value`), so that a
+machine that was faster or slower as a whole shows no change. They are also given in seconds (`raw`).
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from gdbench.store import RunRecord, Store, StoredRun
 Contents = dict[str, dict[str, str | None]]  # by problem and run
 POINT = ("metric", "run", "created", "commit", "value", "raw")
 COLUMNS = (*POINT, "level", "change", "p", "accepted")
-WORDS = ("title", "description")  # of a suite, which change nothing
+WORDS = ("title", "description")  # keys of a suite that do not change what it measures
 
 
 def runs_of(records: Collection[RunRecord], machine: str) -> list[RunRecord]:
@@ -48,9 +48,11 @@ def history(
 ) -> pd.DataFrame:
     """The points (`read_points`) with their levels and changes: `level, change, p, accepted`.
 
+    points: a row per metric and run. notes: by run, why its change is intended. minimum: points on either side of a
+    change. magnitude: the smallest relative change.
     level: the median of the points between two changes. change: at the first point of a new level, its ratio to the old
-    one; NaN elsewhere, as is p (gdbench/stats/changes.py). accepted: there, what `notes` says of the run, if anything.
-    A metric that is not positive everywhere has one level.
+    level; NaN elsewhere, as is p (gdbench/stats/changes.py). accepted: at a change, the note on the run, if any. A
+    metric that is not positive everywhere has one level.
     """
     parts = [_with_changes(group, notes, minimum, magnitude) for _, group in points.groupby("metric", sort=False)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
@@ -74,13 +76,14 @@ def read_points(
     tell: Callable[[str], object] = lambda sentence: None,
     processes: int = 1,
 ) -> pd.DataFrame:
-    """A row a metric and run, by metric in order of time: `metric, run, created, commit, value, raw`.
+    """A row per metric and run, by metric in order of time: `metric, run, created, commit, value, raw`.
 
-    records: the oldest first. created: seconds since 1970. value and raw: of costs, multiples of the reference's and
-    seconds a step (medians over rounds of the fastest sample of a visit); of steps to the target and final losses, the
-    median over the reporting seeds of the chosen setting, twice. A run has no row for a metric that it lacks.
-    damaged: `stop` raises DamagedError, `skip` leaves out what is damaged. tell: is told what was left out, and of
-    problems whose data were not the same in all runs; sentences. processes: how many read the runs.
+    records: the oldest first. created: seconds since 1970. A run has no row for a metric that it lacks.
+    value and raw of a cost: a multiple of the reference's cost, and seconds per step; both are medians over rounds of
+    the fastest sample of a visit. value and raw of steps to the target and of final losses: the same number, the median
+    over the reporting seeds of the chosen setting.
+    damaged: `stop` raises DamagedError, `skip` leaves out what is damaged. tell: gets a sentence for what was left out,
+    and for each problem whose data differ between runs. processes: how many processes read the runs.
     """
     labels = suite_labels(records)
     contents: Contents = {}
@@ -106,14 +109,14 @@ def read_points(
 
 
 def _read(store: Store, damaged: str, named: tuple[str, str]) -> tuple[list[str], list[Any], list[Any]]:
-    """Of a run and what its suite is called: notices, the contents of its problems' data, and its metrics."""
+    """Of a run and its suite's label: the notices, the contents of its problems' data, and its metrics."""
     run, label = named
     stored = store.read(run, damaged=damaged, points="none")
     return stored.notices, [*_contents(stored)], [*_values(stored, label)]
 
 
 def suite_labels(records: Collection[RunRecord]) -> dict[str, str]:
-    """What the suite of each run is called in the names of metrics."""
+    """The name of each run's suite in the names of metrics."""
     hashes = {}
     for record in records:
         table = {key: value for key, value in record.table.items() if key not in WORDS}
@@ -125,7 +128,7 @@ def suite_labels(records: Collection[RunRecord]) -> dict[str, str]:
 
 
 def _contents(stored: StoredRun) -> Iterator[tuple[str, str | None]]:
-    """The problems of a run that learn from data, with the hash of what these held; None where the run tells none."""
+    """The problems of a run that learn from data, with the hash of the data; None if the run did not store it."""
     definitions = dict(zip(stored.trials["problem"], stored.trials["definition"], strict=True))
     for problem, definition in definitions.items():
         dataset = definition["problem"].get("dataset")
@@ -134,9 +137,9 @@ def _contents(stored: StoredRun) -> Iterator[tuple[str, str | None]]:
 
 
 def data_labels(contents: Contents) -> dict[tuple[str, str], str]:
-    """What stands behind the suite's name in the metrics of a run and problem: its data, where these differ."""
+    """The data of each run and problem, as metrics name them after the suite, where the runs' data differ."""
     return {
-        (run, problem): f", data {short(held) if held else 'not told'}"
+        (run, problem): f", data {short(held) if held else 'unknown'}"
         for problem, runs in contents.items()
         if len(set(runs.values())) > 1
         for run, held in runs.items()
@@ -144,20 +147,20 @@ def data_labels(contents: Contents) -> dict[tuple[str, str], str]:
 
 
 def parted(contents: Contents) -> Iterator[str]:
-    """A sentence for each problem whose trials cannot be joined, since its data were not the same in all runs."""
+    """A sentence for each problem whose data differ between runs, so that its trials cannot be joined."""
     for problem, runs in contents.items():
         held = dict.fromkeys(runs.values())
         if len(held) > 1:
             told = ", ".join(
-                short(each) if each else "not told, since a run was made before it was kept" for each in held
+                short(each) if each else "unknown, since a run was made before it was stored" for each in held
             )
-            yield f"The data of {problem} were not the same in all runs ({told}), so these have metrics of their own."
+            yield f"The data of {problem} were not the same in all runs ({told}), so each has metrics of its own."
 
 
 def _values(stored: StoredRun, suite: str) -> Iterator[tuple[str, str, str, float, float]]:
-    """All metrics of a run: name, suite, problem (empty of a cost), value and raw value."""
+    """All metrics of a run: name, suite, problem (empty for a cost), value and raw value."""
     timings, subjects = timing_frames(stored)
-    # Of a run that trained on the GPU, what was timed was timed on the CPU nevertheless.
+    # A run that trained on the GPU may have timed its steps on the CPU, so the timings' own backend counts.
     card = ", cuda" if (timings["backend"] == "cuda").any() else ""
     costs = relative_costs(timings, subjects[subjects["part"].isin(["step", "peak"])])
     for row in costs.to_dict("records"):
@@ -176,7 +179,7 @@ def _values(stored: StoredRun, suite: str) -> Iterator[tuple[str, str, str, floa
 
 
 def machines(records: Collection[RunRecord]) -> dict[str, dict[str, Any]]:
-    """The machines that have complete runs, that of the latest first, by fingerprint: an environment of each."""
+    """The machines that have complete runs, that of the latest run first: an environment by fingerprint."""
     done = sorted((r for r in records if r.state == "complete"), key=lambda record: -record.created)
     found: dict[str, dict[str, Any]] = {}
     for record in done:

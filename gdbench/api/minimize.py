@@ -1,4 +1,4 @@
-"""`gdbench.minimize`: one descent that can be looked at.
+"""`gdbench.minimize`: one descent, to look at.
 
 descent = gdbench.minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500)
 descent.x, descent.path, descent.status
@@ -20,10 +20,10 @@ P = ParamSpec("P")
 
 
 class Descent(runner.Descent):
-    """What `minimize` found: the facts of `gdbench.runner.descent.Descent`, and a picture of them."""
+    """The result of `minimize`: the facts of `gdbench.runner.descent.Descent`, and a plot of them."""
 
     def plot(self) -> "Figure":
-        """The path over contours (2 parameters), over the graph with its tangents (1), or the value by step."""
+        """The path over contours (2 parameters), over the graph with its tangents (1), or the value by step (more)."""
         from gdbench.reports import paths  # draws, which importing gdbench must not load
 
         known = self.known.minimisers(self.problem.size) if self.known else np.empty((0, self.problem.size))
@@ -32,7 +32,7 @@ class Descent(runner.Descent):
 
 
 def _drawable(minimize: Callable[P, runner.Descent]) -> Callable[P, Descent]:
-    """`minimize` with a result that draws: the runner itself knows no pictures."""
+    """`minimize` with a result that can be drawn; the runner itself draws nothing."""
 
     @wraps(minimize)
     def drawable(*args: P.args, **kwargs: P.kwargs) -> Descent:

@@ -1,4 +1,4 @@
-"""What `import gdbench` offers."""
+"""`gdbench.run`, `gdbench.load` and `gdbench.Run`: run a suite, or read a run that was stored or exported."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,8 +27,8 @@ class Run:
     """The results of one execution of a suite, as pandas frames in long form.
 
     id: the run's name in its store. state: `complete`, `failed`, `interrupted` or `running`.
-    points: `all`, or `first`: of the curves the first points alone are read, and `targets` has no rows.
-    What is read is compared with the hashes that were stored with it: DamagedError, where they disagree.
+    points: `all`, or `first` to read only the first point of each curve; then `targets` has no rows.
+    What is read is compared with the hashes stored with it; raises DamagedError if they differ.
     """
 
     points: Points = ALL
@@ -56,27 +56,27 @@ class Run:
 
     @property
     def trials(self) -> "pd.DataFrame":
-        """A row a trial: what it was, how it ended, its losses and metrics at the end."""
+        """A row per trial: what it was, how it ended, its losses and metrics at the end."""
         return self.frames.trials
 
     @property
     def curves(self) -> "pd.DataFrame":
-        """A row an evaluation point: trial, step, epoch, losses and metrics, grad_norm, lr of the last step."""
+        """A row per evaluation point: trial, step, epoch, losses and metrics, grad_norm, lr of the last step."""
         return self.frames.curves
 
     @property
     def targets(self) -> "pd.DataFrame":
-        """For each trial and level of the target, the first evaluated step at or past it; infinite if there is none."""
+        """For each trial and level of the target, the first evaluated step that meets it; infinite if there is none."""
         return self.frames.targets
 
     @property
     def timings(self) -> "pd.DataFrame":
-        """Raw samples of what steps cost: subject, backend, round, sample, seconds, steps."""
+        """Raw samples of the cost of steps: subject, backend, round, sample, seconds, steps."""
         return self.frames.timings
 
     @property
     def subjects(self) -> "pd.DataFrame":
-        """What the subjects of `timings` do: part, problem, rule, batch_size, dtype, jobs, flops, bytes, ..."""
+        """What each subject of `timings` does: part, problem, rule, batch_size, dtype, jobs, flops, bytes, ..."""
         return self.frames.subjects
 
     @property
@@ -91,18 +91,18 @@ class Run:
 
     @property
     def notices(self) -> list[str]:
-        """What was left out because it is damaged, or could not be checked; sentences."""
+        """Sentences about what was left out because it is damaged, and about what could not be checked."""
         return list(self.about.get("notices", ()))
 
     def report(self, path: str | Path, *others: "Run") -> Path:
-        """Write the page, one self-contained HTML file, and return its path. others: runs to put beside this one."""
+        """Write the page, one self-contained HTML file, and return its path. others: runs to show beside this one."""
         from gdbench.lessons import of_run
         from gdbench.reports.page import render
 
         path = Path(path)
         wrong = next((other for other in others if not isinstance(other, Run)), None)
         if wrong is not None:
-            raise UsageError(f"{shown(wrong)} is no run; gdbench.load({shown(str(wrong))}) may give it")
+            raise UsageError(f"{shown(wrong)} is not a run; gdbench.load({shown(str(wrong))}) may load it")
         ids = [run.id for run in (self, *others)]
         twice = next((name for name in ids if ids.count(name) > 1), None)
         if twice:
@@ -130,20 +130,20 @@ def run(
     watcher: "Watcher | None" = None,
     deliver: Callable[[Run], object] | None = None,
 ) -> Run:
-    """Run a suite, or go on with the latest run of it that was not finished.
+    """Run a suite, or continue its latest run if that is unfinished.
 
     suite: a shipped suite's name, a TOML file's path, a dict of the same shape, or a suite already loaded.
     store: a database URL or a file's path; `gdbench-results/gdbench.db` in the current folder by default.
-    jobs: threads, all cores by default. chunk: steps a call, 1000 by default. Neither changes a bit of the results.
-    backend: cpu, cuda, or auto, which is the GPU where one can be used and a trial suits it; or one of your own
+    jobs: threads, all cores by default. chunk: steps per call, 1000 by default. Neither changes a bit of the results.
+    backend: cpu, cuda, or auto, which takes the GPU if one can be used and a trial suits it; or a backend of your own
     (gdbench/runner/backends/contract.py). No bit depends on it.
-    time: measure what a step costs on the CPU when the trials are done, in a tenth of their time (`Run.timings`).
-    overrides: `KEY=VALUE` texts laid over the suite. plugins: files that register rules.
-    deliver: what else belongs to the run, such as its page. Where the process ends before that is made, the same call
-    makes it of the stored run.
-    Raises GdbenchError, whose message is one sentence, for anything wrong with these.
+    time: measure the cost of steps on the CPU after the trials, in a tenth of their time (`Run.timings`).
+    overrides: `KEY=VALUE` texts that override keys of the suite. plugins: files that register rules.
+    deliver: makes what else belongs to the run, such as its page. If the process ends before that, the same call makes
+    it from the stored run.
+    Raises GdbenchError, whose message is one sentence, if any of these is wrong.
     """
-    from gdbench import suites  # with the kernels, which reading a run does without
+    from gdbench import suites  # loads the kernels, which reading a run does not need
     from gdbench.runner import CHUNK, run_suite
     from gdbench.stats import choose
 
@@ -174,12 +174,12 @@ def run(
 
 
 def load(store: str | Path | None = None, run: str = "latest", *, damaged: str = "stop") -> Run:
-    """A stored run: by its id, the unique beginning of it, `latest` or `latest~1`; or an exported one.
+    """A stored run, by its id, a unique beginning of it, `latest` or `latest~1`; or an exported run.
 
     store: a database URL or a file's path (`gdbench-results/gdbench.db` in the current folder by default), or what
     `gdbench export` wrote: a JSON file, or a folder of CSV or Parquet files.
-    damaged: where stored trials or timings do not agree with their hashes, `stop` raises DamagedError when they are
-    read, and `skip` leaves them out (`Run.notices` says which).
+    damaged: what to do if stored trials or timings do not match their hashes. `stop` raises DamagedError when they are
+    read; `skip` leaves them out, and `Run.notices` says which.
     """
     if damaged not in ("stop", "skip"):
         raise UsageError(f"damaged = {damaged!r} is neither 'stop' nor 'skip'")
@@ -203,7 +203,7 @@ def _store(store: str | Path | None) -> Store:
 
 
 def _count(name: str, value: Any, most: int) -> int | None:
-    """A whole number from 1 to `most`, NumPy's too; or None."""
+    """A whole number from 1 to `most`, of Python or NumPy; or None."""
     if value is None:
         return None
     try:
@@ -216,17 +216,17 @@ def _count(name: str, value: Any, most: int) -> int | None:
 
 
 def _texts(name: str, value: Any) -> list[str | Path]:
-    """A list of texts or paths; one alone is a list of one."""
+    """A list of texts or paths; a single one becomes a list of one."""
     if isinstance(value, str | Path):
         return [value]
     texts = list(value) if isinstance(value, Iterable) else [value]
     if not all(isinstance(text, str | Path) for text in texts):
-        raise UsageError(f"{name} = {shown(value)} must be a list of texts")
+        raise UsageError(f"{name} = {shown(value)} must be a list of strings")
     return texts
 
 
 def _load_plugins(files: Iterable[str | Path]) -> None:
-    from gdbench import plugins as plugin_loader  # with the kernels
+    from gdbench import plugins as plugin_loader  # loads the kernels
 
     plugin_loader.load_installed()
     for file in files:

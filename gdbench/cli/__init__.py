@@ -5,20 +5,20 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-# A command reads millions of objects into memory, hardly any of which form cycles, and ends: it looks for these less
-# often than Python does by default. Processes that a command starts import this too.
+# A command reads millions of objects into memory, hardly any of them in cycles, and then exits. So the collector of
+# cycles runs less often than by default. Processes that a command starts import this too.
 gc.set_threshold(50_000, 20, 20)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit; with 3, and not Python's own 1, where even what begins it cannot be imported."""
+    """Run the command line and exit; with 3, and not Python's own 1, if even the start cannot be imported."""
     try:
         from gdbench.cli.start import main as begin
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(
-            f"error: gdbench cannot begin ({reason}); install it anew, and run it where no file is called like a "
-            "module of Python's own\n"
+            f"error: gdbench cannot start ({reason}); reinstall it, and run it in a folder without a file named like a "
+            "module of Python\n"
         )
         sys.exit(3)
     begin(arguments)

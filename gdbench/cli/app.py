@@ -1,4 +1,4 @@
-"""The commands put together."""
+"""The commands, put together in one group."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from gdbench.cli.options import NoPluginsOption
 from gdbench.cli.output import note
 from gdbench.errors import UsageError
 
-# click's ClickException, which older typers import and newer ones carry inside.
+# click's ClickException: older versions of typer import it, newer ones contain a copy.
 CommandError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 # In the order of the help: the module of this folder and the function.
@@ -41,15 +41,15 @@ SETTINGS: dict[str, Any] = {
 
 
 class Commands(typer.core.TyperGroup):
-    """The commands, each loaded when it is asked for: `list runs` does without the kernels and their compiler."""
+    """The commands, each imported when it is called: `list runs` loads neither the kernels nor their compiler."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Their names, as the help has them."""
+        """The names of the commands, in the order of the help."""
         return [*COMMANDS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of a name; None where there is none."""
-        # Beside a name that there is not, all are loaded: the complaint names one like it.
+        """The command of that name, or None."""
+        # For an unknown name all commands are loaded, since the error suggests a similar name.
         for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
             if name not in self.commands:
                 file, function = COMMANDS[name]
@@ -86,29 +86,29 @@ def _root(
 
 
 def _refused() -> set[str]:
-    """Why compiled kernels were not kept, where a command loaded any."""
+    """Why compiled kernels were not cached; empty if no command loaded any."""
     cache = sys.modules.get("gdbench.kernels.compile.cache")
     return set() if cache is None else cache.refused
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Run one command line; returns its exit code, and raises GdbenchError for what is wrong with it.
+    """Run one command line and return its exit code; raises GdbenchError for a mistake in it.
 
-    Typer's own way of running it is not taken: that ends in exit code 1 where the output is a closed pipe, and calls an
-    end of a file an interruption.
+    Typer's standalone mode is not used: it exits with 1 when the output is a closed pipe, and takes an end of file for
+    an interruption.
     """
     group = typer.main.get_command(app)
     try:
         with group.make_context("gdbench", list(arguments)) as context:
             code = group.invoke(context)
         for reason in sorted(_refused()):
-            note(f"note: compiled kernels were not kept, so every start compiles anew: {reason}")
+            note(f"note: compiled kernels were not kept, so every start compiles again: {reason}")
     except typer.Exit as done:
         code = done.exit_code
-    except typer.Abort:  # nobody answered a question
+    except typer.Abort:  # a question had no answer
         raise KeyboardInterrupt from None
     except CommandError as error:
-        if not (message := error.format_message()):  # nothing to say after the help
+        if not (message := error.format_message()):  # click has printed the help, and there is nothing to add
             return UsageError.exit_code
         raise UsageError(message) from None
     return code or 0

@@ -1,4 +1,4 @@
-"""Baselines by name or file: what `gdbench run --save-baseline` and `gdbench gate --baseline` do with them."""
+"""Baselines by name or file, for `gdbench run --save-baseline` and `gdbench gate --baseline`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ SaveBaselineOption = Annotated[
     typer.Option(
         "--save-baseline",
         metavar="NAME|FILE",
-        help="Write the run that ends as a baseline for `gdbench gate`: a name (in baselines/ of --out) or a path.",
+        help="Save the finished run as a baseline for `gdbench gate`: a name (in baselines/ of --out) or a path.",
     ),
 ]
 BaselineFamilyOption = Annotated[
@@ -33,20 +33,20 @@ BaselineFamilyOption = Annotated[
     repeated(
         "--baseline-family",
         "NAME",
-        "Keep only digest, convergence, count or cost; by default what the file keeps already, and all in a new one",
+        "A family to keep: digest, convergence, count or cost; by default those in the file, or all in a new one",
     ),
 ]
 
 
 def find_baseline(name: str, out: Path) -> Path:
-    """The file of a baseline: `NAME.txt` in the baselines of `out`; a name with a slash or a dot is a path itself."""
+    """The path of a baseline: `NAME.txt` in `out`/baselines; a name with a slash or a dot is a path itself."""
     if not name:
         raise UsageError("a baseline's name is empty; give a name such as main, or a file's path")
     return user_path(name if any(mark in name for mark in "/\\.") else out / FOLDER / f"{name}.txt")
 
 
 def load_baseline(name: str, out: Path) -> "Side":
-    """The baseline of that name. Raises NoBaselineError where there is none, UsageError for a file that is broken."""
+    """The baseline of that name. Raises NoBaselineError if there is none, and UsageError if its file is broken."""
     from gdbench.gate.baseline import read_baseline
 
     path = find_baseline(name, out)
@@ -55,28 +55,28 @@ def load_baseline(name: str, out: Path) -> "Side":
     side = read_baseline(path)
     if not side.facts["verified"]:
         note(
-            f"baseline {path} is unverified, since it was written before baselines kept a hash of themselves; "
-            f"`gdbench gate --baseline {name} --update` writes one that does"
+            f"baseline {path} is unverified, since it was written before baselines contained a hash; "
+            f"`gdbench gate --baseline {name} --update` writes one with a hash"
         )
     return side
 
 
 def no_baseline(name: str, out: Path) -> "NoBaselineError":
-    """The error that tells that there is none, and how to make one."""
+    """The error that says that there is no such baseline, and how to make one."""
     from gdbench.gate.sides import NoBaselineError
 
     path = find_baseline(name, out)
     place = "" if out == RESULTS or path == Path(name) else f" --out {out}"
     return NoBaselineError(
-        f"there is no baseline {path}; `gdbench run SUITE --save-baseline {name}{place}` makes it of a suite's results"
+        f"there is no baseline {path}; `gdbench run SUITE --save-baseline {name}{place}` makes one of a suite's results"
     )
 
 
 def compare_with_baseline(name: str, head: "Side", out: Path, *, lenient: bool = False, **options: Any) -> "Comparison":
-    """Compare head with the baseline of that name, in the families that it keeps.
+    """Compare head with the baseline of that name, in the families that the baseline keeps.
 
-    lenient: metrics that it lacks are left out; where there is no file yet, none is, but all are excused. options: of
-    `gdbench.gate.compare`. Raises as `load_baseline` does.
+    lenient: leave out metrics that the baseline lacks. If there is no file yet, every metric lacks a baseline and is
+    excused. options: of `gdbench.gate.comparison.compare`. Raises the errors of `load_baseline`.
     """
     from gdbench.gate.baseline import kept
     from gdbench.gate.comparison import compare
@@ -94,32 +94,32 @@ def compare_with_baseline(name: str, head: "Side", out: Path, *, lenient: bool =
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written: how many metrics, and what changed, a line a metric; None in a new file."""
+    """What was written: the number of metrics, and what changed, one line per metric. changes: None for a new file."""
 
     path: Path
     metrics: int
     changes: list[str] | None
 
     def sentences(self) -> list[str]:
-        """For people."""
+        """The result as sentences for the terminal."""
         if self.changes is None:
             return [f"baseline: {self.path}, new, {self.metrics} metrics"]
         if not self.changes:
             return [f"baseline: {self.path}, nothing changed in {self.metrics} metrics"]
         many = "1 metric differs" if len(self.changes) == 1 else f"{len(self.changes)} metrics differ"
-        return [f"baseline: {self.path}, {many}, {self.metrics} are in it now", *self.changes]
+        return [f"baseline: {self.path}, {many}, {self.metrics} are in the file now", *self.changes]
 
     def document(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """The result as JSON can hold it."""
         return {"path": str(self.path), "metrics": self.metrics, "changes": self.changes}
 
 
 def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str] | None = None) -> Saved:
-    """Write a run as the baseline of that name; what `run --save-baseline` and `gate --update` do.
+    """Write a run as the baseline of that name, for `run --save-baseline` and `gate --update`.
 
-    families: those to keep; None: those that the file keeps already, and all in a new one. Where nothing changed, the
-    file is left as it is. Raises NoBaselineError for a run that is not complete, UsageError where the path holds what
-    is no baseline.
+    families: those to keep. None means those that the file already keeps, and all families in a new file. A file in
+    which nothing changed is not rewritten. Raises NoBaselineError for an incomplete run, and UsageError if the path
+    holds something that is not a baseline.
     """
     from gdbench.gate.baseline import changes, kept, read_baseline, write_baseline
     from gdbench.gate.measures import FAMILIES, NAMES
@@ -136,7 +136,7 @@ def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str
 
 
 def check_saving(name: str | None, out: Path, families: Sequence[str] | None, runs: int, dry_run: bool) -> None:
-    """Raise UsageError, before anything runs, for what `save_baseline` could not do afterwards."""
+    """Raise UsageError before anything runs if `save_baseline` would fail afterwards."""
     from gdbench.gate.baseline import read_baseline
     from gdbench.gate.measures import FAMILIES
 

@@ -1,4 +1,4 @@
-"""`gdbench doctor`: what this machine is, and what would make it faster."""
+"""`gdbench doctor`: what this machine is, and what would make gdbench faster on it."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -15,10 +15,10 @@ from gdbench.results.files import RESULTS
 
 
 class Command(typer.core.TyperCommand):
-    """Takes `--store=URL` for `--store URL`: --store is a flag and URL an argument, since URL may be left out."""
+    """Accepts `--store=URL` as well as `--store URL`: --store is a flag and URL an argument, as URL is optional."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the command line, with such an option in two parts."""
+        """Parse the command line after splitting `--store=URL` in two."""
         return super().parse_args(ctx, [part for arg in args for part in _parts(arg)])
 
 
@@ -28,7 +28,7 @@ def _parts(argument: str) -> list[str]:
 
 def doctor(
     store: Annotated[
-        bool, typer.Option("--store", help="Check all that a store holds instead: the one of URL, or that of --out.")
+        bool, typer.Option("--store", help="Check a store instead: the one at URL, or the one in --out.")
     ] = False,
     url: Annotated[str | None, typer.Argument(metavar="[URL]", help="(--store) Database URL or file.")] = None,
     out: OutOption = RESULTS,
@@ -36,14 +36,14 @@ def doctor(
 ) -> int:
     """Show processor, BLAS, threads, GPU, versions and cache, and what would make gdbench faster here.
 
-    With --store: compare all that a store holds with its hashes; exit code 3 where anything is damaged.
+    With --store: compare everything in a store with its hashes. Exit code 3 if anything is damaged.
     """
     if store:
         return _check_store(url, out, as_json)
     if url is not None:
         raise UsageError(f"doctor {url} means nothing by itself; `doctor --store {url}` checks that store")
     from gdbench.kernels.compile.cache import cache_folder
-    from gdbench.machine.environment import environment  # which loads Numba: a store is checked without
+    from gdbench.machine.environment import environment  # loads Numba, which checking a store does not need
 
     facts = environment()
     libraries = blas_libraries()
@@ -65,7 +65,7 @@ def doctor(
 
 
 def _check_store(store: str | None, out: Path, as_json: bool) -> int:
-    """Tell what of a store is damaged; returns the exit code."""
+    """Report what is damaged in a store; returns the exit code."""
     from gdbench.store.checkup import check
 
     database = open_store(store, out)
@@ -84,7 +84,7 @@ def _check_store(store: str | None, out: Path, as_json: bool) -> int:
 
 
 def blas_libraries() -> list[dict[str, object]]:
-    """The BLAS libraries that NumPy and SciPy brought, as threadpoolctl sees them."""
+    """The BLAS libraries of NumPy and SciPy, as threadpoolctl reports them."""
     import numpy  # noqa: F401  (loads its BLAS)
     import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_info
@@ -97,9 +97,9 @@ def blas_libraries() -> list[dict[str, object]]:
 
 
 def gpu() -> dict[str, Any]:
-    """Whether a GPU can be used; and where there is a driver, the cards with their clocks and CUDA's compiler.
+    """Whether a GPU can be used, and the compiler for it; with a driver, also the cards and their clocks.
 
-    gpu_advice: what to do about what is missing, None where it is nothing or there is no driver.
+    gpu_advice: what to do about what is missing; None if nothing is missing, and no such key without a driver.
     """
     from gdbench.kernels.compile import cuda
     from gdbench.kernels.compile.driver import driver_found
@@ -117,14 +117,14 @@ def gpu() -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A fact as people read it."""
+    """A fact as text for people."""
     if isinstance(value, list):
         return ", ".join(told(item) if isinstance(item, dict) else str(item) for item in value)
     return "not installed" if value is None else str(value)
 
 
 def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Iterator[str]:
-    """What would make it faster, one sentence each."""
+    """What would make gdbench faster, one sentence each."""
     from gdbench.kernels.compile.cache import cache_problem
     from gdbench.machine.environment import slow_products
 
@@ -134,8 +134,8 @@ def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Ite
         str(lib.get("architecture", "")).lower() in ("haswell", "zen") for lib in libraries
     ):
         yield (
-            "OpenBLAS chose AVX2 kernels on a processor with AVX-512; our kernels do without it, but NumPy, SciPy "
-            "and scikit-learn multiply matrices up to twice as fast with OPENBLAS_CORETYPE=SkylakeX in the environment"
+            "OpenBLAS chose AVX2 kernels on a processor with AVX-512; gdbench's kernels do not use it, but NumPy, "
+            "SciPy and scikit-learn multiply matrices up to twice as fast with OPENBLAS_CORETYPE=SkylakeX set"
         )
     slow = slow_products()
     if slow:
@@ -143,8 +143,8 @@ def _advice(facts: dict[str, object], libraries: list[dict[str, object]]) -> Ite
     problem = cache_problem()
     if problem:
         yield (
-            f"compiled kernels cannot be kept ({problem}), so every start compiles anew; set NUMBA_CACHE_DIR to a "
-            "folder that can be written"
+            f"compiled kernels cannot be kept ({problem}), so every start compiles again; set NUMBA_CACHE_DIR to a "
+            "writable folder"
         )
     if str(facts["gpu"]).startswith("none"):
         yield "no GPU was found; everything runs on the CPU"

@@ -1,4 +1,4 @@
-"""`gdbench compare` and `gdbench gate`: what became worse, better or different from one run to another."""
+"""`gdbench compare` and `gdbench gate`: what became worse, better or different between two runs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 GATES = 5  # of --selfcheck
-# How many names each way takes at least, and what stands for those that are not given.
+# For each way to find the sides: the least number of names, and the defaults of those that are not given.
 WAYS = {
     "": (1, ["", "latest"]),
     "--baseline": (0, ["latest"]),
@@ -46,9 +46,9 @@ WAYS = {
 RUN = "Id, its unique beginning, latest, latest~1, or an exported file"
 
 BaseArgument = Annotated[str, typer.Argument(metavar="BASE", help=f"The run to compare with. {RUN}.")]
-HeadArgument = Annotated[str, typer.Argument(metavar="HEAD", help="The run in question, named alike.")]
+HeadArgument = Annotated[str, typer.Argument(metavar="HEAD", help="The run to judge, named the same way.")]
 MarginOption = Annotated[
-    float, typer.Option("--margin", metavar="PERCENT", help="By how much head may differ and count as unchanged.")
+    float, typer.Option("--margin", metavar="PERCENT", help="How much head may differ and still be unchanged.")
 ]
 LevelOption = Annotated[
     float, typer.Option("--level", metavar="SHARE", help="False discovery rate of each family of metrics.")
@@ -61,7 +61,7 @@ HtmlOption = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=
 
 
 class Named(NamedTuple):
-    """What the user calls a run, and where it is."""
+    """A run as the user named it, and where to look for it."""
 
     name: str
     store: str | None
@@ -71,7 +71,7 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True)
 class GateOptions:
-    """By what two sides are judged (margin: a share; families: all where there is none), and what runs in a place."""
+    """How to judge two sides, and what to run in a place. margin: a share. families: empty for all."""
 
     margin: float
     level: float
@@ -97,7 +97,7 @@ def compare(
 ) -> int:
     """Compare two runs, metric by metric.
 
-    Each metric has a verdict and a reason; docs/gate.md tells what they mean. `gate` does the same as a check.
+    Each metric has a verdict and a reason; docs/gate.md explains them. `gate` does the same as a check.
     """
     runs = [Named(name, store, out, skip) for name in (base, head)]
     tell(_of_runs(runs, _asked(margin, level, family)), Outputs(as_json=as_json, everything=everything, html=html))
@@ -109,7 +109,7 @@ def gate(
         list[str] | None,
         typer.Argument(
             metavar="[BASE] [HEAD]",
-            help=f"BASE: the run to compare with. HEAD: the run in question. {RUN}. With --baseline, HEAD alone; with "
+            help=f"BASE: the run to compare with. HEAD: the run to judge. {RUN}. With --baseline, only HEAD; with "
             "--ab, two environments, folders or git revisions; with --selfcheck, one of these.",
             show_default="HEAD: latest, or the current folder",
         ),
@@ -118,17 +118,17 @@ def gate(
         bool, typer.Option("--ab", help="Run a suite in two places now, and measure their steps side by side.")
     ] = False,
     selfcheck: Annotated[
-        bool, typer.Option("--selfcheck", help="Measure one place with itself: false alarms, and what would be found.")
+        bool, typer.Option("--selfcheck", help="Compare one place with itself: false alarms, and what would be found.")
     ] = False,
     baseline: Annotated[
         str | None,
         typer.Option("--baseline", metavar="NAME|FILE", help="Compare with what `run --save-baseline` wrote."),
     ] = None,
     lenient: Annotated[
-        bool, typer.Option("--baseline-lenient", help="No baseline yet is no mistake, nor is what it lacks.")
+        bool, typer.Option("--baseline-lenient", help="Accept a missing baseline, or one that lacks metrics.")
     ] = False,
     update: Annotated[
-        bool, typer.Option("--update", help="Write HEAD into the baseline, and tell what changed.")
+        bool, typer.Option("--update", help="Write HEAD into the baseline, and report what changed.")
     ] = False,
     suite: Annotated[
         str | None,
@@ -143,12 +143,10 @@ def gate(
     no_plugins: NoPluginsOption = False,
     registers: Annotated[
         bool,
-        typer.Option(
-            "--registers", help="(--ab) Count the registers of updates on GPUs too; needs no GPU, but [cuda]."
-        ),
+        typer.Option("--registers", help="(--ab) Compare the registers of GPU updates too; needs [cuda], but no GPU."),
     ] = False,
     gates: Annotated[
-        int | None, typer.Option("--gates", metavar="N", min=1, help="(--selfcheck) How many, 5 by default.")
+        int | None, typer.Option("--gates", metavar="N", min=1, help="(--selfcheck) How many times, 5 by default.")
     ] = None,
     margin: MarginOption = 3.0,
     level: LevelOption = 0.05,
@@ -163,14 +161,14 @@ def gate(
     html: HtmlOption = None,
     benchmark_json: Annotated[
         Path | None,
-        typer.Option("--benchmark-json", metavar="FILE", help="Write what github-action-benchmark reads."),
+        typer.Option("--benchmark-json", metavar="FILE", help="Write JSON for github-action-benchmark."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the verdict alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the verdict.")] = False,
     everything: AllOption = False,
     skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Compare two runs as a check: stored ones, one with a baseline, or two that are made now, side by side.
+    """Compare two runs as a check: two stored runs, a run and a baseline, or two runs made now, side by side.
 
     Exit code 0: nothing became worse. 1: a regression. 3: a trial failed, a metric is missing or nothing was compared.
     4: inconclusive, or no baseline. With --json, annotations go to standard error.
@@ -206,7 +204,7 @@ def gate(
 
 
 def _way(ab: bool, selfcheck: bool, baseline: str | None) -> str:
-    """By which option the two sides are found; empty for two runs."""
+    """The option that says how the two sides are found; empty for two runs."""
     asked = {"--ab": ab, "--selfcheck": selfcheck, "--baseline": baseline is not None}
     chosen = [name for name, given in asked.items() if given]
     if len(chosen) > 1:
@@ -219,13 +217,11 @@ def _check_options(way: str, ways: tuple[str, ...], options: dict[str, Any]) -> 
     for name, given in options.items():
         if given and way not in ways:
             with_ = " or ".join(each or "two runs" for each in ways)
-            raise UsageError(
-                f"{name} goes with {with_} alone, and means nothing with {way or 'two runs'}; leave it out"
-            )
+            raise UsageError(f"{name} works only with {with_}, not with {way or 'two runs'}; leave it out")
 
 
 def _given(way: str, names: list[str]) -> list[str]:
-    """What is to be compared, with what stands for what was not named."""
+    """The names to compare, with the defaults for those that were not given."""
     least, defaults = WAYS[way]
     if not least <= len(names) <= len(defaults):
         what = {0: "HEAD at most", 1: "BASE and HEAD"}[least]
@@ -236,7 +232,7 @@ def _given(way: str, names: list[str]) -> list[str]:
 
 
 def _asked(margin: float, level: float, families: list[str] | None) -> GateOptions:
-    """The numbers and names, checked before anything is run."""
+    """The options, checked before anything runs."""
     if not 0 <= margin < 1000:
         raise UsageError(f"--margin {margin:g} must be a percentage, 0 or more and less than 1000")
     if not 0 < level < 1:
@@ -249,7 +245,7 @@ def _asked(margin: float, level: float, families: list[str] | None) -> GateOptio
 
 
 def _update(baseline: str, head: Named, asked: GateOptions, out: Path, outputs: Outputs) -> int:
-    """Make a run the baseline, and tell what changed."""
+    """Write a run into the baseline, and report what changed; returns the exit code."""
     from gdbench.cli.baselines import save_baseline
 
     saved = _readable(head, lambda run: save_baseline(baseline, run.frames, out, asked.families or None))
@@ -272,10 +268,10 @@ def _with_baseline(baseline: str, head: Named, asked: GateOptions, out: Path, ou
 
 
 def _of_runs(runs: Sequence[Named], asked: GateOptions) -> "Comparison":
-    """Two runs compared, which a process each reads where they have very many trials."""
+    """Two runs compared. If they have very many trials, each is read by a process of its own."""
     from gdbench.machine.processes import shared
 
-    # The other process begins before this one imports pandas and SciPy, which take a second each.
+    # The other process starts before this one imports pandas and SciPy, which take a second each.
     (mine, theirs), processes = _readers(runs)
     needed = partial(import_module, "gdbench.gate.comparison")
     base, head = shared(_side, [(mine, "baseline_of"), (theirs, "side_of")], processes, then=needed)
@@ -283,14 +279,14 @@ def _of_runs(runs: Sequence[Named], asked: GateOptions) -> "Comparison":
 
     if base.facts["run"] == head.facts["run"] and not any(Path(each.name).exists() for each in runs):
         raise UsageError(
-            f"BASE and HEAD are both run {base.facts['run']}, which says nothing; "
+            f"BASE and HEAD are both run {base.facts['run']}, so there is nothing to compare; "
             "run the suite again, or name another run (`gdbench list runs`)"
         )
     return _only(compare_sides(base, head, margin=asked.margin, level=asked.level), asked)
 
 
 def _side(asked: tuple[Named, str]) -> "Side":
-    """A run as a side, by a function of gdbench/gate/sides.py."""
+    """A run as a side, made by the named function of gdbench/gate/sides.py."""
     from gdbench.gate import sides
 
     named, function = asked
@@ -299,7 +295,7 @@ def _side(asked: tuple[Named, str]) -> "Side":
 
 
 def _readers(runs: Sequence[Named]) -> tuple[Sequence[Named], int]:
-    """The runs, stored ones by their ids, which are the same for all processes; and how many processes read them."""
+    """The runs, stored ones by their full ids so that all processes read the same; and the number of processes."""
     from gdbench.api.runs import is_export
 
     if any(is_export(Path(each.name)) for each in runs):
@@ -316,7 +312,7 @@ def _only(found: "Comparison", asked: GateOptions) -> "Comparison":
 
 
 def _readable(named: Named, read: "Callable[[Run], T]") -> T:
-    """What `read` makes of a run; a file that somebody edited is told in a sentence."""
+    """What `read` makes of a run. A file that somebody edited raises UsageError instead of a traceback."""
     run = open_run(*named[:3], skip=named.skip, points="first")
     try:
         return read(run)

@@ -1,4 +1,4 @@
-"""`gdbench gpu-check`: what is worth checking of the kernels for GPUs."""
+"""`gdbench gpu-check`: check and measure the kernels for GPUs."""
 
 import time
 from pathlib import Path
@@ -20,16 +20,16 @@ EVERY = 10.0  # seconds between lines where there is no terminal
 
 def gpu_check(
     offline: Annotated[
-        bool, typer.Option("--offline", help="Compile for GPUs and look at the machine code; no GPU is needed.")
+        bool, typer.Option("--offline", help="Compile for GPUs and check the machine code; needs no GPU.")
     ] = False,
     out: OutOption = Path("gpu-check"),
     as_json: JsonOption = False,
 ) -> int:
-    """Check and measure the GPU at hand, in eight minutes at most.
+    """Check and measure the GPU of this machine, in eight minutes at most.
 
-    With --offline, look at the machine code of every kernel instead: registers, shared memory, what spills to local
-    memory, and instructions by kind; some minutes when nothing is compiled yet. Exit code 3 when something is not as it
-    must be, or what is needed is not there.
+    With --offline, check the machine code of every kernel instead: registers, shared memory, what spills to local
+    memory, and instructions by kind. This takes some minutes when nothing is compiled yet. Exit code 3 when a check
+    fails or something that it needs is missing.
     """
     if not offline:
         return check_card(out, as_json)
@@ -65,7 +65,7 @@ def gpu_check(
         if whole:
             say(
                 "Instructions as they stand, loops counted once. loose: products and sums that could be contracted; "
-                "local: what goes to memory for want of registers."
+                "local: what goes to memory for lack of registers."
             )
         else:
             say(f"A terminal of {WIDE} columns, or a file, gets the instructions by kind too.")
@@ -73,7 +73,7 @@ def gpu_check(
 
 
 def _cells(row: "Row", whole: bool) -> dict[str, object]:
-    """A row as the table shows it; whole: with the instructions."""
+    """A row as the table shows it. whole: include the instructions."""
     counted = {kind.replace("16-byte", "16 B"): count or "" for kind, count in row.instructions.items() if whole}
     return {
         "kernel": row.kernel,

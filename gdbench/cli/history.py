@@ -1,4 +1,4 @@
-"""`gdbench history`: a metric over the stored runs of one machine, with its change points. It never gates."""
+"""`gdbench history`: metrics over the stored runs of one machine, with their change points. It never fails a check."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from gdbench.store import RunRecord, Store
 
 FORMS = (".svg", ".png")
-PANELS = 30  # of a figure; more are no picture
+PANELS = 30  # most metrics in a figure; more cannot be read
 
 
 def history(
     metrics: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[METRIC]...", help="Parts of metrics' names.", show_default="all metrics"),
+        typer.Argument(metavar="[METRIC]...", help="Metrics whose names contain this.", show_default="all metrics"),
     ] = None,
     store: StoreOption = None,
     out: OutOption = RESULTS,
@@ -39,26 +39,26 @@ def history(
     machine: Annotated[
         str | None,
         typer.Option(
-            "--machine", metavar="NAME", help="Another machine than this one, as the last line of the output names it."
+            "--machine", metavar="NAME", help="Show another machine, by its name in the last line of the output."
         ),
     ] = None,
     accept: Annotated[
-        str | None, typer.Option("--accept", metavar="RUN", help="The change at this run is meant; needs --why.")
+        str | None, typer.Option("--accept", metavar="RUN", help="The change at this run is intended; needs --why.")
     ] = None,
-    why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="What is kept with --accept.")] = None,
+    why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="The reason to store with --accept.")] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw it as FILE.svg or FILE.png.")
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the history as FILE.svg or FILE.png.")
     ] = None,
     skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show metrics over the stored runs of this machine, with their change points.
 
-    Costs of steps over the reference that was timed in the same rounds, steps to the target and final losses of the
-    chosen settings. A METRIC is a part of metrics' names. Only complete runs count. Changes never fail this command:
-    `gdbench gate` is for that.
+    The metrics are the cost of a step relative to the reference timed in the same rounds, the steps to the target, and
+    the final loss of the chosen settings. Only complete runs count. A change never fails this command; use `gdbench
+    gate` for that.
     """
-    from gdbench.api import history as past  # pandas: `--help` does without
+    from gdbench.api import history as past  # loads pandas, which `--help` does not need
 
     if plot is not None and plot.suffix not in FORMS:
         raise UsageError(f"--plot {plot} must end in {' or '.join(FORMS)}")
@@ -96,7 +96,7 @@ def history(
 
 
 def _accept(database: "Store", run: str | None, why: str | None) -> str:
-    """Keep the note; returns what to say of it."""
+    """Store the note; returns the sentence to print."""
     if run is None or not (why or "").strip():
         raise UsageError("--accept RUN and --why TEXT belong together; give both")
     record = database.find(run)
@@ -108,7 +108,7 @@ def _accept(database: "Store", run: str | None, why: str | None) -> str:
 
 
 def _machine(asked: str | None, known: list[str]) -> str:
-    """The fingerprint of the machine that is shown: this one, or where it has no runs, that of the latest run."""
+    """The fingerprint of the machine to show: this one, or if it has no runs, the machine of the latest run."""
     from gdbench.machine.environment import environment, fingerprint
 
     if asked is None:
@@ -121,7 +121,7 @@ def _machine(asked: str | None, known: list[str]) -> str:
 
 
 def _chosen(points: "pd.DataFrame", parts: list[str]) -> "pd.DataFrame":
-    """The metrics whose name contains one of these parts; all without any."""
+    """The metrics whose names contain one of these parts; all metrics if there are no parts."""
     names = list(points["metric"].unique())
     for part in parts:
         if not any(part in name for name in names):

@@ -1,4 +1,4 @@
-"""What becomes of results before anything of them is printed: a page, or a file of their own."""
+"""Keep results before any of them is printed: as a run's page, or as a file."""
 
 import json
 import re
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 def write_page(run: "Run", path: Path) -> Path | None:
-    """Write a run's page; None where that fails, which is said on standard error: the ranking is still to be printed.
+    """Write a run's page and return its path, or None if that fails.
 
-    Raises InterruptedRunError where the user stops it.
+    A note says why it failed; the ranking is still to be printed. Raises InterruptedRunError if the user interrupts it.
     """
     again = f"`gdbench report {run.id}`"
     try:
         return run.report(path)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"interrupted; run {run.id} is {run.state}, and {again} writes its page") from None
-    except Exception as error:  # whatever a figure failed for, the run is stored
+    except Exception as error:  # the run is stored, whatever failed in a figure
         note(f"the page of run {run.id} could not be written ({sentence(error)}); {again} tries again")
         return None
 
 
 def keep(name: str, out: Path, document: dict[str, Any]) -> Path | None:
-    """Write the document as JSON into a new file of `out`, named by `name` and the moment; returns its path.
+    """Write the document as JSON to a new file in `out`, named after `name` and the time; returns its path.
 
-    None where it cannot be written, which is said on standard error: the results are still to be printed.
+    None if it cannot be written, with a note on standard error: the results are still to be printed.
     """
     plain = re.sub(r"[^\w.-]+", "-", name)[:60]
     stem = f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"

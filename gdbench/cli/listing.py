@@ -37,7 +37,7 @@ def list_(
     no_plugins: NoPluginsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what there is."""
+    """List rules, problems, functions, data sets, suites and so on, or the stored runs."""
     if what != "runs" or plugin:  # runs need neither plug-ins nor kernels
         load_plugins(plugin)
     lists: dict[str, Callable[[], list[dict[str, Any]]]] = {**_LISTS, "runs": lambda: _runs(store, out)}
@@ -178,5 +178,5 @@ def settings_text(settings: Mapping[str, float | bool]) -> str:
 
 
 def number_text(value: float | bool) -> str:
-    """A setting's value as TOML has it."""
+    """A setting's value as it stands in TOML."""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"

@@ -1,4 +1,4 @@
-"""What `gdbench gpu-check` does on a machine with a GPU: gdbench/verification/gpu/check.py, and its results printed."""
+"""`gdbench gpu-check` on a machine with a GPU: run gdbench/verification/gpu/check.py and print its results."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def check_card(out: Path, as_json: bool) -> int:
     """Check and measure the card, in eight minutes at most; returns the exit code.
 
-    Results are written to the folder while they are found. 3: there is no GPU, or something is not as it must be.
+    Results are written to the folder as they come. Exit code 3: there is no GPU, or a check failed.
     """
     from gdbench.kernels.compile import cuda
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and how to parse them."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gdbench.store import RunRecord, Store
 
 DTYPES = ("float32", "float64")
-VERY_MANY = 20_000  # trials, whose reading takes longer than another process takes to start
+VERY_MANY = 20_000  # trials; reading so many takes longer than starting another process
 
 
 def count(name: str, text: str, most: int = STEPS, **options: Any) -> Any:
@@ -32,12 +32,12 @@ def repeated(name: str, metavar: str, text: str, **limits: Any) -> Any:
 
 
 def rules_by_default(names: str) -> Any:
-    """The rules that a command is about."""
+    """The argument that names rules. names: the rules without it, as the help shows them."""
     return typer.Argument(metavar="[RULE]...", help="Rules, at their defaults.", show_default=names)
 
 
 def _without_plugins(asked: bool) -> None:
-    """Switch installed plug-ins off for this process and all that it starts."""
+    """Switch off installed plug-ins, for this process and all that it starts."""
     if asked:
         from gdbench.plugins import SWITCH
 
@@ -45,7 +45,7 @@ def _without_plugins(asked: bool) -> None:
 
 
 def _folder(given: Path) -> Path:
-    """A folder as a user writes it."""
+    """A folder as the user wrote it, with `~` expanded."""
     from gdbench.inputs.paths import user_path
 
     return user_path(given)
@@ -64,7 +64,7 @@ NoPluginsOption = Annotated[
     bool,
     typer.Option(
         "--no-plugins",
-        help="Do without the plug-ins of installed packages (GDBENCH_PLUGINS=0).",
+        help="Load no plug-ins of installed packages (GDBENCH_PLUGINS=0).",
         callback=_without_plugins,
         is_eager=True,
     ),
@@ -74,9 +74,9 @@ JobsOption = Annotated[int | None, count("--jobs", "Threads; all cores by defaul
 SeedsOption = Annotated[
     int | None, count("--seeds", "Reporting seeds, and as many tuning seeds unless the suite sets them.")
 ]
-ChunkOption = Annotated[int | None, count("--chunk", "Steps a call, 1000 by default; changes no result.", CHUNK)]
+ChunkOption = Annotated[int | None, count("--chunk", "Steps per call, 1000 by default; changes no result.", CHUNK)]
 BackendOption = Annotated[
-    str, typer.Option("--backend", metavar="NAME", help="cpu, cuda (a GPU), or auto: the GPU where one can be used.")
+    str, typer.Option("--backend", metavar="NAME", help="cpu, cuda (a GPU), or auto: the GPU if one can be used.")
 ]
 NetOption = Annotated[list[str] | None, repeated("--net", "WIDTHS", "A network on random data, such as 784-128-10")]
 ProblemOption = Annotated[
@@ -86,9 +86,9 @@ BatchOption = Annotated[
     list[str] | None, repeated("--batch", "N", "Samples in a batch, 32 by default, or full where there is data")
 ]
 DtypeOption = Annotated[list[str] | None, repeated("--dtype", "NAME", "float32, which is the default, or float64")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 SkipOption = Annotated[
-    bool, typer.Option("--skip-damaged", help="Leave out what does not agree with its hash, and say what that is.")
+    bool, typer.Option("--skip-damaged", help="Leave out what does not match its hash, and say what.")
 ]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="Id, its unique beginning, latest, latest~1, or an exported file.")
@@ -96,7 +96,7 @@ RunArgument = Annotated[
 
 
 def parse_dtypes(names: list[str] | None) -> list[str]:
-    """Names of dtypes as --dtype has them, each once; raises UsageError for another."""
+    """The dtypes of --dtype, each once; raises UsageError for an unknown one."""
     for name in names or ():
         if name not in DTYPES:
             raise UsageError(f"--dtype {shown(name)} is not known{nearest(name, DTYPES)}")
@@ -104,12 +104,12 @@ def parse_dtypes(names: list[str] | None) -> list[str]:
 
 
 def parse_batches(texts: list[str] | None) -> list[int | str]:
-    """Sizes of batches as --batch has them; raises UsageError for what is none."""
+    """The batch sizes of --batch; raises UsageError for anything else."""
     return [text if text == "full" else _whole("--batch", text, STEPS, "full") for text in texts or ()]
 
 
 def _whole(option: str, text: str, most: int, other: str) -> int:
-    """A whole number from 1 to `most`; raises UsageError for another and for what is not the word `other` either."""
+    """A whole number from 1 to `most`; raises UsageError otherwise. other: the word that the option takes too."""
     digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
     if not digits or len(digits) > DIGITS or int(digits) > most:
         raise UsageError(f"{option} {shown(text)} must be a whole number from 1 to {most:,}, or {other}")
@@ -117,21 +117,21 @@ def _whole(option: str, text: str, most: int, other: str) -> int:
 
 
 def parse_cores(texts: list[str], usable: int) -> list[int]:
-    """Numbers of cores as --cores has them, each once; raises UsageError for what is none."""
+    """The numbers of cores of --cores, each once, `usable` for all; raises UsageError for anything else."""
     return list(dict.fromkeys(usable if text == "all" else _whole("--cores", text, usable, "all") for text in texts))
 
 
 def store_location(store: str | None, out: Path) -> str | Path:
-    """Where the database is."""
+    """The path or URL of the database."""
     return out / DATABASE if store is None else store
 
 
 def open_run(
     name: str, store: str | None, out: Path = RESULTS, *, skip: bool = False, points: "Points" = "all"
 ) -> "Run":
-    """The run that RUN names, stored or exported, read and checked; what was left out of it is told.
+    """The run that RUN names, stored or exported, read and checked; a note says what was left out.
 
-    skip: leave out what is damaged, in place of raising DamagedError. points: which of the curves are wanted.
+    skip: leave out what is damaged instead of raising DamagedError. points: which points of the curves to read.
     """
     run = find_run(name, store, out, skip=skip)
     run.points = points
@@ -141,8 +141,8 @@ def open_run(
 
 
 def find_run(name: str, store: str | None, out: Path = RESULTS, *, skip: bool = False) -> "Run":
-    """The run that RUN names; a stored one is not read yet."""
-    from gdbench.api.runs import Run, is_export, load  # heavy: `list` and `--help` do without
+    """The run that RUN names. A stored run is not read yet."""
+    from gdbench.api.runs import Run, is_export, load  # slow to import, and `list` and `--help` do not need it
 
     if name and is_export(Path(name)):
         return Run.from_file(name)
@@ -150,7 +150,7 @@ def find_run(name: str, store: str | None, out: Path = RESULTS, *, skip: bool = 
 
 
 def readers(records: "Sequence[RunRecord]") -> int:
-    """By how many processes these runs are read: by more than one where each has very many trials."""
+    """How many processes should read these runs: more than one only if each has very many trials."""
     from gdbench.machine.environment import usable_cores
 
     fewest = min((record.stored or 0 for record in records), default=0)
@@ -165,7 +165,7 @@ def open_store(store: str | None, out: Path = RESULTS) -> "Store":
 
 
 def load_plugins(files: list[Path] | None) -> None:
-    """Load installed plug-ins and those files."""
+    """Load the installed plug-ins and those in the files."""
     from gdbench import plugins
 
     plugins.load_installed()

@@ -1,7 +1,7 @@
-"""Printing: tables for people, JSON for programs, errors on standard error; whatever the text, as text.
+"""Printing: tables for people, JSON for programs, errors on standard error.
 
-Only this file writes to the streams (gdbench/cli/streams.py). What it is given may come from anybody's file, so it is
-made visible first (inputs/visible.py), is never taken for markup, and what the encoding lacks is written in words.
+Only this file writes to the streams (gdbench/cli/streams.py). The text may come from anybody's file. So it is made
+visible first (inputs/visible.py), it is never read as markup, and characters that the encoding lacks are spelled out.
 """
 
 import json
@@ -34,13 +34,13 @@ def note(line: str) -> None:
 
 
 def warn(of: str | None) -> None:
-    """Print a warning on standard error, where there is one."""
+    """Print a warning on standard error; prints nothing for None."""
     if of:
         _put(Text("warning: ", style="bold yellow") + Text(shown(of, errors), style="not bold"), errors)
 
 
 def say(*lines: str) -> None:
-    """Print lines as they stand; an empty one without any."""
+    """Print lines as they are; without any, print an empty line."""
     for line in lines or ("",):
         _put(Text(shown(line, console)), console, soft_wrap=True)
 
@@ -52,7 +52,7 @@ def print_json(value: Any) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """A value whose numbers JSON can hold; what is infinite or none is null."""
+    """The value as JSON can hold it: infinite numbers and NaN become null."""
     if isinstance(value, Mapping):
         return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -61,14 +61,14 @@ def _finite(value: Any) -> Any:
 
 
 def print_commands(lines: Iterable[str], *, on_errors: bool = False) -> None:
-    """Print workflow commands for GitHub Actions, escaped already, as they stand."""
+    """Print workflow commands for GitHub Actions, which are escaped already, as they are."""
     target = sys.stderr if on_errors else sys.stdout
     for line in lines:
         target.write(line + "\n")
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> None:
-    """Print rows of the same keys as a table; nothing is cut off when the output is not a terminal.
+    """Print rows that have the same keys as a table. If the output is not a terminal, nothing is cut off.
 
     A cell that is a list has several lines.
     """
@@ -90,7 +90,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
 
 
 def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
-    """Print names and values, one a line."""
+    """Print names and values, one pair per line."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name, value in facts:
         table.add_row(_cell(name, style="dim"), _cell(value))
@@ -99,7 +99,7 @@ def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
 
 @contextmanager
 def status(words: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is going on; gives what changes the words. quiet: show nothing."""
+    """Show on a terminal what is going on; yields a function that changes the text. quiet: show nothing."""
     if quiet:
         yield lambda words: None
         return
@@ -108,7 +108,7 @@ def status(words: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
 
 
 def shown(text: object, target: Console) -> str:
-    """Any text in one line, as that console shows it."""
+    """Any text as one line that the console can show."""
     return encodable(visible(text), getattr(target.file, "encoding", None))
 
 
@@ -118,12 +118,12 @@ def _cell(value: Any, style: str = "") -> Text:
 
 
 def _whole() -> Console:
-    """Where tables go: the terminal, or what is wide enough for all of them."""
+    """The console for tables: the terminal, or one that is wide enough for all of them."""
     return console if console.is_terminal else Console(highlight=False, width=240)
 
 
 def _put(what: Any, target: Console, **options: Any) -> None:
-    """Print, with no line that GitHub's runner would take for a command."""
+    """Print so that GitHub's runner takes no line for a command."""
     with target.capture() as caught:
         target.print(what, **options)
     target.file.write(inert(caught.get()))

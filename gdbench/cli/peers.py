@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 RULES = ("adam",)
 TRIALS = {"cpu": 16, "cuda": 4096}
-SEEDS = {"cpu": None, "cuda": 16}  # that the trials take in turn, as those of a suite do
-CHUNK = {"cpu": None, "cuda": 64}  # steps a call
+SEEDS = {"cpu": None, "cuda": 16}  # the trials take these seeds in turn, as in a suite
+CHUNK = {"cpu": None, "cuda": 64}  # steps per call
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "scikit-learn")
 
 
@@ -54,7 +54,7 @@ def peers(
     ] = None,
     steps: Annotated[
         int | None,
-        count("--steps", "Steps a call, the same for all; what suits the network.", limits.CHUNK),
+        count("--steps", "Steps per call, the same for all; by default what suits the network.", limits.CHUNK),
     ] = None,
     backend: BackendOption = "auto",
     quiet: QuietOption = False,
@@ -62,11 +62,12 @@ def peers(
 ) -> None:
     """Train the same trials by PyTorch, JAX with Optax, scikit-learn and gdbench: do they agree, and how fast is each?
 
-    The same data, initial weights, batches and rule go to each library, written as its own users write it for speed, in
-    a process of its own. On several cores, one that trains a sweep's trials one after another is also timed as a
-    process a core, among which they are dealt out. All are timed in interleaved rounds in random order. A library that
-    is not installed, or that cannot express a rule, is named and left out. On a GPU, all train there but gdbench-cpu,
-    which is gdbench on two cores.
+    Each library gets the same data, initial weights, batches and rule, and runs in a process of its own. Its code is
+    written for speed, as its own users write it. All libraries are timed in interleaved rounds in random order.
+
+    A library that trains a sweep's trials one after another is also timed with one process per core, which share the
+    trials. A library that is not installed, or cannot express a rule, is named and left out. On a GPU, all train there
+    except gdbench-cpu, which is gdbench on two cores.
     """
     from gdbench.machine.environment import slow_products, usable_cores
     from gdbench.peers import BACKENDS
@@ -132,15 +133,15 @@ def _print(found: "PeerResults", rounds: int, as_json: bool, backend: str) -> No
     prepared = peers_table.prepared(pd.concat([agreement, speed]))
     say(f"Compiling and the first call, not timed above, took at most: {prepared}.")
     if backend == "cuda":
-        say("On the GPU. A library that trains one trial after another is given the first few: its speed is the same.")
+        say("On the GPU. A library that trains one trial after another gets only the first few: its speed is the same.")
     if not BINDS:
-        say("This system binds no process to cores: the libraries were told how many threads to use.")
+        say("This system cannot bind processes to cores: the libraries were told how many threads to use.")
     for sentence in dict.fromkeys([*peers_table.reasons(agreement), *peers_table.reasons(speed)]):
         say(sentence)
 
 
 def _document(found: "PeerResults", rounds: int) -> dict[str, Any]:
-    """The comparison as JSON can hold it; what a peer does not have is null."""
+    """The comparison as JSON can hold it; null for what a peer does not have."""
     import pandas as pd
 
     from gdbench.machine.environment import environment, package_version

@@ -1,4 +1,4 @@
-"""How a run shows its progress: trials done, trials a second, time left, the best so far."""
+"""The progress of a run: trials done, trials per second, time left, the best so far."""
 
 import math
 import time
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Bar(Watcher):
-    """A progress bar on standard error; lines every few seconds when that is not a terminal."""
+    """A progress bar on standard error; if that is not a terminal, a line every few seconds."""
 
     EVERY = 10.0  # seconds between lines
 
@@ -48,26 +48,26 @@ class Bar(Watcher):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if errors.is_terminal:  # elsewhere it was not started, and would print an empty line
+        if errors.is_terminal:  # otherwise it was not started, and stop() would print an empty line
             self._progress.stop()
 
     def compiling(self) -> None:
-        """Say what the first seconds are spent on."""
+        """Show that kernels are being compiled."""
         self._task = self._progress.add_task("compiling", total=None, speed="", best="")
 
     def notices(self, sentences: Sequence[str]) -> None:
-        """Say what the data are."""
+        """Print sentences about the data."""
         for sentence in sentences:
             note(sentence)
 
     def uses(self, what: str) -> None:
-        """Say that it is not the CPU, or not alone."""
+        """Print what trains, unless it is the CPU alone."""
         note(what)
 
     def started(self, run: str, suite: "Suite", total: int, done: int) -> None:
-        """Begin, or go on, to count."""
+        """Start to count, or continue after `done` trials."""
         if done:
-            note(f"run {run}: going on, {done} of {total} are done")
+            note(f"run {run}: continuing, {done} of {total} trials are done")
         if self._task is not None:
             self._progress.remove_task(self._task)
         name = shown(f"{suite.name} {run}", errors)
@@ -77,7 +77,7 @@ class Bar(Watcher):
         self._began = self._said = time.monotonic()
 
     def finished(self, record: "TrialRecord") -> None:
-        """Count a trial and remember it if it is the best so far."""
+        """Count a trial, and remember it if it is the best so far."""
         self._count += 1
         self._remember(record)
         now = time.monotonic()
@@ -89,7 +89,7 @@ class Bar(Watcher):
             self._said = now
 
     def timing(self) -> None:
-        """Say what the last seconds are spent on."""
+        """Show that steps are being timed."""
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task("timing", total=None, speed="", best=shown(self._text, errors))
@@ -100,7 +100,7 @@ class Bar(Watcher):
         steps = math.inf if record.steps_to_target is None else record.steps_to_target
         if (steps, record.loss) < self._best.get(record.problem, (math.inf, math.inf)):
             self._best[record.problem] = (steps, record.loss)
-            function = "value" in record.final  # which has no batches
+            function = "value" in record.final  # functions have no batches
             reach = f"{'value' if function else 'loss'} {record.loss:.3g}"
             reach = f"target at step {steps:.0f}" if math.isfinite(steps) else reach
             where = f" on {record.problem}" if self._several else ""

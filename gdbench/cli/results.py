@@ -1,4 +1,4 @@
-"""`gdbench report`, `export` and `remove`: what becomes of stored runs."""
+"""`gdbench report`, `export` and `remove`: pages and files of stored runs, and their removal."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ MOST = 6  # runs side by side: more lines of one colour cannot be told apart
 
 
 def report_path(out: Path, run: str) -> Path:
-    """Where a run's page goes."""
+    """The path of a run's page."""
     return run_folder(out, run) / "report.html"
 
 
@@ -54,7 +54,7 @@ def report(
     skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the HTML page of a stored or exported run again, or one that puts several runs side by side."""
+    """Write the HTML page of a stored or exported run again, or one page with several runs side by side."""
     found = [open_run(name, store, out, skip=skip) for name in runs or ["latest"]]
     ids = [run.id for run in found]
     if len(ids) > MOST:
@@ -105,7 +105,7 @@ def remove(
     record = database.find(run, damaged="take")
     folder = run_folder(out, record.run)
     database.remove(record.run)
-    if is_given(record.run) and not folder.is_symlink():
+    if is_given(record.run) and not folder.is_symlink():  # else the folder may not be the run's
         shutil.rmtree(folder, ignore_errors=True)
     if as_json:
         print_json({"removed": record.run})

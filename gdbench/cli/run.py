@@ -49,20 +49,18 @@ def run(
     chunk: ChunkOption = None,
     plugin: PluginOption = None,
     no_plugins: NoPluginsOption = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not go on with an unfinished run.")] = False,
-    time: Annotated[
-        bool, typer.Option("--time/--no-time", help="Measure what a step costs when all trials are done.")
-    ] = True,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not continue an unfinished run.")] = False,
+    time: Annotated[bool, typer.Option("--time/--no-time", help="Measure the cost of a step after all trials.")] = True,
     baseline: SaveBaselineOption = None,
     families: BaselineFamilyOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count trials, estimate the time; store nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no table.")] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Run suites, print the ranking and write the report.
 
-    An unfinished run of the same suite is gone on with. Results go to the folder of --out: the database gdbench.db, and
-    a folder a run with report.html.
+    An unfinished run of the same suite is continued. Results go to the folder of --out: the database gdbench.db, and
+    one folder per run with report.html.
     """
     from gdbench import suites
     from gdbench.api import runs as api
@@ -86,7 +84,7 @@ def run(
         made: dict[str, Any] = {}
 
         def deliver(done: "Run", made: dict[str, Any] = made) -> None:
-            """Write the page and the baseline, which belong to the run: they are made again if this process ends."""
+            """Write the page and the baseline. They belong to the run: a later process makes them if this one ends."""
             made["report"] = write_page(done, report_path(out, done.id))
             if baseline is not None and done.state == "complete":
                 made["baseline"] = save_baseline(baseline, done.frames, out, families)
@@ -116,15 +114,15 @@ def run(
 
 
 def _unusable(document: dict[str, Any]) -> bool:
-    """Whether a trial failed, nothing was measured since all were lost, or there is no page."""
+    """Whether a trial failed, all trials were lost so that nothing was measured, or there is no page."""
     trials = document["trials"]
     return bool(trials.get("failed")) or not set(trials) - {*LOST} or document["report"] is None
 
 
 def _tell_saved(saved: "Saved | None", done: "Run", *, silent: bool) -> dict[str, Any] | None:
-    """Tell what changed in the baseline; a run that is not complete is none, which is said."""
+    """Print what changed in the baseline; a note says so if an incomplete run wrote none."""
     if saved is None:
-        note(f"no baseline was written, since run {done.id} is {done.state}; the same command goes on with it")
+        note(f"no baseline was written, since run {done.id} is {done.state}; the same command continues it")
         return None
     for sentence in () if silent else saved.sentences():
         say(sentence)
@@ -148,7 +146,7 @@ def _print_result(done: "Run", page: Path | None) -> None:
     if len(failed):
         say(f"{len(failed)} trials failed; the first: {failed['error'].iloc[0]}")
     if done.environment.get("git_refused"):
-        say(f"the commit is not known, since git says: {done.environment['git_refused']}")
+        say(f"the commit is not known, because git says: {done.environment['git_refused']}")
     seconds = {"timing_seconds": 0.0, **done.environment}
     say(
         "run {}: {} trials in {wall_seconds:.1f} s, after {compile_seconds:.1f} s of compiling and before "
@@ -159,7 +157,7 @@ def _print_result(done: "Run", page: Path | None) -> None:
 
 
 def _dry_run(checked: Sequence["Suite"], jobs: int | None, backend: str, as_json: bool) -> int:
-    """Print how many trials and steps there are and about how long they take."""
+    """Print how many trials and steps there are, and about how long they take."""
     from gdbench.runner import estimate
 
     rows, plans = [], {}
@@ -189,7 +187,7 @@ def _dry_run(checked: Sequence["Suite"], jobs: int | None, backend: str, as_json
     for sentence in (sentence for sentences in data.values() for sentence in sentences):
         say(sentence)
     if plans:
-        say("the seconds are the CPU's; on the GPU, by a model of what a step costs:")
+        say("the seconds are for the CPU; for the GPU, a model of the cost of a step says:")
         for plan in (plan for each in plans.values() for plan in each):
             say(f"- {plan}")
     return 0

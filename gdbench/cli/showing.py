@@ -38,7 +38,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one rule or function (formula, defaults, source), one suite, or a run's summary."""
-    from gdbench import suites  # which loads the kernels: `--help` does without
+    from gdbench import suites  # loads the kernels, which `--help` does not need
     from gdbench.kernels import FUNCTIONS, RULES
     from gdbench.kernels.rules.registry import find
 
@@ -161,7 +161,7 @@ def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool
         from gdbench.kernels import FUNCTIONS, RULES
 
         raise UsageError(
-            f"{name!r} is no rule, function, suite or run{nearest(name, [*RULES, *FUNCTIONS, *suites.shipped()])}"
+            f"{name!r} is not a rule, function, suite or run{nearest(name, [*RULES, *FUNCTIONS, *suites.shipped()])}"
         ) from error
     document = summary(run)
     if as_json:

@@ -1,4 +1,4 @@
-"""`gdbench gate --ab` and `--selfcheck`: two places run the same suite, and their steps are measured together."""
+"""`gdbench gate --ab` and `--selfcheck`: run a suite in two places, and measure their steps together."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def of_places(names: Sequence[str], asked: "GateOptions", quiet: bool) -> "Comparison":
-    """The verdicts on a suite in two places (gdbench/ab/places.py)."""
+    """Compare a suite in two places (gdbench/ab/places.py)."""
     from gdbench.ab.comparison import compare_places
     from gdbench.gate.measures import FAMILIES
 
@@ -27,8 +27,8 @@ def of_places(names: Sequence[str], asked: "GateOptions", quiet: bool) -> "Compa
         workload = _workload(asked, (base, head))
         if base.code == head.code and workload.plugins[0] == workload.plugins[1]:
             raise UsageError(
-                f"{base.name} and {head.name} run the same, so there is nothing to compare; give --plugin FILE.py if "
-                "they differ in one, or measure one place with itself by --selfcheck"
+                f"{base.name} and {head.name} run the same code, so there is nothing to compare; give --plugin FILE.py "
+                "if they differ in one, or compare one place with itself by --selfcheck"
             )
         families = asked.families or FAMILIES
         return compare_places(
@@ -37,7 +37,7 @@ def of_places(names: Sequence[str], asked: "GateOptions", quiet: bool) -> "Compa
 
 
 def check_itself(name: str, asked: "GateOptions", gates: int, outputs: "Outputs") -> int:
-    """Gates of a place with itself, printed; returns the exit code, which is 0 also where there were false alarms."""
+    """Compare a place with itself, several times, and print the result. Returns 0 even if there were false alarms."""
     from gdbench.ab.selfcheck import selfcheck
 
     with _places([name]) as (place,), status("starting", outputs.quiet or outputs.as_json) as watch:
@@ -51,13 +51,13 @@ def check_itself(name: str, asked: "GateOptions", gates: int, outputs: "Outputs"
 def _places(names: Sequence[str]) -> "Iterator[list[Checkout]]":
     from gdbench.ab.places import find_place
 
-    # What a virus scanner or an ended process still holds on Windows stays there, and ends no comparison.
+    # On Windows a virus scanner or an ended process may still hold a file. It then stays, and the comparison goes on.
     with tempfile.TemporaryDirectory(prefix="gdbench-", ignore_cleanup_errors=True) as scratch:
         yield [find_place(name, Path.cwd(), Path(scratch)) for name in names]
 
 
 def _workload(asked: "GateOptions", places: "tuple[Checkout, Checkout]") -> "Workload":
-    """What both places are asked for. A suite's file is one for both; a plug-in's is each place's own."""
+    """What both places run. A suite's file is the same for both; each place uses its own copy of a plug-in."""
     from gdbench.ab.costs import Workload
     from gdbench.suites import find, shipped
 

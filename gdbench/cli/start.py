@@ -1,8 +1,8 @@
-"""What a command begins with and ends with: its exit code, and one sentence where it fails.
+"""The start and the end of a command: its exit code, and one sentence if it fails.
 
-Python's own exit code for whatever it cannot go on with is 1, which here means a regression and nothing else. So only
-the standard library is imported above `main`: anything else may be missing, broken or stopped by an environment
-variable, and is then told like any other failure.
+Python exits with 1 after any uncaught error, but here 1 means a regression and nothing else. So what is imported above
+`main` needs only the standard library. Anything else may be missing, broken or stopped by an environment variable;
+`main` reports that like any other failure.
 """
 
 import os
@@ -25,21 +25,21 @@ from gdbench.inputs.visible import visible
 FAILED, INTERRUPTED, BROKEN_PIPE = GdbenchError.exit_code, 130, 141  # the last two as shells have them
 DEBUG = "GDBENCH_DEBUG"
 FEATURES = "NUMBA_CPU_FEATURES"
-CALLBACKS = os.path.join("llvmlite", "binding", "executionengine.py")  # the file where LLVM calls Python
+CALLBACKS = os.path.join("llvmlite", "binding", "executionengine.py")  # the file in which LLVM calls Python
 MOMENT = 0.05  # seconds
 PACKAGE = Path(__file__).parents[1]
-ANEW = "install gdbench anew in an environment of its own, with what it depends on"
+ANEW = "reinstall gdbench and its dependencies in an environment of their own"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit with the code that section `Exit codes` of the README promises."""
+    """Run the command line and exit with a code of section `Exit codes` of the README."""
     with unfailing() as streams:
         try:
             signal.signal(signal.SIGTERM, _interrupt)
-            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not what a shell's `&` ignores
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if a shell's `&` ignores SIGINT
                 signal.signal(signal.SIGINT, _interrupt)
             with warnings.catch_warnings():
-                # Numba warns of a variable that it cannot read, with a traceback, and goes on without it.
+                # Numba only warns about a variable that it cannot read, with a traceback, and ignores it.
                 warnings.filterwarnings("error", "Environment variable 'NUMBA_", RuntimeWarning)
                 check_features(os.environ.get(FEATURES, ""))
                 from gdbench.cli.app import command
@@ -52,13 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def check_features(given: str) -> None:
-    """Raise GdbenchError where LLVM would end the process: at a processor's feature without a sign."""
+    """Raise GdbenchError for a processor feature without a sign, at which LLVM would end the process."""
     if not re.fullmatch(r"[+-][^,+-][^,]*(,[+-][^,+-][^,]*)*|", given):
         raise GdbenchError(f"{FEATURES}={given} must be features such as +avx2,-avx512f; correct or unset it")
 
 
 def exit_code(error: BaseException) -> int:
-    """The exit code of a command that ended in `error`, once it is told."""
+    """Print the error that ended a command, and return the exit code."""
     if os.environ.get(DEBUG, "0") not in ("", "0") and not isinstance(error, GdbenchError | KeyboardInterrupt):
         traceback.print_exception(error)
     tell(sentence(error))
@@ -68,7 +68,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def sentence(error: BaseException) -> str:
-    """What went wrong and what to do about it."""
+    """What went wrong and what to do about it, in one sentence."""
     if isinstance(error, GdbenchError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
@@ -79,7 +79,7 @@ def sentence(error: BaseException) -> str:
         return f"a package cannot be imported ({reason}); {ANEW}"
     if isinstance(error, MemoryError):
         return f"there is not enough memory ({reason}); take fewer jobs, a smaller batch or a smaller problem"
-    if any(Path(frame.filename).parts[-2:] == ("numba", "__init__.py") for frame in frames):  # while it was imported
+    if any(Path(frame.filename).parts[-2:] == ("numba", "__init__.py") for frame in frames):  # while Numba was imported
         given = ", ".join(f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_"))
         where = f"{given} in the environment" if given else ".numba_config.yaml in this folder"
         return f"Numba refuses its settings ({reason}); correct or remove {where}"
@@ -90,31 +90,31 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         name = f": {error.filename}" if error.filename is not None else ""
         return f"the system refused what gdbench asked for ({error.strerror}{name}{place})"
-    return f"this is a fault of gdbench ({type(error).__name__}: {reason[:300]}{place}); {DEBUG}=1 shows the traceback"
+    return f"this is a bug in gdbench ({type(error).__name__}: {reason[:300]}{place}); {DEBUG}=1 shows the traceback"
 
 
 def tell(message: str) -> None:
-    """Print an error on standard error, if it can be printed at all: it must not change the exit code."""
+    """Print an error on standard error if that is possible. A failure to print must not change the exit code."""
     try:
         from gdbench.cli.output import fail
 
         fail(message, FAILED)
-    except Exception:  # what prints in colour is missing too
+    except Exception:  # the package that prints in colour is missing too
         sys.stderr.write(f"error: {visible(message)}\n")
 
 
 def ended(code: int, lost: OSError | None) -> int:
-    """The exit code once both outputs are written out. lost: why standard output could not take all of it."""
+    """The exit code after both outputs are flushed. lost: why standard output could not take everything."""
     if lost is None:
         return code
-    if isinstance(lost, BrokenPipeError):  # who reads our output has seen enough
+    if isinstance(lost, BrokenPipeError):  # the reader of our output has seen enough
         return code or BROKEN_PIPE
     tell(f"the output could not be written ({lost.strerror or lost})")
     return code or FAILED
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """Interrupt the command, a moment later where LLVM is at work: what its callbacks raise is printed and lost."""
+    """Interrupt the command. Inside a callback of LLVM, try again a moment later: an exception there would be lost."""
     while frame is not None:
         if frame.f_code.co_filename.endswith(CALLBACKS):
             again = Timer(MOMENT, interrupt_main, (signum,))

@@ -1,10 +1,10 @@
-"""Standard output and error that nothing can make fail: what took minutes must not end because it could not be printed.
+"""Standard output and error that cannot fail: minutes of work must not be lost because a result cannot be printed.
 
     with unfailing() as streams:
         ...
     streams.lost()    # why something could not be written, or None
 
-A character that the encoding lacks is written in words. After an error (a full disk, a closed pipe) nothing more is.
+A character that the encoding lacks is spelled out. After an error (a full disk, a closed pipe) nothing more is written.
 """
 
 import codecs
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# What our own words need, where an encoding has it not (cp1252 has no infinity sign, ASCII none of these).
+# Characters of our own messages, for encodings that lack them (cp1252 has no infinity sign, ASCII none of these).
 IN_WORDS = {
     "∞": "inf",
     "×": "x",
@@ -36,7 +36,7 @@ HANDLER = "gdbench-words"
 
 
 def _in_words(error: UnicodeError) -> tuple[str, int]:
-    """A handler as `codecs.register_error` wants it: words for what we know, Python's escape for the rest."""
+    """An error handler for `codecs.register_error`: words for the characters we use, Python's escape for the rest."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
@@ -49,7 +49,7 @@ codecs.register_error(HANDLER, _in_words)
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    """The text as it comes out in that encoding, so that tables know how wide their cells are."""
+    """The text as it comes out in that encoding, so that tables know the width of their cells."""
     try:
         return text.encode(encoding or "utf-8", HANDLER).decode(encoding or "utf-8")
     except (LookupError, UnicodeError):  # an encoding that Python does not know, or one that has no ASCII
@@ -57,7 +57,7 @@ def encodable(text: str, encoding: str | None) -> str:
 
 
 class Stream:
-    """A text stream around another one, or around none, which keeps the first error and drops what comes after it."""
+    """A text stream around another one, or around none. It keeps the first error and drops all that follows."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
@@ -66,7 +66,7 @@ class Stream:
         self._handle(HANDLER)
 
     def restore(self) -> None:
-        """Let the stream handle characters that it cannot encode as before."""
+        """Give the stream back its own way to handle characters that it cannot encode."""
         self._handle(self._usual)
 
     def _handle(self, errors: str | None) -> None:
@@ -74,12 +74,12 @@ class Stream:
             self._stream.reconfigure(errors=errors)
 
     def write(self, text: str) -> int:
-        """Write, or do as if."""
+        """Write, or after an error pretend to."""
         self._try(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or do as if."""
+        """Flush, or after an error pretend to."""
         self._try(lambda: self._stream.flush())
 
     def _try(self, act: Any) -> None:
@@ -94,7 +94,7 @@ class Stream:
             self.error = OSError("it is closed")
 
     def _discard(self) -> None:
-        """Let Python's own flush at its end, which would fail again, go nowhere."""
+        """Redirect the stream to the null device, so that Python's own flush at exit does not fail again."""
         try:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
@@ -107,13 +107,13 @@ class Stream:
 
 
 class Streams:
-    """Both of them while a command runs."""
+    """Standard output and error while a command runs."""
 
     def __init__(self) -> None:
         self.out, self.err = Stream(sys.stdout), Stream(sys.stderr)
 
     def lost(self) -> OSError | None:
-        """Why standard output could not take everything; a reader that has seen enough (EPIPE) is a reason too."""
+        """Why standard output could not take everything, or None; also that its reader has closed the pipe (EPIPE)."""
         self.out.flush()
         self.err.flush()
         return self.out.error
@@ -121,7 +121,7 @@ class Streams:
 
 @contextmanager
 def unfailing() -> Iterator[Streams]:
-    """Within this, `sys.stdout` and `sys.stderr` take everything."""
+    """Make `sys.stdout` and `sys.stderr` take everything within this block."""
     _fill()
     streams = Streams()
     before = sys.stdout, sys.stderr
@@ -135,7 +135,7 @@ def unfailing() -> Iterator[Streams]:
 
 
 def _fill() -> None:
-    """Where a shell closed descriptors 0 to 2 (`>&-`), open them: else a database would get one of these numbers."""
+    """Open descriptors 0 to 2 if a shell closed them (`>&-`); otherwise a database would get one of these numbers."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)

@@ -48,7 +48,7 @@ def time(
     dtype: DtypeOption = None,
     jobs: Annotated[
         list[int] | None,
-        repeated("--jobs", "N", "Threads that do the same side by side, 1 by default", min=1, max=limits.JOBS),
+        repeated("--jobs", "N", "Threads that do the same work side by side, 1 by default", min=1, max=limits.JOBS),
     ] = None,
     rounds: Annotated[
         int | None, count("--rounds", "Rounds, each of which visits everything, 15 by default.", limits.ROUNDS)
@@ -70,12 +70,14 @@ def time(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Time steps, their parts and their kernels, beside what this machine can do at best.
+    """Time steps, their parts and their kernels, beside the best that this machine can do.
 
-    Everything is timed in interleaved rounds in random order, with the references of the roofline: the peak of fused
-    multiply-adds, and a triad at each level of memory. --problem takes test functions too; without it and --net, a few
-    networks are timed. On a GPU, by its own events: a step of one trial alone and of as many as the card trains at a
-    time (jobs), and updates.
+    Everything is timed in interleaved rounds in random order. So are the references of the roofline: the peak of fused
+    multiply-adds, and a triad at each level of memory. --problem takes test functions too; without --problem and --net,
+    a few networks are timed.
+
+    On a GPU, its own events time the steps and the updates. A step is timed for one trial, and for as many trials as
+    the card trains at once (jobs).
     """
     from gdbench.kernels.rules.registry import find
     from gdbench.machine.environment import slow_products
@@ -98,7 +100,7 @@ def time(
     )
     for name in asked.rules:
         limits.check_name("rule", name)
-        find(name)  # an unknown one is told before anything begins
+        find(name)  # reports an unknown rule before anything starts
     cases(asked.nets, asked.problems, asked.batches, asked.dtypes)
     with status("compiling", quiet or as_json) as watch:
         if chosen == "cuda":
@@ -130,7 +132,7 @@ def _save(store: str | None, out: Path, timing: "Timing", repeated: str, backend
 def _print(
     timing: "Timing", repeated: str, saved: dict[str, str], as_json: bool, backend: str, words: str, out: Path
 ) -> None:
-    """Print the tables or the document, once it is kept, in a file of its own where it is not in the store."""
+    """Print the tables or the document, after keeping the document: in the store, or else in a file."""
     import pandas as pd
 
     from gdbench.reports import timing_table
@@ -177,7 +179,7 @@ def _document(
     moved: bool,
     saved: dict[str, str],
 ) -> dict[str, Any]:
-    """The timing as JSON can hold it; seconds a step, flops and bytes of a step of one job."""
+    """The timing as JSON can hold it: seconds per step; flops and bytes of a step of one job."""
     from gdbench.machine.environment import environment
     from gdbench.results.export import plain_rows
 

@@ -32,7 +32,7 @@ def tune(
         typer.Option(
             "--lr",
             metavar="LIST",
-            help="Learning rates: 1e-3,1e-2,1e-1 or a grid as suites have it.",
+            help="Learning rates: 1e-3,1e-2,1e-1 or a grid as in a suite.",
             show_default="{log = [1e-4, 1.0, 9]}",
         ),
     ] = None,
@@ -61,16 +61,14 @@ def tune(
     jobs: JobsOption = None,
     plugin: PluginOption = None,
     no_plugins: NoPluginsOption = False,
-    extend: Annotated[
-        bool, typer.Option("--extend", help="Go on beyond the list while the best stands at its edge.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the best learning rate alone.")] = False,
+    extend: Annotated[bool, typer.Option("--extend", help="Extend the list while the best is at its edge.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the best learning rate.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search the learning rate: a list of values on a random subset of the data, then the best on all of it.
 
-    Every value is tried on several seeds. The best one is then trained on all data, on other seeds, beside the rule's
-    default. The results are kept as a JSON file in the folder of --out.
+    Every value is tried on several seeds. The best is then trained on all data and on other seeds, beside the rule's
+    default. The results go to a JSON file in the folder of --out.
     """
     from gdbench.cli.progress import Bar
     from gdbench.runner import tuning
@@ -101,7 +99,7 @@ def tune(
 
 
 def _rates(text: str) -> Any:
-    """`.1,1e-2` or what a suite may say."""
+    """Learning rates: a list such as `.1,1e-2`, or a grid as in a suite."""
     from gdbench.suites.typed import UnreadableError, value_of
 
     try:
@@ -128,7 +126,7 @@ def _subset(text: str) -> int | float:
 
 
 def _row(lr: float, trials: "list[TrialRecord]") -> dict[str, Any]:
-    """One learning rate in numbers."""
+    """The results of one learning rate."""
     import numpy as np
 
     from gdbench.results.metrics import SCORES, worst
@@ -143,7 +141,7 @@ def _row(lr: float, trials: "list[TrialRecord]") -> dict[str, Any]:
 
 
 def _judged(search: "Search") -> str:
-    """What the search went by, in words."""
+    """The metric that the search judged by, in words."""
     from gdbench.reports.text import metric_title
     from gdbench.results.metrics import OBJECTIVES
 
@@ -204,7 +202,7 @@ def _cells(row: dict[str, Any], judged: str, splits: tuple[str, ...]) -> dict[st
 
 
 def _bars(losses: list[float]) -> list[str]:
-    """A bar for each loss, shorter is better: by logarithm where all are positive; crosses where it is infinite."""
+    """A bar for each loss, shorter is better; logarithmic if all losses are positive; crosses for an infinite loss."""
     finite = [loss for loss in losses if math.isfinite(loss)]
     height = math.log if finite and min(finite) > 0 else float
     low, high = (height(pick(finite)) if finite else 0.0 for pick in (min, max))

@@ -1,4 +1,4 @@
-"""How a comparison is told: on the terminal, as JSON, in files, and to GitHub Actions."""
+"""Report a comparison: on the terminal, as JSON, in files, and to GitHub Actions."""
 
 import os
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from gdbench.inputs.writing import write_text
 if TYPE_CHECKING:
     from gdbench.gate.comparison import Comparison
 
-SUMMARY = "GITHUB_STEP_SUMMARY"  # where GitHub Actions wants a job's summary
+SUMMARY = "GITHUB_STEP_SUMMARY"  # the variable that names the file for a job's summary
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where and how a comparison is told; `strict` makes changed bits and counts regressions."""
+    """Where and how to report a comparison. strict: changed bits and counts are regressions."""
 
     strict: bool = False
     as_json: bool = False
@@ -30,7 +30,7 @@ class Outputs:
 
 
 def tell(found: "Comparison", outputs: Outputs) -> int:
-    """Print and write what was found; returns the exit code."""
+    """Print and write the comparison; returns the exit code."""
     from gdbench.reports.verdicts.document import document
 
     if outputs.as_json:
@@ -66,7 +66,7 @@ def _print(found: "Comparison", outputs: Outputs) -> None:
 
 
 def _files(found: "Comparison", outputs: Outputs) -> list[tuple[Path, str]]:
-    """The files that were asked for, with what goes into them."""
+    """The files that the user asked for, with their contents."""
     import json
 
     from gdbench.reports.verdicts.action import benchmarks
@@ -84,7 +84,7 @@ def _files(found: "Comparison", outputs: Outputs) -> list[tuple[Path, str]]:
 
 
 def _annotate(found: "Comparison", outputs: Outputs) -> None:
-    """Annotations where GitHub Actions reads them, and the summary below what the step has already said."""
+    """Print annotations for GitHub Actions, and append the summary to what the step has already written there."""
     from gdbench.reports.verdicts.github import ROOM, annotations, summary
 
     print_commands(annotations(found, strict=outputs.strict), on_errors=outputs.as_json)

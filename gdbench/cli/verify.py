@@ -1,4 +1,4 @@
-"""`gdbench verify`: the numbers that a correct installation reproduces beside what this one gives."""
+"""`gdbench verify`: numbers that a correct installation reproduces, beside the numbers of this one."""
 
 import math
 import time
@@ -31,12 +31,14 @@ def verify(
 ) -> int:
     """Check this installation against published and exact numbers.
 
-    Each row shows a known number with its source, what comes out here, and how far apart they may be. Plug-ins' rules
-    and functions are checked too. Exit code 3 when a check fails. On a GPU (auto: as well, cuda: alone), training there
-    is compared with the CPU's, in units in the last place.
+    Each row shows a known number with its source, the number measured here, and the tolerance. Rules and functions of
+    plug-ins are checked too. Exit code 3 when a check fails.
+
+    On a GPU, its training is compared with the CPU's, in units in the last place. --backend auto adds these checks,
+    cuda runs only these.
     """
     from gdbench.runner.backends.choosing import choose_backend
-    from gdbench.verification import families  # kernels and data sets: `--help` does without
+    from gdbench.verification import families  # loads kernels and data sets, which `--help` does not need
 
     usable = choose_backend(backend)
     backends = list(dict.fromkeys(["cpu", usable])) if backend == "auto" else [usable]
@@ -60,7 +62,7 @@ def verify(
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no name for what is not finite."""
+    """A number that is not finite as text, since JSON has no name for it."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -1,4 +1,4 @@
-"""A side as a small text file that can be committed and read in a diff: a line a metric, sorted.
+"""A side as a small text file that can be committed and read in a diff: one line per metric, sorted.
 
     write_baseline(side, Path("baseline.txt"), families=("digest", "count"))
     side = read_baseline(Path("baseline.txt"))
@@ -9,12 +9,11 @@
     digest<tab>digest<tab>iris<tab>adam<tab>16<tab>float32<tab>0f3c91aa=9b1d6c0e2f7a4853 41d2e07b=failed
     # end, 1 metrics, sha256 4c1f...
 
-The hash is that of the lines above it, whatever ends lines and whatever mark an editor puts in front, so that nobody's
-merge, editor or disk changes what a commit is judged by. Version 1 had none: it is read, and its facts say `verified`
-False.
+The hash covers the lines above it, but neither line endings nor a byte order mark. So no merge, editor or disk can
+change unnoticed what a commit is judged by. Version 1 had no hash; it is read, and its facts say `verified` False.
 
 Names and pairs are those of gdbench/gate/measures.py; `-` stands for a name that a metric lacks. Numbers are as short
-as they can be without losing a bit. Characters that would be taken for something else stand as in URLs (`%20`).
+as they can be without losing a bit. Characters that have a meaning in the file are escaped as in URLs (`%20`).
 """
 
 import hashlib
@@ -36,7 +35,7 @@ from gdbench.inputs.writing import write_text
 
 VERSION = 2
 UNSEALED = 1  # the version that had no hash
-MOST = 50_000_000  # bytes that are read: a baseline of 500,000 trials
+MOST = 50_000_000  # most bytes that are read, enough for 500,000 trials
 FIRST = "# gdbench baseline "
 FACTS = ("suite", "run", "commit", "dirty", "code", "created", "cpu", "machine", "families")  # of the header, in order
 NONE, FULL = "-", "full"
@@ -46,23 +45,23 @@ WHOLE = 2.0**53  # floats below it hold every whole number
 
 
 def kept(side: Side, families: Iterable[str]) -> Side:
-    """A side with the metrics of these families, and the digests that those of trials bring along."""
+    """A side with the metrics of these families, and the digests that go with families of trials."""
     names = _with_digests(families)
     return Side(side.facts, side.measures[side.measures["family"].isin(names)].reset_index(drop=True))
 
 
 def _with_digests(families: Iterable[str]) -> set[str]:
-    """Without digests nobody could tell which trials failed or are missing."""
+    """The families to keep. Without digests, nobody could say which trials failed or are missing."""
     return {*families, *(["digest"] if OF_TRIALS & set(families) else [])}
 
 
 def write_baseline(side: Side, path: Path, families: Iterable[str] = FAMILIES) -> None:
-    """Write a side's metrics of these families; the file is either whole or as before. Raises GdbenchError."""
+    """Write a side's metrics of these families. The file is written whole or not at all. Raises GdbenchError."""
     write_text(path, baseline_text(side, families))
 
 
 def baseline_text(side: Side, families: Iterable[str] = FAMILIES) -> str:
-    """What `write_baseline` writes."""
+    """The text that `write_baseline` writes."""
     chosen = [family for family in FAMILIES if family in set(families)]
     facts = {**side.facts, "families": " ".join(chosen)}
     header = [f"# {name} = {_fact(facts.get(name))}" for name in FACTS]
@@ -71,7 +70,7 @@ def baseline_text(side: Side, families: Iterable[str] = FAMILIES) -> str:
 
 
 def sealed(lines: list[str]) -> str:
-    """The text of a file whose last line tells the hash of all of it."""
+    """The text of a file, with the hash of all lines at the end of the last line."""
     return "\n".join([*lines[:-1], f"{lines[-1]}, sha256 {_hash(lines)}", ""])
 
 
@@ -80,12 +79,12 @@ def _hash(lines: list[str]) -> str:
 
 
 def metric_lines(side: Side) -> list[str]:
-    """A line a metric, sorted."""
+    """One line per metric, sorted."""
     return ["\t".join([*names, " ".join(pairs)]) for names, pairs in sorted(_cells(side).items(), key=_place)]
 
 
 def _cells(side: Side) -> dict[tuple[str, ...], list[str]]:
-    """The pairs of each metric by its names, both as the file has them."""
+    """The pairs of each metric by its names, both as the file writes them."""
     metrics: dict[tuple[str, ...], dict[str, str]] = {}
     for *names, pair, value, text in side.measures[list(COLUMNS)].itertuples(index=False, name=None):
         shown = _number(value) if _missing(text) else _escaped(text, " =")
@@ -94,7 +93,7 @@ def _cells(side: Side) -> dict[tuple[str, ...], list[str]]:
 
 
 def _place(item: tuple[tuple[str, ...], Any]) -> tuple[Any, ...]:
-    """Where a metric stands: families as they are told of, sizes of batches by number, all else by name."""
+    """The sort key of a metric: families in their order, batch sizes by number, everything else by name."""
     family, metric, problem, rule, batch_size, dtype = item[0]
     size = float(batch_size) if NUMBER.fullmatch(batch_size) else np.inf
     return FAMILIES.index(family), metric, problem, rule, size, batch_size, dtype
@@ -105,7 +104,7 @@ def _missing(value: Any) -> bool:
 
 
 def _name(value: Any) -> str:
-    """A name, or a batch size, in its column."""
+    """A name or a batch size, as its column writes it."""
     if _missing(value):
         return NONE
     if value == NONE:
@@ -125,17 +124,17 @@ def _fact(value: Any) -> str:
 
 
 def _escaped(text: str, also: str = "") -> str:
-    """Text without what breaks a line or a column; `also`: other characters that mean something there."""
+    """Text without characters that break a line or a column. also: more characters that have a meaning there."""
     return "".join(
         quote(char, safe="") if char in f"%{also}" or not (char == " " or char.isprintable()) else char for char in text
     )
 
 
 def read_baseline(path: Path) -> Side:
-    """The side that a file holds. Raises UsageError, with the line, for one that is not whole and as it was written.
+    """The side that a file holds. Raises UsageError, with the line, if the file was cut or changed.
 
-    Its facts are those of `side_of`, `families`: those that the file keeps, and `verified`: whether it holds a hash of
-    itself. A failed trial's loss and steps are infinite, as in a run.
+    Its facts are those of `side_of`, plus `families`, which the file keeps, and `verified`, whether the file holds its
+    hash. A failed trial's loss and steps are infinite, as in a run.
     """
     try:
         with path.open("rb") as file:
@@ -152,7 +151,7 @@ def read_baseline(path: Path) -> Side:
 
 
 class _Reader:
-    """Reads one file strictly, and names it and the line in what it complains about."""
+    """Reads one file strictly; its errors name the file and the line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -184,20 +183,20 @@ class _Reader:
         for number, line in enumerate(lines[len(FACTS) : -1], 2 + len(FACTS)):
             names, found = self.metric(number, line)
             if seen.setdefault(names, number) != number:
-                self.broken(number, f"the metric of line {seen[names]} stands here again")
+                self.broken(number, f"the metric of line {seen[names]} is repeated here")
             if names[0] not in _with_digests(facts["families"]):
                 self.broken(number, f"family {quoted(names[0])} is not one of those that the header names")
             rows.extend(found)
         if int(end[1]) != len(seen):
-            self.broken(1 + len(lines), f"{len(seen)} metrics stand above, so that lines were lost or added")
+            self.broken(1 + len(lines), f"{len(seen)} metrics are listed above, so lines were lost or added")
         verified = version > UNSEALED
         if verified and _hash([first, *lines[:-1], end[0].partition(", sha256")[0]]) != end[2]:
-            self.broken(1 + len(lines), "the lines above do not have this hash, so that one of them was changed")
+            self.broken(1 + len(lines), "the lines above do not have this hash, so one of them was changed")
         frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64", "text": "object"})
         return Side({**facts, "verified": verified}, frame)
 
     def facts(self, lines: list[str]) -> dict[str, Any]:
-        """The header."""
+        """The facts of the header."""
         facts: dict[str, Any] = {"name": f"baseline {self.path.name}", "state": "complete"}
         for number, name in enumerate(FACTS, 2):
             line = lines[number - 2] if number - 2 < len(lines) else ""
@@ -211,14 +210,14 @@ class _Reader:
             self.broken(2 + FACTS.index("dirty"), "dirty must be yes, no or -")
         families = (facts["families"] or "").split()
         if families != [family for family in FAMILIES if family in families]:
-            self.broken(2 + FACTS.index("families"), f"families are some of {', '.join(FAMILIES)}, in this order")
+            self.broken(2 + FACTS.index("families"), f"families must be some of {', '.join(FAMILIES)}, in this order")
         return {**facts, "dirty": words[facts["dirty"]], "families": tuple(families)}
 
     def metric(self, number: int, line: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """The names of a line, as they stand there, and its rows of the frame."""
+        """The names of a line, as written there, and its rows of the frame."""
         cells = line.split("\t")
         if len(cells) != len(NAMES) + 1:
-            self.broken(number, f"{len(cells)} columns stand where {len(NAMES) + 1} must, with tabs between them")
+            self.broken(number, f"{len(cells)} columns in place of {len(NAMES) + 1}, with tabs between them")
         *shown, pairs = cells
         if shown[0] not in FAMILIES:
             self.broken(number, f"family {quoted(shown[0])} is not one of {', '.join(FAMILIES)}")
@@ -231,12 +230,12 @@ class _Reader:
             if not equals or not pair or _escaped(unquote(pair), " ") != pair:
                 self.broken(number, f"{quoted(each)} must be pair=value")
             if pair in rows:
-                self.broken(number, f"pair {quoted(pair)} stands twice")
+                self.broken(number, f"pair {quoted(pair)} is there twice")
             rows[pair] = (*names, unquote(pair), *self.value(number, names[0], names[1], value))
         return tuple(shown), list(rows.values())
 
     def name(self, number: int, column: str, cell: str) -> Any:
-        """What a name, or a batch size, stands for."""
+        """The name or the batch size that a cell stands for."""
         if cell == NONE:
             return np.nan if column == "batch_size" else None
         number_given = column == "batch_size" and NUMBER.fullmatch(cell)
@@ -246,11 +245,11 @@ class _Reader:
             self.broken(number, f"{column} {quoted(cell)} must be a number, {FULL} or {NONE}")
         name = unquote(cell) if not number_given else int(cell) if cell.isdigit() else float(cell)
         if _name(name) != cell:
-            self.broken(number, f"{column} {quoted(cell)} is not written as a name is here")
+            self.broken(number, f"{column} {quoted(cell)} is not escaped as names are in a baseline")
         return name
 
     def value(self, number: int, family: str, metric: str, cell: str) -> tuple[float, Any]:
-        """Value and text of a pair."""
+        """The value and the text of a pair."""
         if family == "digest":
             right = DIGEST.fullmatch(cell) if metric == "digest" else cell and _escaped(unquote(cell), " =") == cell
             if not right:
@@ -266,20 +265,20 @@ class _Reader:
 
     def broken(self, number: int, why: str) -> NoReturn:
         raise UsageError(
-            f"{self.path}, line {number}: {why}; restore the file, or delete it and write it anew by "
+            f"{self.path}, line {number}: {why}; restore the file, or delete it and write it again with "
             f"`gdbench run SUITE --save-baseline {self.path}`"
         )
 
 
 def _fits(family: str, metric: str, value: float) -> bool:
-    """A loss may be any number, trials may never arrive, and what is counted or timed is finite."""
+    """Whether a metric can have this value: a loss any number, steps also infinity, counts and costs finite ones."""
     if family == "convergence":
         return value >= 0 or kind(metric) == "final_loss"
     return 0 <= value < np.inf and (value > 0 or family == "count")
 
 
 def changes(old: Side, new: Side) -> list[str]:
-    """What an update changes, a line a metric: in how many of its pairs, and from what to what.
+    """What an update changes, one line per metric: in how many of its pairs, and from what to what.
 
     >>> names = ("count", "gradient_evaluations", "iris", "lbfgs", 16, "float64", "all")
     >>> empty, few, many = (
@@ -312,7 +311,7 @@ def _changed(names: tuple[str, ...], before: list[str] | None, after: list[str] 
 
 
 def _counted(old: dict[str, str], new: dict[str, str]) -> str:
-    """In how many trials it differs, and how many are new and gone."""
+    """How many trials differ, and how many are new or gone."""
     common = old.keys() & new.keys()
     differ = [f"{sum(old[pair] != new[pair] for pair in common)} of {len(common)} trials"] if common else []
     others = {"new": len(new) - len(common), "gone": len(old) - len(common)}
@@ -329,5 +328,5 @@ def _middles(metric: str, old: dict[str, str], new: dict[str, str]) -> str:
 
 
 def _of_failed(metric: str) -> float:
-    """What a failed trial has, as gdbench/gate/measures.py has it."""
+    """The value of a failed trial, as in gdbench/gate/measures.py."""
     return 0.0 if kind(metric) == "success" else np.inf

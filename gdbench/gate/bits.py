@@ -1,4 +1,4 @@
-"""Which trials of two sides have the same bits, which do not, and which only one side has."""
+"""Which trials have the same bits on both sides, which do not, and which are only on one side."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ class Bits:
         self.common = {pair: (digest, head[pair]) for pair, digest in base.items() if pair in head}
         self.lost = [pair for pair in base if pair not in head]
         self.new = [pair for pair in head if pair not in base]
-        # A trial that failed measured nothing, whatever it does in base.
+        # A failed trial measured nothing, whatever it does in base.
         self.failed = [pair for pair, digest in head.items() if digest == FAILED]
         self.mended = [pair for pair, digest in base.items() if digest == FAILED]
         self.total = len(head)
@@ -31,11 +31,11 @@ class Bits:
         return any(pair.partition(AT)[0] in self._differ for pair in pairs)
 
     def is_untold(self, pairs: Iterable[str]) -> bool:
-        """Whether digests tell nothing of any of these trials."""
+        """Whether any of these trials has no digest on either side."""
         return bool(self.untold) and not {*self.untold}.isdisjoint(pair.partition(AT)[0] for pair in pairs)
 
     def distinct(self, pairs: Iterable[str]) -> list[str]:
-        """Those of the pairs that are no copies: where no seed matters, all trials of a setting are one."""
+        """The pairs without copies: if no seed matters, all trials of a setting are the same."""
         seen: set[str] = set()
         found = []
         for pair in pairs:
@@ -46,16 +46,16 @@ class Bits:
         return found
 
     def finding(self, *, lenient: bool = False) -> dict[str, Any] | None:
-        """The verdict on the digests; None where nothing is wrong, but some trials have no digests to tell.
+        """The verdict on the digests; None if nothing is wrong, but some trials have no digests.
 
-        lenient: trials that base lacks are no matter.
+        lenient: ignore trials that base lacks.
         """
         facts = {"pairs": len(self.common)}
         if self.failed:
             detail = f"{len(self.failed)} of {self.total} trials failed"
             return {**facts, "verdict": "failed", "reason": "failed-trial", "detail": detail}
         if self.lost:
-            detail = f"{len(self.lost)} of {len(self.lost) + len(self.common)} trials are not in head"
+            detail = f"{len(self.lost)} of {len(self.lost) + len(self.common)} trials are missing in head"
             return {**facts, "verdict": "missing", "reason": "not-in-head", "detail": detail}
         differ = f"the bits of {len(self.differ)} of {len(self.common)} trials differ" if self.differ else ""
         if self.new and not lenient:

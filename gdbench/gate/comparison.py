@@ -1,12 +1,12 @@
-"""Two sides, metric by metric: what is exact is compared exactly, the rest by tests against a margin.
+"""Compare two sides, metric by metric: exact values exactly, all others by tests against a margin.
 
     found = compare(base, head)
     found.verdict, found.findings
 
-Convergence is a function of the trial, so equal digests end the matter: nothing has changed. Where bits differ, trials
-are paired and tested, and a metric that is not shown to be worse or better is `changed`. Costs are never equal: a
-metric is `unchanged` when its whole interval lies within the margin. In each family the false discovery rate of all
-that is called `regressed` or `improved` is bounded (Benjamini and Hochberg, J. R. Stat. Soc. B 57, 1995).
+Convergence is a function of the trial, so equal digests mean that nothing changed. If bits differ, trials are paired
+and tested; a metric that is not shown to be worse or better is `changed`. Costs are never equal: a metric is
+`unchanged` when its whole interval lies within the margin. Each family bounds the false discovery rate of its
+`regressed` and `improved` metrics (Benjamini and Hochberg, J. R. Stat. Soc. B 57, 1995).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,15 +25,13 @@ from gdbench.gate.verdicts import REGRESSION, SUSPICIOUS, VERDICTS, exit_code, f
 from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
 
 MARGIN = 0.03
-APART = 0.25  # the least margin of timings that were not taken together: a machine's moods, which no reference tells
+APART = 0.25  # the least margin of timings that were not taken together; references do not show all that varies
 LEVEL = 0.05  # the false discovery rate of a family
-TAKEN_APART = (
-    "the two timings were not taken together, so only gross differences are told; `gate --ab` tells smaller ones"
-)
-DIGEST = ("digest", "digest")  # the names with which those of a group's digests begin
+TAKEN_APART = "the two timings were not taken together, so only gross differences count; `gate --ab` finds smaller ones"
+DIGEST = ("digest", "digest")  # the first two names of the metric that holds a group's digests
 OF_TARGET = ("steps_to_target", "success")
 FOLLOWING = ("gradient_evaluations", "function_evaluations")  # counts that differ with the path of a trial
-SHARE, LEAST = 0.8, 4  # of the metrics of a kind, and how many there must be, that move together
+SHARE, LEAST = 0.8, 4  # the share of a kind's metrics that must move together, and how many the kind must have
 OF_TEST = ("ratio", "low", "high", "p", "pairs", "detectable")
 COLUMNS = (
     *NAMES,
@@ -45,13 +43,16 @@ COLUMNS = (
 class Comparison:
     """Verdicts on every metric of two sides.
 
-    base, head: facts of the sides (gdbench/gate/sides.py). findings: a row a metric, the gravest first, with the names
-    of gdbench/gate/measures.py and `verdict, reason` (gdbench/gate/verdicts.py), `base, head` (medians or counts),
-    `ratio, low, high` (head as a multiple of base with its 95 % interval; more than 1 is worse), `margin` (a share),
-    `p, q` (of being worse or better by more than the margin; q after adjusting for the family), `pairs`, `detectable`
-    (the smallest ratio that such data would have found four times in five) and `detail`, a sentence. notes: sentences
-    about the whole. samples: the raw ones, where costs were measured for it (gdbench/ab/costs.py). excused: what has
-    no baseline is no cause to fail.
+    base, head: facts of the sides (gdbench/gate/sides.py). margin: a share. level: the false discovery rate of a
+    family.
+    findings: a row per metric, the gravest first. Its columns:
+    the names of gdbench/gate/measures.py; `verdict, reason` (gdbench/gate/verdicts.py);
+    `base, head`: medians or counts; `ratio, low, high`: head as a multiple of base with its 95 % interval, where more
+    than 1 is worse; `margin`: a share;
+    `p, q`: of being worse or better by more than the margin, q after adjusting for the family; `pairs`: how many;
+    `detectable`: the smallest ratio that such data would find four times in five; `detail`: a sentence.
+    notes: sentences about the whole. samples: the raw samples, if costs were measured for this comparison
+    (gdbench/ab/costs.py). excused: a metric without a baseline is no reason to fail.
     """
 
     base: dict[str, Any]
@@ -65,13 +66,13 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """The gravest of all metrics' verdicts."""
+        """The gravest verdict of all metrics."""
         return gravest(self.findings["verdict"])
 
     def exit_code(self, *, strict: bool = False) -> int:
         """0, 1 (regression), 3 (failed or missing, or nothing was compared) or 4 (inconclusive).
 
-        strict: 1 also where bits or counts changed.
+        strict: also 1 if bits or counts changed.
         """
         pairs = list(zip(self.findings["verdict"], self.findings["reason"], strict=True))
         if strict and any(fails(*pair, strict=True) and not fails(*pair) for pair in pairs):
@@ -87,14 +88,14 @@ def compare(
     """Compare head with base.
 
     margin: the share by which head may be worse without being called so; symmetric, as a ratio. level: the false
-    discovery rate. lenient: what base lacks is left out, where it otherwise is `inconclusive`.
+    discovery rate. lenient: leave out what base lacks, which is otherwise `inconclusive`.
     """
     findings = judge(compared(base, head, margin, level, lenient=lenient), level)
     return Comparison(base.facts, head.facts, findings, margin, level, list(notes(findings)))
 
 
 def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
-    """A row a metric: its names, and either a verdict with its reason or a test, for `judge`."""
+    """A row per metric: its names, and either a verdict with its reason, or a test for `judge`."""
     mine, theirs = (by_metric(side.measures) for side in (base, head))
     alone = _telling(mine, level)
     mine, theirs = (_of_reporting(metrics) if alone else _together_again(metrics) for metrics in (mine, theirs))
@@ -126,11 +127,11 @@ def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bo
 
 
 def _telling(base: Metrics, level: float) -> bool:
-    """Whether reporting trials can tell anything by themselves.
+    """Whether the reporting trials alone can prove anything.
 
-    What a tuned rule does is what its reporting trials do, and the many settings that were tried would drown it. But
-    where all that they could show is a p of 2^(1 - n), and that is too great among so many metrics, all trials of a
-    rule are taken together, which still tells what became of most of them. Base decides, whatever head adds.
+    A tuned rule is judged by its reporting trials; the many settings that were tried would drown them. But n pairs give
+    a p of 2^(1 - n) at best, which may be too large among so many metrics. Then all trials of a rule are taken
+    together, which still shows what became of most of them. Base decides this, whatever head adds.
     """
     names = [name for name in base if name[0] == "convergence" and not name[1].startswith(TUNING)]
     fewest = min((len(base[name].numbers) for name in names), default=0)
@@ -138,12 +139,12 @@ def _telling(base: Metrics, level: float) -> bool:
 
 
 def _of_reporting(metrics: Metrics) -> Metrics:
-    """Without what the tuning seeds tried, which counts by its digests alone."""
+    """The metrics without those of the tuning trials, of which only the digests count."""
     return {name: values for name, values in metrics.items() if not name[1].startswith(TUNING)}
 
 
 def _together_again(metrics: Metrics) -> Metrics:
-    """With the trials of all roles as one."""
+    """The metrics with the trials of all roles merged."""
     found: Metrics = {}
     for (family, metric, *group), values in metrics.items():
         merged = found.setdefault((family, kind(metric), *group), Values({}, {}))
@@ -157,7 +158,7 @@ def _first(values: Values) -> float:
 
 
 def _new(name: tuple[Any, ...], bits: Bits, lenient: bool) -> dict[str, Any] | None:
-    """What is found of a metric that base lacks; what failed is told even where the rest is not."""
+    """The finding for a metric that base lacks. A failed trial is reported even if the rest is left out."""
     if name[:2] == DIGEST and bits.failed:
         return bits.finding()
     return None if lenient else {"verdict": "inconclusive", "reason": "no-baseline"}
@@ -168,7 +169,7 @@ def _parted(why: str) -> dict[str, Any]:
 
 
 def _rests_on_data(name: tuple[Any, ...]) -> bool:
-    """Whether a metric is one of trials; what steps cost and count does not depend on what the data hold."""
+    """Whether a metric depends on what the data hold; the costs and counts of a step do not."""
     return name[0] in ("digest", "convergence") or name[1] in COUNTS
 
 
@@ -179,7 +180,7 @@ def _setting(base: Values, head: Values) -> dict[str, Any]:
 
 
 def _cost(base: Values, head: Values, margin: float, level: float, same_machine: bool) -> dict[str, Any]:
-    """The test of two timings that were not taken together. Their middles are geometric means, as in its ratio."""
+    """The test of two timings that were not taken together. base and head are geometric means, as in its ratio."""
     mine, theirs = (np.array([*side.numbers.values()]) for side in (base, head))
     middle = dict(zip(("base", "head"), (float(np.exp(np.log(each).mean())) for each in (mine, theirs)), strict=True))
     if not same_machine:
@@ -190,10 +191,10 @@ def _cost(base: Values, head: Values, margin: float, level: float, same_machine:
 
 
 def _count(metric: str, base: float, head: float, bits: Bits, margin: float) -> dict[str, Any] | None:
-    """Exactly as many, more or fewer; None where the trials that are counted are not the same, as the digests tell.
+    """The finding for a count: equal, more or fewer; None if the digests say that other trials were counted.
 
-    How often a rule evaluates may follow from where its path leads. Then a few more say nothing, and many more may be
-    what this change costs or what it gains by.
+    The number of evaluations may follow from the path of a trial. Then a few more mean nothing, and many more may be
+    what the change costs, or how it gains.
     """
     if metric in COUNTS and any((bits.lost, bits.new, bits.failed, bits.mended)):
         return None
@@ -207,7 +208,7 @@ def _count(metric: str, base: float, head: float, bits: Bits, margin: float) -> 
 
 
 def _convergence(metric: str, base: Values, head: Values, bits: Bits, margin: float) -> dict[str, Any] | None:
-    """The test of one metric over the trials that both sides have; None where all their bits are equal."""
+    """The test of one metric over the trials that both sides have; None if all their bits are equal."""
     differ = bits.differs(base.numbers)
     if not differ and not bits.is_untold(base.numbers):
         return None
@@ -228,7 +229,7 @@ def _convergence(metric: str, base: Values, head: Values, bits: Bits, margin: fl
 
 
 def notes(findings: pd.DataFrame) -> Iterator[str]:
-    """Sentences about what many metrics share."""
+    """Sentences about what many metrics have in common."""
     wide = findings[findings["reason"] == "suite-wide"]
     for (family, metric), members in wide.groupby(["family", "metric"], sort=False):
         total = _of_kind(findings, family, metric)
@@ -240,11 +241,11 @@ def notes(findings: pd.DataFrame) -> Iterator[str]:
 
 
 def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
-    """Findings from what was compared: rows with a verdict keep it, rows with a `test` get one, by family.
+    """The findings of a comparison: a row with a verdict keeps it, a row with a `test` gets one, by family.
 
-    A tested row says whether the bits behind it differ (`differs`), which makes what is not proven `changed`, and may
-    say that it was not `screened`: an earlier test of other data saw nothing in it, so it is no part of the family of
-    those in which that test saw something (gdbench/ab/costs.py).
+    A tested row says whether the bits behind it differ (`differs`); then what is not proven is `changed`. It may also
+    say that it was not `screened`: an earlier test of other data found nothing in it. Such rows are adjusted apart from
+    those in which that test found something (gdbench/ab/costs.py).
     """
     frame = pd.DataFrame([dict(row) for row in rows])
     if not len(frame):
@@ -252,7 +253,7 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
     frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs", "screened"])))
     tested = frame["test"].notna()
     tests = frame.loc[tested, "test"]
-    # Whatever is still empty has no type of its own yet.
+    # Columns that are still empty have no type yet.
     frame = frame.astype(
         {**dict.fromkeys(OF_TEST, "float64"), **dict.fromkeys(("verdict", "reason", "detail"), object)}
     )
@@ -268,11 +269,11 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
 
 
 def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
-    """The verdict and the reason of one test.
+    """The verdict on one test, and its reason.
 
-    Where bits differ, chance alone moves the estimate, so what looks worse counts against head only where no more could
-    have been told (all pairs worse would not be enough among so many metrics) or where it tells by itself, if not among
-    them. What looks better without being shown to be is no cause to look further.
+    If bits differ, chance alone moves the estimate. So what looks worse is inconclusive in two cases only: the test
+    alone is significant, though not among so many metrics, or so few pairs could not have shown more even if all were
+    worse. What looks better without proof is no cause to look further.
     """
     test, margin = row["test"], np.log1p(row["margin"])
     if row["q"] <= level and test.worse < test.better:
@@ -281,7 +282,7 @@ def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
         return "improved", "suspicious" if test.ratio * SUSPICIOUS <= 1 else "beyond-margin"
     if row["differs"]:
         few = 2.0 ** (1 - test.pairs) > level / row["among"]
-        # Success has no margin; what it does to the steps is judged there.
+        # Success has no margin; its effect on the steps is judged with the steps.
         graded = kind(row["metric"]) != "success"
         told = test.p <= level and test.worse < test.better
         if told or (few and graded and _log(test.ratio) > margin):
@@ -297,14 +298,14 @@ def _log(ratio: float) -> float:
 
 
 def _of_kind(frame: pd.DataFrame, family: Any, metric: Any) -> int:
-    """How many metrics of a kind there are, with those of convergence that equal bits have already judged."""
+    """How many metrics of a kind there are, including those of convergence that equal bits have already judged."""
     tested = (frame["family"] == family) & (frame["metric"] == metric)
     equal = (frame["metric"] == "digest") & (frame["verdict"] == "unchanged") & (family == "convergence")
     return int((tested | equal).sum())
 
 
 def _together(frame: pd.DataFrame) -> pd.DataFrame:
-    """Where nearly all metrics of a kind are worse, or better, there is one cause."""
+    """Give nearly all metrics of a kind that are worse, or better, together one reason: they have one cause."""
     for (family, metric), members in frame.groupby(["family", "metric"]):
         total = _of_kind(frame, family, metric)
         for verdict in ("regressed", "improved"):

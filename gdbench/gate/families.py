@@ -1,4 +1,4 @@
-"""Only some families of a comparison's metrics."""
+"""A comparison cut down to some families of metrics."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -7,11 +7,11 @@ from gdbench.errors import UsageError, nearest
 from gdbench.gate.comparison import Comparison, notes
 from gdbench.gate.measures import FAMILIES, OF_TRIALS
 
-UNCOUNTED = ("failed-trial", "not-in-head", "no-baseline")  # what a digest says of trials that no other row tells of
+UNCOUNTED = ("failed-trial", "not-in-head", "no-baseline")  # reasons of a digest that no other row reports
 
 
 def check(families: Iterable[str]) -> None:
-    """Raise UsageError for a family that is not known."""
+    """Raise UsageError for an unknown family."""
     for family in families:
         if family not in FAMILIES:
             raise UsageError(f"--family {family} is not known{nearest(family, FAMILIES)}")
@@ -20,8 +20,9 @@ def check(families: Iterable[str]) -> None:
 def only(comparison: Comparison, families: Collection[str]) -> Comparison:
     """The comparison without the other families; raises UsageError as `check` does.
 
-    Each family has its own rate of false discoveries, so what stays is judged as before. Convergence brings the digests
-    along, whose equality is its verdict; counts, too, bring the digests of trials that failed, are missing or are new.
+    Each family has its own false discovery rate, so the families that stay are judged as before. Convergence keeps the
+    digests too, because their equality is its verdict. Counts keep the digests of trials that failed, are missing or
+    are new.
     """
     check(families)
     found = comparison.findings

@@ -1,17 +1,17 @@
-"""What is compared, as one long frame: a row a value, whether it comes from a run, an export or a baseline.
+"""What is compared, as one long frame: a row per value, from a run, an export or a baseline.
 
-`family, metric, problem, rule, batch_size, dtype` name a metric; its values stand in pairs with those of the other side
-by `pair`: the trial's key, the reporting seed, or the round; of a trial and its target, `TRIAL@TARGET`.
+`family, metric, problem, rule, batch_size, dtype` name a metric. `pair` says which value of the other side a value
+belongs to: the trial's key, the reporting seed or the round; for a trial and its target, `TRIAL@TARGET`.
 
 | family      | metrics                                               | value                                          |
 | ----------- | ----------------------------------------------------- | ---------------------------------------------- |
-| digest      | digest, setting, data                                 | `text`: of a curve; the one the tuning chose;  |
-|             |                                                       | of the contents of a problem's data            |
+| digest      | digest, setting, data                                 | `text`: the hash of a curve; the setting that  |
+|             |                                                       | tuning chose; the hash of a problem's data     |
 | convergence | steps_to_target, final_loss, success; in a suite that | steps, infinite if censored; a loss; 1 or 0:   |
-|             | tunes, with `default ` or `tuning ` before the name,  | reached the target, or, without, did not       |
-|             | of trials that are no reporting ones                  | diverge                                        |
+|             | tunes, the names of trials that do not report begin   | whether it reached the target, or without a    |
+|             | with `default ` or `tuning `                          | target, whether it did not diverge             |
 | count       | gradient_evaluations, ...; flops and bytes of a step  | whole numbers                                  |
-| cost        | step and its parts, by what `gdbench time` calls them | seconds, over the reference of the same round  |
+| cost        | step and its parts, named as by `gdbench time`        | seconds, over the reference of the same round  |
 """
 
 import hashlib
@@ -35,17 +35,17 @@ NAMES = ("family", "metric", "problem", "rule", "batch_size", "dtype")  # of a m
 COLUMNS = (*NAMES, "pair", "value", "text")
 GROUP = ["problem", "rule", "batch_size", "dtype"]
 COUNTS = ("parameters", "gradient_evaluations", "function_evaluations")
-OF_TRIALS = {"convergence", "count"}  # families whose digests tell which trials failed or are missing
-FAILED, UNTOLD = "failed", "none"  # in place of a digest; the latter of a trial that has none, as with cuBLAS
+OF_TRIALS = {"convergence", "count"}  # families whose digests say which trials failed or are missing
+FAILED, UNTOLD = "failed", "none"  # in place of the digest of a trial that failed, or that has none, as with cuBLAS
 DEFAULT, TUNING = "default ", "tuning "  # before the name of a metric of trials of these roles
-AT = "@"  # in a pair, between the trial and the target that is counted to
-DATA = ("digest", "data")  # the names with which those of the contents of data begin
+AT = "@"  # in a pair, between the trial and its target
+DATA = ("digest", "data")  # the first two names of the metric that holds the hash of a problem's data
 KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
-ROUNDINGS = 100  # so many of a dtype's roundings of the loss at step 0 are added, so that one moves it by a percent
+ROUNDINGS = 100  # of the loss at step 0 are added to a loss, so that one rounding moves it by a percent at most
 
 
 class Values(NamedTuple):
-    """What a metric has of its pairs, by pair; no texts where no pair has one."""
+    """The values of a metric, by pair. texts is empty if no pair has a text."""
 
     numbers: dict[str, float]
     texts: dict[str, Any]
@@ -56,13 +56,13 @@ Metrics = dict[tuple[Any, ...], Values]  # by their names
 
 
 def measures(frames: Frames) -> pd.DataFrame:
-    """Everything of a run that can be compared. Names are categories: many rows share few."""
-    # A run of `gdbench time` has no trials, and one that was stopped at once.
+    """Everything in a run that can be compared. Names are categories, since many rows share few names."""
+    # A run of `gdbench time` has no trials, nor has a run that was stopped at once.
     trials = _of_trials(frames, _paired_trials(frames)) if len(frames.trials) else ()
     parts = [part.reindex(columns=list(COLUMNS)) for part in (*trials, *_of_timings(frames)) if len(part)]
     if not parts:
         return nothing()
-    # By column: names, as categories, take a tenth of what they take before.
+    # One column at a time: as categories, names take a tenth of the memory.
     types = {**dict.fromkeys(NAMES, "category"), "batch_size": "float64", "value": "float64"}
     columns = {}
     for name in COLUMNS:
@@ -72,12 +72,12 @@ def measures(frames: Frames) -> pd.DataFrame:
 
 
 def nothing() -> pd.DataFrame:
-    """No measures."""
+    """An empty frame of measures."""
     return pd.DataFrame({name: pd.Series(dtype="float64" if name == "value" else "object") for name in COLUMNS})
 
 
 def by_metric(measures: pd.DataFrame) -> Metrics:
-    """The values of every metric by its names, of which those that it lacks are empty, or 0."""
+    """The values of every metric by its names. A name that a metric lacks is empty, or 0."""
     numbers = measures.groupby(list(NAMES), sort=False, observed=True, dropna=False).ngroup().to_numpy()
     order = np.argsort(numbers, kind="stable")
     first = np.flatnonzero(np.diff(numbers[order], prepend=-1))
@@ -95,11 +95,11 @@ def by_metric(measures: pd.DataFrame) -> Metrics:
 
 
 def _paired_trials(frames: Frames) -> pd.DataFrame:
-    """The trials with the name by which another run's trial is found.
+    """The trials, each with the name of its pair in another run.
 
-    A trial is found by its key. Of a tuned suite's reporting trials, whose setting (with its schedule and dtype) the
-    tuning seeds chose, the one with the same seed is found, on a problem of the same definition, so that what is
-    compared is the rule as it is used.
+    A trial is paired by its key. Reporting trials of a tuned suite are paired by seed instead, on a problem of the same
+    definition. Their settings, with schedule and dtype, were chosen on the tuning seeds, so this compares the rule as
+    it is used.
     """
     trials = frames.trials.copy(deep=False)
     trials["dtype"], trials["pair"] = trials["dtype"].astype(str), trials["key"].str.slice(0, KEY_DIGITS)
@@ -115,11 +115,11 @@ def _paired_trials(frames: Frames) -> pd.DataFrame:
     trials["pair"] = trials["pair"].where(~tuned, seeds)
     trials["tuned"] = tuned
     again = trials.duplicated([*GROUP, "pair", "role"])
-    return trials[~again] if again.any() else trials  # not a copy for nothing: there may be very many
+    return trials[~again] if again.any() else trials  # no needless copy: there may be very many trials
 
 
 def kind(metric: str) -> str:
-    """A metric without what says of which trials it is.
+    """A metric's name without the role of its trials.
 
     >>> kind("default success"), kind("success")
     ('success', 'success')
@@ -142,7 +142,7 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     prefixes = {"default": DEFAULT, "tune": TUNING} if trials["tuned"].any() else {}
     for prefix, part in trials.groupby(trials["role"].map(lambda role: prefixes.get(role, "")), sort=False):
         yield from _of_convergence(part, frames.about["target"], str(prefix))
-    # Seeds and settings do not matter to what a count is for, so a group has one: the sum over its trials.
+    # Seeds and settings do not matter to a count, so a group has one: the sum over its trials.
     sums = trials[~failed].groupby(GROUP)[[name for name in COUNTS if name in trials]].sum(min_count=1)
     for name in sums:
         yield (
@@ -155,7 +155,7 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _of_data(problems: Mapping[str, Any]) -> pd.DataFrame:
-    """The hash of what each problem learns from, where that is read and not made."""
+    """The hash of each problem's data, if these are read rather than generated."""
     sets = {name: about["dataset"] for name, about in problems.items() if about.get("kind") == "mlp"}
     rows = [
         dict(zip(COLUMNS, (*DATA, name, None, np.nan, None, "all", np.nan, given.get(CONTENTS, UNTOLD)), strict=True))
@@ -167,13 +167,13 @@ def _of_data(problems: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _of_convergence(trials: pd.DataFrame, target: Any, prefix: str) -> Iterator[pd.DataFrame]:
-    """Losses, steps to the target and successes of these trials."""
+    """The losses, steps to the target and successes of these trials."""
     text = trials["status"].map({FAILED: FAILED}).astype(object)
     base = trials[[*GROUP, "pair"]].assign(family="convergence", text=text)
     yield base.assign(metric=f"{prefix}final_loss", value=trials["loss"])
     reached = ~trials["status"].isin(LOST)
     if target:
-        # A target is no part of a trial's key, and steps to another one say nothing.
+        # The target is not part of a trial's key, and steps to different targets cannot be compared.
         base = base.assign(pair=base["pair"] + AT + _hash(target)[:TARGET_DIGITS])
         steps = censored_steps(trials)
         reached = np.isfinite(steps)
@@ -182,9 +182,9 @@ def _of_convergence(trials: pd.DataFrame, target: Any, prefix: str) -> Iterator[
 
 
 def _above_resolution(losses: pd.Series, frames: Frames, trials: pd.DataFrame) -> pd.Series:
-    """The losses, plus what the dtype resolves of the loss at step 0: below it, differences mean nothing.
+    """The losses plus what the dtype resolves of the loss at step 0, below which differences mean nothing.
 
-    What should be zero may be rounded to less (ackley's value at its minimum), and counts as zero.
+    A loss that should be zero may be rounded to less (ackley's value at its minimum); it counts as zero.
     """
     names = [name for name in ("val_loss", "train_loss", "value") if name in frames.curves]
     first = frames.curves[frames.curves["step"] == 0].set_index("trial")[names].bfill(axis=1).iloc[:, :1]
@@ -195,7 +195,7 @@ def _above_resolution(losses: pd.Series, frames: Frames, trials: pd.DataFrame) -
 
 
 def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:
-    """Costs over the peak of the same round, and what a step has to do."""
+    """The costs relative to the peak of the same round, and the flops and bytes of a step."""
     subjects = frames.subjects[~frames.subjects["part"].isin(REFERENCES)]
     if not len(subjects) or not len(frames.timings):
         return
@@ -209,7 +209,7 @@ def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:
 
 
 def step_counts(subjects: pd.DataFrame) -> pd.DataFrame:
-    """The measures of what steps have to do, and their parts: flops and bytes. subjects: `Run.subjects`."""
+    """The flops and bytes of steps and their parts, as measures. subjects: `Run.subjects`."""
     alone = subjects[(subjects["jobs"] == 1) & ~subjects["part"].isin(REFERENCES)]
     names = [metric_of(row) for row in alone.to_dict("records")]
     parts = [
@@ -220,7 +220,7 @@ def step_counts(subjects: pd.DataFrame) -> pd.DataFrame:
 
 
 def metric_of(subject: Mapping[Any, Any]) -> str:
-    """What the cost of a subject is called: its part, layer and jobs, without what it is a part of.
+    """The name of a subject's cost: its part, layer and jobs, without the step that it is a part of.
 
     >>> metric_of({"part": "forward product", "layer": 2.0, "jobs": 2})
     'forward product 2, 2 jobs'

@@ -1,4 +1,4 @@
-"""One side of a comparison: what was measured, and what a reader must know of it."""
+"""One side of a comparison: what was measured, and what a reader must know about it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ class Side:
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """The side's name in reports."""
         return str(self.facts["name"])
 
 
@@ -50,11 +50,11 @@ def side_of(frames: Frames) -> Side:
 
 
 def baseline_of(frames: Frames) -> Side:
-    """A run as the side that is compared with. Raises NoBaselineError for one that is not complete."""
+    """A run as the side to compare with. Raises NoBaselineError for an incomplete run."""
     about = frames.about
     if about["state"] != "complete":
         raise NoBaselineError(
-            f"run {about['run']} is {about['state']}, so it can be no baseline; "
-            f"`gdbench run {about['suite']}` goes on with it, or choose a complete one (`gdbench list runs`)"
+            f"run {about['run']} is {about['state']}, so it cannot be a baseline; "
+            f"`gdbench run {about['suite']}` continues it, or choose a complete one (`gdbench list runs`)"
         )
     return side_of(frames)

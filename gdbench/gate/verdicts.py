@@ -1,4 +1,4 @@
-"""The words of a comparison: verdicts, the reasons for them, and the exit code that they come to."""
+"""The words of a comparison: verdicts, their reasons, and their exit codes."""
 
 from collections.abc import Iterable
 
@@ -27,18 +27,18 @@ REASONS = {
     "few-pairs": "too few pairs to tell among so many metrics: take more seeds or rounds",
     "no-baseline": "base does not have it",
     "other-machine": "times of another machine say nothing about this one",
-    "other-data": "the data of the problem are others, so that no trial has its like",
+    "other-data": "the problem's data differ, so no trial has a counterpart",
     "not-in-head": "base has it and head does not",
     "failed-trial": "a trial of head failed, so it measured nothing, whatever it does in base",
 }
 
-SUSPICIOUS = 2.0  # an improvement by so much is flagged
+SUSPICIOUS = 2.0  # an improvement by this factor is flagged
 DONE, REGRESSION, UNUSABLE, UNDECIDED = 0, 1, 3, 4
 EXIT_CODES = {"regressed": REGRESSION, "failed": UNUSABLE, "missing": UNUSABLE, "inconclusive": UNDECIDED}
 
 
 def gravest(verdicts: Iterable[str]) -> str:
-    """The verdict of a whole; `missing` where nothing was compared.
+    """The verdict on all metrics together; `missing` if nothing was compared.
 
     >>> gravest(["unchanged", "inconclusive", "improved"]), gravest([])
     ('inconclusive', 'missing')
@@ -48,13 +48,13 @@ def gravest(verdicts: Iterable[str]) -> str:
 
 
 def fails(verdict: str, reason: str, *, strict: bool = False) -> bool:
-    """Whether a metric fails a check; strict: also where it only is not what base is, to the bit and to the count."""
+    """Whether a metric fails a check. strict: it also fails if its bits or its count differ from base."""
     differs = verdict == "changed" or reason == "count-differs"
     return EXIT_CODES.get(verdict) in (REGRESSION, UNUSABLE) or (strict and differs)
 
 
 def exit_code(verdict: str) -> int:
-    """What a process ends with that came to this verdict.
+    """The exit code of a process whose verdict is this.
 
     >>> exit_code("regressed"), exit_code("failed"), exit_code("inconclusive"), exit_code("changed")
     (1, 3, 4, 0)

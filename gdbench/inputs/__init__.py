@@ -1,1 +1,1 @@
-"""What comes from outside gdbench and what is left there: limits, paths, what can be printed, files written whole."""
+"""Checks of what comes from outside (limits, paths, what can be printed), and files that are written whole."""

@@ -1,10 +1,10 @@
-"""How much a suite, a command, a call or a data file may ask for; what asks for more is refused by its size.
+"""How much a suite, a command, a call or a data file may ask for. A request for more is refused by its size.
 
     limits.TRIALS                                               # 1,000,000
     limits.check_network([784, 10**6, 10], 60000, itemsize=4)   # raises ValueError: it would take 27.3 GB
 
-docs/limits.md shows the table. What is refused here would have ended a machine, not a benchmark: a limit stands far
-above what anybody has been seen to need, and below what one process can hold.
+docs/limits.md shows the table. A limit lies far above what anybody is known to need, and below what one process can
+hold. More would bring down a machine, not a benchmark.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ CLASSES = 10_000
 DATA_BYTES = 2_000_000_000
 EXPORT_BYTES = 2_000_000_000  # 200,000 trials looked at twelve times take half a gigabyte as JSON
 UNPACKED_BYTES = 1_000_000_000
-# Data unpack to two to ten times their size, sparse ones to fifty times; bombs to a thousand times.
+# Data unpack to two to ten times their size, sparse data to fifty times, and bombs to a thousand times.
 INFLATION = 100
 FREELY = 64_000_000
 WEIGHTS = 100_000_000
@@ -51,7 +51,7 @@ UNITS = 100_000
 PRODUCTS = 1_000_000_000_000  # a minute of one core
 
 BLOCK = 256  # samples that a network's kernels hold at a time
-SAMPLED, KEPT = 3, 5  # arrays of a trial with an element a unit and sample of a block, and with one a parameter
+SAMPLED, KEPT = 3, 5  # arrays of a trial with one element per unit and sample of a block, and with one per parameter
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,15 @@ TABLE = (
 
 
 def check_name(kind: str, name: object) -> None:
-    """Raise UsageError for a name that is too long to be one."""
+    """Raise UsageError for a name that is too long."""
     if isinstance(name, str) and len(name.encode(errors="surrogatepass")) > NAME_BYTES:
         raise UsageError(f"{kind} {shown(name)} has a name of more than {NAME_BYTES} bytes; names are shorter")
 
 
 def network_bytes(sizes: Sequence[int], samples: int, itemsize: int) -> int:
-    """The bytes that a trial of a network takes at least: what a block of samples makes, and what it keeps a parameter.
+    """The least bytes that a trial of a network takes: its arrays per block of samples, and its arrays per parameter.
 
-    sizes: inputs, hidden widths, outputs. samples: of the largest split.
+    sizes: inputs, hidden widths, outputs. samples: those of the largest split. itemsize: bytes per number.
     """
     parameters = sum((a + 1) * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
     block = min(BLOCK, max(samples, 1))
@@ -119,7 +119,7 @@ def network_bytes(sizes: Sequence[int], samples: int, itemsize: int) -> int:
 
 
 def check_network(sizes: Sequence[int], samples: int, itemsize: int) -> None:
-    """Raise ValueError, without a subject, for a network that is too deep or too large to train."""
+    """Raise ValueError for a network that is too deep or too large to train. The message lacks its subject."""
     if len(sizes) > LAYERS + 2:
         raise ValueError(f"has {len(sizes) - 2:,} hidden layers; at most {LAYERS:,} are allowed")
     size = network_bytes(sizes, samples, itemsize)

@@ -7,7 +7,7 @@ from gdbench.inputs.limits import NAME_BYTES, PATH_BYTES
 
 
 def user_path(text: str | Path) -> Path:
-    """The path that a user wrote, `~` for the home folder; raises UsageError for one that no system could have."""
+    """The path that a user wrote, with `~` for the home folder; raises UsageError for an impossible one."""
     try:
         path = Path(text).expanduser()
     except RuntimeError:

@@ -1,17 +1,17 @@
-"""Text that came from a file, made fit to be shown: nothing in it acts on a terminal, a log or the order of letters.
+"""Make text from a file safe to show: nothing in it acts on a terminal, a log or the order of letters.
 
     visible("\\x1b[31mred\\n")    # \\x1b[31mred\\n, as these very characters
 
-Labels, titles, paths, machines' names and messages come from suites, exports, baselines and stores that others may have
-written. Terminal escapes, carriage returns, overrides of the writing direction and characters without width are shown
-as Python writes them. What a form of its own needs besides (HTML, XML, Markdown) is done where that form is made.
+Labels, titles, paths, machine names and messages come from suites, exports, baselines and stores that others may have
+written. Terminal escapes, carriage returns, direction overrides and characters without width are shown as Python writes
+them. Escaping for HTML, XML or Markdown is done where that format is written.
 """
 
 import re
 
-# Control characters (C0, C1); what has no width or turns the direction of writing; line separators; tags; what is no
-# character; surrogates, which stand for bytes of names that are not UTF-8. The joiners of emoji and of Persian stay
-# after such letters.
+# Control characters (C0, C1); characters without width or that change the direction of writing; line separators; tags;
+# code points that are not characters; surrogates, which stand for bytes of names that are not UTF-8. The joiners of
+# emoji and of Persian are kept after such letters.
 _UNFIT = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff"
     "\ud800-\udfff\U000e0000-\U000e007f]|(?<![^\x00-\x7f])[\u200c\u200d]"
@@ -22,12 +22,12 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def visible(text: object, *, lines: bool = False) -> str:
-    """The text in one line; lines: it may have several, and tabs."""
+    """The text on one line. lines: keep line breaks and tabs."""
     return _UNFIT.sub(lambda found: found[0] if lines and found[0] in "\n\t" else _written(found[0]), str(text))
 
 
 def inert(printed: str) -> str:
-    """Printed lines of which none is a workflow command to GitHub Actions: a backslash parts what would be one."""
+    """Printed lines, none of which is a workflow command for GitHub Actions: a backslash breaks up such commands."""
     return _COMMAND.sub(lambda found: f"{found[1] or ''}\\", printed)
 
 

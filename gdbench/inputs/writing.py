@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written under another name, and renamed when nothing is missing.
+"""Write files that are either complete or not there: under a temporary name, renamed at the end.
 
     with replacing(Path("report.html")) as temporary:
         temporary.write_text(page)
@@ -24,14 +24,14 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 BESIDE = ("", "-wal", "-shm", "-journal")  # what SQLite puts beside a database, after its name
-OLD = 86400.0  # seconds after which a file of no known command is nobody's
+OLD = 86400.0  # seconds after which a temporary file counts as left over, on systems without locks
 
 _TEMPORARY = re.compile(r"(\.gdbench-[a-z0-9_]{8})(-wal|-shm|-journal)?")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
+    """A temporary path beside `path`. It is renamed to `path` if the block succeeds, and removed if it fails."""
     path = user_path(path)
     if os.path.isdir(path):
         raise UsageError(f"{path} is a folder; give a file's path")
@@ -48,39 +48,39 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_in(folder: Path, *, private: bool = False) -> Iterator[Path]:
-    """An empty file in a folder, removed when the block ends. It is locked until then: who is killed, lets go of it.
+    """An empty file in a folder, removed after the block. It is locked meanwhile; a killed process releases it.
 
     private: only this user may read or write it, whatever the umask allows.
     """
     remove_leftovers(folder)
     handle, path = _locked(folder)
     try:
-        if not private:  # as it is made
+        if not private:  # mkstemp makes it private
             path.chmod(0o666 & ~_umask())
         yield path
     finally:
         with suppress(OSError):
             os.close(handle)
         for ending in BESIDE:
-            with suppress(OSError):  # Windows removes no file that is open, and the block may have left it so
+            with suppress(OSError):  # Windows does not remove an open file, and the block may not have closed it
                 Path(f"{path}{ending}").unlink(missing_ok=True)
 
 
 def _locked(folder: Path) -> tuple[int, Path]:
     while True:
         handle, name = tempfile.mkstemp(prefix=".gdbench-", dir=folder)
-        if fcntl is None:  # an open file could not be renamed
+        if fcntl is None:  # Windows cannot rename an open file
             os.close(handle)
             return -1, Path(name)
         with suppress(OSError):  # a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if Path(name).exists():  # else another command has just taken it for a leftover
+        if Path(name).exists():  # otherwise another command has just removed it as a leftover
             return handle, Path(name)
         os.close(handle)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that commands left in a folder when they were killed."""
+    """Remove the temporary files that killed commands left in a folder."""
     with suppress(OSError):
         for name in os.listdir(folder):
             match = _TEMPORARY.fullmatch(name)
@@ -89,7 +89,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def remove_all_leftovers(out: Path) -> None:
-    """Remove them from the folder for results and the folders in it."""
+    """Remove such files from the folder for results and from the folders in it."""
     with suppress(OSError):
         for folder in (out, *(out.iterdir() if out.is_dir() else ())):
             if folder.is_dir() and not folder.is_symlink():
@@ -97,7 +97,7 @@ def remove_all_leftovers(out: Path) -> None:
 
 
 def _is_nobodys(path: Path, first: Path) -> bool:
-    """Whether no command holds a temporary file; first: the one that is locked, of those that belong together."""
+    """Whether no command uses a temporary file. first: of files that belong together, the one that is locked."""
     try:
         if not first.exists() and path != first:
             return True

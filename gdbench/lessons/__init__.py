@@ -1,4 +1,4 @@
-"""The lessons: what textbooks draw, computed by this program. Above reports, which draw what is computed here.
+"""The lessons: what textbooks draw, computed by gdbench and drawn by gdbench/reports, which lies below this folder.
 
 run = gdbench.run("lessons")
 for lesson in lessons(run):
@@ -35,14 +35,14 @@ SUITE = "lessons"
 
 
 class Recipe(NamedTuple):
-    """How a lesson is made: what computes its frames, what draws them, and a line of Python that repeats it."""
+    """How a lesson is made: the function that computes its frames, the module that draws them, Python to repeat it."""
 
     frames: Callable[[], Frames] | Callable[[Results], Frames | None]
     figure: Figure[Frames]
     code: str
 
 
-# In the order in which a textbook has them. Those in FROM_RUN need the trials of the suite.
+# In the order of a textbook. Those in FROM_RUN need the trials of the suite.
 RECIPES = (
     Recipe(
         one_dimension.derivatives,
@@ -135,7 +135,7 @@ FROM_RUN = (learning.adagrad, minima.dimensions, learning.generalisation)
 
 
 def lessons(results: Results | None = None) -> list[Lesson]:
-    """All lessons, computed now; those that need trials are left out without a run of the suite."""
+    """All lessons, computed now. Those that need trials are left out without a run of the suite."""
     made = []
     for compute, figure, code in RECIPES:
         frames = compute() if compute not in FROM_RUN else None if results is None else compute(results)  # type: ignore[call-arg]
@@ -146,6 +146,6 @@ def lessons(results: Results | None = None) -> list[Lesson]:
 
 
 def of_run(results: Results) -> list[Lesson]:
-    """The lessons where the run is one of their suite, none where it is another's."""
+    """The lessons, if the run is one of their suite; otherwise none."""
     ours = results.about["suite"] == SUITE and {learning.SPARSE, learning.NOISY} <= set(results.trials["problem"])
     return lessons(results) if ours else []

@@ -1,4 +1,4 @@
-"""What Adam's bias correction does: far from the minimum of a quadratic, where the slope hardly changes."""
+"""What Adam's bias correction does far from the minimum of a quadratic, where the gradient hardly changes."""
 
 from gdbench.lessons.descents import Frames, descents
 
@@ -7,7 +7,7 @@ LR = 0.1
 
 
 def bias_correction() -> Frames:
-    """Adam with and without bias correction: `paths`, with the length of each step as `moved`, in learning rates."""
+    """Adam with and without bias correction: `paths`, with the length of each step in learning rates as `moved`."""
     settings = {
         "with bias correction": {"rule": "adam", "lr": LR},
         "without": {"rule": "adam", "lr": LR, "bias_correction": False},
@@ -17,6 +17,6 @@ def bias_correction() -> Frames:
 
 
 def slowing() -> Frames:
-    """Adagrad and Adam where the slope stays the same: `steps`, with the length of each as `moved`."""
+    """Adagrad and Adam where the gradient hardly changes: `steps`, with the length of each as `moved`, in lr."""
     paths = descents("quadratic", [FAR], {rule: {"lr": LR} for rule in ("adagrad", "adam")}, steps=1000)
     return {"steps": paths.assign(moved=paths.groupby("label")["x0"].diff().abs() / LR)}

@@ -1,4 +1,4 @@
-"""Lessons with data: batches, sparse features, and what minimising the training loss does not tell."""
+"""Lessons with data: batches, sparse features, and what a small training loss does not say."""
 
 import numpy as np
 import pandas as pd
@@ -24,10 +24,10 @@ START = (1.5, 1.5)
 
 
 def batches() -> Frames:
-    """The same descent by the gradients of all samples, of eight and of one.
+    """The same descent with the gradients of all samples, of eight and of one.
 
     `paths`: batch_size, step, x0 (slope), x1 (offset), value (of all samples), gradients (of single samples, so far),
-    distance (to the minimum); `surface` and `minimisers` (one).
+    distance (to the minimum). `surface` and `minimisers` (one).
     """
     line = problem(LINE)
     start = np.array(START)
@@ -49,9 +49,9 @@ def batches() -> Frames:
 
 
 def adagrad(results: Results) -> Frames | None:
-    """Sparse features by SGD and Adagrad, each at its best learning rate (`curves`), and how Adagrad slows (`steps`).
+    """Sparse features: `curves` of SGD, Adagrad and Adam at their best learning rates; `steps`: how Adagrad slows.
 
-    None where the run has no sparse features.
+    None if the run has no sparse features.
     """
     trials = trials_of(results, SPARSE, "sgd", "adagrad", "adam")
     if trials.empty:
@@ -60,7 +60,7 @@ def adagrad(results: Results) -> Frames | None:
 
 
 def generalisation(results: Results) -> Frames | None:
-    """A network with more parameters than samples: `curves` of its losses; None where the run has none."""
+    """A network with more parameters than samples: `curves` of its losses; None if the run has none."""
     trials = trials_of(results, NOISY, "adam")
     curves = curves_of(results, trials)
     validated = "val_loss" in curves and len(curves) and curves["val_loss"].notna().all()

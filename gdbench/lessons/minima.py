@@ -1,4 +1,4 @@
-"""Which minimum a descent ends in: by where it starts, and by how many dimensions there are."""
+"""Which minimum a descent ends in: how it depends on the start, and on the number of dimensions."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from gdbench.reports.results import Results
 from gdbench.runner.descent import minimize
 
 STARTS = 33  # along each axis
-NEAR = 0.05  # that close to a minimiser is in it
+NEAR = 0.05  # a descent that ends this close to a minimiser ended in it
 DIMENSIONS = (1, 2, 3, 4, 6, 8)
 DRAWS = 400  # starts in each dimension
 
@@ -18,7 +18,7 @@ DRAWS = 400  # starts in each dimension
 def basins() -> Frames:
     """Himmelblau's four minima from a grid of starts, by gradient descent and by momentum.
 
-    `ends`: rule, x0, x1 (the start), minimum (its number in `minimisers`, -1 for none).
+    `ends`: rule, x0, x1 (the start), minimum (its row in `minimisers`, -1 for none).
     """
     known = minimisers("himmelblau")
     rows = []
@@ -31,17 +31,17 @@ def basins() -> Frames:
 
 
 def _nearest(end: np.ndarray, known: np.ndarray) -> int:
-    """The number of the minimiser that a descent ended in; -1 for none."""
+    """The row of the minimiser in which a descent ended; -1 for none."""
     away = np.linalg.norm(known - end, axis=1)
     return int(away.argmin()) if away.min() < NEAR else -1
 
 
 def dimensions(results: Results) -> Frames | None:
-    """Minima that multiply and minima that fade.
+    """Minima that become more with the dimension, and minima that disappear.
 
-    `share`: of random starts of Styblinski and Tang's function that end in its least minimum (`found`), by `dimension`,
-    and what the share in one dimension makes of it, since its coordinates know nothing of each other (`expected`).
-    `networks`: the last training loss of every start of networks of `width` hidden units; None without several widths.
+    `share`: by `dimension`, the share of random starts of Styblinski and Tang's function that end in its global minimum
+    (`found`). The coordinates are independent, so the share in one dimension gives the `expected` one. `networks`: the
+    last training loss of every start of networks of `width` hidden units. None if the run has fewer than two widths.
     """
     trials = trials_of(results, "width", "adam")
     widths = trials.assign(width=trials["problem"].str.extract(r"hidden=\[(\d+)\]")[0].astype(float))
@@ -57,7 +57,7 @@ def dimensions(results: Results) -> Frames | None:
 
 
 def _found(dimension: int) -> float:
-    """The share of starts that end in the least minimum."""
+    """The share of starts that end in the global minimum."""
     function = find("styblinski-tang")
     least = function.minimisers(dimension)[0]
     starts = np.random.Generator(np.random.PCG64(dimension)).uniform(*function.domain, size=(DRAWS, dimension))

@@ -10,7 +10,7 @@ STEP_SIZES = {"too small": 0.05, "good": 0.7, "too large": 2.05}  # the curvatur
 
 
 def derivatives() -> Frames:
-    """The double well with its first and second derivative: `graph` on a grid, `slopes` and `bends` at some points."""
+    """The double well with its first and second derivatives: `graph` on a grid, `slopes` and `bends` at some points."""
     well = problem("double-well")
 
     def at(xs: np.ndarray) -> pd.DataFrame:
@@ -25,6 +25,6 @@ def derivatives() -> Frames:
 
 
 def step_sizes() -> Frames:
-    """Ten steps of gradient descent down x^2 / 2 from 1, too short, good and too long: `paths`."""
+    """Ten steps of gradient descent on x^2 / 2 from 1, with too small, good and too large a learning rate: `paths`."""
     settings = {label: {"rule": "sgd", "lr": lr} for label, lr in STEP_SIZES.items()}
     return {"paths": descents("quadratic", [1.0], settings, steps=10)}

@@ -1,4 +1,4 @@
-"""What lessons take from the trials of their suite."""
+"""The trials and curves that lessons take from a run of their suite."""
 
 import pandas as pd
 
@@ -7,10 +7,10 @@ from gdbench.stats import choose
 
 
 def trials_of(results: Results, problem: str, *rules: str) -> pd.DataFrame:
-    """The trials of these rules on a problem of that label, each rule with the learning rate of least final loss.
+    """The trials of these rules on the problem of that label, each rule at the learning rate with the least final loss.
 
-    A problem with axes of its own stands in a run under several names, which begin with its label. None at all where
-    one of the rules has none, as in a run that is not complete.
+    A problem with axes has several names in a run, which begin with its label. If one of the rules has no trials, as in
+    an incomplete run, the frame has no rows.
     """
     trials = results.trials
     named = (trials["problem"] == problem) | trials["problem"].str.startswith(f"{problem} (")

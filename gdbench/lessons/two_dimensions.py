@@ -11,16 +11,17 @@ from gdbench.runner.descent import minimize
 from gdbench.suites.mathematics import problem
 
 CONDITION = 50.0  # of the long valley
-SMALL = 0.01  # how far a look along a direction goes
+SMALL = 0.01  # the length of a step along a direction
 POINTS = ((4.0, 2.5), (2.0, -1.0), (-2.0, -2.5), (-4.0, 0.5), (0.0, 4.6))
 UNEVEN = 100.0  # the condition of the badly scaled axes
-AWAY = (1.0, 0.6)  # not on a diagonal, which would flatter rules that move every coordinate as far
+AWAY = (1.0, 0.6)  # not on a diagonal, which would favour rules that move every coordinate equally far
 CHOICES = tuple(10.0 ** (exponent / 4) for exponent in range(-16, 1))  # learning rates, four a decade
 
 
 def contour() -> Frames:
-    """Himmelblau's function: `surface`, and `points` with the gradient (g0, g1), the value there, and how much a short
-    `step` changes it: `along` the contour, and `down` against the gradient.
+    """Himmelblau's function: `surface`, and `points` with the gradient (g0, g1) and the value at each.
+
+    A short `step` from a point changes the value by `along` along the contour, and by `down` against the gradient.
     """
     hills = problem("himmelblau")
     rows = []
@@ -37,7 +38,7 @@ def contour() -> Frames:
 def momentum() -> Frames:
     """A long valley, by gradient descent and by momentum: `paths`, `surface` and `minimisers`.
 
-    Both take nine tenths of the greatest learning rate at which gradient descent converges, 2 / CONDITION.
+    Both use nine tenths of 2 / CONDITION, the greatest learning rate at which gradient descent converges.
     """
     valley = ("quadratic", {"condition": CONDITION})
     lr = 1.8 / CONDITION
@@ -52,7 +53,7 @@ def momentum() -> Frames:
 
 
 def axes() -> Frames:
-    """Two axes of which one is a hundred times as steep, by five rules, each with the best of 17 learning rates.
+    """Two axes, one a hundred times as steep as the other, by five rules, each with the best of 17 learning rates.
 
     Best: the fewest steps to 1e-4 of the first value, then the least last value. `paths`, `surface` and `minimisers`.
     """
@@ -70,14 +71,14 @@ def axes() -> Frames:
 
 
 def _steps_then_value(path: pd.DataFrame) -> tuple[float, float]:
-    """How good a descent was, smaller is better: steps to 1e-4 of its first value, then its last value."""
+    """How good a descent was, less is better: the steps to 1e-4 of its first value, then its last value."""
     low = path["step"][path["value"] <= 1e-4 * path["value"].iloc[0]]
     last = path["value"].iloc[-1]
     return (float(low.iloc[0]) if len(low) else math.inf), (float(last) if math.isfinite(last) else math.inf)
 
 
 def saddles() -> Frames:
-    """Past a saddle (`paths` and `surface`, with its `minimisers`), and off a plateau (`plateau`, paths)."""
+    """Descents past a saddle (`paths`, with `surface` and `minimisers`), and from a plateau (`plateau`, paths too)."""
     rules: dict[str, dict[str, Any]] = {"sgd": {"lr": 0.1}, "momentum": {"lr": 0.1}, "adam": {"lr": 0.1}}
     return {
         "paths": descents("saddle", [1.0, 1e-3], {**rules, "newton": {}}, steps=150),

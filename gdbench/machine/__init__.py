@@ -1,1 +1,1 @@
-"""The machine at hand: its processors, caches and GPUs, its software, and which commit of the sources runs."""
+"""This machine: its processors, caches and GPUs, its software, and the commit of the sources that run."""

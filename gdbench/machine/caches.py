@@ -1,4 +1,4 @@
-"""The levels of memory under one core, and which of them a set of arrays fits in."""
+"""The levels of memory of a core, and which of them a set of arrays fits in."""
 
 import sys
 from pathlib import Path
@@ -7,22 +7,22 @@ from typing import NamedTuple
 from gdbench.machine.processors import sysctl
 
 SYSTEM = Path("/sys/devices/system/cpu")
-ASSUMED = (("L1", 32 * 2**10), ("L2", 2**20), ("L3", 32 * 2**20))  # where the system does not tell
+ASSUMED = (("L1", 32 * 2**10), ("L2", 2**20), ("L3", 32 * 2**20))  # if the system does not say
 MEMORY = "memory"
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 class Level(NamedTuple):
-    """A cache, or the memory behind the last of them, which has no size (0)."""
+    """A cache, or the main memory behind the last cache, whose size is given as 0."""
 
     name: str
     size: int  # bytes
 
 
 def levels(folder: Path = SYSTEM) -> tuple[Level, ...]:
-    """The caches for data as the system declares them, the nearest first, then memory.
+    """The data caches that the system reports, the nearest first, then memory.
 
-    folder: where Linux has one for each processor. Of cores that differ, the largest cache of each level counts.
+    folder: where Linux lists the caches of each processor. If cores differ, the largest cache of each level counts.
     """
     found = _of_mac() if sys.platform == "darwin" else _of_linux(folder)
     named = sorted(found.items()) or ASSUMED
@@ -43,7 +43,7 @@ def _of_linux(folder: Path) -> dict[str, int]:
 
 
 def _of_mac() -> dict[str, int]:
-    """Apple's own processors have performance levels, of which 0 is the fastest; Intel's have not."""
+    """Apple's own processors have performance levels, 0 being the fastest; Intel's have none."""
     found = {}
     for name, key in (("L1", "l1dcachesize"), ("L2", "l2cachesize"), ("L3", "l3cachesize")):
         told = sysctl(f"hw.perflevel0.{key}") or sysctl(f"hw.{key}") or ""

@@ -1,4 +1,4 @@
-"""What machine, software and source a run had: a flat dict that is stored with it."""
+"""The machine, software and source of a run: a flat dict that is stored with it."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ WIDE = ("avx512f", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
 
 
 def environment() -> dict[str, Any]:
-    """The facts about this machine and installation, as JSON can hold them."""
-    from gdbench.kernels.compile.processor import target  # with Numba, which what reads results does without
+    """Facts about this machine and installation, as JSON can hold them."""
+    from gdbench.kernels.compile.processor import target  # loads Numba, which reading results does not need
 
     compiled_for, features = target()
     return {
@@ -43,9 +43,9 @@ def environment() -> dict[str, Any]:
 
 
 def fingerprint(environment: Mapping[str, Any]) -> str:
-    """Names the machine of an environment, not its software: times of two machines are not to be compared.
+    """A name for the machine of an environment, not for its software: times of two machines are not comparable.
 
-    Virtual machines of one kind have one name; the references in every round tell how much they differ.
+    Virtual machines of one kind have the same name; the references in every round show how much they differ.
     """
     names = ("cpu", "cores", "threads", "L1_kib", "L2_kib", "L3_kib", "machine", "gpu")
     facts = {name: environment.get(name) for name in names}
@@ -54,18 +54,18 @@ def fingerprint(environment: Mapping[str, Any]) -> str:
 
 
 def _installed(gigabytes: float) -> int:
-    """The memory that was put in, of which a system takes a little, not always the same, for itself.
+    """The installed memory. A system keeps a little of it, not always the same amount, so the rest is rounded up.
 
-    Sizes are taken as four to eight times a power of two: 23.5 and 23.4 are of 24.
+    Sizes are four to eight times a power of two: 23.5 and 23.4 become 24.
     """
     unit = 1 << max(0, math.ceil(math.log2(max(1, gigabytes))) - 3)
     return math.ceil(gigabytes / unit) * unit
 
 
 def slow_products() -> str | None:
-    """Why matrix products are slow here, and how slow, in a sentence; None where they have fused multiply-adds.
+    """A sentence that says why matrix products are slow here, and how slow; None with fused multiply-adds.
 
-    The ratios are those of products of (32, 784) by (784, 128) on one core of a Zen processor.
+    The ratios were measured for products of (32, 784) by (784, 128) on one core of a Zen processor.
     """
     from gdbench.kernels.compile.processor import TARGET_VARIABLES, features_of_host, fused
 
@@ -81,19 +81,19 @@ def slow_products() -> str | None:
 
 
 def usable_cores() -> int:
-    """How many processors this process may run on."""
+    """The number of processors on which this process may run."""
     return len(usable_set())
 
 
 def usable_set() -> list[int]:
-    """The numbers of these processors."""
+    """The numbers of the processors on which this process may run."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def spread(processors: Sequence[int], folder: Path = TOPOLOGY) -> list[int]:
-    """These processors, the last first, and of each core one before any other hardware thread of a core.
+    """These processors, the last first, and one thread of each core before any second thread of a core.
 
-    folder: where the system tells which are threads of one core; where it does not, each counts as a core.
+    folder: where the system says which threads share a core. Without it, each processor counts as a core.
     """
     taken: Counter[str] = Counter()
     rank = {}
@@ -105,7 +105,7 @@ def spread(processors: Sequence[int], folder: Path = TOPOLOGY) -> list[int]:
 
 
 def _siblings(folder: Path, number: int) -> str:
-    """The threads of a processor's core, in words that all of them share."""
+    """The threads of a processor's core, as a text that is the same for all of them."""
     try:
         return (folder / f"cpu{number}" / "topology" / "thread_siblings_list").read_text().strip()
     except OSError:
@@ -121,6 +121,6 @@ def package_version(name: str) -> str | None:
 
 
 def missing(*modules: str) -> str | None:
-    """Which of these modules cannot be imported, in words; None when all can."""
+    """Words about which of these modules cannot be imported; None if all can."""
     absent = [module for module in modules if find_spec(module) is None]
     return f"not installed: {', '.join(absent)}" if absent else None

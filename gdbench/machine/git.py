@@ -1,4 +1,4 @@
-"""What git tells of the repository around a folder, and its own words where it refuses to.
+"""What git says about the repository around a folder, and its own words if it refuses.
 
 commit, dirty = state(Path.cwd())
 refusal(Path.cwd())     # "detected dubious ownership in repository at ...", or None
@@ -14,13 +14,13 @@ LONGEST = 400  # characters of a reason
 
 
 class GitError(Exception):
-    """git did not do it; the message is its own reason in one line, empty where it gave none."""
+    """git failed. The message is its reason in one line, empty if it gave none."""
 
 
 def git(folder: Path, *arguments: str, patience: float = PATIENCE) -> str:
-    """What a git command prints; raises GitError."""
+    """The output of a git command; raises GitError. patience: seconds to wait."""
     command = ["git", "-C", str(folder), *arguments]
-    plain = {**os.environ, "LC_ALL": "C"}  # reasons are told apart by their words
+    plain = {**os.environ, "LC_ALL": "C"}  # reasons are recognised by their English words
     try:
         done = subprocess.run(
             command, capture_output=True, encoding="utf-8", errors="replace", timeout=patience, env=plain
@@ -35,7 +35,7 @@ def git(folder: Path, *arguments: str, patience: float = PATIENCE) -> str:
 
 
 def state(folder: Path) -> tuple[str | None, bool | None]:
-    """Commit and dirty flag of the repository that `folder` lies in, or two None."""
+    """Commit and dirty flag of the repository around `folder`; None for both if git does not say."""
     try:
         return git(folder, "rev-parse", "HEAD"), bool(git(folder, "status", "--porcelain", "--untracked-files=no"))
     except GitError:
@@ -43,7 +43,7 @@ def state(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def refusal(folder: Path) -> str | None:
-    """Why git tells nothing of the repository around `folder`; None where it does, and where there is none."""
+    """Why git refuses to read the repository around `folder`; None if it does not refuse, or there is none."""
     try:
         git(folder, "rev-parse", "--git-dir")
     except GitError as error:

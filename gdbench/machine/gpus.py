@@ -1,6 +1,6 @@
-"""The NVIDIA cards of this machine, as far as they can be asked without loading numba.cuda.
+"""The NVIDIA cards of this machine, as far as they are known without loading numba.cuda.
 
-for card in cards():  # what nvidia-smi tells of each
+for card in cards():  # what nvidia-smi says about each
     print(told(card))
 """
 
@@ -24,11 +24,11 @@ _NUMBERS = {name for name in FIELDS.values() if name.endswith(("_mhz", "_greates
 
 
 class QueryError(Exception):
-    """nvidia-smi could not tell, in words."""
+    """nvidia-smi gave no answer; the message says why."""
 
 
 def cards() -> list[dict[str, Any]]:
-    """A dict for each card, by the names of `FIELDS`, None where it does not tell; raises QueryError."""
+    """A dict for each card, with the names of `FIELDS` and None for what is unknown; raises QueryError."""
     command = ["nvidia-smi", f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -43,10 +43,10 @@ def cards() -> list[dict[str, Any]]:
 
 
 def parsed(text: str) -> list[dict[str, Any]]:
-    """The cards in what nvidia-smi printed; raises QueryError for what is not a line of `FIELDS` for each."""
+    """The cards in the output of nvidia-smi; raises QueryError unless it has a line of `FIELDS` for each."""
     rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row]
     if not rows or any(len(row) != len(FIELDS) for row in rows):
-        raise QueryError(f"nvidia-smi said {text.strip()[:60]!r}, which is no list of cards")
+        raise QueryError(f"nvidia-smi said {text.strip()[:60]!r}, which is not a list of cards")
     return [{name: _value(name, cell) for name, cell in zip(FIELDS.values(), row, strict=True)} for row in rows]
 
 
@@ -59,7 +59,7 @@ def _value(name: str, cell: str) -> Any:
 
 
 def told(card: dict[str, Any]) -> str:
-    """A card in a line."""
+    """A card in one line."""
 
     def clocks(kind: str) -> str:
         now, greatest = card[f"{kind}_mhz"], card[f"{kind}_mhz_greatest"]

@@ -1,12 +1,12 @@
-"""Other Python interpreters that this process starts, and work that it shares with them.
+"""Start other Python interpreters, and share work with them.
 
     with helper("import gdbench.kernels") as wait:       # silent, ended with the block
         wait(10.0)                                       # its exit code, None when it is not done in 10 s
     result = apart(work, 1, 2)                           # work(1, 2), by an interpreter that does nothing else
     results = shared(work, items, processes=2)           # by this process and another
 
-An interpreter finds what this one finds. Systems may refuse another process: whoever asks for one has to do without it,
-or to say so in a sentence.
+An interpreter imports from the same places as this one. A system may refuse another process; callers then work without
+it, or report it in a sentence.
 """
 
 import os
@@ -53,7 +53,7 @@ def start(
 
 @contextmanager
 def helper(code: str) -> Iterator[Callable[[float], int | None]]:
-    """Run `code` in an interpreter that nobody hears, while the block runs, and end it with the block.
+    """Run `code` in a silent interpreter while the block runs, and end it with the block.
 
     Gives what waits for it so many seconds at most and returns its exit code: None where it is not done by then, and at
     once where no process can be started. The work of a helper can always be done by this process.
@@ -96,7 +96,7 @@ class Interpreter:
             self.pipe.close()
             raise
         finally:
-            theirs.close()  # only the other process holds it then, so that its end is seen
+            theirs.close()  # only the other process holds it now, so that we notice its end
 
     def close(self) -> None:
         """End it, whatever it is doing."""
@@ -150,11 +150,11 @@ def shared(
     processes: int,
     then: Callable[[], object] = lambda: None,
 ) -> list[Result]:
-    """`work` of each item, in their order, by so many processes.
+    """The results of `work` for each item, in their order. Several processes share the items, this one included.
 
-    This one does its share, and those of processes that cannot be started or that end before they are done. work: as
-    `apart` takes it; what it raises in another process is raised here. then: what this process does when its share is
-    done; others may not be.
+    work: as `apart` takes it. processes: how many share the work. then: called by this process after its own share, while
+    others may still work. If another process cannot be started or is killed, this one does its share too. An exception
+    in another process is raised here.
     """
     shares = [items[first::processes] for first in range(processes)]
     with _others(work, shares[1:]) as others:
@@ -166,7 +166,7 @@ def shared(
 
 @contextmanager
 def _others(work: Callable[..., Any], shares: Sequence[Sequence[Any]]) -> Iterator[list[Interpreter | None]]:
-    """An interpreter a share, None where it cannot be started; all end with the block."""
+    """One interpreter per share, None if it cannot be started; all end with the block."""
     others: list[Interpreter | None] = []
     try:
         for share in shares:
@@ -185,7 +185,7 @@ def _each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]
 
 def _share(other: Interpreter | None, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     if other is not None:
-        with suppress(EndedError):  # it was killed, perhaps for want of memory, and one at a time needs less
+        with suppress(EndedError):  # it was killed, perhaps for lack of memory; one process at a time needs less
             results: list[Result] = _result(other)
             return results
     return _each(work, items)

@@ -1,7 +1,7 @@
-"""The processor's own name, as its system tells it.
+"""The processor's name, as the system reports it.
 
-On ARM, Linux tells only who made a core and which: numbers of Arm's register MIDR_EL1, whose names are those of
-util-linux's lscpu-arm.c.
+On ARM, Linux reports only numbers for the maker and the kind of a core, from Arm's register MIDR_EL1. Their names are
+those of util-linux's lscpu-arm.c.
 """
 
 import platform
@@ -39,7 +39,7 @@ CORES = {
 
 
 def cpu_name(path: Path = CPUINFO) -> str:
-    """The name, from `path` on Linux; of a processor with several kinds of cores all of them, always in one order."""
+    """The name, on Linux from `path`. A processor with several kinds of cores lists all, always in the same order."""
     if sys.platform == "darwin":
         told = sysctl("machdep.cpu.brand_string")
     else:
@@ -51,7 +51,7 @@ def cpu_name(path: Path = CPUINFO) -> str:
 
 
 def sysctl(name: str) -> str | None:
-    """What the kernel of macOS tells under a name, or None."""
+    """The value that the kernel of macOS has for this name, or None."""
     try:
         done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
@@ -75,6 +75,6 @@ def _of_linux(text: str) -> str | None:
 
 
 def _core(maker: int, part: int) -> str:
-    """A core's name, or its numbers where they are not known."""
+    """A core's name, or its numbers if the name is unknown."""
     by = MAKERS.get(maker, f"ARM implementer {maker:#04x}")
     return f"{by} {CORES.get(by, {}).get(part, f'part {part:#05x}')}"

@@ -1,1 +1,1 @@
-"""What a result is: metrics, curves, targets; a run as records and as frames; and the files that hold it."""
+"""Results: metrics, curves and targets; runs as records and as frames; and the files that hold them."""

@@ -1,6 +1,6 @@
-"""A trial's curve as bytes, the hash by which two curves are compared, and how a trial may end.
+"""A trial's curve as bytes, the hash that compares two curves, and the statuses of lost trials.
 
-Apart from the store, so that what judges trials needs no database.
+This is not part of the store, so that the code that judges trials needs no database.
 """
 
 import hashlib
@@ -9,12 +9,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 LOST = ("diverged", "failed")
-Points = Literal["all", "first", "none"]  # of the curves of very many trials, those that are kept in memory
+Points = Literal["all", "first", "none"]  # which points of the curves to keep in memory
 ALL: Points = "all"
 
 
 class Curves(NamedTuple):
-    """The curves of many trials, one behind the other: of each the names of its columns and its size in bytes."""
+    """The curves of many trials, one after another. For each: the names of its columns, and its size in bytes."""
 
     names: list[tuple[str, ...]]
     sizes: list[int]
@@ -22,19 +22,19 @@ class Curves(NamedTuple):
 
 
 def curve_bytes(curve: np.ndarray) -> bytes:
-    """The columns of a curve (points x columns), one after another, as little-endian float64 with one kind of NaN."""
+    """A curve (points x columns) as bytes: column after column, little-endian float64, with one kind of NaN."""
     columns = np.array(curve, np.float64).T
     columns[np.isnan(columns)] = np.nan
     return np.ascontiguousarray(columns).astype("<f8").tobytes()
 
 
 def curve_from_bytes(data: bytes, columns: int) -> np.ndarray:
-    """What `curve_bytes` was given: points x columns."""
+    """The curve that `curve_bytes` was given: float64, points x columns."""
     return np.frombuffer(data, "<f8").reshape(columns, -1).T
 
 
 def digest(curve: np.ndarray) -> str:
-    """SHA-256 of `curve_bytes`: equal digests mean that every bit of two curves agrees."""
+    """SHA-256 of `curve_bytes`: equal digests mean that all bits of two curves are equal."""
     return hashlib.sha256(curve_bytes(curve)).hexdigest()
 
 
@@ -44,6 +44,6 @@ def first_points(curves: Curves) -> Curves:
     columns = np.array([*map(len, curves.names)], np.int64) * (sizes > 0)
     starts = np.cumsum(sizes) - sizes
     places = np.arange(columns.sum()) - np.repeat(np.cumsum(columns) - columns, columns)  # of each value in its point
-    strides = np.repeat(sizes // np.maximum(columns, 1), columns)  # a column's points lie one behind the other
+    strides = np.repeat(sizes // np.maximum(columns, 1), columns)  # the points of a column are contiguous
     values = np.frombuffer(curves.data, "<f8")[np.repeat(starts, columns) + places * strides]
     return Curves(curves.names, (8 * columns).tolist(), values.tobytes())

@@ -1,8 +1,8 @@
-"""A run as files that other programs read, and back again.
+"""Export a run to files that other programs can read, and read it back.
 
-JSON: one file. CSV and Parquet: a folder with `about.json` and a file for each of trials, curves, targets, timings and
-subjects. Infinity is written as "inf" in JSON, NaN as null. A JSON file holds the SHA-256 of all that follows its hash;
-that of a folder holds the SHA-256 of each other file too. What was changed since is refused.
+JSON: one file. CSV and Parquet: a folder with `about.json` and one file each for trials, curves, targets, timings and
+subjects. In JSON, infinity is written as "inf" and NaN as null. A JSON file holds the SHA-256 of everything after that
+hash; in a folder, `about.json` also holds the SHA-256 of each other file. A file that was changed since is refused.
 """
 
 import hashlib
@@ -37,13 +37,16 @@ _NO_PARQUET = "Parquet needs pyarrow, which is not installed; run: pip install p
 VERSION = 1
 FORMATS = ("json", "csv", "parquet")
 TABLES = ("trials", "curves", "targets", "timings", "subjects")
-ADDED = "subjects"  # exports of before it was added have none
+ADDED = "subjects"  # older exports do not have it
 _HASHED = re.compile(r'\{\s*"gdbench_export": \d+,\s*"hash": "([^"]*)",')  # how a file with a hash begins
 _UNHASHED = "{} is unverified: it was exported by a gdbench that wrote no hash into it"
 
 
 def export(frames: Frames, path: Path, form: str) -> Path:
-    """Write the frames as `form` to `path`, a file for json and a folder otherwise; returns the path."""
+    """Write the frames to `path` as `form`: a file for json, otherwise a folder. Returns the path.
+
+    Raises UsageError for an unknown form, and GdbenchError if a file cannot be written or pyarrow is missing.
+    """
     if form not in FORMATS:
         raise UsageError(f"format {form!r} is not one of {', '.join(FORMATS)}")
     if form == "parquet" and find_spec("pyarrow") is None:
@@ -64,7 +67,7 @@ def export(frames: Frames, path: Path, form: str) -> Path:
 
 
 def sealed(document: Mapping[str, Any], indent: int | None = None) -> str:
-    """The document as JSON, its version and the hash of all that follows at the top."""
+    """The document as JSON that begins with the version and the hash of everything after it."""
     head, _, rest = json.dumps(
         {"gdbench_export": VERSION, "hash": "", **document}, indent=indent, allow_nan=False
     ).partition('"hash": "",')
@@ -72,10 +75,10 @@ def sealed(document: Mapping[str, Any], indent: int | None = None) -> str:
 
 
 def _check_size(path: Path) -> None:
-    """Raise UsageError for a file that is too large, endless or none, before anything of it is read."""
+    """Raise UsageError for a file that is too large, endless or not a file, before any of it is read."""
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
-        raise UsageError(f"{path} is no file; give the path of a run exported by gdbench")
+        raise UsageError(f"{path} is not a file; give the path of a run exported by gdbench")
     if facts.st_size > EXPORT_BYTES:
         raise UsageError(
             f"{path} has {facts.st_size:,} bytes, and at most {EXPORT_BYTES:,} are read; export fewer trials"
@@ -86,7 +89,7 @@ def _check_size(path: Path) -> None:
 
 
 def _check_values(path: Path, told: "FileMetaData") -> None:
-    """Raise UsageError for a Parquet file of too many values, of which very many that are equal take a few bytes."""
+    """Raise UsageError for a Parquet file with too many values; very many equal ones take only a few bytes."""
     values = told.num_rows * told.num_columns
     if values > DATA_VALUES:
         raise UsageError(f"{path} holds {values:,} values, and at most {DATA_VALUES:,} are read; export fewer trials")
@@ -94,7 +97,7 @@ def _check_values(path: Path, told: "FileMetaData") -> None:
 
 @contextmanager
 def _parquet(path: Path) -> Iterator[None]:
-    """A damaged file makes pyarrow raise whatever it makes it raise."""
+    """Turn the errors of pyarrow into ours; for a damaged file it may raise anything."""
     try:
         yield
     except UsageError:
@@ -106,14 +109,14 @@ def _parquet(path: Path) -> Iterator[None]:
 
 
 def _content(path: Path) -> bytes:
-    """A table's file; of a CSV with the ends of lines that we write, since git may have checked it out with others."""
+    """The bytes of a table's file. A CSV gets our line endings back, since git may have changed them at checkout."""
     content = path.read_bytes()
     changed = path.suffix == ".csv" and content.partition(b"\n")[0].endswith(b"\r")
     return content.replace(b"\r\n", b"\n") if changed else content
 
 
 def read_export(path: Path) -> Frames:
-    """The frames that `export` wrote. Raises UsageError for a file that is none, was changed since, or is newer."""
+    """The frames that `export` wrote. Raises UsageError for a file that is not an export, was changed, or is newer."""
     path = user_path(path)
     file = path / "about.json" if os.path.isdir(path) else path
     try:
@@ -140,13 +143,13 @@ def read_export(path: Path) -> Frames:
         tables = _tables(document, file)
         for name, rows in document.get("rows", {}).items():
             if name not in tables or len(tables[name]) != rows:
-                raise ValueError(f"{name} has {len(tables.get(name, ()))} rows in place of {rows}")
+                raise ValueError(f"{name} has {len(tables.get(name, ()))} rows instead of {rows}")
         tables.setdefault(ADDED, pd.DataFrame(columns=list(SUBJECT_COLUMNS)))
-        # Where there are no rows, pandas takes text for numbers, and then joins no other table to it.
+        # Without rows, pandas reads text columns as numbers, and then joins no other table to them.
         tables = {name: frame if len(frame) else frame.astype(object) for name, frame in tables.items()}
         about = {**LATER, **document["about"]}
         check_about(about, document["environment"])
-        check_tables(tables, about.get("hyperparameters", ()))  # a hash shows a change, not who wrote it
+        check_tables(tables, about.get("hyperparameters", ()))  # a hash does not show who wrote it
         if "hash" not in document:
             check_whole(tables)
             about["notices"] = [*about.get("notices", ()), _UNHASHED.format(path)]
@@ -173,7 +176,7 @@ def _tables(document: Mapping[str, Any], file: Path) -> dict[str, pd.DataFrame]:
     if "format" not in document:
         return {name: _frame(document[name]) for name in TABLES if name != ADDED or name in document}
     if document["format"] not in FORMATS:
-        raise ValueError(f"format {document['format']!r} is none")
+        raise ValueError(f"format {document['format']!r} is unknown")
     files = {name: file.parent / f"{name}.{document['format']}" for name in TABLES}
     for path in files.values():
         if path.exists():
@@ -209,7 +212,7 @@ def _numbers(name: str, values: list[Any]) -> list[Any]:
     special = {"inf": np.inf, "-inf": -np.inf, None: np.nan}
     odd = next((value for value in values if isinstance(value, str) and value not in special), None)
     if odd is not None:
-        raise ValueError(f"column {name!r} holds {odd!r:.40}, which is no number")
+        raise ValueError(f"column {name!r} holds {odd!r:.40}, which is not a number")
     return [special[value] if isinstance(value, str | None) else value for value in values]
 
 
@@ -229,8 +232,8 @@ def _read(path: Path, hyperparameters: Collection[str]) -> pd.DataFrame:
         content = _content(path)
         if content and not content.endswith(b"\n"):
             raise ValueError(f"{path.name} ends within a row")
-        # Numbers are parsed here, since what pandas rounds differs from version to version.
-        # A carriage return in a text is no end of a row.
+        # Numbers are parsed here, since pandas rounds them differently from version to version.
+        # A carriage return in a text does not end a row.
         cells = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, lineterminator="\n")
         return pd.DataFrame({name: _parsed(str(name), cells[name].tolist(), hyperparameters) for name in cells})
     with _parquet(path):
@@ -243,7 +246,7 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _parsed(name: str, cells: list[str], hyperparameters: Collection[str]) -> list[Any]:
-    """What the cells of a column of a CSV file stand for: the column tells, not the cell."""
+    """The values of a column of a CSV file; their type follows from the column, not from the cell."""
     if name in TEXT:
         missing = {"": np.nan} if name in NULLABLE else {}
         return [missing.get(cell, cell) for cell in cells]

@@ -1,4 +1,4 @@
-"""A run as pandas frames, long form: what reports, statistics and exports read."""
+"""A run as pandas frames in long form, for reports, statistics and exports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ CURVE_COLUMNS = ("step", "epoch", *METRICS, "grad_norm", "lr")
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """The frames of one run. `about` says what was run, the definition of each problem too; `environment` where."""
+    """The frames of one run. about: what was run, with the definition of each problem. environment: where it ran."""
 
     about: dict[str, Any]
     environment: dict[str, Any]
@@ -33,9 +33,9 @@ class Frames:
 
 
 def frames_of(stored: StoredRun) -> Frames:
-    """The frames of a run as a store holds it. Its curves are taken out of `stored`, since there may be very many.
+    """The frames of a stored run. Its curves are taken out of `stored`, since there may be very many.
 
-    Where not all of their points were read, `targets` has no rows.
+    If not all of their points were read, `targets` has no rows.
     """
     record = stored.record
     curves = _curves(stored)
@@ -59,7 +59,7 @@ def frames_of(stored: StoredRun) -> Frames:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
-    """A table's rows of one run; a number that a row lacks is NaN."""
+    """Rows of a table as a frame; a number that a row lacks is NaN."""
     frame = pd.DataFrame(rows, columns=list(columns))
     return frame.astype(
         {column: "float64" for column in columns if column in ("flops", "bytes", "batch_size", "layer")}
@@ -84,12 +84,12 @@ def _about(record: RunRecord) -> dict[str, Any]:
 
 
 def timing_frames(stored: StoredRun) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A run's timings and their subjects, as `Frames` has them."""
+    """A run's timings and their subjects, as in `Frames`."""
     return _table(stored.timings, TIMING_COLUMNS), _table(stored.subjects, SUBJECT_COLUMNS)
 
 
 def trials_frame(stored: StoredRun) -> pd.DataFrame:
-    """One row a trial; a hyperparameter that a trial's rule lacks is missing there."""
+    """One row per trial. Hyperparameters that a trial's rule does not have are missing there."""
     columns, definitions = stored.trials, stored.trials["definition"]
     hyperparameters = dict.fromkeys(
         name for definition in _once(definitions) for name in definition["hyperparameters"] if name != "lr"
@@ -107,11 +107,11 @@ def trials_frame(stored: StoredRun) -> pd.DataFrame:
     if definitions:
         return pd.DataFrame(values, copy=False)
     floats = dict.fromkeys(("lr", "steps_to_target", *METRICS, *_LAST[2:]), "float64")
-    return pd.DataFrame(values, dtype=object).astype(floats)  # of other columns without rows pandas would make numbers
+    return pd.DataFrame(values, dtype=object).astype(floats)  # without rows, pandas would make other columns numbers
 
 
 def _once(definitions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Every definition once: trials of one setting share it."""
+    """Each definition once; trials of one setting share it."""
     return list({id(definition): definition for definition in definitions}.values())
 
 
@@ -132,13 +132,13 @@ _AFTER = (
 
 
 def schedule_name(schedule: Mapping[str, Any]) -> str:
-    """`constant`, or `constant(warmup=10)` where an option is not at rest."""
+    """`constant`, or `constant(warmup=10)` if an option is not zero."""
     options = ", ".join(f"{name}={value:g}" for name, value in schedule.items() if name != "kind" and value)
     return f"{schedule['kind']}({options})" if options else str(schedule["kind"])
 
 
 def _curves(stored: StoredRun) -> pd.DataFrame:
-    """The points of every trial, one below the other. Takes them out of `stored`: there may be very many."""
+    """The points of all trials, one below the other. Takes them out of `stored`: there may be very many."""
     present = {name for part in stored.curves for names in set(part.names) for name in names}
     columns = [name for name in CURVE_COLUMNS if name in present] or ["step", "epoch", "grad_norm", "lr"]
     sizes = [(names, size) for part in stored.curves for names, size in zip(part.names, part.sizes, strict=True)]
@@ -154,12 +154,12 @@ def _curves(stored: StoredRun) -> pd.DataFrame:
     values["step"] = values["step"].astype(np.int64)
     frame = pd.DataFrame({"trial": np.repeat(stored.trials["trial"], points), **values}, copy=False)
     ordered = np.diff(values["step"]) >= 0
-    ordered[starts[1:-1][(starts[1:-1] > 0) & (starts[1:-1] < starts[-1])] - 1] = True  # where another trial begins
+    ordered[starts[1:-1][(starts[1:-1] > 0) & (starts[1:-1] < starts[-1])] - 1] = True  # here another trial begins
     return frame if ordered.all() else frame.sort_values(["trial", "step"], kind="stable", ignore_index=True)
 
 
 def _place(part: Curves, starts: np.ndarray, values: dict[str, np.ndarray]) -> None:
-    """Write curves into the columns, each from its start on."""
+    """Write curves into the columns, each from its first row."""
     numbers = np.frombuffer(part.data, "<f8")
     offsets = np.concatenate([[0], np.cumsum(part.sizes)]).astype(np.int64) // 8
     alike: dict[tuple[tuple[str, ...], int], list[int]] = {}  # curves of the same columns and length
@@ -174,7 +174,7 @@ def _place(part: Curves, starts: np.ndarray, values: dict[str, np.ndarray]) -> N
 
 
 def _targets(curves: pd.DataFrame, trials: pd.DataFrame, target: Mapping[str, list[float]]) -> pd.DataFrame:
-    """For every trial and level the first evaluated step at or past it; infinite for none and for lost trials."""
+    """For each trial and level, the first evaluated step that reaches it; infinite if none does or it was lost."""
     parts = [first_steps(curves, trials, metric, levels) for metric, levels in target.items() if metric in curves]
     if not parts:
         return pd.DataFrame({"trial": [], "metric": [], "level": [], "step": []}).astype({"trial": "int64"})

@@ -1,4 +1,4 @@
-"""Rows of the store, as the program handles them."""
+"""Rows of the store, as the program uses them."""
 
 import math
 from dataclasses import dataclass, field
@@ -44,11 +44,11 @@ class RunRecord:
 
 
 class StoredRun(NamedTuple):
-    """A run as it was at one moment, checked.
+    """A run at one moment, checked.
 
-    trials: values by column of the table, numbers as arrays, with NaN for what may be missing and is. `definition` is
-    that of the trial's setting. curves: of all trials, in their order, with these `points`. timings, subjects: rows.
-    notices: what was left out, or could not be checked; sentences.
+    trials: the values by column of the table, numbers as arrays with NaN for missing ones. `definition` is the
+    definition of the trial's setting. curves: those of all trials, in the same order, with these `points`. timings,
+    subjects: rows. notices: sentences about what was left out or could not be checked.
     """
 
     record: RunRecord
@@ -62,7 +62,7 @@ class StoredRun(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TrialRecord:
-    """What a trial was and what came of it. `curve` is points x columns, `columns` its names, step first."""
+    """A trial and its results. curve: points x columns, float64. columns: their names, step first."""
 
     trial: int
     key: str
@@ -88,12 +88,12 @@ class TrialRecord:
 
     @property
     def final(self) -> dict[str, float]:
-        """The last point of the curve by name; empty for a failed trial."""
+        """The last point of the curve, by name; empty for a failed trial."""
         return dict(zip(self.columns, map(float, self.curve[-1]), strict=True)) if len(self.curve) else {}
 
     @property
     def loss(self) -> float:
-        """The last value of what the trial is judged by; infinite for a lost one."""
+        """The last value of the metric that the trial is judged by; infinite for a lost trial."""
         final = self.final
         values = (final[name] for name in OBJECTIVES if not math.isnan(final.get(name, math.nan)))
         return math.inf if self.status in LOST else next(values, math.inf)

@@ -1,4 +1,4 @@
-"""When each trial first reached a level of a metric, by its curve.
+"""When each trial first reached a level of a metric, according to its curve.
 
 first_steps(run.curves, run.trials, "val_accuracy", [0.9, 0.95])
 """
@@ -13,10 +13,10 @@ from gdbench.results.metrics import rises
 
 
 def first_steps(curves: pd.DataFrame, trials: pd.DataFrame, metric: str, levels: Iterable[float]) -> pd.DataFrame:
-    """`trial`, `metric`, `level` and `step`, the first evaluated one at or past the level; a row a trial and level.
+    """`trial, metric, level, step`, a row per trial and level; step is the first evaluated one that reaches the level.
 
-    Infinite where there is none, and for trials that were lost, whatever they passed on the way. An accuracy is to rise
-    to the level, any other metric to fall to it.
+    curves, trials: as in `Run`. An accuracy must rise to the level, any other metric must fall to it. step is infinite
+    if the level was not reached. It is also infinite for lost trials, whatever they reached on the way.
     """
     numbers = trials["trial"].to_numpy()
     lost = trials.loc[trials["status"].isin(LOST), "trial"]

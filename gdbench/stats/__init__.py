@@ -1,4 +1,4 @@
-"""What the numbers say: choices, intervals, targets. Frames and arrays in, frames out."""
+"""Statistics of results: choices, intervals, targets. Frames and arrays in, frames out."""
 
 from gdbench.stats.choice import (
     GROUP,

@@ -1,11 +1,11 @@
-"""Numbers that may be 0 (there from the start) or infinite (never there), multiplied and divided by one rule.
+"""Rules for multiplying and dividing numbers that may be 0 (there from the start) or infinite (never reached).
 
-    times(inf, 0) = inf          what never arrives does not, whatever a step costs
-    over(0, 0) = 1               both are there at once: neither is later
-    over(inf, inf) = NaN         neither is ever there: which is the later, nobody knows
+    times(inf, 0) = inf          what is never reached stays so, whatever a step costs
+    over(0, 0) = 1               both are there at once, so neither is later
+    over(inf, inf) = NaN         neither is ever reached, so nobody knows which is later
     over(a, 0) = inf, over(0, a) = 0, over(inf, a) = inf, over(a, inf) = 0
 
-A NaN stays one. Steps to a target, and what follows from them (epochs, samples, time, ratios), are such numbers.
+NaN stays NaN. Steps to a target are such numbers, and so is what follows from them: epochs, samples, time, ratios.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Which setting of a rule is best: chosen on the tuning seeds, so that the reporting seeds stay honest."""
+"""Choose the best setting of each rule on the tuning seeds, so that the reporting seeds stay unbiased."""
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,14 @@ GROUP = ["problem", "rule", "batch_size"]
 def choose(trials: pd.DataFrame) -> pd.DataFrame:
     """The best setting of each problem, rule and batch size, one row each, the best first within a problem.
 
-    Best means: least median steps to target, then least median final validation loss (training loss where nothing
-    validates, a function's value), then smaller lr, then what came first. A diverged or failed trial counts as infinite
-    in both; one that stalled stays where it is.
+    The best has the least median steps to target, then the least median final validation loss, then the smaller lr,
+    then the first place in the suite. Without validation data the training loss decides, for a function its value. A
+    diverged or failed trial counts as infinite in both; a stalled one keeps its values.
 
-    trials: `Run.trials`, of which those that choose count (`tuning`).
-    Adds `at_edge` ("low" or "high" when lr is the least or greatest of at least three tried), `diverged` (share of the
-    group's trials), `median_steps` and `median_loss`.
+    trials: `Run.trials`, of which the tuning ones count (`tuning`).
+    Columns: those of GROUP, `setting`, `lr`, `median_steps`, `median_loss`, `at_edge` ("low" or "high" if lr is the
+    least or greatest of at least three tried), `diverged` (share of the group's trials) and `settings` (how many were
+    tried).
     """
     columns = [*GROUP, "setting", "lr", "median_steps", "median_loss", "at_edge", "diverged", "settings"]
     tuned = tuning(trials)
@@ -47,33 +48,33 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def tuning(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials that choose the setting of their problem, rule and batch size: role `tune`, `report` without any."""
+    """The trials that choose the setting of their problem, rule and batch size: role `tune`, else role `report`."""
     tune = trials["role"] == "tune"
     chosen_by_them = tune.groupby([trials[name] for name in GROUP]).transform("any")
     return trials[tune | ((trials["role"] == "report") & ~chosen_by_them)].copy()
 
 
 def reported(trials: pd.DataFrame) -> pd.DataFrame:
-    """The reporting trials of each chosen setting, with the choice's columns beside theirs."""
+    """The reporting trials of each chosen setting, with the columns of the choice added."""
     chosen = choose(trials).drop(columns="lr")
     return trials[trials["role"] == "report"].merge(chosen, on=[*GROUP, "setting"], how="inner")
 
 
 def censored_steps(trials: pd.DataFrame) -> pd.Series:
-    """Each trial's steps to target, infinite if it did not arrive, diverged or failed."""
+    """Each trial's steps to target; infinite if it did not reach the target, diverged or failed."""
     return trials["steps_to_target"].where(~_lost(trials), np.inf).fillna(np.inf)
 
 
 def epochs_a_step(trials: pd.DataFrame) -> pd.Series:
-    """Epochs over steps by problem and batch size, for which it is the same in all trials that took a step."""
+    """Epochs per step, by problem and batch size; it is the same in all trials that took a step."""
     taken = trials[trials["steps"] > 0]
     return (taken["epochs"] / taken["steps"]).groupby([taken["problem"], taken["batch_size"]]).median()
 
 
 def final_loss(trials: pd.DataFrame) -> pd.Series:
-    """Each trial's last validation loss (training loss where nothing validates, a function's value).
+    """Each trial's last validation loss; without validation data the training loss, for a function its value.
 
-    Infinite if it diverged or failed.
+    Infinite if the trial diverged or failed.
     """
     loss = pd.Series(np.nan, index=trials.index)
     for name in OBJECTIVES:
@@ -83,12 +84,12 @@ def final_loss(trials: pd.DataFrame) -> pd.Series:
 
 
 def final_score(trials: pd.DataFrame, name: str) -> pd.Series:
-    """Each trial's last value of a metric; the worst there is if it diverged or failed: no accuracy, infinite else."""
+    """Each trial's last value of a metric. A lost trial gets the worst: 0 for an accuracy, infinity for others."""
     return trials[name].where(~_lost(trials), worst(name)).fillna(worst(name))
 
 
 def objective(trials: pd.DataFrame) -> str:
-    """The name of what the trials of one problem are judged by: val_loss, train_loss or value."""
+    """The metric by which the trials of one problem are judged: val_loss, train_loss or value."""
     present = [name for name in OBJECTIVES if name in trials]
     return next((name for name in present if trials[name].notna().any()), (present or OBJECTIVES)[0])
 

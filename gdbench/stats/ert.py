@@ -1,10 +1,10 @@
-"""Expected running time: what reaching a target costs when a trial that fails is followed by another one.
+"""Expected running time: what a target costs if a failed trial is followed by another one until one succeeds.
 
     ERT = steps of all trials, up to the target or to their end / number of trials that reached it
 
 Hansen, Auger, Ros, Mersmann, Tusar and Brockhoff, COCO: a platform for comparing continuous optimizers in a black-box
-setting, Optimization Methods and Software 36, 2021. The failed trials' steps count, so that a rule which is fast when
-it gets there, but seldom does, is not praised; the median over seeds knows nothing of them until half of them fail.
+setting, Optimization Methods and Software 36, 2021. The steps of failed trials count, so a rule that is fast but seldom
+succeeds does not look good. The median over seeds ignores failures until half of the trials fail.
 
     ert(spent=np.array([10.0, 30.0, 100.0]), reached=np.array([True, True, False])).estimate  # 140 / 2
 """
@@ -17,17 +17,17 @@ from gdbench.stats.intervals import Interval, bootstrap
 
 
 def ert(spent: np.ndarray, reached: np.ndarray) -> Interval:
-    """Steps to expect, with the 95 % bootstrap interval over trials; infinite where none reached the target.
+    """The expected steps, with the 95 % bootstrap interval over trials; infinite if no trial reached the target.
 
-    spent: float, a number a trial: the steps to the target, or all that it made. reached: bool, whether it got there.
-    Without trials all three are NaN; a single trial has no interval.
+    spent: float, one number per trial: its steps to the target, or all its steps. reached: bool, whether it reached the
+    target. Without trials all three are NaN; a single trial has no interval.
     """
     spent, reached = np.asarray(spent, np.float64), np.asarray(reached, bool)
     return bootstrap(lambda draws: _ratio(spent[draws].sum(axis=-1), reached[draws].sum(axis=-1)), spent.size)
 
 
 def running_times(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """`ert`, `low`, `high`, `reached` (trials that did) and `trials` of each group of `keys`, a row a group.
+    """`ert`, `low`, `high`, `reached` (trials that did) and `trials` of each group of `keys`, a row per group.
 
     trials: `Run.trials`, with `steps`, `steps_to_target` and `status`; a diverged or failed trial reaches nothing.
     """

@@ -1,4 +1,4 @@
-"""Families of problems: alike in all but one thing, which then explains what else differs between them.
+"""Families of problems: they differ in one thing only, which then explains the differences in their results.
 
 families({"a": {"kind": "mlp", "hidden": [16], ...}, "b": {"kind": "mlp", "hidden": [64], ...}, ...})
 """
@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-SIZES = 3  # fewer tell no power
+SIZES = 3  # fewer do not determine a power
 SPAN = 4  # nor do sizes that differ by less than this factor
 
-# What may vary, by its place in a problem's definition (suites/definitions.py).
+# The axes that may vary, by their place in a problem's definition (suites/definitions.py).
 AXES = {
     "hidden.width": "width",
     "hidden.depth": "depth",
@@ -24,16 +24,16 @@ AXES = {
 
 
 class Family(NamedTuple):
-    """Problems that differ along one axis (a value of `AXES`), and how much of it each has."""
+    """Problems that differ along one axis (a value of `AXES`), and the size of each along it."""
 
     axis: str
     sizes: dict[str, float]
 
 
 def families(problems: Mapping[str, Mapping[str, Any]]) -> list[Family]:
-    """For each axis the family with the most sizes, the first of equals; none with few sizes, or sizes near together.
+    """For each axis, the family with the most sizes; the first one of equals.
 
-    problems: definitions by name, `about["problems"]` of a run.
+    Too few or too close sizes make no family. problems: definitions by name, `about["problems"]` of a run.
     """
     facts = {name: dict(_facts(definition)) for name, definition in problems.items()}
     best: dict[str, Family] = {}
@@ -50,7 +50,7 @@ def families(problems: Mapping[str, Mapping[str, Any]]) -> list[Family]:
 
 
 def tell_a_power(sizes: Any) -> bool:
-    """Whether there are enough different sizes, and far enough apart, to fit a power to them.
+    """Whether there are enough different sizes, and far enough apart, to fit a power law.
 
     >>> tell_a_power([16, 32, 64]), tell_a_power([16, 1024]), tell_a_power([10, 11, 12])
     (True, False, False)
@@ -64,7 +64,7 @@ def _count(family: Family | None) -> int:
 
 
 def _facts(definition: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a definition by its place; equal hidden layers are a width and a depth."""
+    """Every value of a definition by its place; hidden layers of equal width become a width and a depth."""
     for key, value in definition.items():
         if isinstance(value, Mapping):
             yield from _facts(value, f"{place}{key}.")

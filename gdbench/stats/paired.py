@@ -1,11 +1,11 @@
-"""Is head worse than base, or better, by more than a margin? Tests of paired and of unpaired log-ratios.
+"""Tests whether head is worse or better than base by more than a margin, from paired or unpaired log-ratios.
 
     test = signed_rank(np.log(head / base), margin=np.log(1.03))
     test.ratio, test.low, test.high, test.worse, test.better
 
-Numbers are such that less is better: a positive difference means that head is worse. The null hypothesis of `worse` is
-that head is worse by the margin at most, that of `better` that it is better by the margin at most: the margin lies
-inside both. Swapping base and head swaps the two and turns every ratio into its reciprocal.
+Less is better, so a positive difference means that head is worse. The null hypothesis of `worse` is that head is worse
+by at most the margin; that of `better` is that head is better by at most the margin. So the margin lies inside both.
+Swapping base and head swaps the two, and turns every ratio into its reciprocal.
 """
 
 from functools import lru_cache
@@ -14,16 +14,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, stats
 
-DECIMALS = 12  # of a log-ratio: what rounding left of equal ones must neither order them nor move them off the margin
-EXACT = 60  # pairs up to which the distribution of the signed ranks is counted out
+DECIMALS = 12  # of a log-ratio: rounding errors must neither order equal ones nor move them off the margin
+EXACT = 60  # most pairs for which the distribution of the signed ranks is computed exactly
 POWER = 0.8  # "found four times in five"
 CUTS = 200  # quantiles that stand for a distribution
 TRIMMED = 0.2  # of the pairs of processes at either end: a bad moment of a shared machine, or a bad place in memory
-BETWEEN_PROCESSES = 0.01  # by which the same code differs from process to process, as a share (tests/same_code.py)
+BETWEEN_PROCESSES = 0.01  # the share by which the same code differs between processes (tests/same_code.py)
 
 
 class Test(NamedTuple):
-    """What a comparison says: head as a multiple of base, 95 % interval, and the p-values of being worse and better."""
+    """The result of a test: head as a multiple of base, the 95 % interval, and the p-values of worse and better."""
 
     ratio: float
     low: float
@@ -31,11 +31,11 @@ class Test(NamedTuple):
     worse: float
     better: float
     pairs: int
-    detectable: float = np.nan  # the smallest ratio that other such data find four times in five, by one test
+    detectable: float = np.nan  # the smallest ratio that one test of new such data finds four times in five
 
     @property
     def p(self) -> float:
-        """Of either: twice the smaller one."""
+        """The p-value of either: twice the smaller one."""
         return min(1.0, 2.0 * min(self.worse, self.better))
 
 
@@ -43,11 +43,11 @@ NOTHING = Test(np.nan, np.nan, np.nan, 1.0, 1.0, 0)
 
 
 def differences(base: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """log(head / base) of each pair; infinite where one of the two is, and none for a pair where both are.
+    """log(head / base) of each pair; infinite if one of the two is infinite. Pairs with both infinite are left out.
 
-    A pair of which neither trial got there says that both are later than their budget, and not which is the later.
-    Numbers that are not positive (a function may be negative) have no logarithm: their difference as a share of the
-    larger one stands in for it.
+    If neither trial of a pair reached the target, both are later than their budget, and nobody knows which is later.
+    Numbers that are not positive (a function may be negative) have no logarithm. Their difference as a share of the
+    larger magnitude replaces it.
     """
     base, head = np.asarray(base, np.float64), np.asarray(head, np.float64)
     told = ~(np.isposinf(base) & np.isposinf(head))
@@ -64,9 +64,9 @@ def differences(base: np.ndarray, head: np.ndarray) -> np.ndarray:
 def signed_rank(found: np.ndarray, margin: float, level: float = 0.95) -> Test:
     """Wilcoxon's signed-rank test (Biometrics Bulletin 1, 1945) of the differences of pairs, against a margin.
 
-    found: `differences`; an infinite one has the highest rank. margin: a log-ratio. Exact up to 60 pairs, with ties;
-    above, the normal approximation. The ratio is that of the median pair, its interval that of order statistics, which
-    no distribution has to be assumed for; fewer than 6 pairs have none at 95 %.
+    found: `differences`; an infinite one has the highest rank. margin: a log-ratio. The test is exact up to 60 pairs,
+    also with ties; above that it uses the normal approximation. The ratio is that of the median pair. Its interval uses
+    order statistics and assumes no distribution; with fewer than 6 pairs there is none at 95 %.
     """
     found = np.asarray(found, np.float64)
     if not found.size:
@@ -78,13 +78,13 @@ def signed_rank(found: np.ndarray, margin: float, level: float = 0.95) -> Test:
 
 
 def _median(found: np.ndarray) -> float:
-    """The median; between minus and plus infinity there is no change."""
+    """The median; between minus and plus infinity it is no change."""
     middle = np.sort(found)[[(found.size - 1) // 2, found.size // 2]]
     return 0.0 if np.isinf(middle).all() and middle[0] != middle[1] else float(middle.mean())
 
 
 def _above(found: np.ndarray) -> float:
-    """The probability of so many and so high ranks above zero, or more, when each difference has either sign."""
+    """The probability of ranks above zero that are at least as high in sum, if each difference may have either sign."""
     found = np.round(found, DECIMALS)
     found = found[found != 0.0]
     ranks = stats.rankdata(np.abs(found))
@@ -92,13 +92,13 @@ def _above(found: np.ndarray) -> float:
     if found.size > EXACT:
         spread = np.sqrt((ranks**2).sum()) / 2
         return float(stats.norm.sf((above - 0.5 - ranks.sum() / 2) / spread))
-    doubled = sorted(round(2 * rank) for rank in ranks)  # ties have halves of ranks
+    doubled = sorted(round(2 * rank) for rank in ranks)  # doubled, since ties have half ranks
     return float(_at_least(tuple(doubled))[round(2 * above)])
 
 
-@lru_cache(maxsize=64)  # without ties the ranks are the same for as many pairs
+@lru_cache(maxsize=64)  # without ties, the ranks depend only on the number of pairs
 def _at_least(ranks: tuple[int, ...]) -> np.ndarray:
-    """The probability that those of the ranks that a fair coin picks sum to 0 or more, 1 or more, ..."""
+    """The probability that the ranks picked by fair coins sum to at least 0, at least 1, ..."""
     chances = np.zeros(sum(ranks) + 1)
     chances[0] = 1.0
     for rank in ranks:
@@ -108,7 +108,7 @@ def _at_least(ranks: tuple[int, ...]) -> np.ndarray:
 
 
 def _median_interval(found: np.ndarray, level: float) -> tuple[float, float]:
-    """The k-th value from below and from above, where k is the greatest that covers the median at this level."""
+    """The k-th value from below and from above, for the greatest k that covers the median at this level."""
     k = _least_covering(found.size, level)
     if k < 1:
         return -np.inf, np.inf
@@ -124,7 +124,7 @@ def _least_covering(size: int, level: float) -> int:
 def mcnemar(base: np.ndarray, head: np.ndarray) -> Test:
     """McNemar's exact test (Psychometrika 12, 1947) of successes in pairs.
 
-    base, head: truth values. The ratio is that of base's successes over head's, so that more than 1 is worse.
+    base, head: bool. The ratio is base's successes over head's, so that more than 1 is worse.
     """
     base, head = np.asarray(base, bool), np.asarray(head, bool)
     lost, won = int((base & ~head).sum()), int((~base & head).sum())
@@ -144,11 +144,13 @@ def clustered(
 ) -> Test:
     """Yuen's t test (Biometrika 61, 1974) of log-ratios from several pairs of processes, against a margin.
 
-    found: log(head / base), one a round; clusters: the pair of processes of each. What a process drew when it began
-    (where its code lies in memory) is the same in all its rounds, so the median of each pair counts as one value. Of
-    these the mean without the lowest and highest fifth is tested: the odd pair that was disturbed neither moves it nor
-    hides what the others say. The standard error is that of the values with those fifths moved to the nearest one kept.
-    size, power: of the test that is to find what is `detectable`.
+    found: log(head / base), one per round. clusters: the pair of processes of each round. What a process draws when it
+    starts (where its code lies in memory) is the same in all its rounds. So the median of each pair of processes counts
+    as one value.
+
+    The mean of these values without the lowest and highest fifth is tested: a single disturbed pair neither moves it
+    nor hides the others. The standard error is that of the values after those fifths are moved to the nearest value
+    kept. size, power: of the test that would find what is `detectable`.
     """
     values = np.sort([np.median(found[clusters == each]) for each in np.unique(clusters)])
     cut = int(TRIMMED * values.size)
@@ -163,9 +165,9 @@ def clustered(
 def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0.95, *, size: float = 0.05) -> Test:
     """Welch's t test (Biometrika 34, 1947) of the logarithms of two timings that were not measured together.
 
-    base, head: positive numbers, one a round, over the reference of their round. Each timing may have drawn another
-    layout of memory, of which its own rounds know nothing: a percent for either is added to the spread. size: of the
-    test that is to find what is `detectable`.
+    base, head: positive numbers, one per round, relative to the reference of their round. Each timing may have another
+    layout of memory, which its own rounds cannot show. So one percent for each is added to the spread. size: of the
+    test that would find what is `detectable`.
     """
     logs = [np.log(np.asarray(values, np.float64)) for values in (base, head)]
     pairs = min(values.size for values in logs)
@@ -173,7 +175,7 @@ def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0
         return NOTHING
     squares = [values.var(ddof=1) / values.size for values in logs]
     spread = float(np.sqrt(sum(squares) + 2 * BETWEEN_PROCESSES**2))
-    # Welch and Satterthwaite's degrees of freedom; what is known of processes has no uncertainty of its own.
+    # Welch and Satterthwaite's degrees of freedom; the spread between processes is known, so it adds none.
     shares = sum(square**2 / (values.size - 1) for square, values in zip(squares, logs, strict=True))
     freedom = spread**4 / shares if shares > 0 else np.inf
     return _student(float(logs[1].mean() - logs[0].mean()), spread, freedom, margin, level, pairs, size)
@@ -189,7 +191,7 @@ def _student(
     size: float = 0.05,
     power: float = POWER,
 ) -> Test:
-    """The t test of an estimate with its standard error; less than two values have neither interval nor p."""
+    """The t test of an estimate with its standard error; fewer than two values have neither interval nor p."""
     if pairs < 2:
         return Test(float(np.exp(centre)), np.nan, np.nan, 1.0, 1.0, pairs)
     spread = max(spread, 1e-12)
@@ -202,11 +204,11 @@ def _student(
 
 @lru_cache(maxsize=256)
 def _beyond(freedom: float, size: float, power: float) -> float:
-    """How many standard errors, as estimated, a true ratio lies beyond the margin that other such data find so often.
+    """How many estimated standard errors beyond the margin a true ratio must lie to be found with probability `power`.
 
-    Both spreads are estimates: with s the one at hand and s' that of the data that are to find it, as multiples of the
-    true one, they find it where Z + k s > t s', Z normal and t the bound of the test. k is such that this has the
-    probability `power`, over s and s', each roots of chi squared over its freedom.
+    Both spreads are estimates. Let s be the one at hand and s' that of the new data, as multiples of the true one. The
+    new data find the ratio if Z + k s > t s', with Z normal and t the bound of the test. k is chosen so that this has
+    the probability `power` over s and s', each the root of a chi squared over its degrees of freedom.
     """
     least = float(stats.t.ppf(1 - size / 2, freedom))
     if np.isinf(freedom):

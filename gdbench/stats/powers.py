@@ -1,4 +1,4 @@
-"""Powers: the k of y = c x^k, by least squares on logarithms, in each repetition by itself.
+"""Powers: the k of y = c x^k, by least squares on logarithms, fitted in each repetition by itself.
 
 exponents(points, ["rule"], "parameters", "seconds")
 """
@@ -11,7 +11,7 @@ from gdbench.stats.intervals import summarise
 
 
 def exponent(x: np.ndarray, y: np.ndarray) -> float:
-    """The least-squares slope of log y over log x, both positive; of two points or more, at two x or more.
+    """The least-squares slope of log y over log x, both positive. Needs at least two points with different x.
 
     >>> round(exponent(np.array([1.0, 10.0, 100.0]), np.array([2.0, 2.0, 200.0])), 12)
     1.0
@@ -24,9 +24,9 @@ def exponent(x: np.ndarray, y: np.ndarray) -> float:
 def exponents(points: pd.DataFrame, keys: list[str], x: str, y: str) -> pd.DataFrame:
     """`median`, `low` and `high` over repetitions of the exponent of each group of `keys`, and `least`, `most` of x.
 
-    points: a row a measurement; columns keys, x, y (both positive) and `repetition`, of which each has an exponent of
-    its own: an interval that covers what moves the machine from round to round, or from seed to seed. Groups with fewer
-    than three x have no row; neither has one whose y is infinite (a target not reached) or 0 somewhere.
+    points: a row per measurement, with the columns keys, x, y (both positive) and `repetition`. Each repetition has its
+    own exponent, so the interval covers what changes from round to round, or from seed to seed. Groups with fewer than
+    three x have no row, nor have groups in which a y is infinite (a target not reached) or 0.
     """
     rows = []
     for key, group in points.groupby(keys, sort=False):

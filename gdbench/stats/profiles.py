@@ -4,12 +4,13 @@
     rho(s, tau) = number of problems p with r(p, s) <= tau / number of problems
 
 Dolan and More, Benchmarking optimization software with performance profiles, Mathematical Programming 91, 2002. A
-problem that a rule does not solve has an infinite ratio; one that nobody solves stays in the denominator, so that rho
-ends at the share that the rule solves. rho(s, 1) is the share on which it is the best, ties included. With other rules
-beside it a rule's ratios change, and with them the order of all but the best (Gould and Scott, A note on performance
-profiles for benchmarking software, ACM TOMS 43, 2016): ratios to a fixed reference rule do not.
+problem that a rule does not solve has an infinite ratio. One that no rule solves still counts in the denominator, so
+rho ends at the share that the rule solves. rho(s, 1) is the share on which the rule is the best, ties included.
 
-    table = ratios(times)             # times: a row a problem, a column a rule
+Adding other rules changes a rule's ratios, and with them the order of all but the best (Gould and Scott, A note on
+performance profiles for benchmarking software, ACM TOMS 43, 2016). Ratios to a fixed reference rule do not change.
+
+    table = ratios(times)             # times: a row per problem, a column per rule
     profile(table)                    # rule, tau, share: where each step of rho is
     share_within(table, 2.0)          # rho(2) of each rule
 """
@@ -21,11 +22,11 @@ RESAMPLES = 500
 
 
 def ratios(times: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:
-    """Each time over the least of its row, or over that of the column `reference`; infinite for what is not solved.
+    """Each time over the least of its row, or over that of the column `reference`; infinite if not solved.
 
-    times: positive, a row a problem and a column a rule, infinite where the rule does not solve it. What solves a
-    problem that `reference` does not has ratio 0 to it: sooner by any factor. Raises ValueError for NaN and for times
-    that are not positive: a rule that was not tried on a problem can have no place in its profile.
+    times: positive, a row per problem and a column per rule, infinite if the rule does not solve the problem. A rule
+    that solves a problem which `reference` does not solve has ratio 0: it is sooner by any factor. Raises ValueError
+    for NaN and for times that are not positive: a rule that was not tried on a problem has no place in its profile.
     """
     if not (times.to_numpy(np.float64) > 0).all():
         raise ValueError("times must be positive, and there must be one for every rule on every problem")
@@ -34,7 +35,7 @@ def ratios(times: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:
 
 
 def share_within(table: pd.DataFrame, tau: float) -> pd.Series:
-    """rho(tau) of each rule: the share of the rows whose ratio is at most tau, an infinite one never."""
+    """rho(tau) of each rule: the share of the rows whose ratio is finite and at most tau."""
     within: pd.Series = ((table <= tau) & np.isfinite(table)).mean()
     return within
 
@@ -42,7 +43,8 @@ def share_within(table: pd.DataFrame, tau: float) -> pd.Series:
 def profile(table: pd.DataFrame) -> pd.DataFrame:
     """rho as a step function, continuous from the right: `rule`, `tau`, `share` at every tau at which it rises.
 
-    Between two of a rule's rows rho is that of the first; before the first it is 0. One that solves nothing has none.
+    Between two of a rule's rows, rho is that of the first one; before its first row it is 0. A rule that solves nothing
+    has no rows.
     """
     parts = []
     for rule, own in table.items():
@@ -54,8 +56,8 @@ def profile(table: pd.DataFrame) -> pd.DataFrame:
 def bands(table: pd.DataFrame, strata: np.ndarray, tau: np.ndarray, level: float = 0.95) -> pd.DataFrame:
     """`rule`, `tau`, `share`, and `low` and `high` at each tau: a bootstrap interval over the rows within each stratum.
 
-    strata: what each row belongs to, such as its problem and batch size where the rows of one differ in the seed alone:
-    an interval over seeds for these problems, and no claim about others.
+    strata: the group of each row, such as its problem and batch size if the rows of a group differ only in the seed.
+    Then the interval is over seeds for these problems, and says nothing about other problems.
     """
     codes = np.unique(np.asarray(strata), return_inverse=True)[1]
     random = np.random.Generator(np.random.PCG64(0))

@@ -1,7 +1,7 @@
 """Costs from raw timing samples: the minimum of a visit, the median over rounds, ratios within rounds.
 
-`timings` has a row a sample, with `subject, round, seconds, steps` (Run.timings); `subjects` a row a subject, with its
-facts (Run.subjects; gdbench/timing/subjects.py says what they are).
+`timings` has a row per sample, with `subject, round, seconds, steps` (Run.timings). `subjects` has a row per subject,
+with its facts (Run.subjects; see gdbench/timing/subjects.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,22 +13,22 @@ import pandas as pd
 from gdbench.stats.intervals import bootstrap_ratio, summarise
 
 REFERENCES = ("peak", "triad")
-MOVED = 0.10  # a reference whose slowest round took so much longer than its median tells that the machine moved
+MOVED = 0.10  # if a reference's slowest round exceeds its median by this share, the machine changed meanwhile
 
 
 def visits(timings: pd.DataFrame, names: Sequence[str] = ("subject", "round")) -> pd.DataFrame:
-    """`cost`, the seconds a step of the fastest sample of each visit, beside the columns that name the visit."""
+    """`cost`, the seconds per step of the fastest sample of each visit, beside the columns that name the visit."""
     costs = timings.assign(cost=timings["seconds"] / timings["steps"])
     return costs.groupby(list(names), sort=True)["cost"].min().reset_index()
 
 
 def costs(timings: pd.DataFrame) -> pd.DataFrame:
-    """Seconds a step of each subject: `median` over rounds and the bounds `low`, `high` of its bootstrap interval."""
+    """Seconds per step of each subject: `median` over rounds, with the bounds `low`, `high` of its interval."""
     return summarise(visits(timings), ["subject"], "cost")
 
 
 def step_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> dict[tuple[str, str, int], np.ndarray]:
-    """Seconds of a whole step of one job, a number a round, by problem, rule and batch size."""
+    """Seconds per whole step of one job, one number per round, by problem, rule and batch size."""
     whole = subjects[(subjects["part"] == "step") & (subjects["jobs"] == 1)]
     seen = {subject: group["cost"].to_numpy() for subject, group in visits(timings).groupby("subject")}
     return {
@@ -45,10 +45,10 @@ def ratios(timings: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def relative_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
-    """Of each subject that is timed beside the peak of its dtype with as many jobs: `subject, cost, relative`.
+    """`subject, cost, relative` of each subject that is timed beside the peak of its dtype with as many jobs.
 
-    cost: seconds a step, median over rounds. relative: the same over the peak's of the same round, a machine that was
-    faster or slower as a whole taken out.
+    cost: seconds per step, median over rounds. relative: the median of cost over the peak's cost in the same round,
+    which a machine that is faster or slower as a whole does not change.
     """
     relative = over_peak(timings, subjects)
     found = pd.DataFrame({"cost": _wide(timings)[relative.columns].median(), "relative": relative.median()})
@@ -56,9 +56,9 @@ def relative_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFram
 
 
 def over_peak(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
-    """The cost of each visit over that of the peak of the same dtype, with as many jobs, in the same round.
+    """The cost of each visit over the cost of the peak of the same dtype, with as many jobs, in the same round.
 
-    A row a round, a column a subject that has such a peak.
+    A row per round, a column per subject that has such a peak.
     """
     wide = _wide(timings)
     peaks = subjects[subjects["part"] == "peak"].set_index(["dtype", "jobs"])["subject"].to_dict()
@@ -72,10 +72,10 @@ def over_peak(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(base: pd.DataFrame, head: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """What each subject of both timings costs in `head` as a multiple of what it costs in `base`: `ratio, low, high`.
+    """`ratio, low, high` of each subject in both timings: its cost in `head` as a multiple of its cost in `base`.
 
-    Costs are those over `reference` in the same round, so that a machine that was faster or slower as a whole does not
-    count; the interval is a bootstrap over the rounds of each timing (`bootstrap_ratio`).
+    Costs are relative to `reference` in the same round, so that a machine that was faster or slower as a whole does not
+    count. The interval is a bootstrap over the rounds of each timing (`bootstrap_ratio`).
     """
     wide = [costs.div(costs[reference], axis=0) for costs in (_wide(base), _wide(head))]
     rows = [
@@ -87,12 +87,12 @@ def compare(base: pd.DataFrame, head: pd.DataFrame, reference: str) -> pd.DataFr
 
 
 def roofline(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
-    """Each subject's facts and cost (`median`, `low`, `high`, seconds a step) beside what the machine allows.
+    """Each subject's facts and cost (`median`, `low`, `high`, seconds per step), beside what the machine allows.
 
-    `floor`: seconds that its flops take at the peak of its dtype plus its bytes at the triad's speed at its level, if
-    they have one, with as many jobs, median over rounds. `ratio`, `ratio_low`, `ratio_high`: cost over floor in the
-    same round. NaN where a subject has neither flops nor bytes, or its reference was not measured; a reference has no
-    floor but itself.
+    `floor`: the seconds of its flops at the peak of its dtype, plus the seconds of its bytes at the triad's speed in
+    its level of memory; both with as many jobs, median over rounds. `ratio`, `ratio_low`, `ratio_high`: cost over floor
+    in the same round. NaN if a subject has neither flops nor bytes, or its reference was not measured. A reference has
+    no floor.
     """
     wide = _wide(timings)
     floors = pd.DataFrame({row["subject"]: _floor(row, subjects, wide) for row in subjects.to_dict("records")})
@@ -106,7 +106,7 @@ def roofline(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
 def held_bytes(moved: float, parameters: float, itemsize: int) -> float:
     """Bytes of the arrays of an update that moves `moved` bytes (gdbench/timing/work.py): what a cache must hold.
 
-    Parameters, gradient and slots are 2 + slots arrays; read, and all but the gradient written, they are 3 + 2 slots.
+    Parameters, gradient and slots are 2 + slots arrays. All are read and all but the gradient are written: 3 + 2 slots.
 
     >>> held_bytes(2800.0, parameters=100, itemsize=4)
     1600.0
@@ -115,7 +115,7 @@ def held_bytes(moved: float, parameters: float, itemsize: int) -> float:
 
 
 def spreads(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
-    """`subject` and `spread` of every reference: by how much the slowest round exceeds the median, as a share of it."""
+    """`subject` and `spread` of each reference: by which share of the median its slowest round exceeds the median."""
     references = subjects.loc[subjects["part"].isin(REFERENCES), "subject"]
     seen = visits(timings)
     groups = seen[seen["subject"].isin(references)].groupby("subject")["cost"]
@@ -123,7 +123,7 @@ def spreads(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wide(timings: pd.DataFrame) -> pd.DataFrame:
-    """The cost of each visit: a row a round, a column a subject."""
+    """The cost of each visit: a row per round, a column per subject."""
     return visits(timings).pivot(index="round", columns="subject", values="cost")
 
 

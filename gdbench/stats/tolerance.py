@@ -1,4 +1,4 @@
-"""How sensitive is a rule to its learning rate: over how many decades of them does it do nearly as well as at the best?
+"""How sensitive a rule is to its learning rate: over how many decades it does nearly as well as at the best one.
 
 tolerance(run.trials)
 """
@@ -13,17 +13,17 @@ TRIED = 3  # learning rates; with fewer, a width says nothing
 
 
 def tolerance(trials: pd.DataFrame) -> pd.DataFrame:
-    """Of each problem, rule and batch size `low`, `high`, `decades`, `best`, `at_edge`, `within` and `tried`.
+    """`low`, `high`, `decades`, `best`, `at_edge`, `within` and `tried` of each problem, rule and batch size.
 
-    The learning rates tried from `low` to `high` are those around the best one whose median trial reaches the target
-    within twice the steps of the best one's, none in between them later; `decades` is log10(high / low), the width: it
-    can be compared where grids differ, which the share of the learning rates tried, `within` / `tried`, cannot.
-    `at_edge` says that the first or the last one tried is among them, so that the width may be greater. No width is
-    told more finely than by the distance of two learning rates of the grid.
+    A learning rate is good if its median trial reaches the target within twice the steps of the best one. `low` to
+    `high` are the good ones around the best, without a worse one between them. `decades` is log10(high / low), the
+    width. It can be compared between different grids; `within` / `tried`, the share of good learning rates, cannot.
+    `at_edge`: the first or the last one tried is among them, so the width may be greater. The grid's spacing limits how
+    finely the width is known.
 
-    trials: `Run.trials`; those that choose settings count (`tuning`). The median is over
-    seeds, at the best of the other hyperparameters at that learning rate. `best`: its least median steps. Groups with
-    fewer than three learning rates, or none that reaches the target, have no row.
+    trials: `Run.trials`; the trials that choose settings count (`tuning`). The median is over seeds, with the best
+    other hyperparameters at that learning rate. `best`: the least median steps. Groups with fewer than three learning
+    rates, or none that reaches the target, have no row.
     """
     tuned = tuning(trials)
     steps = tuned.assign(_steps=censored_steps(tuned)).groupby([*GROUP, "setting", "lr"], sort=False)["_steps"].median()
@@ -52,7 +52,7 @@ def tolerance(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _around(near: np.ndarray, place: int) -> tuple[int, int]:
-    """The first and the last of the neighbours of `place` that are near without a gap."""
+    """The first and the last of the places around `place` that are near without a gap."""
     first = last = place
     while first > 0 and near[first - 1]:
         first -= 1

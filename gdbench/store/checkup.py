@@ -1,4 +1,4 @@
-"""Everything that a store holds, compared with its hashes: what `gdbench doctor --store` tells."""
+"""Compare everything in a store with its hashes, for `gdbench doctor --store`."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from gdbench.store.reading import Snapshot
 
 
 class Checkup(NamedTuple):
-    """How much was looked at, what is damaged, and what could not be checked; sentences."""
+    """How many runs and trials were read, and sentences about what is damaged or could not be checked."""
 
     runs: int
     trials: int
@@ -20,7 +20,7 @@ class Checkup(NamedTuple):
 
 
 def check(store: Store) -> Checkup:
-    """Read and check all of a store; raises StoreError for one that cannot be read at all."""
+    """Read and check a whole store; raises StoreError if it cannot be read at all."""
     damaged: list[str] = []
     unverified: list[str] = []
     trials = 0
@@ -45,7 +45,7 @@ def check(store: Store) -> Checkup:
 
 
 def _strays(snapshot: Snapshot) -> list[str]:
-    """Rows that belong to no run, and what SQLite itself has to say of the file."""
+    """Sentences about rows that belong to no run, and about faults that SQLite itself finds in the file."""
     if snapshot.connection is None:
         return []
     known = [record.run for record in snapshot.runs]

@@ -1,4 +1,4 @@
-"""The database: SQLite in WAL mode unless a URL says otherwise. One process writes a run; any may read."""
+"""The database: SQLite in WAL mode, unless a URL says otherwise. One process writes a run; any process may read it."""
 
 import os
 import time
@@ -29,10 +29,10 @@ OF_RUNS = (schema.notes, schema.timings, schema.subjects, schema.curves, schema.
 
 
 class Store:
-    """Runs and their trials. `location` is a file's path or a database URL; nothing is written before `begin`.
+    """Runs and their trials. location: a file's path or a database URL. Nothing is written before `begin`.
 
-    But for a database of an earlier version, which becomes one of this version when it is opened. Connections are
-    kept while a run is being written, and closed after any other use.
+    But a database of an earlier version is brought up to this version when it is opened. Connections are kept open
+    while a run is being written, and closed after any other use.
     """
 
     def __init__(self, location: str | Path) -> None:
@@ -41,9 +41,9 @@ class Store:
         name = self.url.database if sqlite else None
         self.file = Path(name) if name and name != ":memory:" else None
         self.shared = not sqlite or self.file is not None  # other threads and processes see it
-        self._reads = {} if sqlite else {"isolation_level": "REPEATABLE READ"}  # else two reads see two moments
-        self._tokens: dict[str, str] = {}  # of the runs that this store writes
-        self._lost: set[str] = set()  # runs that it wrote, until they were taken from it
+        self._reads = {} if sqlite else {"isolation_level": "REPEATABLE READ"}  # otherwise two reads see two moments
+        self._tokens: dict[str, str] = {}  # by run that this store writes
+        self._lost: set[str] = set()  # runs that it wrote until they were taken from it
         self._watch: Watch | None = None
         self._engine: Engine | None = None
         if self.file is None or self.file.exists():
@@ -51,12 +51,12 @@ class Store:
             self._rest()
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
-        """In another process it is a store of its own, which writes no runs."""
+        """In another process the store is opened again, and writes no runs there."""
         return Store, (self.url.render_as_string(hide_password=False),)
 
     @property
     def place(self) -> str:
-        """The store's address, as messages name it."""
+        """The store's address in messages."""
         return str(self.file) if self.file else self.url.render_as_string()
 
     # ------------------------------------------------------------------------------------------------- connections
@@ -77,7 +77,7 @@ class Store:
         return engine
 
     def _writable(self) -> None:
-        """Make the database where there is none, and the tables that it lacks."""
+        """Make the database if there is none, and the tables that it lacks."""
         if self.file is not None:
             try:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ class Store:
             make_tables(connection)
 
     def _make(self, path: Path) -> None:
-        """Make the database beside its place and give it its name when it is whole: nobody sees half of one."""
+        """Make the database beside its place and rename it when it is complete, so that nobody sees half of one."""
         logs = [path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm")]
         left = {log: log.stat().st_ino for log in logs if log.exists()}
         if path.exists():  # another process was first, and these may be its own
@@ -110,8 +110,8 @@ class Store:
                 raise StoreError(
                     f"store {path} cannot be made: {reason(error)}; make room, or choose another with --store or --out"
                 ) from None
-            # The log of a database that was moved away would be read as this one's. Another process may have made the
-            # store meanwhile, and its log is alive: only what lay there before is set aside.
+            # The log of a database that was moved away would be read as this one's. Only logs from before are set
+            # aside: another process may have made the store meanwhile, and uses its log.
             for log, number in left.items():
                 with suppress(FileNotFoundError):
                     if log.stat().st_ino == number:
@@ -124,14 +124,14 @@ class Store:
                     temporary.replace(path)
 
     def _rest(self) -> None:
-        """Close the connections to a file, unless a run is being written: the last one empties the log."""
+        """Close the connections to a file, unless a run is being written; closing the last one empties the log."""
         if self._engine is not None and self.file is not None and not self._tokens:
             self._engine.dispose()
             self._watch = None
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """The store as it is now, in one transaction; it holds nothing when there is no database yet."""
+        """The store as it is now, in one transaction; the snapshot is empty if there is no database yet."""
         if self._engine is None and self.file and self.file.exists():
             self._engine = self._open()
         if self._engine is None:
@@ -149,8 +149,8 @@ class Store:
     def _writing(self, run: str | None = None) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning, so that what it reads stays true.
 
-        run: that it is about. Raises LostError where another process took the run that this store writes, or where the
-        file is another by now; nothing is committed then.
+        run: the run that it changes. Raises WritingError if another process has taken the run from this store, and
+        LostError if the file is not the same any more. Nothing is committed then.
         """
         assert self._engine is not None, "begin or resume a run first"
         try:
@@ -162,7 +162,7 @@ class Store:
             if run in self._tokens:
                 raise WritingError(
                     f"store {self.place} cannot be written: {reason(error)}; run {run} keeps what is stored, and the "
-                    "same command goes on from there"
+                    "same command continues from there"
                 ) from None
             raise StoreError(f"store {self.place} cannot be written: {reason(error)}") from None
         finally:
@@ -182,11 +182,11 @@ class Store:
             raise WritingError(f"run {run} was removed from store {self.place} while it ran, so it stops")
         if token[0] != self._tokens[run]:
             raise WritingError(
-                f"run {run} in store {self.place} was taken over by another process, which goes on; this one stops"
+                f"run {run} in store {self.place} was taken over by another process, which continues it; this one stops"
             )
 
     def _hold(self, run: str, token: str) -> None:
-        """From now on this store writes the run; called within the transaction that says so."""
+        """From now on this store writes the run. Called inside the transaction that stores this."""
         self._tokens[run] = token
         self._lost.discard(run)
         if self.file is not None and self._watch is None:
@@ -199,7 +199,7 @@ class Store:
     # ------------------------------------------------------------------------------------------------------- runs
 
     def begin(self, *, identity: str, **values: Any) -> str:
-        """A new run in state `running`; returns its id. `values` are columns of the table `runs`."""
+        """Begin a run in state `running`; returns its id. values: columns of the table `runs`."""
         run, token, process = uuid.uuid4().hex[:8], uuid.uuid4().hex, this_process()
         row = as_stored(
             schema.runs,
@@ -224,9 +224,9 @@ class Store:
         return run
 
     def resume(self, identity: str) -> RunRecord | None:
-        """The latest run of that identity that nobody writes and that is not done with, from now on this process's.
+        """Take over the latest unfinished run of that identity that nobody writes; None if there is none.
 
-        Done with is a complete run that was released. Trials that are damaged are deleted. None where there is no run.
+        A complete run is unfinished until it is released. Damaged trials of the run are deleted.
         """
         with self.snapshot() as snapshot:
             if snapshot.connection is None:
@@ -249,17 +249,17 @@ class Store:
         return None
 
     def heartbeat(self, run: str) -> None:
-        """Say that this process lives, which writes the run."""
+        """Store that the process that writes the run is alive."""
         if run in self._tokens:
             with self._writing(run) as connection:
                 connection.execute(update(schema.runs).where(schema.runs.c.run == run).values(heartbeat()))
 
     def finish(self, run: str, state: str, environment: Mapping[str, Any] | None = None, *, hold: bool = False) -> None:
-        """Close a run as `complete`, `failed` or `interrupted`, unless it was this store's and is not any more.
+        """Close a run as `complete`, `failed` or `interrupted`, unless this store wrote it and has lost it.
 
-        hold: the run stays this process's, which has more to make of it; `release` ends that.
+        hold: keep the run for this process, which has more to make of it, until `release`.
         """
-        if run in self._lost - self._tokens.keys():  # who wrote was told of it, and it is not ours to change
+        if run in self._lost - self._tokens.keys():  # the writer got an error, and the run is not ours to change
             return
         values = {"state": state, "finished": time.time()}
         values |= {} if environment is None else {"environment": dict(environment)}
@@ -270,20 +270,20 @@ class Store:
             self._release(run)
 
     def release(self, run: str) -> None:
-        """All that was to be made of a run is made: the same suite begins a new one from now on."""
+        """End this process's hold on a run, as everything is made of it; the same suite then begins a new run."""
         if run in self._tokens:
             with self._rescuing(run), self._writing(run) as connection:
                 self._change(connection, run, token=None)
             self._release(run)
 
     def close(self) -> None:
-        """Close all connections. Runs that were being written are taken for what they are, unfinished."""
+        """Close all connections. Runs that were being written stay unfinished."""
         self._tokens.clear()
         self._rest()
 
     @contextmanager
     def _rescuing(self, run: str, *trials: Any) -> Iterator[None]:
-        """Write the results elsewhere where the database is lost. trials: rows of `trials` and `curves` to add."""
+        """Write the results elsewhere if the database is lost. trials: rows of `trials` and `curves` to add."""
         try:
             yield
         except LostError as lost:
@@ -303,7 +303,7 @@ class Store:
             raise
 
     def _change(self, connection: Connection, run: str, **values: Any) -> dict[str, Any]:
-        """Change columns of a run and its hash; returns its row."""
+        """Change columns of a run and update its hash; returns its row."""
         row = connection.execute(select(*map(raw, RUN_COLUMNS)).where(schema.runs.c.run == run)).mappings().one()
         values = as_stored(schema.runs, values)
         values["hash"] = row_hash(schema.runs, {**row, **values})
@@ -311,7 +311,7 @@ class Store:
         return {**row, **values}
 
     def _mend(self, connection: Connection, run: str) -> None:
-        """Delete the damaged trials of a run, which are trained again, and count those that are left."""
+        """Delete the damaged trials of a run, so that they are trained again, and count the others."""
         for number in Snapshot(connection, self.place).damaged_trials(run):
             _delete_trials(connection, run, schema.trials.c.trial == number, schema.curves.c.trial == number)
         self._recount(connection, run)
@@ -323,7 +323,7 @@ class Store:
         self._change(connection, run, stored=sum(counts.values()), done=done)
 
     def runs(self) -> list[RunRecord]:
-        """All runs, the latest first; one whose process died is `interrupted`, whatever it last said of itself."""
+        """All runs, the latest first; one whose process died is `interrupted`, whatever its row says."""
         with self.snapshot() as snapshot:
             return snapshot.runs
 
@@ -338,7 +338,7 @@ class Store:
             return snapshot.read(run, damaged=damaged, points=points)
 
     def remove(self, run: str) -> None:
-        """Delete a run with all that belongs to it; raises UsageError for one that is being written."""
+        """Delete a run and everything that belongs to it; raises UsageError if it is being written."""
         with self._writing() as connection:
             query = select(*map(raw, RUN_COLUMNS)).where(schema.runs.c.run == run)
             found = connection.execute(query).mappings().one_or_none()
@@ -352,7 +352,7 @@ class Store:
             connection.execute(update(schema.schema).values(runs=schema.schema.c.runs - deleted))
 
     def annotate(self, run: str, text: str) -> None:
-        """Keep a note on a run, in place of the one it had."""
+        """Store a note on a run, in place of an earlier one."""
         row = {"run": run, "text": text, "created": time.time()}
         with self._writing() as connection:
             connection.execute(delete(schema.notes).where(schema.notes.c.run == run))
@@ -366,7 +366,7 @@ class Store:
     # ------------------------------------------------------------------------------------------------------- trials
 
     def add(self, run: str, code: str, backend: str, records: Sequence[TrialRecord]) -> None:
-        """Store finished trials with their curves, in one transaction; failed ones of before give way."""
+        """Store finished trials with their curves in one transaction, in place of failed trials of the same numbers."""
         curves = [
             {"run": run, "trial": r.trial, "columns": list(r.columns), "data": curve_bytes(r.curve)} for r in records
         ]
@@ -391,7 +391,7 @@ class Store:
     def add_timings(
         self, run: str, backend: str, subjects: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Store what was timed and every raw sample, in place of what the run held before.
+        """Store the subjects and every raw sample of a timing, in place of what the run had before.
 
         subjects, samples: rows by the names of the columns of `subjects` and `timings`.
         """
@@ -408,7 +408,7 @@ class Store:
             self._change(connection, run, timed=timed_hash(*hashed))
 
     def keep(self, run: str, keys: Mapping[int, str]) -> None:
-        """Delete the trials that are not in the plan, a key by number: failed ones that chose otherwise left them."""
+        """Delete trials that are not in the plan (keys by number): a failed trial may have led to another choice."""
         stale = [number for number, key in self._keys(run).items() if keys.get(number) != key]
         if stale:
             with self._rescuing(run), self._writing(run) as connection:
@@ -417,7 +417,7 @@ class Store:
                 self._recount(connection, run)
 
     def done(self, run: str) -> dict[int, str]:
-        """The key of every trial of a run that need not be trained again, by its number."""
+        """The keys of the trials of a run that need not be trained again, by number."""
         return self._keys(run, schema.trials.c.status.in_(DONE))
 
     def _keys(self, run: str, *conditions: ColumnElement[bool]) -> dict[int, str]:
@@ -428,7 +428,7 @@ class Store:
             return {} if connection is None else {row.trial: row.key for row in connection.execute(query)}
 
     def rows(self, table: str, run: str) -> Sequence[Mapping[str, Any]]:
-        """All rows of a run in one of `trials`, `curves`, `timings` and `subjects`, in order of their primary key."""
+        """All rows of a run in `trials`, `curves`, `timings` or `subjects`, in order of their primary key."""
         chosen = schema.metadata.tables[table]
         with self.snapshot() as snapshot:
             if snapshot.connection is None:

@@ -1,10 +1,11 @@
-"""What shows that a row is as it was written.
+"""Hashes that show whether a row is still as it was written.
 
-`trials`, `runs` and `notes` have a column `hash`: SHA-256 of the row's other cells, but of those that no number, no
-choice and no identity rests on. The hash of a trial covers the names of its curve's columns too, and its `digest` is
-that of the curve's points. Trials are many, so their cells are hashed by column (`trial_hashes`). A run knows how many
-trials it has and the hash of all that was timed, the store how many runs it has: what vanishes is missed. Rows of
-before there were hashes say so in place of one.
+`trials`, `runs` and `notes` have a column `hash`: SHA-256 of the row's other cells, except those on which no number, no
+choice and no identity depends. A trial's hash also covers the names of its curve's columns; its `digest` covers the
+curve's points. Trials are many, so their cells are hashed column by column (`trial_hashes`).
+
+A run stores how many trials it has and the hash of all its timings, and the store how many runs it has. So a missing
+row is noticed. Rows from before there were hashes hold `unverified` instead.
 """
 
 import hashlib
@@ -22,16 +23,25 @@ UNVERIFIED = "unverified"  # in place of the hash of a row that was written befo
 UNCOVERED = {
     "runs": {
         *("title", "description", "hash"),  # words
-        *("heartbeat", "uptime", "host", "boot", "namespace", "process", "process_started", "token"),  # who writes it
+        *(
+            "heartbeat",
+            "uptime",
+            "host",
+            "boot",
+            "namespace",
+            "process",
+            "process_started",
+            "token",
+        ),  # its writer
     },
     "trials": {"hash"},
     "notes": {"hash"},
 }
-KINDS: Sequence[tuple[type, Any, tuple[type, ...]]] = (  # of columns, what makes a value theirs, and its types
+KINDS: Sequence[tuple[type, Any, tuple[type, ...]]] = (  # of column, what converts a value for it, and its types
     (JSON, lambda value: value, (str,)),
     (Boolean, bool, (bool,)),
     (Integer, int, (int,)),
-    (Float, lambda value: None if math.isnan(value) else float(value) + 0.0, (float, int)),  # no NaN, and no -0.0
+    (Float, lambda value: None if math.isnan(value) else float(value) + 0.0, (float, int)),  # no NaN, no -0.0
 )
 
 
@@ -39,7 +49,7 @@ NOTHING, END = "\0", "\x1f"  # in a trial's hash: in place of a text that is mis
 
 
 def covered(table: Table) -> list[Column[Any]]:
-    """The columns that the hash of a row covers, in the order in which it does."""
+    """The columns that the hash of a row covers, in that order."""
     return [column for column in table.columns if column.name not in UNCOVERED[table.name]]
 
 
@@ -49,22 +59,22 @@ def raw(column: Column[Any]) -> Any:
 
 
 def cells_hash(cells: tuple[Any, ...]) -> str:
-    """SHA-256 of cells, floats to the bit: Python's `ascii` is the same in all versions and tells all values apart."""
+    """SHA-256 of cells, floats to the bit. Python's `ascii` is the same in all versions and differs for all values."""
     return hashlib.sha256(ascii(cells).encode("ascii")).hexdigest()
 
 
 def number_type(column: Column[Any]) -> type | None:
-    """What an array of a column's numbers is of, NaN for those that are missing; None for a column of texts."""
+    """The dtype of an array of a column's numbers, with NaN for missing ones; None for a column of texts."""
     if isinstance(column.type, Integer):
         return np.float64 if column.nullable else np.int64
     return np.float64 if isinstance(column.type, Float) else None
 
 
 def trial_hashes(cells: Mapping[Column[Any], Any], names: Sequence[str]) -> list[str]:
-    """The hashes of trials: SHA-256 of their texts, then of their numbers as eight bytes each, little-endian.
+    """The hashes of trials: SHA-256 of their texts, then of their numbers as eight little-endian bytes each.
 
-    cells: by column of `trials`, all that `covered` names in its order, of the type of the column. names: of each trial
-    the names of its curve's columns, as they are stored.
+    cells: by column of `trials`, all that `covered` names in its order, with the type of the column. names: for each
+    trial, the names of its curve's columns as they are stored.
     """
     types = {column: number_type(column) for column in cells}
     texts = [_written(found) for column, found in cells.items() if types[column] is None]
@@ -82,7 +92,7 @@ def _written(texts: Sequence[Any]) -> Sequence[str]:
 
 
 def hashes_of_trials(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    """The hashes of rows of `trials` as they are stored (`trial_hashes`); what they lack is NULL."""
+    """The hashes of rows of `trials` as they are stored (`trial_hashes`); columns that a row lacks are NULL."""
     if not rows:
         return []
     cells = {
@@ -97,7 +107,7 @@ def _text(value: Any) -> str:
 
 
 def as_stored(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row that a database gives back for `row`: no NaN, no zero with a sign and no type of NumPy's."""
+    """The row that a database gives back for `row`: without NaN, negative zero and NumPy's types."""
     return {name: None if value is None else _of(table.columns[name], value) for name, value in row.items()}
 
 
@@ -106,7 +116,7 @@ def _of(column: Column[Any], value: Any) -> Any:
 
 
 def row_hash(table: Table, row: Mapping[str, Any], *more: str) -> str:
-    """The hash of a row as it is stored; what it lacks is NULL, and JSON may be text already."""
+    """The hash of a row as it is stored. Columns that it lacks are NULL, and JSON may be text already."""
     cells = (
         json.dumps(row[column.name])
         if isinstance(column.type, JSON) and not isinstance(row[column.name], str)
@@ -117,12 +127,12 @@ def row_hash(table: Table, row: Mapping[str, Any], *more: str) -> str:
 
 
 def names_text(names: Sequence[str]) -> str:
-    """The names of a curve's columns as they are stored, which the hash of its trial covers."""
+    """The names of a curve's columns as they are stored; the hash of its trial covers them."""
     return json.dumps(list(names))
 
 
 def timed_hash(timings: Iterable[tuple[Any, ...]], subjects: Iterable[tuple[Any, ...]]) -> str:
-    """The hash of all that was timed of a run, in whatever order the rows of both tables come."""
+    """The hash of everything timed in a run; the order of the rows does not matter."""
     found = hashlib.sha256()
     for rows in (timings, subjects):
         for line in sorted(ascii(tuple(row)).encode("ascii") for row in rows):
@@ -132,18 +142,18 @@ def timed_hash(timings: Iterable[tuple[Any, ...]], subjects: Iterable[tuple[Any,
 
 
 def types_of(column: Column[Any]) -> set[type]:
-    """The types of what a cell of a column may hold."""
+    """The types of values that a cell of this column may hold."""
     types = next((types for kind, _, types in KINDS if isinstance(column.type, kind)), (str,))
     return {*types, *([type(None)] if column.nullable else [])}
 
 
 def odd_cell(columns: Sequence[Column[Any]], cells: Sequence[Any]) -> str | None:
-    """Which cell holds what its column cannot hold, in words; None where there is none."""
+    """Words about the first cell that holds something its column cannot hold; None if there is none."""
     for column, cell in zip(columns, cells, strict=True):
         if type(cell) not in types_of(column):
             return f"its {column.name} holds {_short(cell)}"
         if cell is not None and isinstance(column.type, JSON) and not _is_json(cell):
-            return f"its {column.name} holds {_short(cell)}, which is no JSON"
+            return f"its {column.name} holds {_short(cell)}, which is not JSON"
     return None
 
 

@@ -1,9 +1,9 @@
-"""Who writes a run, and whether that process lives.
+"""Which process writes a run, and whether it is alive.
 
-A process is known by the boot of its machine, its namespace of process ids, its id there and its start in ticks of that
-boot's clock, none of which moves when somebody sets the clock. Where the process table says nothing of it (another
-machine, another container), the heartbeat decides: by the clock that nobody sets where the boot is the same, else by
-the time of day, as well as two machines agree about it.
+A process is identified by the boot of its machine, its namespace of process ids, its id there, and its start in ticks
+of the boot's clock. Setting the clock changes none of these. If the process table says nothing about it (another
+machine, another container), the heartbeat decides. On the same boot it is compared by the clock that nobody can set,
+otherwise by the time of day, as far as two machines agree on that.
 """
 
 import os
@@ -18,18 +18,18 @@ from typing import Any
 import psutil
 
 HEARTBEAT_SECONDS = 10.0
-ALIVE_SECONDS = 60.0  # what sees no process takes one without a heartbeat for so long as ended
-AHEAD_SECONDS = 86400.0  # by so much another machine's clock may be ahead: time zones taken for each other, and more
+ALIVE_SECONDS = 60.0  # a process that cannot be seen counts as ended after so long without a heartbeat
+AHEAD_SECONDS = 86400.0  # how far another machine's clock may be ahead; covers confused time zones
 COLUMNS = ("heartbeat", "uptime", "host", "boot", "namespace", "process", "process_started")
 
 
 def heartbeat() -> dict[str, float]:
-    """The columns that say when a process was last heard of."""
+    """The columns that say when a process was last alive."""
     return {"heartbeat": time.time(), "uptime": time.monotonic()}
 
 
 def this_process() -> dict[str, Any]:
-    """The columns of `runs` that say who writes a run."""
+    """The columns of `runs` that say which process writes a run."""
     pid = os.getpid()
     boot, namespace = _machine()
     started = _started(pid)
@@ -44,7 +44,7 @@ def this_process() -> dict[str, Any]:
 
 
 def is_alive(row: Mapping[str, Any]) -> bool:
-    """Whether the process lives that a row of `runs` names; a row whose cells name none, being damaged, has none."""
+    """Whether the process in a row of `runs` is alive; False if the row is damaged and its cells name no process."""
     try:
         process, start, beat = int(row["process"]), float(row["process_started"]), float(row["heartbeat"])
         uptime = None if row["uptime"] is None else float(row["uptime"])
@@ -64,7 +64,7 @@ def is_alive(row: Mapping[str, Any]) -> bool:
 
 @cache
 def _machine() -> tuple[str, str]:
-    """The boot of this machine and the namespace of process ids here. Elsewhere than on Linux, the host's name."""
+    """The boot of this machine and its namespace of process ids; on other systems than Linux, the host's name."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return boot, os.readlink("/proc/self/ns/pid")
@@ -73,22 +73,22 @@ def _machine() -> tuple[str, str]:
 
 
 def _exists(process: int) -> bool:
-    """Whether there is a process of that id, also one that /proc hides from this user."""
+    """Whether a process of that id exists, even if /proc hides it from this user."""
     if os.name == "nt":
         return psutil.pid_exists(process)
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # another user's
+    except OSError:  # it is another user's process
         return True
     return True
 
 
 def _started(process: int) -> float | None:
-    """When a process started, in a unit that depends on the system; -1 for one that has ended and waits to be reaped.
+    """When a process started, in a unit that depends on the system; -1 if it has ended and waits to be reaped.
 
-    None where the process table does not tell.
+    None if the process table does not say.
     """
     try:
         # The name may hold anything, parentheses too: what follows the last one is state, parent and so on.

@@ -1,4 +1,4 @@
-"""What makes a database of an earlier version into one of this version."""
+"""Bring a database of an earlier version up to this version."""
 
 from sqlalchemy import Connection, Table, func, insert, inspect, select, update
 
@@ -8,14 +8,14 @@ from gdbench.store.integrity import UNVERIFIED
 
 
 def make_tables(connection: Connection) -> None:
-    """The tables that are missing, and the version."""
+    """Create the tables that are missing, and the row with the version."""
     schema.metadata.create_all(connection)
     if connection.scalar(select(func.count()).select_from(schema.schema)) == 0:
         connection.execute(insert(schema.schema).values(version=schema.VERSION, runs=0))
 
 
 def bring_up(connection: Connection, version: int) -> None:
-    """Add what a database of that version lacks, unless another process has just done so, and say what it holds."""
+    """Add what a database of that version lacks, unless another process has just done so, and fill the new columns."""
     schema.metadata.create_all(connection)
     added: set[str] = set()
     for tables in (columns for raised, columns in schema.ADDED.items() if raised > version):
@@ -39,7 +39,7 @@ def bring_up(connection: Connection, version: int) -> None:
 
 
 def _count(statuses: tuple[str, ...] | None = None) -> object:
-    """How many trials a run has, of these statuses."""
+    """A subquery: how many trials a run has, of these statuses or of all."""
     trials: Table = schema.trials
     query = select(func.count()).where(trials.c.run == schema.runs.c.run)
     query = query if statuses is None else query.where(trials.c.status.in_(statuses))

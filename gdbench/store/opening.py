@@ -1,8 +1,8 @@
-"""How a database is opened: what is no store of ours is refused before anything could write to it.
+"""How a database is opened. One that is not a store of ours is refused before anything can write to it.
 
     engine = open_engine(url, file)      # `file`: of an SQLite database, else None
 
-A database in WAL mode on a read-only mount is read as a file that nobody changes, where no log lies beside it.
+A database in WAL mode on a read-only mount is read as a file that nobody changes, unless a log lies beside it.
 """
 
 import secrets
@@ -25,13 +25,13 @@ from gdbench.store.migration import make_tables
 WRITE = "gdbench_write"  # the option of a connection whose transactions write
 READ_ONLY = "gdbench_read_only"  # the option of an engine that cannot write
 PATIENCE = 30  # seconds for another writer
-# What an unusable database raises. Python cannot decode what SQLite quotes of a damaged file in a message.
+# What an unusable database raises. UnicodeDecodeError: SQLite may quote a damaged file in its message.
 FAULTS = (DatabaseError, sqlite3.Error, UnicodeDecodeError)
-REASON = 200  # characters of what a database had to say
+REASON = 200  # characters of a database's error that are shown
 
 
 def parse_url(location: str | Path) -> URL:
-    """The URL of a database or of a file's path; raises UsageError for what is neither."""
+    """The URL of a database, or of a file's path; raises UsageError if it is neither."""
     text = str(location)
     if "://" not in text:
         return URL.create("sqlite", database=str(user_path(text)))
@@ -40,16 +40,16 @@ def parse_url(location: str | Path) -> URL:
     except ArgumentError:
         url = None
     if url is None or url.drivername == "file":
-        raise UsageError(f"store {text!r} is no database URL; write sqlite:///path/to/gdbench.db or a file's path")
+        raise UsageError(f"store {text!r} is not a database URL; write sqlite:///path/to/gdbench.db or a file's path")
     if url.get_backend_name() == "sqlite" and (url.host or (url.database or "").startswith("file:")):
-        raise UsageError(f"store {text!r} is no SQLite URL, which has neither host nor file:; give the file's path")
+        raise UsageError(f"store {text!r} is not an SQLite URL, which has neither host nor file:; give the file's path")
     if url.get_backend_name() == "sqlite":
         _check_sqlite(url)
     return url
 
 
 def _check_sqlite(url: URL) -> None:
-    """Raise UsageError for another driver than Python's own, and for options that it does not understand."""
+    """Raise UsageError for another driver than Python's own, and for options with a wrong value."""
     place = url.render_as_string()
     if url.drivername not in ("sqlite", "sqlite+pysqlite"):
         raise UsageError(
@@ -78,25 +78,25 @@ def open_engine(url: URL, file: Path | None) -> Engine:
         raise StoreError(f"store {file} {why}; it was left as it is; choose another with --store") from None
     check_schema(tables, version, place)
     if "immutable" not in connect.keywords:
-        # A file that is removed while it is open is not made anew. Options in a URL are for SQLAlchemy to read.
+        # mode=rw: a file that is removed while it is open is not created again. SQLAlchemy reads a URL's options.
         return sqlite_engine(url, None if url.query else partial(_connect, file, mode="rw"))
     if version is not None and version < schema.VERSION:
         raise StoreError(
             f"store {file} has schema version {version} and cannot be written to, so it cannot become version "
-            f"{schema.VERSION}; copy it to a folder that can be written"
+            f"{schema.VERSION}; copy it to a writable folder"
         )
     return sqlite_engine(url, connect).execution_options(**{READ_ONLY: True})
 
 
 def _reader(file: Path) -> "partial[sqlite3.Connection]":
-    """What connects to a file without writing anything to it, not even a checkpoint.
+    """A function that connects to a file without writing anything to it, not even a checkpoint.
 
     Only SQLite itself may open the file: closing any other handle of it would drop the locks that this process holds.
     """
     if file.is_dir():
         raise StoreError(f"store {file} is a folder; give a file's path, such as {file / 'gdbench.db'}")
-    if not file.is_file():  # SQLite would wait for whoever writes to a pipe
-        raise StoreError(f"store {file} is a device or a pipe, and no file; give a file's path")
+    if not file.is_file():  # SQLite would wait until something writes to the pipe
+        raise StoreError(f"store {file} is a device or a pipe, not a file; give a file's path")
     connect = partial(_connect, file, mode="ro")
     try:
         with closing(connect()) as connection:
@@ -104,12 +104,12 @@ def _reader(file: Path) -> "partial[sqlite3.Connection]":
     except sqlite3.OperationalError as error:
         # SQLite cannot make its files beside a database in WAL mode.
         if "unable to open" not in str(error) and "readonly" not in str(error):
-            return connect  # whoever uses it is told
+            return connect  # its first use reports the error
         log = file.with_name(f"{file.name}-wal")
         if log.exists() and log.stat().st_size:
             raise StoreError(
                 f"store {file} cannot be read: a run that was stopped left {log.name} beside it, and the folder cannot "
-                "be written to; copy both to one that can"
+                "be written to; copy both to a writable one"
             ) from None
         return partial(_connect, file, mode="ro", immutable=1)
     except (sqlite3.Error, UnicodeDecodeError):
@@ -123,7 +123,7 @@ def _connect(file: Path, **options: object) -> sqlite3.Connection:
 
 
 def check_schema(tables: list[str], version: int | None, place: str) -> None:
-    """Refuse a database that is not ours, or newer than we know."""
+    """Raise StoreError for a database that is not ours, or newer than this gdbench."""
     if tables and schema.schema.name not in tables:
         raise StoreError(
             f"store {place} holds another program's tables ({', '.join(tables[:3])}); it was left as it is; "
@@ -142,7 +142,7 @@ def check_schema(tables: list[str], version: int | None, place: str) -> None:
 
 
 def stored_version(connection: Connection) -> int | None:
-    """The version of the tables; None where there are none."""
+    """The version of the tables; None if there are none."""
     if not inspect(connection).has_table(schema.schema.name):
         return None
     version: int | None = connection.scalar(select(func.max(schema.schema.c.version)))
@@ -150,7 +150,7 @@ def stored_version(connection: Connection) -> int | None:
 
 
 def sqlite_engine(url: URL, connect: Callable[[], sqlite3.Connection] | None = None) -> Engine:
-    """An engine whose transactions begin where we say."""
+    """An engine whose transactions begin where the code says so."""
     engine = create_engine(url) if connect is None else create_engine(url, creator=connect)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
@@ -170,7 +170,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _other_engine(url: URL, place: str) -> Engine:
-    """An engine for a database that is no SQLite."""
+    """An engine for a database that is not SQLite."""
     try:
         engine = create_engine(url)
         with engine.connect() as connection:
@@ -181,16 +181,16 @@ def _other_engine(url: URL, place: str) -> Engine:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what a database had to say, which may quote what a damaged file holds."""
+    """The first line of a database's error, made visible since it may quote a damaged file."""
     lines = str(getattr(error, "orig", None) or error).splitlines()
     return visible(lines[0][:REASON]) if lines else type(error).__name__
 
 
 def make_file(path: Path) -> None:
-    """Make an empty store in place of `path`, whole: what a full disk keeps from being written is an error here.
+    """Make an empty store at `path`. If a full disk keeps any of it from being written, that is an error here.
 
-    The tables are committed by a journal that is emptied at once; a log would be emptied when the last connection
-    closes, where SQLite tells of no error. Raises DatabaseError or sqlite3.Error.
+    The tables are committed with a rollback journal, which writes the file at once. A WAL log would be written into it
+    when the last connection closes, and SQLite reports no error there. Raises DatabaseError or sqlite3.Error.
     """
     connect = partial(_connect, path, mode="rw")
     engine = sqlite_engine(parse_url(path), connect)

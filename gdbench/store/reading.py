@@ -1,4 +1,4 @@
-"""What a store holds at one moment: everything is read in one transaction, and checked (integrity.py).
+"""What a store holds at one moment: everything is read in one transaction and checked (integrity.py).
 
 with store.snapshot() as snapshot:
     run = snapshot.read(snapshot.find("latest").run)
@@ -36,7 +36,7 @@ from gdbench.store.integrity import (
 from gdbench.store.life import is_alive
 from gdbench.store.opening import reason
 
-NAMED = 5  # trials that a sentence names at most
+NAMED = 5  # most trials that a sentence names
 BATCH = 2000  # rows that are checked and put into columns at a time
 RUN_COLUMNS = list(schema.runs.columns)
 TRIAL_COLUMNS = covered(schema.trials)
@@ -49,7 +49,7 @@ SHARED = ("run", "code", "setting", "problem", "rule", "role", "dtype", "backend
 
 
 class Fault(NamedTuple):
-    """What is wrong with one trial. odd: a cell holds what its column cannot hold."""
+    """What is wrong with one trial. odd: a cell holds something that its column cannot hold."""
 
     trial: object
     words: str
@@ -57,14 +57,14 @@ class Fault(NamedTuple):
 
 
 class Snapshot:
-    """A store as it is at one moment. Without a connection: one that holds nothing."""
+    """A store at one moment; without a connection, an empty one."""
 
     def __init__(self, connection: Connection | None, place: str) -> None:
         self.connection, self.place = connection, place
 
     @cached_property
     def runs(self) -> list[RunRecord]:
-        """All runs, the latest first; one whose process died is `interrupted`, whatever it last said of itself."""
+        """All runs, the latest first; one whose process died is `interrupted`, whatever its row says."""
         if self.connection is None:
             return []
         with _cells(self.place):
@@ -73,24 +73,24 @@ class Snapshot:
 
     @cached_property
     def missing(self) -> str | None:
-        """A sentence where the store does not hold as many runs as it should."""
+        """A sentence if the store holds fewer or more runs than it should; otherwise None."""
         if self.connection is None:
             return None
         expected = self.connection.scalar(select(func.max(schema.schema.c.runs)))
         if expected == len(self.runs):
             return None
-        return f"store {self.place} is damaged: it holds {len(self.runs)} runs in place of {expected}"
+        return f"store {self.place} is damaged: it holds {len(self.runs)} runs instead of {expected}"
 
     def checked(self, skip: bool = False) -> list[RunRecord]:
-        """All runs, for what rests on every one of them; raises DamagedError unless damaged ones are to be skipped."""
+        """All runs. Raises DamagedError if any is damaged or missing; skip leaves out the damaged ones instead."""
         if not skip:
             _stop(next((record.damage for record in self.runs if record.damage), self.missing))
         return [record for record in self.runs if record.damage is None]
 
     def find(self, name: str, *, damaged: str = "stop") -> RunRecord:
-        """The run of an id, its unique beginning, `latest` or `latest~1`; raises UsageError otherwise.
+        """The run of an id, a unique beginning of it, `latest` or `latest~1`; raises UsageError if there is none.
 
-        damaged: `stop` raises DamagedError where the choice rests on what is damaged, `skip` passes over damaged runs,
+        damaged: `stop` raises DamagedError if the choice depends on something damaged, `skip` ignores damaged runs,
         `take` chooses among all.
         """
         records, place = self.runs, self.place
@@ -126,9 +126,10 @@ class Snapshot:
         return matches[0]
 
     def read(self, run: str, *, damaged: str = "stop", points: Points = ALL) -> StoredRun:
-        """All that belongs to a run. damaged: `stop` raises DamagedError, `skip` leaves out trials and timings.
+        """Everything that belongs to a run. Raises UsageError if the run is gone.
 
-        points: which of the curves are kept, when they have been checked.
+        damaged: `stop` raises DamagedError, `skip` leaves out damaged trials and timings. points: which points of the
+        curves to keep after they are checked.
         """
         record = next((record for record in self.runs if record.run == run), None)
         if self.connection is None or record is None:
@@ -137,7 +138,7 @@ class Snapshot:
         found = self._trials(run, points)
         faults = found.faults
         if found.seen != record.stored:
-            faults.append(Fault(None, f"it has {found.seen} trials in place of {record.stored}"))
+            faults.append(Fault(None, f"it has {found.seen} trials instead of {record.stored}"))
         tables = [self._rows(table, run) for table in (schema.timings, schema.subjects)]
         notices = []
         if record.timed not in (UNVERIFIED, timed_hash(*tables)):
@@ -157,18 +158,18 @@ class Snapshot:
         return StoredRun(record, found.values(), found.curves, points, timings, subjects, notices)
 
     def damaged_trials(self, run: str) -> list[Any]:
-        """The numbers of the trials of a run that are not as they were written."""
+        """The numbers of a run's damaged trials."""
         return [fault.trial for fault in self._trials(run, "none").faults]
 
     def notes(self) -> dict[str, str]:
-        """The notes by run; raises DamagedError for one that is not as it was written."""
+        """The notes by run; raises DamagedError for a damaged one."""
         if self.connection is None:
             return {}
         known = {record.run for record in self.runs}
         found = {}
         for row in map(dict, self.connection.execute(select(schema.notes)).mappings()):
             if row["run"] not in known or row["hash"] not in (UNVERIFIED, row_hash(schema.notes, row)):
-                raise DamagedError(f"the note on run {row['run']!r} in store {self.place} is damaged; accept it anew")
+                raise DamagedError(f"the note on run {row['run']!r} in store {self.place} is damaged; accept it again")
             found[row["run"]] = row["text"]
         return found
 
@@ -178,7 +179,7 @@ class Snapshot:
         return [tuple(row) for row in self.connection.execute(query)]
 
     def _trials(self, run: str, points: Points) -> "_Columns":
-        """The trials of a run with these points of their curves."""
+        """The trials of a run, with these points of their curves."""
         assert self.connection is not None
         trials, curves = schema.trials, schema.curves
         both = trials.outerjoin(curves, and_(curves.c.run == trials.c.run, curves.c.trial == trials.c.trial))
@@ -197,7 +198,7 @@ class Snapshot:
 
 @contextmanager
 def _cells(place: str) -> Iterator[None]:
-    """Cells of another type than their column's, which SQLite allows, may be refused by SQLAlchemy."""
+    """Report cells of another type than their column's: SQLite allows them, but SQLAlchemy may refuse them."""
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
@@ -206,7 +207,7 @@ def _cells(place: str) -> Iterator[None]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles: it looks through millions of cells again and again, and they hold none."""
+    """Without the collector of cycles, which would search millions of cells again and again and find none."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -217,7 +218,7 @@ def _uncollected() -> Iterator[None]:
 
 
 class _Columns:
-    """The trials that are as they were written, by column, and what is wrong with the others."""
+    """The undamaged trials, by column, and the faults of the others."""
 
     def __init__(self, points: Points) -> None:
         self._values: dict[Column[Any], list[Any]] = {column: [] for column in TRIAL_COLUMNS}
@@ -232,7 +233,7 @@ class _Columns:
         self._names: dict[str, tuple[str, ...]] = {}
 
     def add(self, rows: Sequence[Any]) -> None:
-        """Check rows: the cells of a trial, the names of its curve's columns, its hash, its curve."""
+        """Check rows: the cells of a trial, the names of its curve's columns, its hash and its curve."""
         self.seen += len(rows)
         block = _Block.of(rows)
         if block is None or not block.is_good(self._last):
@@ -251,7 +252,7 @@ class _Columns:
             self.curves.append(curves if self._points == ALL else first_points(curves))
 
     def values(self) -> dict[str, Any]:
-        """The values of all trials by column: numbers as an array, NaN for those that may be missing and are."""
+        """The values of all trials by column; numbers as an array, with NaN for missing ones."""
         found: dict[str, Any] = {}
         for column, parts in self._values.items():
             dtype = NUMBERS[column]
@@ -262,7 +263,7 @@ class _Columns:
         return found
 
     def _is_good(self, row: Any) -> bool:
-        """Whether a row is as it was written; what is wrong with one that is not is kept."""
+        """Whether a row is as it was written; if not, its fault is kept."""
         cells, stored, data = row[:-2], row[-2], row[-1]
         trial = cells[1]
         again, self._last = trial == self._last, trial
@@ -279,7 +280,7 @@ class _Columns:
         return fault is None
 
     def _definitions(self, block: "_Block") -> list[Any]:
-        """The definitions of the trials' settings: trials of other seeds share them."""
+        """The definition of each trial's setting. Trials that differ only in the seed share one."""
         settings = block.cells[schema.trials.c.setting]
         for setting, text in zip(settings, block.cells[schema.trials.c.definition], strict=True):
             if setting not in self._settings:
@@ -293,7 +294,7 @@ class _Columns:
 
 
 class _Block(NamedTuple):
-    """Rows by column: the cells of trials, numbers as arrays; names of curves' columns, hashes, curves."""
+    """Rows by column: the cells of trials, numbers as arrays; the names of curves' columns; hashes; curves."""
 
     cells: dict[Column[Any], Any]
     names: Sequence[str]
@@ -303,7 +304,7 @@ class _Block(NamedTuple):
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> "_Block | None":
-        """The rows by column; None for no rows, or where a cell is of another type than its column."""
+        """The rows by column; None if there are no rows, or a cell is of another type than its column."""
         if not rows:
             return None
         *columns, stored, data = zip(*rows, strict=True)
@@ -319,13 +320,13 @@ class _Block(NamedTuple):
         return cls(cells, names, list(stored), data, rows)
 
     def agrees(self) -> bool:
-        """Whether the hash of every row is that of its cells, as it is made now or was made once."""
+        """Whether every row matches its hash, made as now or as by earlier versions."""
         if self.stored == trial_hashes(self.cells, self.names):
             return True
         return all(stored == cells_hash(row[:-2]) for stored, row in zip(self.stored, self.rows, strict=True))
 
     def is_good(self, last: int | None) -> bool:
-        """Whether all are as they were written, each trial once. last: the number of the trial before."""
+        """Whether all rows are as they were written, each trial once. last: the number of the trial before them."""
         numbers = self.cells[schema.trials.c.trial]
         rising = (np.diff(numbers) > 0).all() and (last is None or numbers[0] > last)
         digests = self.cells[schema.trials.c.digest]
@@ -337,21 +338,21 @@ def _digest(curve: bytes) -> str | None:
 
 
 def _odd(cells: Sequence[Any], data: Any) -> Fault | None:
-    """A cell of a trial or its curve that holds what cannot be there."""
+    """The fault of a trial or its curve with an impossible cell; None if there is none."""
     if data is None:
         return Fault(cells[1], "its curve is missing")
     words = odd_cell(CELLS, cells)
     if words is None and not isinstance(data, bytes):
-        words = "its curve is no bytes"
+        words = "its curve is not bytes"
     return Fault(cells[1], words, odd=True) if words else None
 
 
 def record_of(row: Mapping[str, Any], place: str) -> RunRecord:
-    """A row of `runs`, checked. What is damaged has the state `damaged`."""
+    """The record of a row of `runs`, checked; a damaged one has the state `damaged`."""
     damage = None
     odd = odd_cell(RUN_COLUMNS, [row[column.name] for column in RUN_COLUMNS])
     if odd is None and not is_id(row["run"]):
-        odd = "its id is none that gdbench gives"
+        odd = "its id is not one that gdbench gives"
     if odd is not None:
         damage = f"run {row['run']!r} in store {place} is damaged: {odd}"
     elif row["hash"] not in (UNVERIFIED, row_hash(schema.runs, row)):
@@ -372,7 +373,7 @@ def _stop(damage: str | None) -> None:
 
 
 def _words(faults: Sequence[Fault], run: str) -> str:
-    """What is damaged of a run: the first fault, and how many trials have one."""
+    """What is damaged in a run: the first fault, and which other trials have one."""
     trials = [fault.trial for fault in faults if fault.trial is not None]
     first = next((fault for fault in faults if fault.trial is not None), faults[0])
     if not trials:
@@ -384,6 +385,6 @@ def _words(faults: Sequence[Fault], run: str) -> str:
 
 
 def _error(faults: Sequence[Fault], sentence: str) -> StoreError:
-    """Odd cells make a store that cannot be used; what differs from its hash is damaged."""
+    """The error for these faults: StoreError for an impossible cell, DamagedError for a wrong hash."""
     first = next((fault for fault in faults if fault.trial is not None), faults[0])
     return StoreError(sentence) if first.odd else DamagedError(sentence)

@@ -1,4 +1,4 @@
-"""What a run has stored, written beside a database that was taken away from under it."""
+"""Write a run's results to a new file when its database was moved or replaced during the run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ from gdbench.store.opening import FAULTS, WRITE, make_file, parse_url, reason, s
 
 
 class LostError(StoreError):
-    """The file of a run's database is another by now. Exit code 3."""
+    """The file of a run's database is not the same any more. Exit code 3."""
 
     exit_code = 3
 
 
 def rescue(connection: Connection, run: str, file: Path, trials: Sequence[Sequence[dict[str, Any]]]) -> str:
-    """Write a run to a database of its own, whole; returns what to say of it.
+    """Write a run to a new database beside the lost one; returns the sentence to print.
 
-    connection: to the database that was. trials: rows of `trials` and of `curves` that are not in it yet.
+    connection: to the former database. trials: rows of `trials` and of `curves` that are not in it yet.
     """
     try:
         tables = {table: _rows(connection, table, run) for table in (schema.runs, *_PARTS)}
@@ -40,7 +40,7 @@ def rescue(connection: Connection, run: str, file: Path, trials: Sequence[Sequen
         return f"its results could not be written beside it either ({reason(error)})"
     return (
         f"its {len(tables[schema.trials])} finished trials are in {path}, where the same command with --store {path} "
-        "goes on with them"
+        "continues the run"
     )
 
 
@@ -52,7 +52,7 @@ def _rows(connection: Connection, table: Table, run: str) -> list[dict[str, Any]
 
 
 def _keep_whole(tables: dict[Table, list[dict[str, Any]]]) -> None:
-    """Leave trials that are not as they were written, or lack their curve: another file may lie under the log."""
+    """Drop trials that do not match their hash or lack their curve: another file may lie under the log."""
     curves = {row["trial"]: row for row in tables[schema.curves]}
     rows = [row for row in tables[schema.trials] if row["trial"] in curves]
     columns = [names_text(curves[row["trial"]]["columns"]) for row in rows]
@@ -85,6 +85,6 @@ def _fill(path: Path, tables: dict[Table, list[dict[str, Any]]]) -> None:
 
 
 def _free(path: Path) -> Path:
-    """The path, or where something is there already, one like it that is free."""
+    """The path, or a similar one if a file is already there."""
     others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000))
     return next(each for each in (path, *others) if not each.exists())

@@ -1,6 +1,6 @@
-"""The tables. `VERSION` rises with every change of them.
+"""The tables. Every change of them raises `VERSION`.
 
-A curve is stored as the bytes that its digest hashes: its columns, one after another, as little-endian float64.
+A curve is stored as the bytes that its digest hashes: its columns one after another, as little-endian float64.
 """
 
 from sqlalchemy import (
@@ -22,8 +22,8 @@ from gdbench.results.metrics import METRICS
 
 VERSION = 5
 
-# The columns that a database of the version before lacks, by table. Tables that are new need nothing here; what old
-# rows hold in new columns is said in migration.py.
+# By version and table, the columns that the version before lacks. New tables need no entry; migration.py says what old
+# rows hold in new columns.
 ADDED: dict[int, dict[str, tuple[str, ...]]] = {
     2: {"trials": ("parameters", "gradient_evaluations", "function_evaluations")},
     3: {},
@@ -42,7 +42,7 @@ schema = Table(
     "gdbench_schema",
     metadata,
     Column("version", Integer, primary_key=True),
-    Column("runs", Integer),  # how many there are, so that one which vanishes is missed
+    Column("runs", Integer),  # how many there are, so that a missing one is noticed
 )
 
 runs = Table(
@@ -64,14 +64,14 @@ runs = Table(
     Column("process_started", Float, nullable=False),
     Column("code", String(64), nullable=False),
     Column("backend", String(16), nullable=False),
-    Column("trials", Integer, nullable=False),  # how many there are to be
+    Column("trials", Integer, nullable=False),  # how many the plan has
     Column("environment", JSON, nullable=False),
     Column("git_commit", String(40)),
     Column("git_dirty", Boolean),
     Column("uptime", Float),  # the heartbeat by the clock of the machine's boot
     Column("boot", String(64)),  # with `namespace`, where `process` means something (life.py)
     Column("namespace", String(64)),
-    Column("token", String(32)),  # whoever writes the run knows it; none when nobody does
+    Column("token", String(32)),  # known to the process that writes the run; none if no process does
     Column("stored", Integer),  # how many of its trials there are
     Column("done", Integer),  # how many of these need not be trained again
     Column("timed", String(64)),  # hash of all rows of `timings` and `subjects`
@@ -152,7 +152,7 @@ subjects = Table(
     ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
 )
 
-# What a person had to say of a run: why its numbers are meant to be as they are.
+# What a person says about a run: why its numbers are intended.
 notes = Table(
     "notes",
     metadata,

@@ -1,8 +1,8 @@
-"""Whether the database at its path is still the one that a run is written into.
+"""Whether the database at its path is still the one that a run writes to.
 
-SQLite writes on into a file that was removed, renamed or replaced, and a log that it leaves beside another file is read
-as that one's. So a run looks before each commit: at which files are there, and at the number in the database's header
-that tells stores apart, since a copy may have been laid over the same file.
+SQLite continues to write into a file that was removed, renamed or replaced. A log that it leaves beside another file is
+read as that file's log. So a run checks before each commit which files are there. It also checks the number in the
+database's header that identifies the store, since a copy may have been laid over the same file.
 """
 
 import os
@@ -16,7 +16,7 @@ Files = tuple[tuple[int, int] | None, ...]
 
 
 class Watch:
-    """Looks at a database from the first transaction on that writes; `engine` has the file open by then."""
+    """Watches a database from the first transaction that writes; `engine` has opened the file by then."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -26,11 +26,11 @@ class Watch:
         self._touched = _touched(file)
 
     def allow(self, number: int) -> None:
-        """The database is known by this number too: a migration has just given it one."""
+        """Accept this number of the database too: a migration has just set it."""
         self._numbers.add(number)
 
     def moved(self) -> str | None:
-        """What became of the file, in words; None where it is the same."""
+        """What happened to the file, in words; None if it is the same."""
         files = self._look()
         if files[0] is None:
             return "was removed or renamed"
@@ -47,14 +47,14 @@ class Watch:
         return None
 
     def abandon(self, connection: sqlite3.Connection) -> None:
-        """Keep the log from being read into whatever lies at the path now, if anything.
+        """Keep the log from being read into the file that now lies at the path, if there is one.
 
-        connection: to the file that was. Where that was only moved, the log is written into it first.
+        connection: to the former file. If that was only moved, the log is written into it first.
         """
         database, log = self._look()
         overwritten = database == self._files[0]
         if overwritten and _number(self.file) in self._numbers:
-            return  # the log alone is another
+            return  # only the log is another one
         if log is None or log != self._files[1]:
             return
         with suppress(sqlite3.Error, OSError):
@@ -86,7 +86,7 @@ def _touched(path: Path) -> tuple[int, int] | None:
 
 
 def _number(file: Path) -> int | None:
-    """The number in the file itself, whatever the log says. SQLite reads it, or this process would lose its locks."""
+    """The number in the file itself, not in its log. Read by SQLite alone, or this process would lose its locks."""
     uri = f"{sqlite_uri(file.absolute())}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:

@@ -1,4 +1,4 @@
-"""Which sweeps: suites as TOML files, the schema that checks them, and the trials they stand for."""
+"""Sweeps: suites as TOML files, the schema that checks them, and their trials."""
 
 from gdbench.suites.named import distinct_labels, problem_table
 from gdbench.suites.reading import find, load, read, shipped

@@ -1,4 +1,4 @@
-"""From a validated table to a suite: its rules found, its data looked at, and what only these can tell.
+"""From a validated table to a suite: find its rules, load its data, and check what depends on these.
 
 suite = checked_suite("digits", "digits.toml", folder, table, model)
 """
@@ -22,9 +22,9 @@ from gdbench.suites.suite import Suite
 
 
 def checked_suite(name: str, where: str, folder: Path, table: dict[str, Any], model: SuiteModel) -> Suite:
-    """The suite of a table; where: what errors call it; folder: where its relative paths begin.
+    """The suite of a table. where: its name in errors. folder: where its relative paths begin.
 
-    Data sets are loaded. Raises UsageError that names file, key and value and says what would be right.
+    Loads the data sets. Raises UsageError that names file, key and value, and says what would be right.
     """
     rules = {label: _rule(where, label, given) for label, given in model.rule.items()}
     problems: dict[str, dict[str, Any]] = {}
@@ -47,14 +47,14 @@ def checked_suite(name: str, where: str, folder: Path, table: dict[str, Any], mo
 
 
 def _batch_sizes(problem: ProblemModel, model: SuiteModel) -> list[Any]:
-    """A problem's own batch sizes, or the suite's. A function has no samples: a step sees all of it."""
+    """A problem's own batch sizes, or those of the suite. A function has no samples, so its batch size is 1."""
     if isinstance(problem, SampledModel):
         return problem.batch_size or model.batch_size
     return [1]
 
 
 def _rule(where: str, label: str, given: dict[str, Any]) -> tuple[BaseRule, dict[str, list[Any]]]:
-    """The rule and the checked axes of its hyperparameters, lr first."""
+    """The rule and the checked axes of its hyperparameters."""
     place = f"{where}: rule.{label}"
     given = dict(given)
     name, inner = given.pop("rule", label), given.pop("inner", None)
@@ -87,7 +87,7 @@ def _rule(where: str, label: str, given: dict[str, Any]) -> tuple[BaseRule, dict
 
 
 def _check_against_data(suite: Suite, where: str, label: str) -> None:
-    """What only a problem's data can tell: whether batches fit, the target exists and rules have room."""
+    """Check what depends on a problem's data: whether batches fit, the target exists, and rules have enough memory."""
     definition, model, place = suite.problems[label], suite.model, f"{where}: problem.{label}"
     try:
         problem = build(definition, model.dtype[0])
@@ -109,7 +109,7 @@ def _check_against_data(suite: Suite, where: str, label: str) -> None:
 def _check_target(metric: str, problem: Problem, where: str, label: str) -> None:
     if metric not in problem.columns:
         known = ", ".join(c for c in problem.columns if c != "grad_norm" and not c.startswith("test"))
-        raise UsageError(f"{where}: target = {metric!r} is no metric of problem.{label}; it has {known}")
+        raise UsageError(f"{where}: target = {metric!r} is not a metric of problem.{label}; it has {known}")
     if metric.startswith("val_") and not problem.judged_by.startswith("val_"):
         raise UsageError(
             f"{where}: target = {metric!r} needs validation data, and problem.{label} has none "
@@ -120,7 +120,7 @@ def _check_target(metric: str, problem: Problem, where: str, label: str) -> None
 def _check_rule(rule: BaseRule, grid: Mapping[str, list[Any]], problem: Problem, model: SuiteModel) -> None:
     if is_scalar(rule):
         return
-    if "history" in rule.defaults and rule.hyperparameter("history").whole:  # as many pairs of vectors in float64
+    if "history" in rule.defaults and rule.hyperparameter("history").whole:  # keeps this many pairs of float64 vectors
         history = int(max(grid.get("history", [rule.defaults["history"]])))
         if 2 * 8 * problem.size * min(history, model.total_steps(problem.n)) > limits.NETWORK_BYTES:
             raise UsageError(
@@ -131,9 +131,7 @@ def _check_rule(rule: BaseRule, grid: Mapping[str, list[Any]], problem: Problem,
         linear.check_order(problem.size)
     for name in ("clip_norm", "clip_value"):
         if any(getattr(model, name)):
-            raise UsageError(
-                f"{name} does not go with rule {rule.name!r}, which looks along whole gradients; leave it out"
-            )
+            raise UsageError(f"{name} does not go with rule {rule.name!r}, which uses whole gradients; leave it out")
 
 
 def _check_batches(sizes: list[Any], problem: Problem, where: str, label: str) -> None:

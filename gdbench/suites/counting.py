@@ -1,8 +1,8 @@
-"""How many problems and trials a suite's table stands for, by multiplication: nothing is checked and nothing laid out.
+"""Count the problems and trials of a suite's table by multiplication, without checking or expanding anything.
 
     how_many({"problem": ..., "rule": {"sgd": {"lr": {"log": [1e-3, 1.0, 10**9]}}}})     # (1, 10000000000)
 
-What makes no sense counts as one value; whoever checks the table says what is wrong with it.
+Anything that makes no sense counts as one value; the check of the table reports it later.
 """
 
 import math
@@ -15,12 +15,12 @@ from gdbench.kernels.functions.contract import MAX_DIMENSION
 from gdbench.suites.grid import KINDS
 from gdbench.suites.trials import TUNE_SEED
 
-SEEDS = 5  # unless a suite sets them
+SEEDS = 5  # unless the suite sets them
 _AXES = ("schedule", "dtype", "clip_norm", "clip_value")  # of every trial, beside batch_size
 
 
 def check_counts(table: Mapping[str, Any], seeds: int = SEEDS) -> None:
-    """Raise UsageError, with the key, for too many problems or trials, or too long a list."""
+    """Raise UsageError, with the key, for too many problems or trials, or a list that is too long."""
     for key, value, most in _lists(table):
         if isinstance(value, list | tuple) and len(value) > most:
             raise UsageError(f"{key} = {shown(value)} has {len(value):,} values; at most {most:,} are allowed")
@@ -38,7 +38,7 @@ def check_counts(table: Mapping[str, Any], seeds: int = SEEDS) -> None:
 
 
 def _lists(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, int]]:
-    """Lists that are one value of an axis: their key, what they hold, and how much that may be."""
+    """Lists that are one value of an axis: their key, the list, and the most values that it may have."""
     for label, problem in _table(table, "problem").items():
         for name, most in (("hidden", limits.LAYERS), ("start", MAX_DIMENSION)):
             value = problem.get(name) if isinstance(problem, Mapping) else None
@@ -48,7 +48,7 @@ def _lists(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, int]]:
 
 
 def _greatest(table: Mapping[str, Any], *groups: str) -> str:
-    """The axis with most values, and how many these are, as a sentence begins with it."""
+    """The beginning of a sentence: the axis with the most values, and how many it has."""
     axes = [(name, value) for name, value in table.items() if name in ("batch_size", *_AXES)]
     for group in groups:
         for label, given in _table(table, group).items():
@@ -60,7 +60,7 @@ def _greatest(table: Mapping[str, Any], *groups: str) -> str:
 
 
 def how_many(table: Mapping[str, Any], seeds: int = SEEDS) -> tuple[int, int]:
-    """Problems and trials; seeds: where the table sets none."""
+    """The numbers of problems and trials. seeds: used if the table sets none."""
     tables = [each for each in _table(table, "problem").values() if isinstance(each, Mapping)]
     rules = [each for each in _table(table, "rule").values() if isinstance(each, Mapping)]
     report = _count(table, "seeds", seeds)
@@ -72,10 +72,10 @@ def how_many(table: Mapping[str, Any], seeds: int = SEEDS) -> tuple[int, int]:
 
 
 def axis_size(value: Any, *, lists: bool = False, tables: bool = False) -> int:
-    """How many values an axis has.
+    """The number of values of an axis.
 
-    lists: whether its values are lists themselves, so that a list of numbers is one. tables: whether they may be
-    tables, so that {values = [...]} alone is a grid.
+    lists: the values are lists themselves, so that a list of numbers is one value. tables: the values may be tables, so
+    that only {values = [...]} is a grid.
     """
     if isinstance(value, Mapping):
         kind = next((kind for kind in KINDS if kind in value and (kind == "values" or not tables)), None)

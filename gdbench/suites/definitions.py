@@ -1,6 +1,6 @@
-"""From a problem's table in a suite to complete definitions: every axis at one value, every default filled in.
+"""From a problem's table in a suite to complete definitions: one value per axis, and every default filled in.
 
-A definition is what `gdbench.data.problems.build` takes and what a trial's key hashes.
+`gdbench.data.problems.build` takes a definition, and a trial's key hashes it.
 """
 
 import itertools
@@ -20,16 +20,17 @@ from gdbench.kernels.networks.losses import LOSSES, output_count
 from gdbench.suites.schema import FunctionModel, MLPModel, ProblemModel, QuadraticModel
 
 Definition = dict[str, Any]
-# A quadratic's products are narrow, and its rotation grows a dimension at a time: so many times as long a product.
+# A quadratic's products are narrow, and its rotation grows by one dimension at a time: both take this many times as
+# long as an ordinary product.
 NARROW, ROTATION = 10, 40
 _SIZES = ("dataset", "dimension", "dimensions", "samples", "test_samples")
 
 
 @dataclass(frozen=True)
 class Draft:
-    """One problem of a table's grid before anything is made or read for it: its name and the value of every axis.
+    """One problem of a table's grid, before its data are made or read: its name and the value of every axis.
 
-    place: what errors call the table.
+    place: the table's name in errors.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Draft:
     place: str
 
     def work(self) -> tuple[str, int, int]:
-        """What is made for it, in words that are equal where it is made once; numbers that it has; multiplications."""
+        """What its data are (equal texts are made once), how many numbers they hold, and multiplications to make it."""
         values = self.values
         if isinstance(self.model, FunctionModel):
             dimension = values.get("dimension", 1)
@@ -64,7 +65,7 @@ class Draft:
 def drafts(label: str, model: ProblemModel, folder: Path, place: str) -> list[Draft]:
     """Every problem of one table's grid, named by its label and the axes along which it varies.
 
-    folder: where relative paths begin. place: what errors call the table.
+    folder: where relative paths begin. place: the table's name in errors.
     """
     axes = model.axes()
     varied = [name for name, values in axes.items() if len(values) > 1]
@@ -86,7 +87,7 @@ def drafts(label: str, model: ProblemModel, folder: Path, place: str) -> list[Dr
 
 
 def check_work(found: Iterable[Draft]) -> None:
-    """Raise UsageError where a suite's data would be too many, or take too long to make."""
+    """Raise UsageError if a suite's data would be too large, or take too long to make."""
     made: set[str] = set()
     totals = {"numbers": 0, "multiplications to make": 0}
     most = {"numbers": limits.NUMBERS, "multiplications to make": limits.OPERATIONS}
@@ -114,7 +115,7 @@ def _resolved(dataset: Any, folder: Path, place: str) -> Definition:
 
 
 def _function(chosen: Definition, place: str) -> Definition:
-    """{kind, function, options, start, noise}: options in full, start a list of numbers or "random"."""
+    """{kind, function, options, start, noise}: all options, and start as a list of numbers or "random"."""
     options = {name: value for name, value in chosen.items() if name not in ("function", "start", "noise")}
     start = chosen["start"]
     try:
@@ -146,15 +147,15 @@ def _network(definition: Definition, asks_for_test: bool, dtypes: Iterable[str],
     if dataset.test:
         if definition["test_fraction"] and asks_for_test:
             raise UsageError(
-                f"{place}.test_fraction = {definition['test_fraction']} is of no use, since this data has test files; "
-                "leave it out"
+                f"{place}.test_fraction = {definition['test_fraction']} is of no use, since this data set has test "
+                "files; leave it out"
             )
         definition["test_fraction"] = 0.0
     definition["loss"] = definition["loss"] or _default_loss(dataset.classes)
     if LOSSES[definition["loss"]].classes and not dataset.classes:
         others = " or ".join(repr(name) for name, loss in LOSSES.items() if not loss.classes)
         raise UsageError(
-            f"{place}.loss = {definition['loss']!r} needs labels, and this data has numbers as targets; use {others}"
+            f"{place}.loss = {definition['loss']!r} needs labels, but the targets of this data set are numbers; use {others}"
         )
     definition["init"] = definition["init"] or ("he-normal" if definition["activation"] == "relu" else "glorot-uniform")
     definition["l2"] = float(definition["l2"])
@@ -167,7 +168,7 @@ def _network(definition: Definition, asks_for_test: bool, dtypes: Iterable[str],
 
 
 def _default_loss(classes: int) -> str:
-    """The loss by the labels: two classes, more, or (0) numbers."""
+    """The loss that suits the labels: two classes, more, or none (0) for numbers."""
     if not classes:
         return "mse"
     return "binary-cross-entropy" if classes == 2 else "cross-entropy"

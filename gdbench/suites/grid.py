@@ -1,4 +1,4 @@
-"""Axes: a scalar, a list, or a grid that names a list.
+"""Axes: a scalar, a list, or a grid that stands for a list.
 
 {log = [low, high, count]}       from low to high by equal factors
 {linear = [low, high, count]}    from low to high by equal steps
@@ -19,7 +19,7 @@ MAX_BOUND = 1e300
 
 
 def expand(value: Any) -> list[Any]:
-    """The values of an axis; raises ValueError, in words, for a grid that makes no sense or holds a value twice.
+    """The values of an axis; raises ValueError for a grid that makes no sense or has a value twice.
 
     >>> expand({"log": [1e-3, 1.0, 4]})
     [0.001, 0.01, 0.1, 1.0]
@@ -33,12 +33,12 @@ def expand(value: Any) -> list[Any]:
 
 
 def check_axis(values: list[Any]) -> list[Any]:
-    """`values` if there are some and none comes twice; raises ValueError otherwise."""
+    """The values themselves; raises ValueError if there are none, or one is there twice."""
     if not values:
         raise ValueError("is an empty grid; give at least one value")
     seen = set()
     for value in values:
-        # 1 and 1.0 are one value, true is another; lists and tables are compared as they are written.
+        # 1 and 1.0 are one value, true is another one; lists and tables are compared as text.
         each = (isinstance(value, bool), value if isinstance(value, str | int | float) else repr(value))
         if each in seen:
             raise ValueError(f"has {shown(value)} twice; give each value once")
@@ -87,7 +87,7 @@ def _bounds(kind: str, given: Any) -> tuple[float, float, int]:
 
 
 def _between(scale: str, low: float, high: float, place: float) -> float:
-    """The value at `place` (0 to 1) of the way, rounded to 12 digits, so that every machine means the same number."""
+    """The value at `place` (0 to 1) of the way, rounded to 12 digits so that it is the same on every machine."""
     if scale == "log":
         value = 10.0 ** (math.log10(low) + place * (math.log10(high) - math.log10(low)))
     else:

@@ -1,4 +1,4 @@
-"""The mathematics of a problem by itself, for checks and notebooks."""
+"""`gdbench.problem`: the mathematics of a problem, for checks and notebooks."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +11,11 @@ from gdbench.kernels.problem import Problem
 
 
 def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> Problem:
-    """The mathematics of a problem by itself: initial parameters, batches, loss, gradient and Hessian.
+    """The mathematics of a problem: initial parameters, batches, loss, gradient and Hessian.
 
-    given: a data set's name or path (a network with one hidden layer of 32), a test function's name, a suite's file
-    (FILE.toml or FILE.toml:NAME), or a dict as a suite's `[problem.NAME]` has it.
+    given: a data set's name or path (for a network with one hidden layer of 32), a test function's name, a suite's file
+    (FILE.toml or FILE.toml:NAME), or a dict like a suite's `[problem.NAME]`. dtype: float64 or float32. Raises
+    UsageError if these are wrong, or stand for several problems.
     """
     folder = Path.cwd()
     if isinstance(given, str | Path):
@@ -24,7 +25,7 @@ def problem(given: str | Mapping[str, Any], *, dtype: str = "float64") -> Proble
             f"problem {shown(given)} must be the name of a data set or a function, or a dict such as "
             "{'kind': 'mlp', 'dataset': 'iris'}"
         )
-    dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 will do
+    dtype = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))  # numpy.float64 is accepted too
     table = {"problem": {"problem": dict(given)}, "rule": {"sgd": {}}, "batch_size": 1, "dtype": dtype}
     definitions = suites.load(table, folder=folder).problems
     if len(definitions) != 1:

@@ -1,4 +1,4 @@
-"""What a problem is called outside a suite: a data set, a test function, or a table of a suite's file.
+"""Problems by name outside a suite: a data set, a test function, or a table in a suite's file.
 
 label, table, folder = problem_table("rosenbrock")
 label, table, folder = problem_table("mine.toml:iris")
@@ -19,10 +19,10 @@ from gdbench.suites.schema import LABEL, label_of
 
 
 def problem_table(name: str) -> tuple[str, dict[str, Any], Path]:
-    """The problem's label, its table as a suite's `[problem.NAME]` has it, and where its relative paths begin.
+    """The problem's label, its table as in a suite's `[problem.NAME]`, and the folder where its relative paths begin.
 
-    name: a test function; a data set's name or path (a network with one hidden layer of 32); FILE.toml for its only
-    problem, or FILE.toml:NAME. Raises UsageError for what is none of these.
+    name: a test function; a data set's name or path (for a network with one hidden layer of 32); FILE.toml if it has
+    one problem, or FILE.toml:NAME. Raises UsageError for anything else.
     """
     file, _, label = name.rpartition(":") if ".toml:" in name else (name, "", "")
     if file.endswith(".toml"):
@@ -35,7 +35,7 @@ def problem_table(name: str) -> tuple[str, dict[str, Any], Path]:
 
 
 def distinct_labels(names: Iterable[str]) -> dict[str, str]:
-    """The label of each problem by what it is called; those that would share one are numbered."""
+    """The label of each problem by its name; labels that would be the same are numbered."""
     labels: dict[str, str] = {}
     for name in dict.fromkeys(names):
         label = problem_table(name)[0]
@@ -58,5 +58,5 @@ def _of_file(file: str, label: str) -> tuple[str, dict[str, Any], Path]:
         raise UsageError(f"{file} has no problem {shown(label)}{nearest(label, problems)}")
     if not isinstance(problems[label], dict):
         raise UsageError(f"{file}: problem.{label} = {shown(problems[label])} must be a table")
-    # Which batches a suite takes of a problem does not belong to it.
+    # The batch sizes belong to the suite, not to the problem.
     return label, {key: value for key, value in problems[label].items() if key != "batch_size"}, path.parent

@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent
 
 
 def shipped() -> dict[str, Path]:
-    """The suites that come with gdbench, by name."""
+    """The files of the suites that come with gdbench, by name."""
     return {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
 
 
@@ -38,16 +38,16 @@ def load(
 ) -> Suite:
     """The suite of a shipped name, a TOML file's path, or a dict of the same shape.
 
-    overrides: `KEY=VALUE` texts, KEY with dots, VALUE as TOML has it. seeds: instead of the suite's own.
-    folder: where the relative paths of a dict begin, the current folder by default.
-    Raises UsageError that names file, key and value and says what would be right.
+    overrides: `KEY=VALUE` texts, KEY with dots, VALUE as in TOML. seeds: replaces the suite's own number. folder: where
+    the relative paths of a dict begin, the current folder by default. Raises UsageError that names file, key and value,
+    and says what would be right.
     """
     if isinstance(source, Mapping):
         where, name, folder, given = "suite", "suite", folder or Path.cwd(), source
     else:
         path = find(str(source))
         where = str(source) if str(source).endswith(".toml") else path.name
-        name, folder, given = visible(path.stem), path.parent, read(path)  # a store holds text alone
+        name, folder, given = visible(path.stem), path.parent, read(path)  # a store can only hold text
     try:
         table = _checked(given, overrides, seeds)
         model = SuiteModel.model_validate(table)
@@ -68,7 +68,7 @@ def load(
 
 
 def _checked(given: Mapping[str, Any], overrides: Sequence[str], seeds: int | None) -> dict[str, Any]:
-    """The table with what is laid over it, refused while it is small where what it stands for would be large."""
+    """The table with the overrides, counted before it is expanded: a small table may stand for a huge one."""
     check_counts(given)
     table: dict[str, Any] = plain(given)
     for override in overrides:
@@ -80,7 +80,7 @@ def _checked(given: Mapping[str, Any], overrides: Sequence[str], seeds: int | No
 
 
 def find(name: str) -> Path:
-    """The file of a suite's name or path."""
+    """The file of a suite, by its name or path."""
     if name in shipped():
         return shipped()[name]
     path = user_path(name)
@@ -94,25 +94,25 @@ def find(name: str) -> Path:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The file's table."""
+    """The table in a file."""
     text = _text(path)
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise UsageError(f"{path}: not valid TOML, since brackets lie in one another without end") from None
+        raise UsageError(f"{path}: not valid TOML, since brackets are nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not valid TOML: {error}{_remedy(text, str(error))}") from None
-    except ValueError:  # Python's own, of numbers of thousands of digits
+    except ValueError:  # Python's own error for numbers with thousands of digits
         raise UsageError(
             f"{path}: not valid TOML: a number has more than {limits.DIGITS} digits; write a smaller one"
         ) from None
 
 
 def _text(path: Path) -> str:
-    """The file's text, without the mark that editors of Windows put in front."""
+    """The file's text, without the byte order mark that Windows editors write."""
     try:
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: no file; a suite is a TOML file")
+            raise UsageError(f"{path}: not a file; a suite is a TOML file")
         with path.open("rb") as file:
             content = file.read(limits.FILE_BYTES + 1)
     except OSError as error:
@@ -131,7 +131,7 @@ def _text(path: Path) -> str:
 
 
 def _remedy(text: str, complaint: str) -> str:
-    """What to write in place of a number such as .1, where the line complained of holds one."""
+    """What to write instead of a number such as .1, if the line of the complaint has one."""
     place = re.search(r"\(at line ([0-9]+),", complaint)
     lines = text.splitlines()
     found = loose_number(lines[int(place[1]) - 1]) if place and int(place[1]) <= len(lines) else None
@@ -139,7 +139,7 @@ def _remedy(text: str, complaint: str) -> str:
 
 
 def sentence(error: ValidationError) -> str:
-    """pydantic's first complaint, as one sentence with key and value."""
+    """pydantic's first complaint as one sentence with key and value."""
     first = error.errors(include_url=False)[0]
     parts = _key(first["loc"])
     key = ".".join(parts)
@@ -162,7 +162,7 @@ def sentence(error: ValidationError) -> str:
     message = str(first["ctx"]["error"]) if "error" in first.get("ctx", {}) else first["msg"]
     message = message[:1].lower() + message[1:]
     message = message.removeprefix("input ").replace("should", "must")
-    if not key or message.startswith(("unknown", "schedule")):  # it names key and value itself
+    if not key or message.startswith(("unknown", "schedule")):  # the message names key and value itself
         return f"{key}: {message}" if key else message
     return f"{key} = {shown(first['input'])} {message}"
 
@@ -181,7 +181,7 @@ _TYPES = {
 
 
 def _key(place: tuple[Any, ...]) -> list[str]:
-    """Where an error is, as the user wrote it: without positions in an axis and without the model of a problem."""
+    """The key of an error as the user wrote it: without positions in an axis, and without the model of a problem."""
     parts = [*place[:2], *place[3:]] if place[:1] == ("problem",) else [*place]
     return [part for part in parts if isinstance(part, str)]
 
@@ -212,7 +212,7 @@ def _override(table: dict[str, Any], text: str) -> None:
 
 
 def _typed(text: str, value: str) -> Any:
-    """The value as TOML has it; what is none is text, as in title=Plain words."""
+    """The value as TOML reads it; anything else is text, as in title=Plain words."""
     try:
         return value_of(value)
     except UnreadableError as error:

@@ -1,4 +1,4 @@
-"""What a suite may say, as pydantic models. Every axis comes out as a list of checked values."""
+"""The keys and values of a suite, as pydantic models. Every axis becomes a list of checked values."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -33,9 +33,9 @@ LABEL = 80  # characters of a problem's or a rule's label
 
 
 def label_of(name: str) -> str:
-    """The label nearest to a name: what cannot be drawn and printed left out, and cut; a label is its own.
+    """The label nearest to a name: cut, and `_` for what cannot be drawn and printed. A label stays as it is.
 
-    Joiners within emoji and words, as of Persian and Hindi, are drawn, though Python does not call them printable.
+    Joiners inside emoji and words, as in Persian and Hindi, are drawn, although Python does not call them printable.
     """
 
     def fits(before: str, char: str) -> bool:
@@ -55,14 +55,14 @@ def _one_of(names: Sequence[str]) -> Callable[[Any], Any]:
 
 
 def _listed(value: Any) -> list[Any]:
-    """An axis of things that are themselves tables: a list (or {values = [...]}) is the axis, else it is one value."""
+    """An axis of values that are tables: a list (or {values = [...]}) is the axis, anything else is one value."""
     if isinstance(value, dict) and set(value) == {"values"}:
         value = value["values"]
     return check_axis(value if isinstance(value, list) else [value])
 
 
 def _widths(value: Any) -> list[Any]:
-    """`hidden`: [32, 16] is one network, [[32], [64, 64]] an axis of two, 32 short for [32]."""
+    """`hidden`: [32, 16] is one network, [[32], [64, 64]] an axis of two; 32 is short for [32]."""
     if isinstance(value, dict):
         return [item if isinstance(item, list) else [item] for item in expand(value)]
     if isinstance(value, list) and value and all(isinstance(item, list) for item in value):
@@ -83,7 +83,7 @@ def _dataset(value: Any) -> str | dict[str, Any]:
 
 
 def _starts(value: Any) -> list[Any]:
-    """`start`: [1, 2] is one point, [[1, 2], [3, 4]] an axis of two, 1 short for [1]."""
+    """`start`: [1, 2] is one point, [[1, 2], [3, 4]] an axis of two; 1 is short for [1]."""
     if isinstance(value, dict):
         return [[item] if type(item) in (int, float) else item for item in expand(value)]
     if isinstance(value, list) and value and all(isinstance(item, list | str) for item in value):
@@ -98,8 +98,8 @@ def _start(value: Any) -> Any:
     if value is None or value == "random" or point:
         return value
     raise ValueError(
-        f'must be a list of numbers up to {limits.MAGNITUDE:.0e}, or "random" for a point of the domain that a seed '
-        "draws"
+        f'must be a list of numbers up to {limits.MAGNITUDE:.0e}, or "random" for a point of the domain that the '
+        "seed draws"
     )
 
 
@@ -136,12 +136,12 @@ class ProblemModel(_Model):
 
 
 class SampledModel(ProblemModel):
-    """`[problem.NAME]` of what is minimised by batches of samples; batch_size: empty where the suite's holds."""
+    """`[problem.NAME]` of a problem with batches of samples. batch_size: empty to use the suite's."""
 
     batch_size: _BatchSizes = Field([])
 
     def axes(self) -> dict[str, list[Any]]:
-        """The values of every key but kind and batch_size, which makes no other problem."""
+        """The values of every key but kind and batch_size, which does not make another problem."""
         return {name: values for name, values in super().axes().items() if name != "batch_size"}
 
 
@@ -164,7 +164,7 @@ class MLPModel(SampledModel):
 
 
 class FunctionModel(ProblemModel):
-    """`[problem.NAME]` with kind = "function"; keys that are not named here are options of the function."""
+    """`[problem.NAME]` with kind = "function"; keys that are not listed here are options of the function."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
@@ -189,7 +189,7 @@ class FunctionModel(ProblemModel):
 
 
 class QuadraticModel(SampledModel):
-    """`[problem.NAME]` with kind = "quadratic": as it stands, the problem of DeepOBS."""
+    """`[problem.NAME]` with kind = "quadratic"; by default the problem of DeepOBS."""
 
     kind: Literal["quadratic"]
     dimensions: Annotated[list[Annotated[int, Field(ge=2, le=2000)]], _Axis] = Field([100])
@@ -206,7 +206,7 @@ PROBLEMS: dict[str, type[ProblemModel]] = {"mlp": MLPModel, "function": Function
 
 
 def kind_of(table: Any) -> str:
-    """Which model checks a problem's table: a network's, where its kind is missing or not known."""
+    """The kind whose model checks a problem's table: mlp if it is missing or unknown."""
     kind = table.get("kind") if isinstance(table, dict) else getattr(table, "kind", None)
     return kind if isinstance(kind, str) and kind in PROBLEMS else "mlp"
 
@@ -220,7 +220,7 @@ _Problem = Annotated[
 
 
 class Budget(_Model):
-    """When a trial stops: exactly one of these."""
+    """When a trial stops; exactly one of these."""
 
     epochs: _Count | None = None
     steps: _Count | None = None
@@ -236,7 +236,7 @@ class Budget(_Model):
 
 
 class Evaluate(_Model):
-    """Where a trial is looked at: `points` spread over it (with every epoch's end), or `every` so many steps."""
+    """When a trial is evaluated: at `points` spread over it and at every epoch's end, or `every` so many steps."""
 
     points: Annotated[int, Field(ge=2, le=limits.POINTS)] | None = None
     every: _Count | None = None
@@ -293,7 +293,7 @@ class SuiteModel(_Model):
     @field_validator("problem", "rule", mode="before")
     @classmethod
     def _labels(cls, tables: Any) -> Any:
-        """Labels are drawn and printed: anything printable will do but a dollar sign, which begins a formula."""
+        """Labels are drawn and printed, so they are printable. A dollar sign would begin a formula."""
         seen: dict[str, str] = {}
         for label in tables if isinstance(tables, dict) else ():
             if not isinstance(label, str) or label != label_of(label):
@@ -315,12 +315,12 @@ class SuiteModel(_Model):
         return self
 
     def total_steps(self, per_epoch: int) -> int:
-        """The steps that the budget allows at most, where an epoch has so many."""
+        """The most steps that the budget allows. per_epoch: steps in an epoch."""
         ((name, count),) = self.budget.model_dump(exclude_none=True).items()
         return int(count) * (per_epoch if name == "epochs" else 1)
 
     def check_looks(self, per_epoch: int) -> None:
-        """Raise ValueError where trials with so many steps an epoch would be looked at too often."""
+        """Raise ValueError if trials would be evaluated too often. per_epoch: steps in an epoch."""
         total, every = self.total_steps(per_epoch), self.evaluate.every
         looks = total // every + 2 if every else 0
         if looks > limits.LOOKS:

@@ -1,4 +1,4 @@
-"""A checked suite and the trials that it stands for."""
+"""A checked suite and its trials."""
 
 import itertools
 import math
@@ -27,9 +27,9 @@ class Kind(NamedTuple):
 class Suite:
     """A named set of trials: problems x rules x hyperparameters x batch sizes x seeds.
 
-    table: what the user wrote, overrides laid over it. rules: by label the rule and the axes of its hyperparameters.
-    problems: by label the complete definition. batch_sizes: of each problem. command: what runs the suite again, empty
-    for one that has no file. Checks are made before (suites/checking.py).
+    table: what the user wrote, with overrides. rules: by label, the rule and the axes of its hyperparameters. problems:
+    by label, the complete definition. batch_sizes: by label of the problem. command: runs the suite again; empty if it
+    has no file. The table was checked before (suites/checking.py).
     """
 
     def __init__(
@@ -47,34 +47,34 @@ class Suite:
         self.title = model.title or name
 
     def add_plugins(self, files: Iterable[str | Path]) -> None:
-        """Name the files of plug-ins in `command` too."""
+        """Add the files of plug-ins to `command`."""
         if self.command:
             self.command += "".join(f" --plugin {shlex.quote(str(file))}" for file in files)
 
     @property
     def tune_seeds(self) -> list[int]:
-        """The seeds that choose settings; none when the whole grid is reported."""
+        """The seeds that choose settings; none if the whole grid is reported."""
         count = self.model.seeds if self.model.tune_seeds is None else self.model.tune_seeds
         return [TUNE_SEED + i for i in range(count)]
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds that are reported."""
+        """The seeds of the reported trials."""
         return list(range(self.model.seeds))
 
     @property
     def target(self) -> tuple[str, list[float]] | None:
-        """The metric that trials are to reach and its levels, the hardest last."""
+        """The metric that trials must reach, and its levels, the hardest last."""
         return next(iter(self.model.target.items())) if self.model.target else None
 
     @cached_property
     def notices(self) -> list[str]:
-        """What a reader should know of the problems' data, each sentence once."""
+        """What a reader should know about the problems' data, each sentence once."""
         return list(dict.fromkeys(text for definition in self.problems.values() for text in notices(definition)))
 
     @property
     def definition(self) -> dict[str, Any]:
-        """What two runs must share to be runs of the same suite: settings, defaults, seeds and target."""
+        """What two runs of the same suite have in common: settings, defaults, seeds and target."""
         return {
             "settings": [[s.problem, s.rule, s.hash] for s in self.settings],
             "defaults": [[s.problem, s.rule, s.hash] for s in self.defaults],
@@ -96,7 +96,7 @@ class Suite:
 
     @cached_property
     def defaults(self) -> list[Setting]:
-        """Each rule's own defaults for each problem and batch size; the other axes at their first value."""
+        """Each rule's defaults for each problem and batch size; the other axes have their first value."""
         settings = []
         for problem in self.problems:
             first = {axes[0]: axes for axes in reversed(list(self._axes(problem)))}  # by batch size
@@ -108,13 +108,13 @@ class Suite:
         return settings
 
     def first_trials(self) -> list[Trial]:
-        """The grid: on the tuning seeds, or, without any, on the reporting seeds."""
+        """The grid on the tuning seeds; without tuning seeds, on the reporting seeds."""
         if self.tune_seeds:
             return self._number(self.settings, self.tune_seeds, "tune", 0)
         return self._number(self.settings, self.seeds, "report", 0)
 
     def second_trials(self, best: Iterable[Setting]) -> list[Trial]:
-        """The chosen settings and the defaults on the reporting seeds; nothing when the grid was reported itself."""
+        """The chosen settings and the defaults, on the reporting seeds; nothing if the grid itself was reported."""
         if not self.tune_seeds:
             return []
         first = len(self.settings) * len(self.tune_seeds)
@@ -122,11 +122,11 @@ class Suite:
         return report + self._number(self.defaults, self.seeds, "default", first + len(report))
 
     def count(self) -> int:
-        """How many trials the suite has in all."""
+        """The number of trials of the suite."""
         return sum(kind.trials for kind in self.kinds())
 
     def kinds(self) -> Iterator[Kind]:
-        """Every problem, batch size, dtype and rule, and how many trials there are of them."""
+        """Every problem, batch size, dtype and rule, with its number of trials."""
         model = self.model
         others = len(model.schedule) * len(model.clip_norm) * len(model.clip_value)
         seeds = len(self.tune_seeds) or len(self.seeds)

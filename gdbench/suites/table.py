@@ -1,8 +1,8 @@
-"""What a user gave as a suite, copied to plain tables, lists and values that everything after it can hold and write.
+"""Copy a suite that a user gave to plain tables, lists and values, which all later code can hold and write.
 
     table = plain({"seeds": np.int64(3)})       # {"seeds": 3}
 
-A suite is refused here for what no key could take: lists and texts without end, nesting, numbers of many digits.
+Refused here is what no key could hold: endless lists and texts, deep nesting, numbers with too many digits.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ GREATEST = 10**limits.DIGITS
 
 
 def plain(value: Any, key: str = "", depth: int = 0) -> Any:
-    """A copy, NumPy's scalars and arrays as Python's, paths as texts, and no zero below 0, which would be another key.
+    """A copy with Python's types for NumPy's scalars and arrays, text for paths, and 0 for -0, which has another key.
 
     Raises UsageError that names the key.
     """
     if depth > limits.DEPTH:
-        raise UsageError(f"{_subject(key)} has more than {limits.DEPTH} tables or lists in one another; write it flat")
+        raise UsageError(f"{_subject(key)} has more than {limits.DEPTH} nested tables or lists; nest fewer")
     if isinstance(value, Mapping):
         _check_length(key, len(value), "keys")
         return {_name(key, k): plain(v, f"{key}.{k}" if key else str(k), depth + 1) for k, v in value.items()}
@@ -62,7 +62,7 @@ def _check_text(text: str, key: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{_subject(key)} = {shown(text)} is no text in UTF-8; write it anew") from None
+        raise UsageError(f"{_subject(key)} = {shown(text)} is not text in UTF-8; write it again") from None
 
 
 def _name(key: str, name: Any) -> str:
@@ -71,5 +71,5 @@ def _name(key: str, name: Any) -> str:
 
 
 def _subject(key: str) -> str:
-    """A key as a sentence begins with it."""
+    """A key at the beginning of a sentence, cut if it is long."""
     return key if len(key) <= 2 * limits.NAME_BYTES else f"{key[: limits.NAME_BYTES]}..."

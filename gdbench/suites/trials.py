@@ -1,4 +1,4 @@
-"""A trial: one training run, as data. What it gives is a function of its definition alone."""
+"""A trial: one training run, as data. Its results depend on its definition alone."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from gdbench.results.files import without_places
 
-TUNE_SEED = 10_000  # tuning seeds start here, reporting seeds at 0, so that no trial is both chosen by and reported
+TUNE_SEED = 10_000  # tuning seeds start here and reporting seeds at 0, so no reported trial took part in a choice
 
 
 def _hash(definition: dict[str, Any]) -> str:
@@ -18,7 +18,7 @@ def _hash(definition: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything of a trial but its seed, under the names its suite gives to the problem and the rule."""
+    """A trial without its seed, with the names that its suite gives to the problem and the rule."""
 
     problem: str
     rule: str
@@ -26,28 +26,28 @@ class Setting:
 
     @cached_property
     def hash(self) -> str:
-        """Names the setting."""
+        """The hash that names the setting."""
         return _hash(self.identity)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The definition without what only says where data lie: the hash of their contents counts."""
+        """The definition without the places of data files; the hash of their contents stays in it."""
         return {**self.definition, "problem": without_places(self.definition["problem"])}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training run: a setting and a seed, in the role (tune, report, default) for which it is run."""
+    """One training run: a setting, a seed, and the role (tune, report, default) for which it runs."""
 
     index: int
     setting: Setting
     seed: int
     role: str
-    target: tuple[str, float] | None  # what steps_to_target counts to; no part of the definition
+    target: tuple[str, float] | None  # counted to by steps_to_target; not part of the definition
 
     @cached_property
     def key(self) -> str:
-        """Hash of the definition alone: equal keys mean the same trial, in whatever run."""
+        """Hash of the definition alone: equal keys mean the same trial, in any run."""
         return _hash({**self.setting.identity, "seed": self.seed})
 
     @property

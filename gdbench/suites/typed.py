@@ -1,4 +1,4 @@
-"""What people type on a command line, read as TOML reads it, with numbers as people write them.
+"""Read what people type on a command line as TOML, but with numbers as people write them.
 
 value_of(".1,1e-2", listed=True)        # [0.1, 0.01]
 value_of("{log = [.001, 1., 5]}")       # {"log": [0.001, 1.0, 5]}
@@ -16,15 +16,15 @@ _PART = re.compile(rf"\s*(?:({_QUOTED.pattern})|([^.=\"']+?))\s*([.=]|$)")
 
 
 class UnreadableError(ValueError):
-    """No value that TOML could hold, in words that follow the text."""
+    """The text is not a value of TOML. The message continues a sentence that begins with the text."""
 
 
 class OutOfBoundsError(UnreadableError):
-    """A value, but larger or deeper than any that makes sense."""
+    """The text is a value, but larger or deeper than any that makes sense."""
 
 
 def value_of(text: str, *, listed: bool = False) -> Any:
-    """The value of a text; raises UnreadableError. listed: whether `1,2` is the list of both."""
+    """The value of a text; raises UnreadableError. listed: read `1,2` as the list of both."""
     text = text.strip()
     if listed and "," in text and text[:1] not in "[{":
         text = f"[{text}]"
@@ -32,18 +32,18 @@ def value_of(text: str, *, listed: bool = False) -> Any:
         try:
             read = tomllib.loads(f"value = {spelling}")
         except RecursionError:
-            raise OutOfBoundsError("has too many brackets in one another") from None
+            raise OutOfBoundsError("has too many nested brackets") from None
         except tomllib.TOMLDecodeError:
             continue
-        except ValueError:  # Python's own, of numbers of thousands of digits
-            raise OutOfBoundsError("has a number of too many digits") from None
+        except ValueError:  # Python's own error for numbers with thousands of digits
+            raise OutOfBoundsError("has a number with too many digits") from None
         if set(read) == {"value"}:
             return read["value"]
-    raise UnreadableError("is not a value as suites have it")
+    raise UnreadableError("is not a value as in a suite")
 
 
 def as_toml(text: str) -> str:
-    """The text with .1 as 0.1 and 1. as 1.0, but for what stands in quotes.
+    """The text with .1 as 0.1 and 1. as 1.0, except inside quotes.
 
     >>> as_toml("[.1, -1., 1.e3, '.1']")
     "[0.1, -1.0, 1.0e3, '.1']"
@@ -58,13 +58,13 @@ def as_toml(text: str) -> str:
 
 
 def loose_number(line: str) -> str | None:
-    """The first number of a line that TOML would take with a digit on both sides of its point."""
+    """The first number of a line that TOML refuses, because it lacks a digit on one side of its point."""
     found = _LOOSE.search(_QUOTED.sub(lambda m: " " * len(m.group()), line.partition("#")[0]))
     return found.group() if found else None
 
 
 def key_of(text: str) -> tuple[list[str], str]:
-    """The parts of the key of KEY=VALUE, quoted ones as TOML has them, and the value's text; no parts where none is."""
+    """The parts of the key of KEY=VALUE, quoted ones as in TOML, and the value's text; no parts if there is no key."""
     parts, start = [], 0
     while found := _PART.match(text, start):
         quoted, bare, mark = found.groups()

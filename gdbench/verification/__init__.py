@@ -1,1 +1,1 @@
-"""Published and exact numbers beside what this installation gives, and, in `gpu`, what is checked on a card."""
+"""Published and exact numbers, compared with those of this installation; `gpu` holds the checks on a card."""

@@ -1,6 +1,6 @@
-"""Compile what takes longest, in a process of its own, while checks that do without it run.
+"""Compile what takes longest in a process of its own, while checks that do not need it run.
 
-What that process compiles reaches this process through the cache on disk, and changes no number.
+Its machine code reaches this process through the cache on disk, and changes no number.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,12 +10,12 @@ from gdbench.kernels.compile.cache import cache_problem
 from gdbench.kernels.compile.jit import DISABLED
 from gdbench.machine.processes import helper
 
-FAMILIES = ("functions", "networks", "digits")  # whose checks need what is compiled ahead
+FAMILIES = ("functions", "networks", "digits")  # their checks need what is compiled ahead
 PATIENCE = 300.0  # seconds
 
 
 def compile_all() -> None:
-    """Call once what those families call."""
+    """Call once everything that those families call."""
     from gdbench.kernels import FUNCTIONS
     from gdbench.suites import mathematics
     from gdbench.verification.networks import IRIS
@@ -33,7 +33,7 @@ def compile_all() -> None:
 
 @contextmanager
 def compiled_ahead(wanted: bool) -> Iterator[Callable[[], int | None]]:
-    """Begin to compile, if that is wanted and can be kept; gives what waits for it and returns the exit code."""
+    """Start to compile, if that is wanted and the cache can keep it. Yields a function that waits for the exit code."""
     if not wanted or DISABLED or cache_problem():
         yield lambda: None
         return

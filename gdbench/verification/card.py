@@ -1,4 +1,4 @@
-"""A GPU trains as the CPU does, to the bit: parameters after 1, 10, 100 and 1000 steps, in units in the last place."""
+"""A GPU trains bit for bit as the CPU does: parameters after 1, 10, 100 and 1000 steps, in units in the last place."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,7 +13,10 @@ DTYPES = ("float32", "float64")
 
 
 def _rows(kind: str, dtypes: Iterable[str] = DTYPES, each: bool = False) -> Rows:
-    """The units by which the worst rule is off on each network of a list, or those of each rule by itself."""
+    """For each network of a list, the largest difference over all rules in units in the last place.
+
+    each: a row for every rule instead.
+    """
     from gdbench.verification.gpu import parity
 
     cases: list[parity.Case] = getattr(parity, kind)

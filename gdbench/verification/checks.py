@@ -1,10 +1,10 @@
-"""What a check is: a name, a source, and the rows that it gives, each a known number beside what comes out here.
+"""A check: a name, a source and its rows. A row holds a known number and the number measured here.
 
     @check("newton-one-step", "Newton on any quadratic")
     def _():
         yield compare("booth from (0, 0): distance to the minimum", expected=0.0, measured=..., tolerance=1e-12)
 
-A row is `ok` when measured and expected differ by the tolerance at most. A check whose code raises has failed.
+A row is `ok` if measured and expected differ by at most the tolerance. A check whose code raises has failed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ OK, FAILED, SKIPPED = "ok", "failed", "skipped"
 
 @dataclass(frozen=True)
 class Row:
-    """One number that is known, and what it is here. reason: why it was skipped, or what was raised."""
+    """A known number, and the number measured here. reason: why the row was skipped, or the exception."""
 
     check: str
     source: str
@@ -36,7 +36,7 @@ Rows = Iterator[Row]
 
 @dataclass(frozen=True)
 class Check:
-    """A named function that computes rows. family: the module that it stands in. backend: what it is about."""
+    """A named function that computes rows. family: the module that defines it. backend: the backend that it checks."""
 
     name: str
     source: str
@@ -45,7 +45,7 @@ class Check:
     backend: str = "cpu"
 
     def rows(self) -> Rows:
-        """The check's rows; what it raises is a failed row, so that the other checks still run."""
+        """The check's rows. An exception becomes a failed row, so that the other checks still run."""
         try:
             for row in self.function():
                 yield replace(row, check=self.name, source=self.source)
@@ -58,7 +58,7 @@ CHECKS: dict[str, Check] = {}
 
 
 def check(name: str, source: str, backend: str = "cpu") -> Callable[[Callable[[], Rows]], Callable[[], Rows]]:
-    """Register a generator of rows. name: small letters and '-'. source: where the expected numbers come from."""
+    """Register a generator of rows. name: lower-case letters and '-'. source: where the expected numbers come from."""
 
     def register(function: Callable[[], Rows]) -> Callable[[], Rows]:
         assert name not in CHECKS, f"two checks are called {name}"
@@ -70,9 +70,9 @@ def check(name: str, source: str, backend: str = "cpu") -> Callable[[Callable[[]
 
 
 def chosen(names: Sequence[str] = (), backends: Sequence[str] = ("cpu",)) -> list[Check]:
-    """The checks of these names or families, in their own order; all of these backends by default.
+    """The checks of these backends with these names or families, in their own order; all if there are no names.
 
-    Raises UsageError for another name, and for a check of another backend.
+    Raises UsageError for an unknown name, and for a check of another backend.
     """
     families = {item.family for item in CHECKS.values()}
     for name in names:
@@ -86,18 +86,18 @@ def chosen(names: Sequence[str] = (), backends: Sequence[str] = ("cpu",)) -> lis
 
 
 def compare(what: str, *, expected: float, measured: float, tolerance: float) -> Row:
-    """A row that is ok when |measured - expected| <= tolerance; a NaN never is."""
+    """A row that is ok if |measured - expected| <= tolerance; a NaN never is."""
     near = abs(measured - expected) <= tolerance or measured == expected
     return Row("", "", what, float(expected), float(measured), float(tolerance), OK if near else FAILED)
 
 
 def skip(what: str, reason: str) -> Row:
-    """A row for what cannot be measured here."""
+    """A row for something that cannot be measured here."""
     return Row("", "", what, verdict=SKIPPED, reason=reason)
 
 
 def farthest(values: Iterable[float], expected: float) -> float:
-    """The value that lies farthest from `expected`, a NaN before all others."""
+    """The value farthest from `expected`; a NaN counts as the farthest."""
     given = np.asarray(list(values), np.float64)
     return float(given[np.argmax(np.abs(given - expected))])
 

@@ -1,4 +1,4 @@
-"""The data sets that come with scikit-learn, by the hashes of what they hold: versions of it differ."""
+"""The data sets of scikit-learn, checked by the hashes of their contents, since its versions differ."""
 
 from gdbench.data.loading import load
 from gdbench.data.names import short

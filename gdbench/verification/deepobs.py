@@ -1,4 +1,4 @@
-"""DeepOBS's `quadratic_deep`, from its random numbers to the loss that SGD ends at."""
+"""DeepOBS's `quadratic_deep`, from its random numbers to the final loss of SGD."""
 
 import numpy as np
 

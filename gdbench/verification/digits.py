@@ -1,6 +1,6 @@
-"""scikit-learn's network on its digits, by four of its rules: accuracy and loss after 15 epochs.
+"""scikit-learn's network on the digits data, with four of its rules: accuracy and loss after 15 epochs.
 
-All 1797 samples train. scikit-learn divides its L2 term by the batch size and draws its weights Glorot-uniform.
+All 1797 samples train. scikit-learn divides its L2 term by the batch size, and draws its weights Glorot-uniform.
 """
 
 import numpy as np
@@ -25,9 +25,10 @@ PROBLEM = {
 
 
 def _last_epoch(rule: str, seed: int, **hyperparameters: float) -> tuple[float, float, float]:
-    """The accuracy at the end, the mean of the last epoch's losses, each before its step, and the loss at the end.
+    """The accuracy at the end, the mean loss over the last epoch, and the loss at the end.
 
-    scikit-learn reports the second: it weighs each batch by its samples and adds the penalty.
+    scikit-learn reports the mean, of each batch's loss before its step. It weighs each batch by its samples, and adds
+    the penalty.
     """
     problem = mathematics.problem(PROBLEM)
     assert is_network(problem)
@@ -43,8 +44,8 @@ def _last_epoch(rule: str, seed: int, **hyperparameters: float) -> tuple[float, 
     return end["train_accuracy"], total / problem.n, end["train_loss"]
 
 
-# By label: rule, hyperparameters, the published accuracy and loss, and how far the mean of our seeds may lie from
-# either: about three standard deviations of one seed, and for SGD's loss the known range of 0.238 to 0.255.
+# By label: rule, hyperparameters, and the published accuracy and loss, each with its tolerance for the mean of our
+# seeds. It is about three standard deviations of one seed; for SGD's loss, the known range of 0.238 to 0.255.
 PUBLISHED = {
     "SGD": ("sgd", {"lr": 0.2}, 0.956, 0.008, 0.244, 0.011),
     "momentum": ("momentum", {"lr": 0.2, "momentum": 0.9}, 0.993, 0.005, 0.041, 0.01),

@@ -1,4 +1,4 @@
-"""A failure that must show."""
+"""A known failure of a rule, which must occur here too."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ STEPS = 300_000
 
 
 def _rare_but_large(x: np.ndarray, t: int, out: np.ndarray) -> None:
-    """1010 once in 101 steps, -10 else: their sum points to -1, most of them to +1."""
+    """1010 once in 101 steps, otherwise -10: their sum points to -1, most of them to +1."""
     out[0] = 1010.0 if t % 101 == 1 else -10.0
 
 

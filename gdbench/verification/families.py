@@ -1,10 +1,10 @@
-"""All families of checks: the numbers that a correct installation reproduces, and what this one gives.
+"""All families of checks, which compare known numbers with those of this installation.
 
     for row in verify(["adam-first-step"]):
         row.what, row.expected, row.measured, row.verdict
 
-A family of checks is one module; importing this module registers them. They run in the order of `_ORDER`: what takes
-long to compile comes last.
+A family of checks is one module; importing this module registers them. They run in the order of `_ORDER`, with those
+that take long to compile last.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -40,9 +40,9 @@ def verify(
     starting: Callable[[Check], None] = lambda check: None,
     backends: Sequence[str] = ("cpu",),
 ) -> Iterator[Row]:
-    """The rows of these checks or families, of all of these backends by default, as they are computed.
+    """The rows of these checks or families, as they are computed; without names, all checks of these backends.
 
-    starting: is told of each check before it runs. Raises UsageError for a name that is neither.
+    starting: called with each check before it runs. Raises UsageError for an unknown name.
     """
     checks = chosen(names, backends)
     both = {check.family in FAMILIES for check in checks} == {True, False}

@@ -1,4 +1,4 @@
-"""First steps that follow from the formulas, and rules that contain one another."""
+"""First steps that follow from the formulas, and rules that include one another."""
 
 import math
 from typing import Any
@@ -81,7 +81,7 @@ def _() -> Rows:
 
 
 def _last(rule: str, **hyperparameters: Any) -> np.ndarray:
-    """Where 200 prescribed gradients lead."""
+    """The last point after 200 prescribed gradients."""
     return minimize(anywhere, START, rule, grad=prescribed, steps=200, every=200, **hyperparameters).x
 
 
@@ -101,7 +101,7 @@ def _() -> Rows:
 
 
 def _radam_steps(rectify_above: float) -> np.ndarray:
-    """Steps 1 ... 10 of RAdam on a slope of 1, in units of lr: 1, and the rectification r once that sets in."""
+    """Steps 1 ... 10 of RAdam with a gradient of 1, in units of lr: 1, then the rectification r once it begins."""
     descent = minimize(
         anywhere, [0.0], "radam", grad=constant, steps=10, lr=LR, beta2=0.999, eps=0.0, rectify_above=rectify_above
     )
@@ -109,7 +109,7 @@ def _radam_steps(rectify_above: float) -> np.ndarray:
 
 
 def _rho(r: float) -> float:
-    """The rho_t that a rectification belongs to: the larger root of (rho - 4) (rho - 2) / rho = k."""
+    """The rho_t for a rectification r: the larger root of (rho - 4) (rho - 2) / rho = k."""
     limit = 2 / (1 - 0.999) - 1
     k = r**2 * (limit - 4) * (limit - 2) / limit
     return (6 + k + math.sqrt((6 + k) ** 2 - 32)) / 2

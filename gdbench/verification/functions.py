@@ -1,4 +1,4 @@
-"""Test functions against central differences in float64, and what is known of their minima; plug-ins' included."""
+"""Test functions, also those of plug-ins, against central differences in float64 and against their known minima."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from gdbench.verification.checks import Rows, check, compare, skip
 from gdbench.verification.work import differences
 
 SOURCE = "central differences, fourth order, float64"
-UNWRITTEN = "its author wrote none; differences stand in"
+UNWRITTEN = "the function has none; differences are used instead"
 
 
 def _problem(function: Function) -> Any:
@@ -20,7 +20,7 @@ def _problem(function: Function) -> Any:
 
 
 def _points(function: Function, size: int) -> np.ndarray:
-    """Six points of its domain, a row each."""
+    """Six points of its domain, one per row."""
     low, high = function.domain
     return np.random.default_rng(0).uniform(low, high, size=(6, size))
 
@@ -35,7 +35,7 @@ def _() -> Rows:
         f, apart = _problem(function), []
         for x in _points(function, f.size):
             gradient = f.gradient(x)
-            size = max(1.0, np.abs(gradient).max(), abs(f.loss(x)))  # values round, so their size counts
+            size = max(1.0, np.abs(gradient).max(), abs(f.loss(x)))  # rounding errors grow with the values
             apart.append(np.abs(gradient - differences(f.loss, x)).max() / size)
         yield compare(what, expected=0.0, measured=np.max(apart), tolerance=1e-8)
 

@@ -1,4 +1,4 @@
-"""A network's gradients, Hessians and batches, and the compiled loop that trains with them."""
+"""A network's gradients, Hessians and batches, and the compiled loop that trains it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,13 +24,13 @@ def _network(given: Mapping[str, Any]) -> MLP:
 
 
 def _networks(activation: str) -> list[MLP]:
-    """A network of every loss and depth, on 30 flowers."""
+    """A network for every loss and depth, on 30 flowers."""
     base = {"kind": "mlp", "dataset": "iris", "subset": 30, "activation": activation, "l2": 0.1}
     return [_network({**base, "loss": loss, "hidden": hidden}) for loss in LOSSES for hidden in DEPTHS]
 
 
 def _point(problem: MLP) -> np.ndarray:
-    """Parameters of which none is 0."""
+    """Parameters without zeros."""
     return np.array(problem.initial(1) + 0.05)
 
 

@@ -1,4 +1,4 @@
-"""The same gradients through PyTorch's optimisers, and Optax's where PyTorch has none: 1e-12 after 1000 steps."""
+"""The same gradients given to PyTorch's optimisers, or Optax's if PyTorch has none: 1e-12 after 1000 steps."""
 
 import importlib
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ TORCH = [(rule, options) for rule in optimizers.PYTORCH for options in _VARIED.g
 
 
 def _beside(rule: str, options: dict[str, Any], peer: str, theirs: np.ndarray) -> Row:
-    """The row that compares where the rule ends with where its peer did."""
+    """A row that compares where the rule ends with where its peer ended."""
     ours = minimize(anywhere, START, rule, grad=prescribed, steps=STEPS, every=STEPS, lr=0.01, **options).x
     return compare(_title(rule, options, peer), expected=0.0, measured=difference(ours, theirs), tolerance=TOLERANCE)
 
@@ -45,7 +45,7 @@ def _title(rule: str, options: dict[str, Any], peer: str) -> str:
 
 @contextmanager
 def _double(torch: Any) -> Iterator[None]:
-    """float64 wherever PyTorch chooses: NAdam keeps its products in the default dtype."""
+    """Make float64 PyTorch's default dtype: NAdam keeps its products in the default dtype."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -95,7 +95,7 @@ def _() -> Rows:
 
 @contextmanager
 def _x64(jax: Any) -> Iterator[None]:
-    """float64 in JAX, which leaves it off."""
+    """Turn on float64 in JAX, where it is off by default."""
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     try:
@@ -105,7 +105,7 @@ def _x64(jax: Any) -> Iterator[None]:
 
 
 def _with_optax(rule: str, options: dict[str, Any]) -> np.ndarray:
-    """Where Optax ends."""
+    """The last point of Optax."""
     jax, optax = importlib.import_module("jax"), importlib.import_module("optax")
     with _x64(jax):
         start = jax.numpy.asarray(START)

@@ -1,4 +1,4 @@
-"""Rates and stability edges on f(x) = 1/2 sum lambda_i x_i^2 with lambda in [1, kappa], which theory knows exactly."""
+"""Exact rates and stability limits on f(x) = 1/2 sum lambda_i x_i^2 with lambda in [1, kappa]."""
 
 import math
 from typing import Any
@@ -20,7 +20,7 @@ def _distances(rule: str, condition: float, x0: list[float], steps: int, **hyper
 
 
 def _rate(distances: np.ndarray, first: int, last: int) -> float:
-    """The contraction a step, from step `first` to step `last`."""
+    """The contraction per step, from step `first` to step `last`."""
     return float((distances[last] / distances[first]) ** (1.0 / (last - first)))
 
 
@@ -41,9 +41,9 @@ def _() -> Rows:
 
 
 def _double_root(root: float, first: list[float]) -> float:
-    """The contraction a step over steps 200 to 400, from errors of 1 to errors of `first` in units of the root.
+    """The contraction per step over steps 200 to 400. Errors begin at 1; `first` are those after a step, over the root.
 
-    The roots of both methods' characteristic polynomials are double here: an error is (1 + t (first - 1)) root^t.
+    The characteristic polynomials of both methods have a double root here: an error is (1 + t (first - 1)) root^t.
     """
     early, late = (math.hypot(*(1 + t * (error - 1) for error in first)) for t in (200, 400))
     return root * math.pow(late / early, 1 / 200)
@@ -72,10 +72,10 @@ def _() -> Rows:
 
 
 def _edge(rule: str, formula: str, edge: float, momentum: float, swing: float) -> Rows:
-    """Rows below, at and above a stability edge: the error contracts as the largest root of the recursion's polynomial.
+    """Rows below, at and above a stability limit, where the error contracts as the polynomial's largest root.
 
-    Both recursions are e' = (1 + momentum) q e - momentum r e_before, where lr L leaves q and r; swing: whether the
-    gradient, taken at the point that looks ahead, damps the velocity too.
+    Both recursions are e' = (1 + momentum) q e - momentum r e_before, where q and r depend on lr L. swing: the gradient
+    is taken at the point ahead, so that it damps the velocity too.
     """
     for share in (0.99, 1.0, 1.01):
         product = share * edge * 10.0  # lr L

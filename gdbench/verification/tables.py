@@ -1,4 +1,4 @@
-"""What is computed once a step, in float64: schedules, and the coefficients of every rule, plug-ins' included."""
+"""What is computed once per step in float64: schedules, and the coefficients of every rule, also of plug-ins."""
 
 import math
 from typing import Any
@@ -40,7 +40,7 @@ def _() -> Rows:
     missing = set(schedules.SCHEDULES) - {given["kind"] for given, _ in HAND}
     yield compare("kinds without a row here", expected=0, measured=len(missing), tolerance=0)
     for given, shares in HAND:
-        # On 1/2 x^2 a step of gradient descent leaves the share 1 - lr of x.
+        # On 1/2 x^2 a step of gradient descent multiplies x by 1 - lr.
         descent = minimize("quadratic", [1.0], "sgd", steps=TOTAL, lr=LR, schedule=given)
         x = descent.path["x0"].to_numpy()
         taken = (1 - x[1:] / x[:-1]) / LR

@@ -1,4 +1,4 @@
-"""How checks get their numbers: the harness's own descents, trials and gradients, from the user's side."""
+"""How checks get their numbers: by gdbench's descents, trials and gradients, as users call them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def anywhere(x: np.ndarray) -> float:
 
 
 def prescribed(x: np.ndarray, t: int, out: np.ndarray) -> None:
-    """The gradient of step t, the same bits in every library: small whole numbers, each element of its own size."""
+    """The gradient of step t, with the same bits in every library: small whole numbers, scaled by element."""
     scale = 1.0 / 512.0
     for i in range(out.size):
         out[i] = ((t * t * (i + 3) + 77 * t + 13 * i) % 2003 - 1001) * scale
@@ -35,7 +35,7 @@ def constant(x: np.ndarray, t: int, out: np.ndarray) -> None:
 
 
 def prescribed_gradients(count: int) -> np.ndarray:
-    """Those gradients for steps 1 ... count, a row each."""
+    """The prescribed gradients of steps 1 ... count, one per row."""
     out = np.empty((count, START.size))
     for t in range(1, count + 1):
         prescribed(START, t, out[t - 1])
@@ -43,7 +43,7 @@ def prescribed_gradients(count: int) -> np.ndarray:
 
 
 def trials(problem: Mapping[str, Any], rule: str, *, seeds: int = 1, lr: float, **suite: Any) -> Iterator[TrialRecord]:
-    """The trials of a suite with one problem and one rule, a seed each, on reporting seeds 0, 1, ..."""
+    """The trials of a suite with one problem and one rule, on the reporting seeds 0, 1, ..."""
     table = {"problem": {"problem": problem}, "rule": {rule: {"lr": lr}}, "seeds": seeds, "tune_seeds": 0}
     for trial in suites.load({**table, "dtype": "float64", **suite}).first_trials():
         record = train(trial)
@@ -59,7 +59,7 @@ def columns(record: TrialRecord) -> dict[str, np.ndarray]:
 def walk(
     problem: Mapping[str, Any], rule: str, *, batch_size: int, seed: int = 0, **hyperparameters: float | bool
 ) -> Any:
-    """A rule at the start of a problem in float64, at a constant lr: `walk.advance(count)`, `walk.training.theta`."""
+    """A stepper at the start of a problem in float64, with a constant lr: `.advance(count)`, `.training.theta`."""
     chosen = find(rule)
     settings = chosen.settings(hyperparameters)
     training = mathematics.problem(problem).begin(seed=seed, batch_size=batch_size)
@@ -67,7 +67,7 @@ def walk(
 
 
 def differences(f: Callable[[np.ndarray], Any], x: np.ndarray, h: float = 1e-5) -> np.ndarray:
-    """The derivatives of f along each coordinate, a row each, by central differences of fourth order."""
+    """The derivatives of f along each coordinate, one per row, by fourth-order central differences."""
     rows = []
     for i in range(x.size):
         e = np.zeros(x.size)

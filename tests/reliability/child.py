@@ -49,7 +49,7 @@ class Outcome:
             return f"took more than {limit:g} s"
         if "Traceback (most recent call last)" in self.err:
             return f"traceback: {sentence.splitlines()[-1][:300]}"
-        if "this is a fault of gdbench" in self.err:
+        if "this is a bug in gdbench" in self.err:
             return f"a fault that is called one: {sentence.splitlines()[-1][:300]}"
         if self.code not in codes:
             return f"exit code {self.code}: {sentence[-300:]!r}"

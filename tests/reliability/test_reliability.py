@@ -38,7 +38,7 @@ def test_what_is_broken_on_purpose_is_noticed_or_does_no_harm(script):
         ({"code": 2, "err": "no\n"}, "without a sentence"),
         ({"code": 2, "err": f"error: {'x' * 5000}\n"}, "5007 characters"),
         ({"code": 3, "err": "Traceback (most recent call last):\n  x\nValueError: y\n"}, "traceback: ValueError: y"),
-        ({"code": 3, "err": "error: this is a fault of gdbench (KeyError: 1)\n"}, "fault"),
+        ({"code": 3, "err": "error: this is a bug in gdbench (KeyError: 1)\n"}, "fault"),
         ({"code": "SIGKILL", "seconds": 10.1}, "more than 10 s"),
         ({"resident": 3 * 2**29}, "1.5 GB"),
         ({"out": "\x1b[2J"}, "control character"),
