@@ -152,9 +152,9 @@ def shared(
 ) -> list[Result]:
     """The results of `work` for each item, in their order. Several processes share the items, this one included.
 
-    work: as `apart` takes it. processes: how many share the work. then: called by this process after its own share, while
-    others may still work. If another process cannot be started or is killed, this one does its share too. An exception
-    in another process is raised here.
+    work: as `apart` takes it. processes: how many share the work. then: called by this process after its own share,
+    while others may still work. If another process cannot be started or is killed, this one does its share too. An
+    exception in another process is raised here.
     """
     shares = [items[first::processes] for first in range(processes)]
     with _others(work, shares[1:]) as others:

@@ -155,7 +155,8 @@ def _network(definition: Definition, asks_for_test: bool, dtypes: Iterable[str],
     if LOSSES[definition["loss"]].classes and not dataset.classes:
         others = " or ".join(repr(name) for name, loss in LOSSES.items() if not loss.classes)
         raise UsageError(
-            f"{place}.loss = {definition['loss']!r} needs labels, but the targets of this data set are numbers; use {others}"
+            f"{place}.loss = {definition['loss']!r} needs labels, but the targets of this data set are numbers; use "
+            f"{others}"
         )
     definition["init"] = definition["init"] or ("he-normal" if definition["activation"] == "relu" else "glorot-uniform")
     definition["l2"] = float(definition["l2"])
