@@ -326,7 +326,7 @@ def test_speeds_ratios_and_samples_belong_together(peers_are):
             assert rows["speed"][peer] == pytest.approx(1 / cost[peer].median())
             assert rows["ratio"][peer] == pytest.approx((cost[peer] / cost[OURS]).median())
             assert rows["low"][peer] <= rows["speed"][peer] <= rows["high"][peer]
-        assert here["round"].nunique() == 3 and len(here) == 2 * 3 * comparison.SAMPLES
+        assert here["round"].nunique() == 3 and len(here) == 2 * 3 * comparison.OF_PEERS.samples
     # A call of 10 steps that sleeps for 10 ms, of one trial or of two in turn: less than 1000 steps a second.
     slow = speed[speed["peer"] == "slow"]
     assert (slow["speed"] < 1000).all() and (slow["ratio"] > 1).all() and (slow["prepare_seconds"] >= 0.01).all()
