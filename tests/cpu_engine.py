@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.gpu.trials import Evaluation
 
-CARD = Card("Stand-in", (9, 0), 1, 232_448, 233_472, 2**30)
+GPU = Gpu("Stand-in", (9, 0), 1, 232_448, 233_472, 2**30)
 
 
 class CpuEngine:
@@ -25,7 +25,7 @@ class CpuEngine:
     def __init__(self, problem, gpu_trials, *, rules=(), largest=0):
         assert {m.rule.name for m in gpu_trials} <= {rule.name for rule in rules}
         assert largest >= max(m.batch_size for m in gpu_trials)
-        self.gpu_trials, self.card, self.kernel = list(gpu_trials), CARD, SimpleNamespace(image=self.compiled)
+        self.gpu_trials, self.gpu, self.kernel = list(gpu_trials), GPU, SimpleNamespace(image=self.compiled)
         self.seconds, self.launches, self.ended = np.zeros(len(gpu_trials)), 0, set()
         self.trainings = [
             problem.begin(seed=m.seed, batch_size=m.batch_size, clip_norm=m.clip_norm, clip_value=m.clip_value)

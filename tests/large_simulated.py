@@ -164,7 +164,7 @@ def product(kind, tile, seed):
             for k in range(deep):
                 want[i, j] = fma(left[i, k], right[k, j], want[i, j])
     on_device = cuda.to_device(start.reshape(-1))
-    by, shape = Tiled(cuda.card(), "float32", [tile]), (rows, deep, columns)
+    by, shape = Tiled(cuda.gpu(), "float32", [tile]), (rows, deep, columns)
     held = cuda.to_device(np.concatenate([b.reshape(-1), bias]))
     first, second = Matrix(cuda.to_device(a.reshape(-1)), 0, a.shape[1]), Matrix(held, 0, apart_b)
     result = Matrix(on_device, 0, columns)
@@ -200,7 +200,7 @@ class Column(large_multiply.Cublas):
 
 def main():
     warnings.simplefilter("ignore")
-    told = {name: len(launches(given[0], member_of(given), cuda.card())) for name, given in TRIALS.items()}
+    told = {name: len(launches(given[0], member_of(given), cuda.gpu())) for name, given in TRIALS.items()}
     cuda.Kernel.launch = checked(cuda.Kernel.launch)
     found = {"trials": {}, "products": {}}
     for name, given in TRIALS.items():

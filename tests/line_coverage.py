@@ -5,7 +5,7 @@
 
 Coverage sees no line of compiled functions, so their lines are run in plain Python; what compiles, keeps and refuses
 them is run in the ordinary lane, from an empty cache. Code for AVX2 comes from lines that any compiled code comes from,
-so it has no lane here. What is for GPUs (compile/cuda.py, kernels/gpu/) is left out: parts of it only a card runs.
+so it has no lane here. What is for GPUs (compile/cuda.py, kernels/gpu/) is left out: parts of it only a GPU runs.
 Tests that would take minutes without the compiler are left out of its lane.
 """
 

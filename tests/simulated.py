@@ -36,7 +36,7 @@ class Case:
     points: tuple[int, ...] = (0, 2)
     lr: float = 0.05
     options: dict[str, float] = field(default_factory=dict)
-    shared: int = NEAR  # bytes that the card has
+    shared: int = NEAR  # bytes that the GPU has
     rows: int = 64  # samples at a time, at most
     orders: int = 2**28  # bytes of permutations of a launch
     stop: tuple[int, float, bool] | None = None
@@ -122,7 +122,7 @@ def run(case):
     from gdbench.kernels import RULES
     from gdbench.kernels.gpu import planning, sweep_engine
 
-    card = replace(sweep_engine.cuda.card(), shared=case.shared, shared_together=case.shared)
+    gpu = replace(sweep_engine.cuda.gpu(), shared=case.shared, shared_together=case.shared)
     net, lrs = problem(**case.problem), partial(rates, case.lr)
     stop = sweep_engine.Stop(*case.stop) if case.stop else None
     gpu_trials = [
@@ -132,7 +132,7 @@ def run(case):
         )
         for rule in case.rules for seed in case.seeds for batch in case.batches
     ]  # fmt: skip
-    with mock.patch.object(sweep_engine.cuda, "card", lambda: card), mock.patch.object(planning, "ROWS", case.rows):
+    with mock.patch.object(sweep_engine.cuda, "gpu", lambda: gpu), mock.patch.object(planning, "ROWS", case.rows):
         engine = sweep_engine.SweepEngine(net, gpu_trials)
     launches, found = [], {}
     launch = engine.kernel.launch

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(problem is not None, reason=st
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_card_trains_to_the_bits_of_the_cpu(name):
+def test_a_gpu_trains_to_the_bits_of_the_cpu(name):
     assert run(CASES[name])["wrong"] == []
 
 

@@ -1,4 +1,4 @@
-"""`gdbench gpu-check` and what it is made of, with stand-ins for card, clocks and events, and in the simulator."""
+"""`gdbench gpu-check` and what it is made of, with stand-ins for GPU, clocks and events, and in the simulator."""
 
 import json
 import math
@@ -91,11 +91,11 @@ def taken(*names):
     return [Sample(name, 0, place, 1.0 + place, 1) for place, name in enumerate(names)]
 
 
-def test_samples_from_while_the_card_ran_slower_are_discarded():
+def test_samples_from_while_the_gpu_ran_slower_are_discarded():
     found = steady(taken(*"aaaa"), seen(1000, 949, 951, 1000))
     assert [sample.sample for sample in found.samples] == [0, 2, 3]
     assert (found.discarded, found.throttled, len(found.clocks)) == (1, (), 3)
-    assert found.words == "1 of 4 samples were discarded, since the card ran slower."
+    assert found.words == "1 of 4 samples were discarded, since the GPU ran slower."
 
 
 def test_the_slower_of_the_clocks_before_and_after_counts():
@@ -118,7 +118,7 @@ def test_nothing_is_discarded_where_clocks_are_not_known():
 
 
 class Management:
-    """NVIDIA's library, as nvidia-ml-py calls it: a card whose clocks can be read until it is lost."""
+    """NVIDIA's library, as nvidia-ml-py calls it: a GPU whose clocks can be read until it is lost."""
 
     lost = False
 
@@ -149,7 +149,7 @@ def management(monkeypatch):
 
 
 @pytest.mark.needs("nvidia-ml-py")
-def test_clocks_are_those_of_the_card_at_a_place_of_the_bus(management):
+def test_clocks_are_those_of_the_gpu_at_a_place_of_the_bus(management):
     assert clocks.driver() == "580.65.06"
     read = clocks.reader("00000000:1b:00.0")
     assert read() == Clocks(sm=1980, memory=2619)
@@ -173,7 +173,7 @@ def test_without_nvidia_ml_py_no_clocks_are_known(monkeypatch):
 
 
 class Beats:
-    """Events of a card on which each thing asked for takes a second."""
+    """Events of a GPU on which each thing asked for takes a second."""
 
     now = 0.0
 
@@ -191,7 +191,7 @@ def test_a_cold_sample_times_the_launches_and_not_what_flushes_before_them(monke
     monkeypatch.setattr(cuda, "elapsed", lambda begin, end: end.at - begin.at)
     watch = samples.Stopwatch(lambda: Clocks(1, 2), lambda: work(100.0), Beats(), Beats())
     run = lambda count: work(count)  # noqa: E731
-    assert watch(samples.OnCard("cold", run, part="copy", cold=True), 3) == 3.0
+    assert watch(samples.OnGpu("cold", run, part="copy", cold=True), 3) == 3.0
     assert watch(Subject("hot", run), 3) == 3.0
     assert Beats.now == 306.0
     assert watch.seen == [(Clocks(1, 2), Clocks(1, 2))] * 2
@@ -270,7 +270,7 @@ def test_the_page_and_the_json_hold_all_that_was_found(tmp_path):
 
 IMPORTS = ", ".join(
     f"gdbench.{name}"
-    for name in ("cli.app", "cli.on_card", "verification.gpu.parts", "verification.gpu.record", "peers.worker")
+    for name in ("cli.app", "cli.on_gpu", "verification.gpu.parts", "verification.gpu.record", "peers.worker")
 )
 BLOCKED = f"""
 import sys
@@ -298,9 +298,9 @@ def program(text, **environment):
 
 def test_what_it_needs_is_there_without_pydantic_sqlalchemy_and_platformdirs(tmp_path):
     called = f"""
-from gdbench.cli.on_card import check_card
+from gdbench.cli.on_gpu import check_gpu
 import pathlib
-assert check_card(pathlib.Path({str(tmp_path)!r}), False) == 3
+assert check_gpu(pathlib.Path({str(tmp_path)!r}), False) == 3
 main(['--help'])
 """
     assert "Usage" in program(BLOCKED + called, CUDA_VISIBLE_DEVICES="", NUMBA_CACHE_DIR=str(tmp_path / "cache"))
@@ -318,7 +318,7 @@ parity.SPLITS = (7, 2, 0)
 chosen = [rule for rule in parity.rules() if rule.name in ("adam", "sgd")]
 given = parity.Case((4, 3), batch_size=4), "float32", chosen, (1, 3)
 clean = list(parity.compared(*given))
-honest = parity.on_card
+honest = parity.on_gpu
 
 def faulty(problem, asked, case):
     trained = honest(problem, asked, case)
@@ -327,9 +327,9 @@ def faulty(problem, asked, case):
             found.theta[0] *= 1.01
     return trained
 
-parity.on_card = faulty
+parity.on_gpu = faulty
 broken = list(parity.compared(*given))
-parity.on_card, whole = honest, parity.Case((4, 3), batch_size=4, engine="large")
+parity.on_gpu, whole = honest, parity.Case((4, 3), batch_size=4, engine="large")
 parity.LargeEngine = functools.partial(LargeEngine, tiles=[Tile(8, 8, 4, 1)], threads=4)
 clean += parity.compared(whole, "float32", chosen, (1, 3))
 print(json.dumps([[[one.rule, one.ulps, one.equal, one.ok, one.where] for one in found] for found in (clean, broken)]))
@@ -360,9 +360,9 @@ def test_without_a_gpu_cuda_is_refused_in_one_sentence(command, capsys):
 
 @pytest.mark.skipif(not NO_CARD, reason="there is a GPU")
 def test_without_a_gpu_a_check_of_one_says_so_and_writes_nothing(tmp_path, capsys):
-    from gdbench.cli.on_card import check_card
+    from gdbench.cli.on_gpu import check_gpu
 
-    assert check_card(tmp_path / "out", as_json=False) == 3
+    assert check_gpu(tmp_path / "out", as_json=False) == 3
     assert cuda.missing() in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -386,7 +386,7 @@ class Uncaptured:
 @pytest.mark.needs("torch")
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "adam"])
 @pytest.mark.parametrize("kind", ["Graphs", "Stacked"])
-def test_pytorch_on_a_card_takes_the_steps_that_we_take(kind, rule, monkeypatch):
+def test_pytorch_on_a_gpu_takes_the_steps_that_we_take(kind, rule, monkeypatch):
     monkeypatch.setattr(pytorch_graphs, "DEVICE", "cpu")
     monkeypatch.setattr(pytorch_graphs, "CAPTURABLE", {})
     monkeypatch.setattr(pytorch_graphs, "_Captured", Uncaptured)

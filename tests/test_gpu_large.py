@@ -14,7 +14,7 @@ import pytest
 from gdbench.errors import UsageError
 from gdbench.kernels import MLP, RULES, Samples
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu import engines
 from gdbench.kernels.gpu.costs import best_tile, choose, peak
 from gdbench.kernels.gpu.large_engine import LargeEngine, launches
@@ -22,8 +22,8 @@ from gdbench.kernels.gpu.large_multiply import Cublas
 from gdbench.kernels.gpu.large_products import TILES
 from gdbench.kernels.gpu.trials import GpuTrial, coefficient_tables, epoch_orders
 
-H200 = Card("H200", (9, 0), 132, 232_448, 233_472, 150 * 10**9, 1.98e9)
-T4 = Card("T4", (7, 5), 40, 65_536, 65_536, 16 * 10**9, 1.59e9)
+H200 = Gpu("H200", (9, 0), 132, 232_448, 233_472, 150 * 10**9, 1.98e9)
+T4 = Gpu("T4", (7, 5), 40, 65_536, 65_536, 16 * 10**9, 1.59e9)
 
 
 # --------------------------------------------------------------------------------------------------------- the numbers
@@ -136,16 +136,16 @@ def gpu_trial(batch_size=32, seed=0, steps=20, rule="adam", lr=0.1):
     return GpuTrial(chosen, chosen.settings({}), rates, (rule, lr), seed, batch_size, steps, [0, steps])
 
 
-@pytest.mark.parametrize("card", [H200, T4])
-def test_many_small_networks_go_to_the_sweep_and_one_large_network_to_the_whole_card(card):
-    small = choose(network([64, 32, 10]), [gpu_trial()] * 4096, card)
-    large = choose(network([784, 4096, 4096, 10], n=4096), [gpu_trial(4096)], card)
+@pytest.mark.parametrize("gpu", [H200, T4])
+def test_many_small_networks_go_to_the_sweep_and_one_large_network_to_the_whole_gpu(gpu):
+    small = choose(network([64, 32, 10]), [gpu_trial()] * 4096, gpu)
+    large = choose(network([784, 4096, 4096, 10], n=4096), [gpu_trial(4096)], gpu)
     assert (small.engine, large.engine) == ("sweep", "large")
     assert small.reason.startswith("sweep: a step of all trials: ") and "128 threads" in small.reason
-    assert "by the whole card" in large.reason
+    assert "by the whole GPU" in large.reason
 
 
-def test_more_trials_favour_the_sweep_and_larger_batches_the_whole_card():
+def test_more_trials_favour_the_sweep_and_larger_batches_the_whole_gpu():
     def ratio(batch_size, trials):
         found = choose(network([784, 128, 10], n=4096), [gpu_trial(batch_size)] * trials, H200)
         return found.sweep_seconds / found.large_seconds
@@ -208,7 +208,7 @@ def test_orders_are_those_of_the_epochs_that_the_steps_touch_and_take_no_more_ro
     assert epoch_orders(problem, gpu_trials, np.arange(2), 2, 4, 40).steps == 1
 
 
-def test_trials_go_to_one_sweep_or_to_the_whole_card_one_after_another(monkeypatch):
+def test_trials_go_to_one_sweep_or_to_the_whole_gpu_one_after_another(monkeypatch):
     done = []
 
     class Engine:
@@ -220,7 +220,7 @@ def test_trials_go_to_one_sweep_or_to_the_whole_card_one_after_another(monkeypat
 
     monkeypatch.setattr(engines, "SweepEngine", Engine)
     monkeypatch.setattr(engines, "LargeEngine", Engine)
-    monkeypatch.setattr(cuda, "card", lambda: H200)
+    monkeypatch.setattr(cuda, "gpu", lambda: H200)
     few, many = [gpu_trial(4096), gpu_trial(4096, seed=1)], [gpu_trial()] * 40
     places = [at for _, at in engines.engines(network([784, 4096, 10], n=4096), few, products="cublas")]
     assert places == [[0], [1]]

@@ -1,4 +1,4 @@
-"""Updates and all that the whole card does, compiled for cards that are not here; faults that must be noticed."""
+"""Updates and all that the whole GPU does, compiled for GPUs that are not here; faults that must be noticed."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ def test_every_rules_update_compiles_to_what_we_wrote(name):
 @pytest.mark.slow
 @pytest.mark.needs("cuda-compiler")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_the_whole_card_does_compiles_to_what_we_wrote(dtype):
+def test_what_the_whole_gpu_does_compiles_to_what_we_wrote(dtype):
     rows = [examine(subject) for subject in large() if subject.dtype == dtype]
     assert [row for row in rows if row.wrong] == []
 

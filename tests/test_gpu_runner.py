@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from cpu_engine import CARD, CpuEngine
+from cpu_engine import GPU, CpuEngine
 
 import gdbench
 from gdbench.cli import main
@@ -46,7 +46,7 @@ def gpu(monkeypatch):
 
     monkeypatch.setattr("gdbench.runner.backends.choosing.driver_found", lambda: True)
     monkeypatch.setattr(cuda, "missing", lambda: None)
-    monkeypatch.setattr(cuda, "card", lambda: CARD)
+    monkeypatch.setattr(cuda, "gpu", lambda: GPU)
 
     def together(problem, gpu_trials, *, choice=None, **shared):
         yield SweepEngine(problem, gpu_trials, **shared), list(range(len(gpu_trials)))
@@ -158,9 +158,9 @@ SMI = "NVIDIA H200, 580.65.06, 9.0, 1305, 1980, 3201, 3201, 143771, 143203\n"
 
 
 def test_what_nvidia_smi_prints_is_understood():
-    (card,) = gpus.parsed(SMI)
-    assert card["driver"] == "580.65.06" and card["sm_mhz"] == 1305 and card["memory_free_mib"] == 143203
-    assert gpus.told(card) == (
+    (gpu,) = gpus.parsed(SMI)
+    assert gpu["driver"] == "580.65.06" and gpu["sm_mhz"] == 1305 and gpu["memory_free_mib"] == 143203
+    assert gpus.told(gpu) == (
         "NVIDIA H200, driver 580.65.06, compute capability 9.0; clocks: SM 1305 of 1980 MHz, memory 3201 of 3201 MHz; "
         "143203 of 143771 MiB free"
     )
@@ -181,22 +181,22 @@ def smi(folder, script, monkeypatch):
 def test_nvidia_smi_absent_or_failing_is_said_in_words(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(gpus.QueryError, match="not on the PATH"):
-        gpus.cards()
+        gpus.gpus()
     smi(tmp_path, "echo 'Failed to initialize NVML: no' >&2; exit 9", monkeypatch)
     with pytest.raises(gpus.QueryError, match=r"^nvidia-smi failed: Failed to initialize NVML: no$"):
-        gpus.cards()
+        gpus.gpus()
     smi(tmp_path, f"echo '{SMI.strip()}'", monkeypatch)
-    assert gpus.cards() == gpus.parsed(SMI)
+    assert gpus.gpus() == gpus.parsed(SMI)
 
 
 @pytest.mark.parametrize("missing", [None, f"numba-cuda is not installed; `{cuda.INSTALL}` installs it"])
-def test_the_doctor_shows_the_card_and_what_is_missing(missing, tmp_path, monkeypatch, capsys):
+def test_the_doctor_shows_the_gpu_and_what_is_missing(missing, tmp_path, monkeypatch, capsys):
     smi(tmp_path, f"echo '{SMI.strip()}'", monkeypatch)
     monkeypatch.setattr("gdbench.kernels.compile.driver.driver_found", lambda: True)
     monkeypatch.setattr(cuda, "missing", lambda: missing)
     monkeypatch.setattr(cuda, "missing_compiler", lambda: missing)
     monkeypatch.setattr(cuda, "compiler_version", lambda: "2.0")
-    monkeypatch.setattr(cuda, "card", lambda: CARD)
+    monkeypatch.setattr(cuda, "gpu", lambda: GPU)
     code, out, _ = call(capsys, "doctor", "--json")
     facts = json.loads(out)
     assert code == 0 and facts["cards"] == gpus.parsed(SMI) and facts["gpu_compiler"] == (missing or "libNVVM 2.0")

@@ -46,7 +46,7 @@ def test_the_cases_have_every_rule_activation_loss_and_depth():
 
 
 @pytest.mark.needs("numba-cuda")
-def test_the_cases_have_arrays_near_and_far_as_their_cards_are_large(found):
+def test_the_cases_have_arrays_near_and_far_as_their_gpus_are_large(found):
     for name, case in CASES.items():
         if case.shared in (NEAR, APART):
             assert found[name]["near"] == [case.shared == NEAR, True], name

@@ -249,7 +249,7 @@ def test_the_fingerprint_names_the_machine_and_not_what_is_installed():
     here = {**HERE, "memory_gb": 23.5}
     same = {**here, "numba": "99", "os": "other", "features": [], "memory_gb": 23.4}
     assert fingerprint(same) == fingerprint(here)
-    for key, value in (("cpu", "x"), ("threads", 999), ("memory_gb", 5000.0), ("gpu", "a card")):
+    for key, value in (("cpu", "x"), ("threads", 999), ("memory_gb", 5000.0), ("gpu", "a GPU")):
         assert fingerprint({**here, key: value}) != fingerprint(here)
 
 

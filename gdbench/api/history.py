@@ -161,10 +161,10 @@ def _values(stored: StoredRun, suite: str) -> Iterator[tuple[str, str, str, floa
     """All metrics of a run: name, suite, problem (empty for a cost), value and raw value."""
     timings, subjects = timing_frames(stored)
     # A run that trained on the GPU may have timed its steps on the CPU, so the timings' own backend counts.
-    card = ", cuda" if (timings["backend"] == "cuda").any() else ""
+    gpu = ", cuda" if (timings["backend"] == "cuda").any() else ""
     costs = relative_costs(timings, subjects[subjects["part"].isin(["step", "peak"])])
     for row in costs.to_dict("records"):
-        yield row["subject"], f"{suite}{card}", "", row["relative"], row["cost"]
+        yield row["subject"], f"{suite}{gpu}", "", row["relative"], row["cost"]
     trials = trials_frame(stored)
     if not len(trials):
         return

@@ -10,7 +10,7 @@ import typer
 from gdbench.cli.options import JsonOption, OutOption, open_store
 from gdbench.cli.output import print_facts, print_json, say
 from gdbench.errors import UsageError
-from gdbench.machine.gpus import QueryError, cards, told
+from gdbench.machine.gpus import QueryError, gpus, told
 from gdbench.results.files import RESULTS
 
 
@@ -97,7 +97,7 @@ def blas_libraries() -> list[dict[str, object]]:
 
 
 def gpu() -> dict[str, Any]:
-    """Whether a GPU can be used, and the compiler for it; with a driver, also the cards and their clocks.
+    """Whether a GPU can be used, and the compiler for it; with a driver, also the GPUs and their clocks.
 
     gpu_advice: what to do about what is missing; None if nothing is missing, and no such key without a driver.
     """
@@ -108,9 +108,9 @@ def gpu() -> dict[str, Any]:
     named = {"gpu_compiler": compiler or f"libNVVM {cuda.compiler_version()}"}
     if not driver_found():
         return {"gpu": f"none: {missing}", **named}
-    facts: dict[str, Any] = {"gpu": f"not used: {missing}" if missing else cuda.card().name}
+    facts: dict[str, Any] = {"gpu": f"not used: {missing}" if missing else cuda.gpu().name}
     try:
-        facts["cards"] = cards()
+        facts["cards"] = gpus()
     except QueryError as error:
         facts["cards"] = f"not known: {error}"
     return {**facts, **named, "gpu_advice": missing}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gdbench.cli.on_card import check_card
+from gdbench.cli.on_gpu import check_gpu
 from gdbench.cli.options import JsonOption, OutOption
 from gdbench.cli.output import console, errors, fail, note, print_json, print_table, say, status
 
@@ -32,7 +32,7 @@ def gpu_check(
     fails or something that it needs is missing.
     """
     if not offline:
-        return check_card(out, as_json)
+        return check_gpu(out, as_json)
     from gdbench.kernels.compile.cuda import missing_compiler
 
     problem = missing_compiler()

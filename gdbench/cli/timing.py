@@ -77,7 +77,7 @@ def time(
     a few networks are timed.
 
     On a GPU, its own events time the steps and the updates. A step is timed for one trial, and for as many trials as
-    the card trains at once (jobs).
+    the GPU trains at once (jobs).
     """
     from gdbench.kernels.rules.registry import find
     from gdbench.machine.environment import slow_products
@@ -104,9 +104,9 @@ def time(
     cases(asked.nets, asked.problems, asked.batches, asked.dtypes)
     with status("compiling", quiet or as_json) as watch:
         if chosen == "cuda":
-            from gdbench.timing.gpu.steps import timed as timed_on_card
+            from gdbench.timing.gpu.steps import timed as timed_on_gpu
 
-            found = timed_on_card(asked, rounds, watch)
+            found = timed_on_gpu(asked, rounds, watch)
             timing, words, processes = found.timing, found.words, 1
         elif processes == 1:
             timing = timed(asked, rounds, watch=watch)

@@ -1,7 +1,7 @@
-"""The NVIDIA cards of this machine, as far as they are known without loading numba.cuda.
+"""The NVIDIA GPUs of this machine, as far as they are known without loading numba.cuda.
 
-for card in cards():  # what nvidia-smi says about each
-    print(told(card))
+for gpu in gpus():  # what nvidia-smi says about each
+    print(told(gpu))
 """
 
 import csv
@@ -27,8 +27,8 @@ class QueryError(Exception):
     """nvidia-smi gave no answer; the message says why."""
 
 
-def cards() -> list[dict[str, Any]]:
-    """A dict for each card, with the names of `FIELDS` and None for what is unknown; raises QueryError."""
+def gpus() -> list[dict[str, Any]]:
+    """A dict for each GPU, with the names of `FIELDS` and None for what is unknown; raises QueryError."""
     command = ["nvidia-smi", f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -43,10 +43,10 @@ def cards() -> list[dict[str, Any]]:
 
 
 def parsed(text: str) -> list[dict[str, Any]]:
-    """The cards in the output of nvidia-smi; raises QueryError unless it has a line of `FIELDS` for each."""
+    """The GPUs in the output of nvidia-smi; raises QueryError unless it has a line of `FIELDS` for each."""
     rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row]
     if not rows or any(len(row) != len(FIELDS) for row in rows):
-        raise QueryError(f"nvidia-smi said {text.strip()[:60]!r}, which is not a list of cards")
+        raise QueryError(f"nvidia-smi said {text.strip()[:60]!r}, which is not a list of GPUs")
     return [{name: _value(name, cell) for name, cell in zip(FIELDS.values(), row, strict=True)} for row in rows]
 
 
@@ -58,17 +58,17 @@ def _value(name: str, cell: str) -> Any:
     return int(cell) if cell.isdigit() else None
 
 
-def told(card: dict[str, Any]) -> str:
-    """A card in one line."""
+def told(gpu: dict[str, Any]) -> str:
+    """A GPU in one line."""
 
     def clocks(kind: str) -> str:
-        now, greatest = card[f"{kind}_mhz"], card[f"{kind}_mhz_greatest"]
+        now, greatest = gpu[f"{kind}_mhz"], gpu[f"{kind}_mhz_greatest"]
         return f"{_known(now)} of {_known(greatest)} MHz"
 
     return (
-        f"{_known(card['name'])}, driver {_known(card['driver'])}, compute capability {_known(card['capability'])}; "
+        f"{_known(gpu['name'])}, driver {_known(gpu['driver'])}, compute capability {_known(gpu['capability'])}; "
         f"clocks: SM {clocks('sm')}, memory {clocks('memory')}; "
-        f"{_known(card['memory_free_mib'])} of {_known(card['memory_mib'])} MiB free"
+        f"{_known(gpu['memory_free_mib'])} of {_known(gpu['memory_mib'])} MiB free"
     )
 
 

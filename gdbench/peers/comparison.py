@@ -207,7 +207,7 @@ class _Racer(NamedTuple):
 
 def _processes(name: str, peer: Peer, trials: int, cores: int) -> list[int]:
     """In how many processes a peer is timed: one, and one a core where its trials would otherwise wait for another."""
-    together = peer.together or peer.device != "cpu"  # a card is no faster for two processes
+    together = peer.together or peer.device != "cpu"  # a GPU is no faster for two processes
     if trials == 1 and peer.together and name != OURS:
         return []  # what differs in a sweep alone
     several = min(trials, cores)

@@ -1,4 +1,4 @@
-"""gdbench on a GPU as a runner uses it: all trials in one launch, or large ones one after another by the whole card."""
+"""gdbench on a GPU as a runner uses it: all trials in one launch, or large ones one after another by the whole GPU."""
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class GdbenchCuda:
         problem, gpu_trials = problem_of(task), _members(task)
         begin = dict(zip(task.seeds, task.thetas, strict=True))
         problem.initial = begin.__getitem__  # type: ignore  # the task brings the parameters
-        choice = choose(problem, gpu_trials, cuda.card())
+        choice = choose(problem, gpu_trials, cuda.gpu())
         if choice.engine == "sweep":
             if self.products != "ordered":
                 raise UnsupportedError("its products are another library's in the engine for large networks alone")
@@ -75,7 +75,7 @@ class _Together:
 
 
 class _Alone:
-    """A trial that the whole card trains."""
+    """A trial that the whole GPU trains."""
 
     def __init__(self, engine: Engine, chunk: int) -> None:
         self.engine, self.chunk = engine, chunk

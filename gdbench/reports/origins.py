@@ -16,8 +16,8 @@ TOLD = ("run", "suite", "when", "commit", "code", "backend", "trials")  # of eac
 def sentence(results: Results) -> str:
     """All of it in a sentence."""
     about, environment = results.about, results.environment
-    card = f"{environment['gpu']}, " if about["backend"] != "cpu" and environment.get("gpu") else ""
-    machine = f" on {card}{environment['cpu']} ({environment['cores']} cores)" if "cpu" in environment else ""
+    gpu = f"{environment['gpu']}, " if about["backend"] != "cpu" and environment.get("gpu") else ""
+    machine = f" on {gpu}{environment['cpu']} ({environment['cores']} cores)" if "cpu" in environment else ""
     wall = f" in {text.seconds(environment['wall_seconds'])}" if "wall_seconds" in environment else ""
     commit = f", commit {_commit(results)}" if about["git_commit"] else ""
     return (

@@ -33,7 +33,7 @@ class Pace(NamedTuple):
 
 # By who asks, where nobody says how many seconds there are.
 ALONE = Pace(15, SAMPLES, LEAST)  # `gdbench time`, which does nothing else
-ON_CARD = Pace(10, FEWEST, LEAST)  # on a GPU, whose seconds are few: gpu-check has eight minutes for everything
+ON_GPU = Pace(10, FEWEST, LEAST)  # on a GPU, whose seconds are few: gpu-check has eight minutes for everything
 UPDATES = Pace(5, 2, LEAST / 2)  # there, of each rule's update: they are many, and each is compared with a copy alone
 OF_PEERS = Pace(5, 2, 0.1)  # of libraries: a call is a chunk of steps, asked for over a pipe, which must not count
 

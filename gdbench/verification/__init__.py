@@ -1,1 +1,1 @@
-"""Published and exact numbers, compared with those of this installation; `gpu` holds the checks on a card."""
+"""Published and exact numbers, compared with those of this installation; `gpu` holds the checks on a GPU."""

@@ -41,7 +41,7 @@ WHEELS = (
     '"nvidia-nvjitlink==13.0.*" "pyelftools>=0.29"'
 )
 INSTALL = f"pip install {WHEELS}"
-OLDEST = (7, 5)  # compute capability of the oldest cards that CUDA 13 compiles for
+OLDEST = (7, 5)  # compute capability of the oldest GPUs that CUDA 13 compiles for
 
 
 def _sentence(error: Exception) -> str:
@@ -307,7 +307,7 @@ def _arch(capability: tuple[int, int]) -> str:
 
 
 @dataclass(frozen=True)
-class Card:
+class Gpu:
     """A GPU as far as a plan of work on it needs to know."""
 
     name: str
@@ -322,13 +322,13 @@ class Card:
 
 
 @lru_cache(maxsize=1)
-def card() -> Card:
+def gpu() -> Gpu:
     """The GPU at hand; in the simulator, one as small as its threads are slow."""
     if SIMULATED:
-        return Card("simulator", (9, 0), 1, 232_448, 233_472, 2**30, cache=2**10)
+        return Gpu("simulator", (9, 0), 1, 232_448, 233_472, 2**30, cache=2**10)
     device = cuda.get_current_device()
     name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
-    return Card(
+    return Gpu(
         name,
         tuple(device.compute_capability),
         int(device.MULTIPROCESSOR_COUNT),

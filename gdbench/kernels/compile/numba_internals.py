@@ -274,7 +274,7 @@ def compile_for(
     options: Mapping[str, Any],
     bounds: tuple[int, int],
 ) -> tuple[str, bytes, str]:
-    """The name, cubin and PTX of a kernel, by the way of numba-cuda's own dispatcher, for any card.
+    """The name, cubin and PTX of a kernel, by the way of numba-cuda's own dispatcher, for any GPU.
 
     options: NVVM's. bounds: threads of a block, and blocks that a multiprocessor should have room for.
     """
@@ -293,7 +293,7 @@ def compile_for(
 
 @contextmanager
 def _as_if_on(capability: tuple[int, int]) -> Iterator[None]:
-    """Let numba-cuda compile the functions that a kernel calls without asking the driver which card there is."""
+    """Let numba-cuda compile the functions that a kernel calls without asking the driver which GPU there is."""
     dispatcher = of_numba_cuda().dispatcher
     theirs = dispatcher.get_current_device
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability, id=0)

@@ -1,1 +1,1 @@
-"""Networks trained on a GPU: whole trials in a block of threads each, or one large model by the whole card."""
+"""Networks trained on a GPU: whole trials in a block of threads each, or one large model by the whole GPU."""

@@ -1,4 +1,4 @@
-"""What a kernel needs of a card, read from its machine code, and what it consists of, counted in its PTX.
+"""What a kernel needs of a GPU, read from its machine code, and what it consists of, counted in its PTX.
 
     needs(image.cubin, image.entry)  # registers, shared memory, stack
     instructions(image.ptx)          # {"fma": 868, ...}
@@ -29,7 +29,7 @@ class Needs(NamedTuple):
 
     registers: int  # of a thread
     shared: int  # bytes of shared memory of a block that it declares itself
-    stack: int  # bytes of a thread's own memory, which lies as far away as the card's: spilled registers, local arrays
+    stack: int  # bytes of a thread's own memory, which lies as far away as the GPU's: spilled registers, local arrays
 
 
 def needs(cubin: bytes, entry: str) -> Needs:

@@ -42,7 +42,7 @@ def engines(
     `comparable` says whether its trials' digests can be compared. choice: which engine, by default the one of `choose`.
     rules, largest: as for `SweepEngine`.
     """
-    if (choice or choose(problem, gpu_trials, cuda.card())).engine == "sweep":
+    if (choice or choose(problem, gpu_trials, cuda.gpu())).engine == "sweep":
         yield SweepEngine(problem, gpu_trials, rules=rules, largest=largest), list(range(len(gpu_trials)))
         return
     for place, gpu_trial in enumerate(gpu_trials):

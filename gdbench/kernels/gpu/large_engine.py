@@ -1,4 +1,4 @@
-"""One trial of a large network by the whole card: tiled products, one fused update, a step recorded as a CUDA graph.
+"""One trial of a large network by the whole GPU: tiled products, one fused update, a step recorded as a CUDA graph.
 
 large = LargeEngine(problem, trial)
 while large.running:
@@ -18,7 +18,7 @@ import numpy as np
 
 from gdbench.errors import UsageError
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.large_kernels import THREADS, Cursor
 from gdbench.kernels.gpu.large_multiply import Cublas, Tiled
@@ -41,7 +41,7 @@ from gdbench.kernels.networks.mlp import MLP
 
 PRODUCTS = ("ordered", "cublas")
 _ROWS = 8192  # samples at a time, at most
-_SHARE = 4  # they may take one part in so many of the card's memory
+_SHARE = 4  # they may take one part in so many of the GPU's memory
 _TABLE = 4096  # steps that the table of coefficients has room for
 _EPOCHS = 64  # permutations that there is room for, if they take less than `ORDERS` bytes
 
@@ -55,17 +55,17 @@ class _Launch(NamedTuple):
     order: int  # row of the first step's epoch in `orders`, or -1
 
 
-def rows_at_a_time(problem: MLP, batch_size: int, card: Card) -> int:
+def rows_at_a_time(problem: MLP, batch_size: int, gpu: Gpu) -> int:
     """Samples per pass: as many as a batch or split has, but no more than _ROWS or than fit in memory."""
     most = max(batch_size, *(split.x.shape[0] for split in problem.splits))
-    fitting = card.memory // _SHARE // Passes.row_bytes(problem)
+    fitting = gpu.memory // _SHARE // Passes.row_bytes(problem)
     return max(1, min(most, _ROWS, fitting))
 
 
-def launches(problem: MLP, gpu_trial: GpuTrial, card: Card) -> list[str]:
+def launches(problem: MLP, gpu_trial: GpuTrial, gpu: Gpu) -> list[str]:
     """The names of the kernels that a step launches, in order; works without a GPU."""
-    tape, rows = cuda.Tape(), rows_at_a_time(problem, gpu_trial.batch_size, card)
-    passes = Passes(problem, len(gpu_trial.rule.slots), rows, Tiled(card, problem.dtype), tape, empty=np.empty)
+    tape, rows = cuda.Tape(), rows_at_a_time(problem, gpu_trial.batch_size, gpu)
+    passes = Passes(problem, len(gpu_trial.rule.slots), rows, Tiled(gpu, problem.dtype), tape, empty=np.empty)
     held = dict.fromkeys(("orders", "cursor", "table"))
     update = large_kernels.update(gpu_trial.rule, problem.dtype)
     passes.step(gpu_trial, update, problem.splits[0], held, min(gpu_trial.batch_size, problem.n))
@@ -73,7 +73,7 @@ def launches(problem: MLP, gpu_trial: GpuTrial, card: Card) -> list[str]:
 
 
 class LargeEngine:
-    """One trial in training on the GPU. Raises what numba-cuda raises when the card has no room for it.
+    """One trial in training on the GPU. Raises what numba-cuda raises when the GPU has no room for it.
 
     comparable: whether its digest can be compared with those of other trials. seconds: as in `SweepEngine`.
     kernel: that of the rule's update. products: "ordered" or "cublas". rows: samples at a time, by default as many as
@@ -94,14 +94,14 @@ class LargeEngine:
             raise UsageError(f"products = {products!r} must be one of {', '.join(PRODUCTS)}")
         self.problem, self.gpu_trials, self.dtype = problem, [gpu_trial], problem.dtype
         self.comparable = products == "ordered"
-        self.card = cuda.card()
+        self.gpu = cuda.gpu()
         self.steps, self.seconds, self.ended = 0, np.zeros(1), False
         self._place = 0  # among the trial's points
         self._pace = 0.0  # seconds a step
         self._next: _Launch | None = None
         self._stream = cuda.new_stream()
-        by = Tiled(self.card, self.dtype, tiles) if self.comparable else Cublas(self.dtype)
-        rows = rows or rows_at_a_time(problem, gpu_trial.batch_size, self.card)
+        by = Tiled(self.gpu, self.dtype, tiles) if self.comparable else Cublas(self.dtype)
+        rows = rows or rows_at_a_time(problem, gpu_trial.batch_size, self.gpu)
         self.passes = Passes(problem, len(gpu_trial.rule.slots), rows, by, self._stream, threads)
         self.kernel = large_kernels.update(gpu_trial.rule, self.dtype, threads)
         self._replays: dict[int, cuda.Replay] = {}

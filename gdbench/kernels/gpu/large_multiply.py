@@ -9,7 +9,7 @@ import numpy as np
 
 from gdbench.errors import UsageError
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu.costs import best_tile
 from gdbench.kernels.gpu.large_products import BIAS, FORWARD, INPUTS, ONWARD, TILES, WEIGHTS, ZERO, Tile, product
 from gdbench.kernels.gpu.quads import QUAD
@@ -33,8 +33,8 @@ class Tiled:
 
     biased = True  # forward products begin from the biases
 
-    def __init__(self, card: Card, dtype: str, tiles: Sequence[Tile] = TILES) -> None:
-        self.card, self.dtype, self.tiles = card, dtype, tiles
+    def __init__(self, gpu: Gpu, dtype: str, tiles: Sequence[Tile] = TILES) -> None:
+        self.gpu, self.dtype, self.tiles = gpu, dtype, tiles
         self.number = np.dtype(dtype).type
 
     def forward(self, x: Matrix, w: Matrix, bias: int, out: Matrix, shape: tuple[int, int, int], stream: Any) -> None:
@@ -60,7 +60,7 @@ class Tiled:
         stream: Any,
     ) -> None:
         rows, deep, columns = shape
-        tile = best_tile(*shape, self.card, self.number().itemsize, self.tiles)
+        tile = best_tile(*shape, self.gpu, self.number().itemsize, self.tiles)
         product(kind, self.dtype, tile).launch(
             tile.number(rows, columns), 0, *a, *b, b.wide, *begin, *out, out.wide, rows, deep, columns, stream=stream
         )

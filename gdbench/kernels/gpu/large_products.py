@@ -1,4 +1,4 @@
-"""The three matrix products of a layer by the whole card, with the bits of kernels/arithmetic/products.py.
+"""The three matrix products of a layer by the whole GPU, with the bits of kernels/arithmetic/products.py.
 
 A block of threads computes a tile of the output. Each thread keeps 8 x 8 elements of it (4 x 4 in a small tile) in
 registers. While a block multiplies a stretch of k from shared memory, it loads the next stretch into registers. Each

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdbench.kernels.compile.cache import keep, read
-from gdbench.kernels.compile.cuda import Card, Kernel
+from gdbench.kernels.compile.cuda import Gpu, Kernel
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.cubin import Needs, instructions, needs
 from gdbench.kernels.gpu.large_products import FORWARD, INPUTS, TILES, WEIGHTS, product
@@ -30,7 +30,7 @@ from gdbench.kernels.rules.contract import Rule, scalar_rules
 from gdbench.kernels.rules.registry import RULES
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0))
-H100 = Card("H100", (9, 0), 132, 232_448, 233_472, 80 * 10**9, 1.98e9)
+H100 = Gpu("H100", (9, 0), 132, 232_448, 233_472, 80 * 10**9, 1.98e9)
 REGISTERS = 65_536  # per multiprocessor, for every capability
 MOST_REGISTERS = 255  # per thread
 _UNIT = 8  # a thread gets a multiple of so many registers

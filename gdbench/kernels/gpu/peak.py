@@ -1,4 +1,4 @@
-"""A card's peaks: an empty launch, a copy, a triad, multiply-adds.
+"""A GPU's peaks: an empty launch, a copy, a triad, multiply-adds.
 
     copy("float32").launch(blocks, 0, a, b)  # b = a
 
@@ -14,20 +14,20 @@ import numpy as np
 from numba.core import types
 
 from gdbench.kernels.arithmetic.intrinsics import fma
-from gdbench.kernels.compile.cuda import Card, Kernel, block, blocks, lane
+from gdbench.kernels.compile.cuda import Gpu, Kernel, block, blocks, lane
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
 
 THREADS = 256  # per block
-WAVES = 8  # blocks of a launch, as a multiple of what fits on the card at once
+WAVES = 8  # blocks of a launch, as a multiple of what fits on the GPU at once
 TOGETHER = 4  # blocks that a multiprocessor has registers for: half of its threads
 CHAINS = 8  # independent sums per thread, so that none waits for its own last multiply-add
 REPEATS = 32  # multiply-adds of each sum per iteration of the loop
 
 
-def grid(card: Card) -> int:
+def grid(gpu: Gpu) -> int:
     """Blocks of a launch that keeps every multiprocessor busy: several times as many as there is room for."""
-    return WAVES * TOGETHER * card.multiprocessors
+    return WAVES * TOGETHER * gpu.multiprocessors
 
 
 def _kind(dtype: str) -> Any:

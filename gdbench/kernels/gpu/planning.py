@@ -1,6 +1,6 @@
-"""How a sweep is laid out on a card: threads per block, samples at a time, what lies in shared memory.
+"""How a sweep is laid out on a GPU: threads per block, samples at a time, what lies in shared memory.
 
-    plan = sweep_plan(problem.sizes, activation, slots, itemsize, batch_size, card)
+    plan = sweep_plan(problem.sizes, activation, slots, itemsize, batch_size, gpu)
     print(plan.reason)
 
 Shared memory is some ten times as fast as the memory behind it. Activations go there first, since every product reads
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu.layout import ROWS, Layout
 from gdbench.kernels.gpu.quads import QUAD
 
@@ -36,15 +36,15 @@ class SweepPlan:
     @property
     def reason(self) -> str:
         """The plan in a sentence."""
-        words = {True: "shared memory", False: "the card's memory"}
+        words = {True: "shared memory", False: "the GPU's memory"}
         return (
             f"a block of {self.threads} threads a trial, {self.layout.rows} samples at a time, parameters in "
             f"{words[self.near[0]]}, activations in {words[self.near[1]]}, {self.resident} blocks a multiprocessor"
         )
 
 
-def sweep_plan(sizes: np.ndarray, activation: int, slots: int, itemsize: int, batch_size: int, card: Card) -> SweepPlan:
-    """The best of the plans that fit a card, for trials of at most that batch size and that many slots."""
+def sweep_plan(sizes: np.ndarray, activation: int, slots: int, itemsize: int, batch_size: int, gpu: Gpu) -> SweepPlan:
+    """The best of the plans that fit a GPU, for trials of at most that batch size and that many slots."""
     found = []
     most = min(ROWS, -(-batch_size // QUAD) * QUAD)
     for rows in {most, *(size for size in (32, 16, 8, 4) if size < most)}:
@@ -53,9 +53,9 @@ def sweep_plan(sizes: np.ndarray, activation: int, slots: int, itemsize: int, ba
         for near in ((True, True), (False, True), (False, False)):
             numbers = (layout.parameters if near[0] else 0) + (layout.activations if near[1] else 0)
             shared, own = numbers * itemsize, declared(threads, itemsize)
-            if shared + own <= card.shared:
+            if shared + own <= gpu.shared:
                 blocks = blocks_with_registers(threads, itemsize, near)
-                resident = max(1, min(blocks, card.shared_together // (shared + own + RESERVED)))
+                resident = max(1, min(blocks, gpu.shared_together // (shared + own + RESERVED)))
                 found.append(SweepPlan(layout, threads, blocks, near, shared, resident))
     return max(found, key=lambda plan: _worth(plan, most))
 

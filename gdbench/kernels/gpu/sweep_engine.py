@@ -49,7 +49,7 @@ class _Launch:
 
 
 class SweepEngine:
-    """Trials of one network in training on the GPU. Raises what numba-cuda raises when the card has no room for them.
+    """Trials of one network in training on the GPU. Raises what numba-cuda raises when the GPU has no room for them.
 
     rules, largest: rules and greatest batch size of other engines that are to share a compiled kernel with this one.
     comparable: whether digests can be compared with those of other trials: yes, since the bits are the CPU's.
@@ -67,8 +67,8 @@ class SweepEngine:
         self.rules = tuple(known[name] for name in sorted(known))
         slots = max(len(rule.slots) for rule in self.rules)
         network = problem.network
-        self.card = cuda.card()
-        self.plan = plan_of(problem, self.rules, max(largest, *(m.batch_size for m in self.gpu_trials)), self.card)
+        self.gpu = cuda.gpu()
+        self.plan = plan_of(problem, self.rules, max(largest, *(m.batch_size for m in self.gpu_trials)), self.gpu)
         self.kernel = sweep(self.rules, self.dtype, self.plan.threads, self.plan.blocks, self.plan.near)
         self.first, self.seconds = 0, np.zeros(len(self.gpu_trials))
         self._places = {rule.name: place for place, rule in enumerate(self.rules)}
@@ -247,15 +247,15 @@ class SweepEngine:
                 yield Evaluation(i, step, values_of(self.problem, record), rates[key])
 
 
-def plan_of(problem: MLP, rules: Sequence[Rule], largest: int, card: cuda.Card) -> SweepPlan:
-    """The plan for trials of these rules, with batches of at most `largest` samples, on a card."""
+def plan_of(problem: MLP, rules: Sequence[Rule], largest: int, gpu: cuda.Gpu) -> SweepPlan:
+    """The plan for trials of these rules, with batches of at most `largest` samples, on a GPU."""
     slots, itemsize = max(len(rule.slots) for rule in rules), np.dtype(problem.dtype).itemsize
-    return sweep_plan(problem.sizes, problem.network.activation, slots, itemsize, largest, card)
+    return sweep_plan(problem.sizes, problem.network.activation, slots, itemsize, largest, gpu)
 
 
 def room(problem: MLP, rules: Sequence[Rule], largest: int) -> tuple[int, float]:
-    """Bytes of the card's memory that each trial takes, and bytes that are free."""
-    plan = plan_of(problem, rules, largest, cuda.card())
+    """Bytes of the GPU's memory that each trial takes, and bytes that are free."""
+    plan = plan_of(problem, rules, largest, cuda.gpu())
     numbers = plan.layout.parameters + (0 if plan.near[1] else plan.layout.activations)
     return numbers * np.dtype(problem.dtype).itemsize, cuda.cuda.current_context().get_memory_info().free
 

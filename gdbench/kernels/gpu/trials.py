@@ -1,4 +1,4 @@
-"""Trials for a GPU, and what the CPU prepares for them: tables of coefficients, permutations, data on the card."""
+"""Trials for a GPU, and what the CPU prepares for them: tables of coefficients, permutations, data on the GPU."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass

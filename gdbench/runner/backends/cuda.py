@@ -5,7 +5,7 @@ backend.prepare(suite.settings)
 for name, records in backend.train(orders_of(trials)):  # of settings that it does not refuse
     store.add(run, code, name, records)
 
-A trial has the record that `runner.trial.train` gives it, whatever the card and whichever trials it ran with.
+A trial has the record that `runner.trial.train` gives it, whatever the GPU and whichever trials it ran with.
 """
 
 import gc
@@ -29,7 +29,7 @@ from gdbench.kernels.gpu.trials import GpuTrial, Stop
 from gdbench.kernels.networks.mlp import is_network
 from gdbench.kernels.rules.contract import find_scalar, is_scalar
 from gdbench.kernels.rules.registry import find
-from gdbench.machine.gpus import QueryError, cards
+from gdbench.machine.gpus import QueryError, gpus
 from gdbench.results.metrics import rises
 from gdbench.runner.backends.contract import Order, Trained
 from gdbench.runner.trajectory import Trajectory, batch_size, clipping, failed, named
@@ -66,13 +66,11 @@ class Group:
 
     def choices(self) -> dict[str, Choice]:
         """Which engines its trials should get, by their names."""
-        found = [
-            choose(self.problem, gpu_trials, cuda.card()) for gpu_trials in (self.first, self.second) if gpu_trials
-        ]
+        found = [choose(self.problem, gpu_trials, cuda.gpu()) for gpu_trials in (self.first, self.second) if gpu_trials]
         return {choice.engine: choice for choice in found[::-1]}
 
     def room(self) -> tuple[int, float]:
-        """Bytes of the card's memory that a trial takes, and that are free."""
+        """Bytes of the GPU's memory that a trial takes, and that are free."""
         return room(self.problem, list(self.rules.values()), self.largest)
 
 
@@ -140,14 +138,14 @@ class Cuda:
         return [f"{group.name}: {choice.reason}" for group in groups for choice in group.choices().values()]
 
     def facts(self) -> dict[str, object]:
-        """What a run keeps of the card that trained its trials."""
-        card = cuda.card()
+        """What a run keeps of the GPU that trained its trials."""
+        gpu = cuda.gpu()
         drivers = []
         with suppress(QueryError):
-            drivers = [each["driver"] for each in cards() if each["name"] == card.name]
+            drivers = [each["driver"] for each in gpus() if each["name"] == gpu.name]
         return {
-            "gpu": card.name,
-            "gpu_capability": ".".join(map(str, card.capability)),
+            "gpu": gpu.name,
+            "gpu_capability": ".".join(map(str, gpu.capability)),
             "gpu_driver": drivers[0] if drivers else None,
         }
 
@@ -161,7 +159,7 @@ class Cuda:
             if why:
                 apart[why] += count
         rest = apart.total()
-        text = f"{cuda.card().name}: {total - rest} of {total} trials run on the GPU"
+        text = f"{cuda.gpu().name}: {total - rest} of {total} trials run on the GPU"
         if rest:
             text += f" and {rest} on the CPU, which trains " + ", ".join(apart)
         return text
@@ -170,7 +168,7 @@ class Cuda:
         """See `Backend`; a list after each launch. The longest begin first, where not all have room at once.
 
         A trial is without a record where the GPU let go of it although it had not ended, or had not begun it when the
-        card was lost: the CPU can train it.
+        GPU was lost: the CPU can train it.
         """
         together: dict[Key, list[Trial]] = {}
         for order in sorted(orders, key=lambda order: work(order.trial), reverse=True):
@@ -190,7 +188,7 @@ def _prepare(group: Group, probes: Sequence[GpuTrial], choice: Choice) -> str:
             if problem:
                 return problem
             list(engine.advance())
-    except Exception:  # no room, or a fault of the card: no reason to leave trials to the CPU, and they will tell
+    except Exception:  # no room, or a fault of the GPU: no reason to leave trials to the CPU, and they will tell
         return ""
     return ""
 
@@ -199,14 +197,14 @@ def _compiled(engine: Engine) -> str:
     """Compile the kernel that rules are compiled into; why it cannot be, or nothing."""
     try:
         if not SIMULATED:  # which compiles nothing
-            engine.kernel.image(engine.card.capability)
+            engine.kernel.image(engine.gpu.capability)
     except Exception as error:  # whatever the compiler raises
         return f"what cannot be compiled for a GPU ({named(error).splitlines()[0].strip()})"
     return ""
 
 
 def _train_group(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
-    """As many trials at once as the card has room for, and half as many where it turns out that it has not."""
+    """As many trials at once as the GPU has room for, and half as many where it turns out that it has not."""
     waiting = [list(trials)]
     while waiting:
         part, problem, halve, each, free = waiting.pop(), "", False, 0, 0.0
@@ -239,7 +237,7 @@ def _train_group(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRe
 
 
 def _lost() -> bool:
-    """Whether the card answers nothing any more: after some faults every call of the driver repeats the error."""
+    """Whether the GPU answers nothing any more: after some faults every call of the driver repeats the error."""
     try:
         cuda.synchronize()
     except Exception:
@@ -254,7 +252,7 @@ def _halves(part: Sequence[Trial]) -> list[list[Trial]]:
 
 
 def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
-    """Trials that the card has room for; a list of those that ended after each launch."""
+    """Trials that the GPU has room for; a list of those that ended after each launch."""
     trajectories = [Trajectory(trial, group.problem) for trial in trials]
     for engine, places in group.engines([_gpu_trial(trajectory) for trajectory in trajectories]):
         while engine.running:

@@ -1,1 +1,1 @@
-"""What a step costs on a GPU, beside what the card can do."""
+"""What a step costs on a GPU, beside what the GPU can do."""

@@ -1,6 +1,6 @@
-"""The clocks that a card runs at, by NVIDIA's management library, which comes with the driver.
+"""The clocks that a GPU runs at, by NVIDIA's management library, which comes with the driver.
 
-read = reader(card.bus)
+read = reader(gpu.bus)
 before = read()  # Clocks(sm=1980, memory=2619), in MHz; None where it cannot be known
 
 A reading takes microseconds, `nvidia-smi` a tenth of a second. The library is called by nvidia-ml-py, of the extra
@@ -43,7 +43,7 @@ def driver() -> str | None:
 
 
 def reader(bus: str) -> Reader:
-    """What tells the present clocks of the card at that place of the PCI bus."""
+    """What tells the present clocks of the GPU at that place of the PCI bus."""
     try:
         nvml = _library()
         handle = nvml.nvmlDeviceGetHandleByPciBusId(bus)

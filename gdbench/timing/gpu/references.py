@@ -1,35 +1,35 @@
-"""The references of timings on a card, and updates beside them: `gdbench/timing/references.py` for a GPU."""
+"""The references of timings on a GPU, and updates beside them: `gdbench/timing/references.py` for a GPU."""
 
 from typing import Any
 
 import numpy as np
 
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu import peak as kernels
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.kernels.rules.contract import Rule
 from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing import work
-from gdbench.timing.gpu.samples import OnCard
+from gdbench.timing.gpu.samples import OnGpu
 from gdbench.timing.steps import LR
 
 TURNS = 200  # of the multiply-adds' loop a launch: a fraction of a millisecond
-ARRAYS = 2**30  # bytes of the arrays that stand for the card's memory, together, where there is room
+ARRAYS = 2**30  # bytes of the arrays that stand for the GPU's memory, together, where there is room
 PASSES = 50  # over arrays in the L2 a launch, which would take longer to ask for than to do
 GRAPH = 100  # launches of a graph
 L2 = "L2"
 
 
-def levels(card: Card) -> tuple[Level, ...]:
+def levels(gpu: Gpu) -> tuple[Level, ...]:
     """The memories behind the multiprocessors."""
-    return (Level(L2, card.cache), Level(MEMORY, 0))
+    return (Level(L2, gpu.cache), Level(MEMORY, 0))
 
 
-def peak(card: Card, dtype: str, jobs: int = 1) -> OnCard:
-    """Fused multiply-adds in registers, on the whole card; flops are those of one of `jobs` parts."""
-    grid, kernel = kernels.grid(card), kernels.multiply_add(dtype)
+def peak(gpu: Gpu, dtype: str, jobs: int = 1) -> OnGpu:
+    """Fused multiply-adds in registers, on the whole GPU; flops are those of one of `jobs` parts."""
+    grid, kernel = kernels.grid(gpu), kernels.multiply_add(dtype)
     factors = cuda.to_device(np.full(2, 0.5, dtype))
     sums = cuda.empty(grid * kernels.THREADS, dtype)
 
@@ -38,16 +38,16 @@ def peak(card: Card, dtype: str, jobs: int = 1) -> OnCard:
             kernel.launch(grid, 0, TURNS, factors, sums)
 
     name = f"peak {dtype}" if jobs == 1 else f"peak {dtype}, {jobs} jobs"
-    return OnCard(name, run, part="peak", dtype=dtype, jobs=jobs, flops=kernels.flops(TURNS, grid) / jobs)
+    return OnGpu(name, run, part="peak", dtype=dtype, jobs=jobs, flops=kernels.flops(TURNS, grid) / jobs)
 
 
-def moving(card: Card, level: str, part: str, *, cold: bool = False) -> OnCard:
+def moving(gpu: Gpu, level: str, part: str, *, cold: bool = False) -> OnGpu:
     """`copy` or `triad` over two arrays of float32 in the L2 or beyond; a cold one in the L2 has to fetch them."""
     far = level == MEMORY
-    size = min(ARRAYS, card.memory // 4) // 2 if far else card.cache // 4
+    size = min(ARRAYS, gpu.memory // 4) // 2 if far else gpu.cache // 4
     numbers = max(kernels.THREADS, size // 16 * 4)
-    a, b = (_filled(card, numbers, "float32") for _ in range(2))
-    grid, passes = kernels.grid(card), 1 if far or cold else PASSES
+    a, b = (_filled(gpu, numbers, "float32") for _ in range(2))
+    grid, passes = kernels.grid(gpu), 1 if far or cold else PASSES
     kernel = kernels.copy("float32") if part == "copy" else kernels.triad("float32")
     given = (passes, a, b) if part == "copy" else (passes, np.float32(1e-9), a, b)
 
@@ -57,20 +57,20 @@ def moving(card: Card, level: str, part: str, *, cold: bool = False) -> OnCard:
 
     moved = (2.0 if part == "copy" else 3.0) * 4 * numbers * passes
     name = f"{part} {level}{', cold' if cold else ''}"
-    return OnCard(name, run, part=part, dtype="float32", bytes=moved, memory=level, cold=cold)
+    return OnGpu(name, run, part=part, dtype="float32", bytes=moved, memory=level, cold=cold)
 
 
-def launch() -> OnCard:
+def launch() -> OnGpu:
     """An empty kernel, launch after launch: what asking costs."""
 
     def run(count: int) -> None:
         for _ in range(count):
             kernels.empty_launch.launch(1, 0)
 
-    return OnCard("empty launch", run, part="launch")
+    return OnGpu("empty launch", run, part="launch")
 
 
-def round_trip() -> OnCard:
+def round_trip() -> OnGpu:
     """An empty kernel, and wait for it."""
 
     def run(count: int) -> None:
@@ -78,10 +78,10 @@ def round_trip() -> OnCard:
             kernels.empty_launch.launch(1, 0)
             cuda.synchronize()
 
-    return OnCard("empty launch and wait", run, part="launch")
+    return OnGpu("empty launch and wait", run, part="launch")
 
 
-def graph() -> OnCard:
+def graph() -> OnGpu:
     """Empty kernels recorded in a graph: what each of them costs when they are replayed together."""
     stream = cuda.new_stream()
 
@@ -97,27 +97,27 @@ def graph() -> OnCard:
             replay()
         cuda.synchronize()  # events stand on another stream
 
-    return OnCard(f"graph of {GRAPH} empty launches", run, part="launch")
+    return OnGpu(f"graph of {GRAPH} empty launches", run, part="launch")
 
 
-def update(card: Card, rule: Rule, dtype: str, parameters: int) -> OnCard:
+def update(gpu: Gpu, rule: Rule, dtype: str, parameters: int) -> OnGpu:
     """One update of so many parameters, by the kernel of the engine for large networks.
 
     Settings are the rule's own, at a learning rate at which nothing moves.
     """
     stride, slots, itemsize = -(-parameters // QUAD) * QUAD, len(rule.slots), np.dtype(dtype).itemsize
-    home = _filled(card, (2 + slots) * stride, dtype)
+    home = _filled(gpu, (2 + slots) * stride, dtype)
     table = cuda.to_device(rule.table(rule.settings({}), 1, np.full(1, LR), dtype))
     cursor = cuda.to_device(np.zeros(len(large_kernels.Cursor), np.int64))
     kernel, threads = large_kernels.update(rule, dtype, kernels.THREADS), kernels.THREADS
     held = work.update_arrays(parameters, slots, itemsize)
-    level = next(level for level in levels(card) if held <= level.size or not level.size)
+    level = next(level for level in levels(gpu) if held <= level.size or not level.size)
 
     def run(count: int) -> None:
         for _ in range(count):
             kernel.launch(-(-stride // QUAD // threads), 0, home, 0, stride, table, cursor)
 
-    return OnCard(
+    return OnGpu(
         f"update {rule.name}, {dtype}, {parameters}",
         run,
         part="update",
@@ -128,8 +128,8 @@ def update(card: Card, rule: Rule, dtype: str, parameters: int) -> OnCard:
     )
 
 
-def _filled(card: Card, size: int, dtype: str) -> Any:
+def _filled(gpu: Gpu, size: int, dtype: str) -> Any:
     """Numbers that are all alike, small and positive, in an array that may be too large to be sent."""
     array = cuda.empty(size, dtype)
-    kernels.fill(dtype).launch(kernels.grid(card), 0, 1e-3, array)
+    kernels.fill(dtype).launch(kernels.grid(gpu), 0, 1e-3, array)
     return array

@@ -1,4 +1,4 @@
-"""Rounds on a card: events as the clock, hot and cold samples, and none from while the card ran slower.
+"""Rounds on a GPU: events as the clock, hot and cold samples, and none from while the GPU ran slower.
 
     found = measured(subjects, rounds=10)
     found.samples, found.throttled
@@ -27,8 +27,8 @@ FLUSHED = 2  # times the L2
 
 
 @dataclass(frozen=True)
-class OnCard(Timed):
-    """A subject whose `run` only asks the card: it need not wait. cold: each step begins without anything in the L2."""
+class OnGpu(Timed):
+    """A subject whose `run` only asks the GPU: it need not wait. cold: each step begins without anything in the L2."""
 
     cold: bool = False
 
@@ -46,17 +46,17 @@ class Measured:
     def words(self) -> str:
         """What became of the samples, in a sentence; empty where all count."""
         if not self.samples or any(clock is None for pair in self.clocks for clock in pair):
-            return "The card's clocks are not known; no sample was discarded."
+            return "The GPU's clocks are not known; no sample was discarded."
         slow = f" Throttled nevertheless: {', '.join(self.throttled)}." if self.throttled else ""
         if not self.discarded:
             return ""
         total = len(self.samples) + self.discarded
-        return f"{self.discarded} of {total} samples were discarded, since the card ran slower.{slow}"
+        return f"{self.discarded} of {total} samples were discarded, since the GPU ran slower.{slow}"
 
 
 @dataclass
 class Stopwatch:
-    """Seconds of steps by the card's own clock; keeps what the clocks were before and after."""
+    """Seconds of steps by the GPU's own clock; keeps what the clocks were before and after."""
 
     read: Reader
     flush: Callable[[], None] = lambda: None
@@ -84,10 +84,10 @@ class Stopwatch:
 
 
 def measured(subjects: Sequence[Subject], **how: Any) -> Measured:
-    """Time subjects on the card at hand; how: what `measure` takes."""
-    card = cuda.card()
+    """Time subjects on the GPU at hand; how: what `measure` takes."""
+    gpu = cuda.gpu()
     cold = any(getattr(subject, "cold", False) for subject in subjects)
-    watch = Stopwatch(reader(card.bus), flusher(card.cache) if cold else lambda: None)
+    watch = Stopwatch(reader(gpu.bus), flusher(gpu.cache) if cold else lambda: None)
     samples = measure(subjects, timed=watch, **how)
     return steady(samples, watch.seen[-len(samples) :])
 
@@ -96,7 +96,7 @@ def flusher(cache: int) -> Callable[[], None]:
     """What leaves nothing of earlier launches in a cache of so many bytes."""
     size = max(peak.THREADS, FLUSHED * cache // 16 * 4)
     a, b = (cuda.to_device(np.zeros(size, np.float32)) for _ in range(2))
-    kernel, grid = peak.copy("float32"), peak.grid(cuda.card())
+    kernel, grid = peak.copy("float32"), peak.grid(cuda.gpu())
 
     def flush() -> None:
         kernel.launch(grid, 0, 1, a, b)
@@ -105,7 +105,7 @@ def flusher(cache: int) -> Callable[[], None]:
 
 
 def steady(samples: Sequence[Sample], seen: Sequence[tuple[Clocks | None, Clocks | None]]) -> Measured:
-    """The samples without those during which the card ran slower (see above); all where clocks are not known."""
+    """The samples without those during which the GPU ran slower (see above); all where clocks are not known."""
     speeds = [None if a is None or b is None else min(a.sm, b.sm) for a, b in seen]
     known = [speed for speed in speeds if speed is not None]
     if len(known) < len(speeds) or not known:

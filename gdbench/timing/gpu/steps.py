@@ -1,4 +1,4 @@
-"""What a step costs on a card: one trial alone, as many as it trains at a time, and updates by themselves.
+"""What a step costs on a GPU: one trial alone, as many as it trains at a time, and updates by themselves.
 
     found = timed(TimingRequest(rules=["adam"], nets=["64-32-10"]), rounds=10)
     found.timing.subjects, found.timing.samples, found.words
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gdbench.errors import UsageError
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.compile.cuda import Card
+from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
 from gdbench.kernels.gpu.sweep_engine import SweepEngine
@@ -22,8 +22,8 @@ from gdbench.kernels.rules.contract import Rule, is_scalar
 from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.timing import Timing, TimingRequest, cases, work
 from gdbench.timing.gpu.references import levels, moving, peak, update
-from gdbench.timing.gpu.samples import Measured, OnCard, measured
-from gdbench.timing.pace import ON_CARD
+from gdbench.timing.gpu.samples import Measured, OnGpu, measured
+from gdbench.timing.pace import ON_GPU
 from gdbench.timing.rates import Constant
 from gdbench.timing.steps import LR, Case
 
@@ -40,15 +40,15 @@ class GpuTiming:
 
 
 def timed(asked: TimingRequest, rounds: int, watch: Callable[[str], None] = lambda text: None) -> GpuTiming:
-    """Time it on the card at hand. Raises UsageError for a rule or problem that the card cannot train."""
+    """Time it on the GPU at hand. Raises UsageError for a rule or problem that the GPU cannot train."""
     started = time.perf_counter()
-    card, subjects = cuda.card(), list[OnCard]()
+    gpu, subjects = cuda.gpu(), list[OnGpu]()
     chosen = {name: find(name) for name in asked.rules}
     for case in cases(asked.nets, asked.problems, asked.batches, asked.dtypes):
-        subjects += of_case(case, chosen, card)
+        subjects += of_case(case, chosen, gpu)
     dtypes = dict.fromkeys(str(subject.dtype) for subject in subjects)
-    subjects += [peak(card, dtype, jobs) for jobs in sorted({s.jobs for s in subjects}) for dtype in dtypes]
-    subjects += [moving(card, level.name, "triad") for level in levels(card)]
+    subjects += [peak(gpu, dtype, jobs) for jobs in sorted({s.jobs for s in subjects}) for dtype in dtypes]
+    subjects += [moving(gpu, level.name, "triad") for level in levels(gpu)]
     subjects = list({subject.name: subject for subject in subjects}.values())
     for subject in subjects:
         watch(f"compiling: {subject.name}")
@@ -60,13 +60,13 @@ def timed(asked: TimingRequest, rounds: int, watch: Callable[[str], None] = lamb
         watch(f"round {turn} of {rounds}, {len(subjects)} subjects")
 
     done(0)
-    found: Measured = measured(subjects, **ON_CARD._replace(rounds=rounds)._asdict(), watch=done)
+    found: Measured = measured(subjects, **ON_GPU._replace(rounds=rounds)._asdict(), watch=done)
     facts = [subject.facts() for subject in subjects]
-    return GpuTiming(Timing(facts, found.samples, levels(card), seconds, 0), found.words)
+    return GpuTiming(Timing(facts, found.samples, levels(gpu), seconds, 0), found.words)
 
 
-def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[OnCard]:
-    """A network's subjects. Raises UsageError for what the card cannot train."""
+def of_case(case: Case, rules: Mapping[str, BaseRule], gpu: Gpu) -> Sequence[OnGpu]:
+    """A network's subjects. Raises UsageError for what the GPU cannot train."""
     if not case.problem.layers:
         raise UsageError(f"problem {case.label!r} is no network; a GPU trains networks, so time it with --backend cpu")
     found = []
@@ -74,14 +74,14 @@ def of_case(case: Case, rules: Mapping[str, BaseRule], card: Card) -> Sequence[O
         if not is_scalar(rule):
             raise UsageError(f"rule {name!r} sees more than a gradient; time it with --backend cpu")
         alone = _members(case, rule, 1)
-        choice = choose(case.network, alone, card)
+        choice = choose(case.network, alone, gpu)
         found.append(_steps(case, name, next(engines(case.network, alone, choice=choice))[0]))
-        together = choice.sweep.resident * card.multiprocessors
+        together = choice.sweep.resident * gpu.multiprocessors
         if together > 1 and choice.engine == "sweep":
             found.append(_steps(case, name, SweepEngine(case.network, _members(case, rule, together))))
-        own = update(card, rule, case.problem.dtype, case.problem.size)
+        own = update(gpu, rule, case.problem.dtype, case.problem.size)
         facts = {**case.facts, "name": case.named("update", name), "rule": name}
-        found.append(OnCard(run=own.run, part="update", bytes=own.bytes, memory=own.memory, **facts))
+        found.append(OnGpu(run=own.run, part="update", bytes=own.bytes, memory=own.memory, **facts))
     return found
 
 
@@ -94,14 +94,14 @@ def _members(case: Case, rule: Rule, trials: int) -> list[GpuTrial]:
     ]
 
 
-def _steps(case: Case, name: str, engine: Engine) -> OnCard:
+def _steps(case: Case, name: str, engine: Engine) -> OnGpu:
     """A step of all trials of an engine; flops are those of one."""
     jobs = len(engine.gpu_trials)
 
     def run(count: int) -> None:
         take(engine, count)
 
-    return OnCard(
+    return OnGpu(
         case.named("step", name) + (f", {jobs} jobs" if jobs > 1 else ""),
         run,
         part="step",

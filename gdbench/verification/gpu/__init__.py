@@ -1,1 +1,1 @@
-"""What is checked and measured on a card: parity with the CPU, ceilings, updates, sweeps beside other libraries."""
+"""What is checked and measured on a GPU: parity with the CPU, ceilings, updates, sweeps beside other libraries."""

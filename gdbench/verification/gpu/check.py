@@ -1,4 +1,4 @@
-"""Everything worth checking and measuring on a card, in eight minutes: `gdbench gpu-check`.
+"""Everything worth checking and measuring on a GPU, in eight minutes: `gdbench gpu-check`.
 
     found = run_check(Path("out"))
     found.ok, found.parts

@@ -1,4 +1,4 @@
-"""What a check on a card consists of: parts with seconds of their own, and what came of each."""
+"""What a check on a GPU consists of: parts with seconds of their own, and what came of each."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Whether a card trains as the CPU does: parameters after 1, 10, 100 and 1000 steps, in units in the last place.
+"""Whether a GPU trains as the CPU does: parameters after 1, 10, 100 and 1000 steps, in units in the last place.
 
     for found in compared(CASES[0], "float32", scalar_rules()):
         found.rule, found.ulps, found.equal, found.where
@@ -68,7 +68,7 @@ class Case:
 
     def __str__(self) -> str:
         words = f"{'-'.join(map(str, self.widths))} {self.activation} {self.loss}, batch {self.batch_size}"
-        return words if self.engine == "sweep" else f"{words}, by the whole card"
+        return words if self.engine == "sweep" else f"{words}, by the whole GPU"
 
 
 class ParityTrial(NamedTuple):
@@ -110,7 +110,7 @@ def compared(
     """Each rule beside the CPU. search: for the first step whose bits differ, where any do."""
     problem, longest = case.problem(dtype), counts[-1]
     asked = [ParityTrial(rule, count, _points(counts, count)) for rule in chosen for count in counts]
-    trained = dict(zip(asked, on_card(problem, asked, case), strict=True))
+    trained = dict(zip(asked, on_gpu(problem, asked, case), strict=True))
     for rule in chosen:
         thetas, curve = on_cpu(problem, rule, (0, *counts), case.batch_size)
         found = {count: trained[ParityTrial(rule, count, _points(counts, count))] for count in counts}
@@ -126,7 +126,7 @@ def _points(counts: Sequence[int], last: int) -> tuple[int, ...]:
     return (0, *(count for count in counts if count <= last))
 
 
-def on_card(problem: MLP, asked: Sequence[ParityTrial], case: Case) -> list[Trained]:
+def on_gpu(problem: MLP, asked: Sequence[ParityTrial], case: Case) -> list[Trained]:
     """The trials on the GPU, all together, or one after another where the case's engine is for one."""
     gpu_trials = [
         GpuTrial(
@@ -189,13 +189,13 @@ def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, case: Cas
     while high - low > 1:
         tried = sorted({low + max(1, (high - low) * i // (TRIED + 1)) for i in range(1, TRIED + 1)})
         asked = [ParityTrial(rule, count, (0,)) for count in tried]
-        trained = on_card(problem, [*asked, *others], case)
+        trained = on_gpu(problem, [*asked, *others], case)
         thetas, _ = on_cpu(problem, rule, tried, case.batch_size)
         differ = [count for count, t in zip(tried, trained, strict=False) if ulps(t.theta, thetas[count])]
         high = differ[0] if differ else high
         low = max([low, *(count for count in tried if count < high)])
     points = (0, low) if low else (0,)
-    last = on_card(problem, [ParityTrial(rule, high, points), *others], case)[0]
+    last = on_gpu(problem, [ParityTrial(rule, high, points), *others], case)[0]
     thetas, curve = on_cpu(problem, rule, points, case.batch_size)
     gradient = problem.gradient(thetas[low], problem.batch(SEED, high, case.batch_size))
     if digest(last.curve[-1:, :-2]) != digest(curve[-1:, :-2]):

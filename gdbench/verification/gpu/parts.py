@@ -1,4 +1,4 @@
-"""The parts of `gdbench gpu-check`, each a generator of rows: what is equal, what the card can do, and what it does."""
+"""The parts of `gdbench gpu-check`, each a generator of rows: what is equal, what the GPU can do, and what it does."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from gdbench.kernels.rules.contract import scalar_rules
 from gdbench.stats.timings import costs, spreads
 from gdbench.timing.gpu.references import GRAPH, graph, launch, levels, moving, peak, round_trip, update
 from gdbench.timing.gpu.samples import Measured, measured
-from gdbench.timing.pace import ON_CARD, UPDATES
+from gdbench.timing.pace import ON_GPU, UPDATES
 from gdbench.verification.gpu import parity, races, throughput
 from gdbench.verification.gpu.contract import WRONG, Budget, Part, Row
 
@@ -19,8 +19,8 @@ FEW = ("adam", "sgd")  # rules whose updates are timed at every size
 
 
 def launching(budget: Budget) -> Iterator[Row | str]:
-    """What it costs to ask the card for something."""
-    found = measured([launch(), round_trip(), graph()], **ON_CARD._asdict(), limit=budget.left)
+    """What it costs to ask the GPU for something."""
+    found = measured([launch(), round_trip(), graph()], **ON_GPU._asdict(), limit=budget.left)
     for row in _costs(found):
         each = GRAPH if row["subject"].startswith("graph") else 1
         yield {"what": row["subject"], "µs a launch": row["median"] * 1e6 / each, **_bounds(row, 1e6 / each)}
@@ -28,15 +28,15 @@ def launching(budget: Budget) -> Iterator[Row | str]:
 
 
 def ceilings(budget: Budget) -> Iterator[Row | str]:
-    """The best that the card does: arithmetic in registers, and moving numbers."""
+    """The best that the GPU does: arithmetic in registers, and moving numbers."""
     import pandas as pd
 
-    card = cuda.card()
-    near, far = (level.name for level in levels(card))
-    subjects = [peak(card, dtype) for dtype in DTYPES]
-    subjects += [moving(card, level, part) for level in (far, near) for part in ("copy", "triad")]
-    subjects.append(moving(card, near, "copy", cold=True))
-    found = measured(subjects, **ON_CARD._asdict(), limit=budget.left)
+    gpu = cuda.gpu()
+    near, far = (level.name for level in levels(gpu))
+    subjects = [peak(gpu, dtype) for dtype in DTYPES]
+    subjects += [moving(gpu, level, part) for level in (far, near) for part in ("copy", "triad")]
+    subjects.append(moving(gpu, near, "copy", cold=True))
+    found = measured(subjects, **ON_GPU._asdict(), limit=budget.left)
     facts = {subject.name: subject for subject in subjects}
     frames = pd.DataFrame(found.samples), pd.DataFrame([subject.facts() for subject in subjects])
     slowest = spreads(*frames).set_index("subject")["spread"]
@@ -58,7 +58,7 @@ def ceilings(budget: Budget) -> Iterator[Row | str]:
 
 
 def equality(budget: Budget) -> Iterator[Row | str]:
-    """Units in the last place between the parameters of card and CPU."""
+    """Units in the last place between the parameters of GPU and CPU."""
     for dtype in DTYPES:
         for case in parity.DEFAULTS:
             for found in parity.compared(case, dtype, scalar_rules()):
@@ -87,11 +87,11 @@ def _compared(rules: str, found: list[parity.Compared]) -> Row:
 
 def updating(budget: Budget) -> Iterator[Row | str]:
     """Each rule's fused update beside a copy in the same rounds."""
-    card, words = cuda.card(), []
+    gpu, words = cuda.gpu(), []
     rules = sorted(scalar_rules(), key=lambda rule: rule.name not in FEW)
     for parameters in PARAMETERS:
         for rule in rules if parameters == PARAMETERS[0] else rules[: len(FEW)]:
-            subjects = moving(card, levels(card)[-1].name, "copy"), update(card, rule, "float32", parameters)
+            subjects = moving(gpu, levels(gpu)[-1].name, "copy"), update(gpu, rule, "float32", parameters)
             found = measured(subjects, **UPDATES._asdict(), limit=budget.left)
             took = {row["subject"]: row["median"] for row in _costs(found)}
             copied, own = ((subject.bytes or 0.0) / took[subject.name] for subject in subjects)
@@ -131,7 +131,7 @@ def _clocks(found: Measured) -> str:
 
 PARTS = (
     Part("launch", "What a launch costs", 15, launching),
-    Part("ceilings", "The card at its best", 30, ceilings),
+    Part("ceilings", "The GPU at its best", 30, ceilings),
     Part("parity", "The CPU's numbers: units in the last place after so many steps", 110, equality),
     Part("sweep", "Sweeps of small networks, trial-steps a second", 140, throughput.sweeps),
     Part("updates", "Updates beside a copy", 70, updating),

@@ -63,7 +63,7 @@ def main() -> None:
     chosen = [rule for rule in scalar_rules() if rule.name in ("adam", "momentum")]
     asked = [parity.ParityTrial(rule, count, (0, count)) for rule in chosen for count in STEPS]
     for engine in ("sweep", "large"):
-        parity.on_card(CASE.problem("float32"), asked, replace(CASE, engine=engine))
+        parity.on_gpu(CASE.problem("float32"), asked, replace(CASE, engine=engine))
 
 
 if __name__ == "__main__":

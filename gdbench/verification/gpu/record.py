@@ -1,4 +1,4 @@
-"""The results of `gdbench gpu-check` as a page of tables and as JSON: with machine, card, driver, commit and date."""
+"""The results of `gdbench gpu-check` as a page of tables and as JSON: with machine, GPU, driver, commit and date."""
 
 import json
 import math
@@ -21,15 +21,15 @@ PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cublas", "torch", "jax", "jaxl
 
 def machine_facts() -> dict[str, Any]:
     """What the results depend on."""
-    card = cuda.card()
+    gpu = cuda.gpu()
     commit, dirty = git.state(Path(__file__).parent)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "card": card.name,
-        "compute capability": ".".join(map(str, card.capability)),
-        "multiprocessors": card.multiprocessors,
-        "memory_gib": round(card.memory / 2**30, 1),
-        "l2_mib": round(card.cache / 2**20, 1),
+        "card": gpu.name,
+        "compute capability": ".".join(map(str, gpu.capability)),
+        "multiprocessors": gpu.multiprocessors,
+        "memory_gib": round(gpu.memory / 2**30, 1),
+        "l2_mib": round(gpu.cache / 2**20, 1),
         "driver": driver(),
         "commit": commit and f"{commit[:12]}{' with changes' if dirty else ''}",
         **environment(),
@@ -56,7 +56,7 @@ def page(found: Report) -> str:
 
 def _lines(found: Report) -> Iterator[str]:
     facts = found.facts
-    yield f"# {facts.get('card', 'A card')}, {facts.get('date', '')}"
+    yield f"# {facts.get('gpu', 'A gpu')}, {facts.get('date', '')}"
     yield ""
     yield from table([{"what": name, "value": value} for name, value in facts.items() if value is not None])
     for part in found.parts:

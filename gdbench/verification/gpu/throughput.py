@@ -1,4 +1,4 @@
-"""Sweeps and a large network by gdbench and by other libraries on the same card, and by gdbench on two of its cores.
+"""Sweeps and a large network by gdbench and by other libraries on the same GPU, and by gdbench on two of its cores.
 
 Every library trains the same trials in a process of its own, in interleaved rounds (gdbench/peers/comparison.py).
 """

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from gdbench.verification.gpu.contract import Outcome
 
 
-def check_card(out: Path, as_json: bool) -> int:
-    """Check and measure the card, in eight minutes at most; returns the exit code.
+def check_gpu(out: Path, as_json: bool) -> int:
+    """Check and measure the GPU, in eight minutes at most; returns the exit code.
 
     Results are written to the folder as they come. Exit code 3: there is no GPU, or a check failed.
     """
