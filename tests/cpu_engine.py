@@ -32,7 +32,7 @@ class CpuEngine:
             for m in gpu_trials
         ]
         pairs = zip(gpu_trials, self.trainings, strict=True)
-        self.walks = [begin(m.rule, m.settings, training, m.rates) for m, training in pairs]
+        self.walks = [begin(m.rule, m.hyperparameters, training, m.rates) for m, training in pairs]
         if gpu_trials[0].points != [0]:  # which is how what is only compiled is looked at
             type(self).made.append(len(gpu_trials))
 

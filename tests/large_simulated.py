@@ -120,7 +120,7 @@ def member_of(given):
     _, rule, batch_size, points, _, options = given
     lr, clipping = options.get("lr", 0.05), {name: options[name] for name in options if name.startswith("clip")}
     rates = lambda first, count: np.full(count, lr)  # noqa: E731
-    settings = RULES[rule].settings({"lr": lr})
+    settings = RULES[rule].with_defaults({"lr": lr})
     return GpuTrial(RULES[rule], settings, rates, rule, 1, batch_size, points[-1], points, **clipping)
 
 
@@ -130,7 +130,7 @@ def expected(given):
     training = network.begin(
         seed=1, batch_size=gpu_trial.batch_size, clip_norm=gpu_trial.clip_norm, clip_value=gpu_trial.clip_value
     )
-    walk, found = begin(gpu_trial.rule, gpu_trial.settings, training, gpu_trial.rates), []
+    walk, found = begin(gpu_trial.rule, gpu_trial.hyperparameters, training, gpu_trial.rates), []
     for point in points:
         if point > training.steps:
             walk.advance(point - training.steps)

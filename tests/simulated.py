@@ -127,7 +127,7 @@ def run(case):
     stop = sweep_engine.Stop(*case.stop) if case.stop else None
     gpu_trials = [
         sweep_engine.GpuTrial(
-            RULES[rule], RULES[rule].settings({}), lrs, (rule,), seed, batch, case.steps, case.points,
+            RULES[rule], RULES[rule].with_defaults({}), lrs, (rule,), seed, batch, case.steps, case.points,
             stop=stop, **case.options,
         )
         for rule in case.rules for seed in case.seeds for batch in case.batches
@@ -167,7 +167,7 @@ def alone(case, gpu_trial, training, last):
     """The evaluations of a trial on the CPU up to its end, and how many steps it took; last: when it is ended."""
     from gdbench.kernels.directions.stepper import begin
 
-    walk = begin(gpu_trial.rule, gpu_trial.settings, training, gpu_trial.rates)
+    walk = begin(gpu_trial.rule, gpu_trial.hyperparameters, training, gpu_trial.rates)
     found = {}
     for step in case.points:
         if last and step > last:

@@ -117,7 +117,7 @@ def test_training_digits_agrees_with_pytorch(name, lr, torch):
     expected = np.concatenate([layer.detach().numpy().ravel() for layer in layers])
     rule = RULES[name]
     trained = problem.begin(seed=0, batch_size=32)
-    lrs = schedules.learning_rates(schedules.settings("constant"), lr, 1, 200, 200)
-    table = rule.table(rule.settings({"lr": lr}), 1, lrs, "float64")
+    lrs = schedules.learning_rates(schedules.with_defaults("constant"), lr, 1, 200, 200)
+    table = rule.table(rule.with_defaults({"lr": lr}), 1, lrs, "float64")
     trained.advance(rule.update("float64"), np.zeros((len(rule.slots), problem.size)), table)
     assert difference(trained.theta, expected) <= 1e-7

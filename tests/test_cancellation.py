@@ -23,7 +23,7 @@ def _digits():
 def row(rule, step, **given):
     """The coefficients of one step by name, with lr = 1."""
     rule = RULES[rule]
-    table = rule.table(rule.settings({"lr": 1.0, **given}), step, np.ones(1), "float64")
+    table = rule.table(rule.with_defaults({"lr": 1.0, **given}), step, np.ones(1), "float64")
     return dict(zip(rule.coefficient_names, map(float, table[0]), strict=True))
 
 

@@ -168,7 +168,7 @@ def test_options_and_dimensions_that_make_no_sense_are_refused():
         ({"conditon": 5.0}, "did you mean 'condition'"),
     ):
         with pytest.raises(UsageError, match=words):
-            find("quadratic").settings(options)
+            find("quadratic").with_defaults(options)
 
 
 def register(function, **fields):
@@ -183,7 +183,7 @@ def test_a_function_of_the_users_own_may_have_options_called_like_hyperparameter
         return c.alpha * x[0] ** 2 + c.k
 
     mine = register(f, dimension=1, alpha=2.0, k=0.5)
-    assert mine.settings({}) == {"dimension": 1, "alpha": 2.0, "k": 0.5}
+    assert mine.with_defaults({}) == {"dimension": 1, "alpha": 2.0, "k": 0.5}
     assert mine.compiled.value(np.array([3.0]), np.array([2.0, 0.5])) == 18.5
     out = np.zeros(1)
     mine.compiled.gradient(np.array([3.0]), 1, np.array([2.0, 0.5]), out)

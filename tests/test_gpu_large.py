@@ -133,7 +133,7 @@ def network(sizes, n=100, **options):
 def gpu_trial(batch_size=32, seed=0, steps=20, rule="adam", lr=0.1):
     chosen = RULES[rule]
     rates = lambda first, count: lr / np.arange(first, first + count)  # noqa: E731
-    return GpuTrial(chosen, chosen.settings({}), rates, (rule, lr), seed, batch_size, steps, [0, steps])
+    return GpuTrial(chosen, chosen.with_defaults({}), rates, (rule, lr), seed, batch_size, steps, [0, steps])
 
 
 @pytest.mark.parametrize("gpu", [H200, T4])
@@ -194,7 +194,7 @@ def test_members_of_one_recipe_share_a_table_that_holds_their_coefficients():
     tables = coefficient_tables(gpu_trials, np.arange(4), 1, 3, "float32")
     assert tables.starts.tolist() == [0, 0, 3, 0] and tables.rows.shape[0] == 6
     for start, each in ((0, gpu_trials[0]), (3, gpu_trials[2])):
-        want = each.rule.table(each.settings, 2, each.rates(2, 3), "float32")
+        want = each.rule.table(each.hyperparameters, 2, each.rates(2, 3), "float32")
         assert np.array_equal(tables.rows[start : start + 3, : want.shape[1]], want)
 
 

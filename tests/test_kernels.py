@@ -158,7 +158,7 @@ def test_samples_that_lie_far_away_are_asked_for_ahead_and_give_the_same_bits(ba
 
     far, rule = problem(np.arange(n)), find("sgd")
     trained, theta = far.begin(seed=1, batch_size=batch), far.initial(1)
-    walk = ScalarStepper(rule, rule.settings({}), trained, lambda first, count: np.full(count, 0.1))
+    walk = ScalarStepper(rule, rule.with_defaults({}), trained, lambda first, count: np.full(count, 0.1))
     walk.advance(4)
     for step in range(1, 5):
         rows = far.batch(1, step, batch)
@@ -177,7 +177,7 @@ def test_a_team_of_any_size_takes_the_same_steps_to_the_bit(hidden, activation, 
     rule, found = find("adam"), []
     for threads in (1, 2, 3, 5):
         trained = problem.begin(seed=3, batch_size=batch, threads=threads, **clip)
-        walk = begin(rule, rule.settings({}), trained, lambda first, count: np.full(count, 1e-2))
+        walk = begin(rule, rule.with_defaults({}), trained, lambda first, count: np.full(count, 1e-2))
         for count in (4, 7):
             walk.advance(count)
         found.append([trained.theta.tobytes(), walk.state.tobytes(), np.array(trained.evaluate()).tobytes()])
@@ -453,7 +453,7 @@ def test_the_norm_is_clipped_before_the_elements():
     }.items():
         training = make().begin(seed=0, batch_size=8, **limits)
         start, rule = training.theta.copy(), find("sgd")
-        table = rule.table(rule.settings({"lr": 1.0}), 1, np.ones(1), "float64")
+        table = rule.table(rule.with_defaults({"lr": 1.0}), 1, np.ones(1), "float64")
         training.advance(rule.update("float64"), rule.state(start.size, "float64"), table)
         steps[name] = start - training.theta
     length = np.linalg.norm(steps["none"])

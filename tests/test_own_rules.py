@@ -34,7 +34,7 @@ def test_values_that_a_rule_does_not_take_are_told_in_a_line(name, value, words)
         return p - c.lr * c.alpha * g
 
     with pytest.raises(UsageError, match=words) as caught:
-        declare(mine, lr=0.1, alpha=3.0, flag=True).settings({name: value})
+        declare(mine, lr=0.1, alpha=3.0, flag=True).with_defaults({name: value})
     assert len(str(caught.value)) < 200
 
 

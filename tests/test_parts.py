@@ -79,7 +79,7 @@ def test_a_layers_products_are_those_of_its_matrices(size):
 
 def test_updates_are_the_rules_update_as_often_as_asked_with_the_tables_rows_in_turn():
     rule = find("momentum")
-    table = rule.table(rule.settings({}), 1, np.array([0.1, 0.2]), "float64")
+    table = rule.table(rule.with_defaults({}), 1, np.array([0.1, 0.2]), "float64")
     given = first_class(rule.update("float64"), rule.source)
     p, g, state = np.ones(5), np.arange(5.0), np.zeros((1, 5))
     parts.updates("float64")(given, 3, p, g, state, table)

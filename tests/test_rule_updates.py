@@ -24,7 +24,7 @@ def test_the_second_call_compiles_nothing():
 
     def once(seed):
         trained = problem.begin(seed=seed, batch_size=10)
-        table = rule.table(rule.settings({}), 1, np.full(5, 0.1), "float32")
+        table = rule.table(rule.with_defaults({}), 1, np.full(5, 0.1), "float32")
         trained.advance(rule.update("float32"), np.zeros((2, problem.size), "float32"), table)
         trained.evaluate()
         problem.gradient(trained.theta)
@@ -89,7 +89,7 @@ def test_adams_update_has_the_bits_of_its_formula_operation_by_operation(dtype):
     v = (v * v * np.exp(rng.uniform(-80, 3, n))).astype(dtype)
     state = rule.state(n, dtype)
     state[0, :n], state[1, :n] = m, v
-    (row,) = rule.table(rule.settings({"weight_decay": 0.1}), 3, np.full(1, 0.01), dtype)
+    (row,) = rule.table(rule.with_defaults({"weight_decay": 0.1}), 3, np.full(1, 0.01), dtype)
     c = dict(zip(rule.coefficient_names, row, strict=True))
     got = p.copy()
     rule.update(dtype)(got, g, state, row, 0)
@@ -102,7 +102,7 @@ def test_adams_update_has_the_bits_of_its_formula_operation_by_operation(dtype):
 
 def test_an_update_moves_the_stretch_that_it_is_given_and_no_other():
     rule, n = find("momentum"), 40
-    table = rule.table(rule.settings({}), 1, np.full(1, 0.1), "float64")
+    table = rule.table(rule.with_defaults({}), 1, np.full(1, 0.1), "float64")
     whole, parts, g = np.ones(n), np.ones(n), np.arange(float(n))
     one, other = rule.state(n, "float64"), rule.state(n, "float64")
     rule.update("float64")(whole, g, one, table[0], 0)

@@ -53,7 +53,7 @@ def test_a_hundred_steps_follow_the_formula(name, options, weight_decay, dtype):
     gradients, p = rng.normal(size=(100, 37)), rng.normal(size=37)
     given = {"lr": 0.01, "weight_decay": weight_decay, **options}
     got = run(name, gradients, p, dtype, **given)
-    settings, state = find(name).settings(given), {}
+    settings, state = find(name).with_defaults(given), {}
     for t, g in enumerate(gradients, 1):
         p = step(name, p, g, state, t, settings)
     assert np.abs(got - p).max() <= (1e-13 if dtype == "float64" else 5e-6) * np.abs(p).max()
@@ -66,7 +66,7 @@ def test_slots_hold_what_the_formula_calls_so(name):
     gradients, p, state = rng.normal(size=(7, 5)), rng.normal(size=5), np.zeros((len(rule.slots), 5))
     run(name, gradients, p, state=state, **given)
     for t, g in enumerate(gradients, 1):
-        p = step(name, p, g, expected, t, rule.settings(given))
+        p = step(name, p, g, expected, t, rule.with_defaults(given))
     for slot, values in zip(rule.slots, state, strict=True):
         np.testing.assert_allclose(values, expected[slot], rtol=1e-12, err_msg=slot)
 
@@ -103,7 +103,7 @@ def test_amsgrad_is_adam_while_gradients_grow():
 @pytest.mark.parametrize(("rectify_above", "first"), [(5.0, 6), (4.0, 5)])
 def test_radam_rectifies_first_at_the_documented_step(rectify_above, first):
     rule = RULES["radam"]
-    table = rule.table(rule.settings({"rectify_above": rectify_above}), 1, np.full(10, 0.1), "float64")
+    table = rule.table(rule.with_defaults({"rectify_above": rectify_above}), 1, np.full(10, 0.1), "float64")
     rectified = table[:, rule.coefficient_names.index("rectified")]
     assert rectified.tolist() == [float(t >= first) for t in range(1, 11)]
     rho = [1999 - 2 * t * 0.999**t / (1 - 0.999**t) for t in (4, 5, 6)]
@@ -113,14 +113,14 @@ def test_radam_rectifies_first_at_the_documented_step(rectify_above, first):
 def test_radam_does_not_rectify_where_the_length_is_the_bound_itself():
     rule = RULES["radam"]  # with beta2 = 0.75 the length tends to 7, and is that to the bit after a thousand steps
     for bound, rectified in ((7.0, 0.0), (6.5, 1.0)):
-        settings = rule.settings({"beta2": 0.75, "rectify_above": bound})
+        settings = rule.with_defaults({"beta2": 0.75, "rectify_above": bound})
         table = rule.table(settings, 1000, np.full(1, 0.1), "float64")
         assert table[0, rule.coefficient_names.index("rectified")] == rectified
 
 
 def test_nadam_leaves_out_the_product_of_momenta_only_where_it_no_longer_counts():
     rule, mu = RULES["nadam"], 0.3  # whose 31st power is between a half and a quarter of the spacing of numbers below 1
-    table = rule.table(rule.settings({"beta1": 0.6, "momentum_decay": 0.0}), 29, np.full(20, 0.1), "float64")
+    table = rule.table(rule.with_defaults({"beta1": 0.6, "momentum_decay": 0.0}), 29, np.full(20, 0.1), "float64")
     products = np.array([math.prod([mu] * t) for t in range(29, 50)])
     expected = 0.1 * (1 - mu) / (1 - products[:-1]), 0.1 * mu / (1 - products[1:])
     for name, values in zip(("gradient_step", "momentum_step"), expected, strict=True):
@@ -144,7 +144,7 @@ def test_a_gradient_that_is_no_number_stays_visible(name):
 def test_adam_fails_where_reddi_kale_and_kumar_say_and_amsgrad_does_not(name, end):
     rule, steps = RULES[name], 300_000
     t = np.arange(1, steps + 1)
-    settings = rule.settings({"beta1": 0.9, "beta2": 0.99, "bias_correction": False})
+    settings = rule.with_defaults({"beta1": 0.9, "beta2": 0.99, "bias_correction": False})
     table = rule.table(settings, 1, 0.5 / np.sqrt(t), "float64")
     gradients = np.where(t % 101 == 1, 1010.0, -10.0)[:, None]
 
@@ -163,19 +163,19 @@ def test_adam_fails_where_reddi_kale_and_kumar_say_and_amsgrad_does_not(name, en
 @pytest.mark.parametrize("name", (*SHIPPED, *WRAPPED))
 def test_the_table_does_not_depend_on_where_a_chunk_begins(name):
     rule = find(name)
-    lrs = schedules.learning_rates(schedules.settings({"kind": "constant", "warmup": 7}), 0.1, 1, 80, 80)
-    whole = rule.table(rule.settings({}), 1, lrs, "float32")
-    pieces = [rule.table(rule.settings({}), 1 + i, lrs[i : i + 1], "float32") for i in range(80)]
+    lrs = schedules.learning_rates(schedules.with_defaults({"kind": "constant", "warmup": 7}), 0.1, 1, 80, 80)
+    whole = rule.table(rule.with_defaults({}), 1, lrs, "float32")
+    pieces = [rule.table(rule.with_defaults({}), 1 + i, lrs[i : i + 1], "float32") for i in range(80)]
     np.testing.assert_array_equal(whole, np.vstack(pieces))
     assert whole.dtype == np.float32 and whole.shape == (80, len(rule.coefficient_names))
     np.testing.assert_array_equal(
-        rule.table(rule.settings({}), 1, lrs[:10], "float64")[5:],
-        rule.table(rule.settings({}), 6, lrs[5:10], "float64"),
+        rule.table(rule.with_defaults({}), 1, lrs[:10], "float64")[5:],
+        rule.table(rule.with_defaults({}), 6, lrs[5:10], "float64"),
     )
 
 
 def test_warm_up_grows_linearly_to_lr():
-    lrs = schedules.learning_rates(schedules.settings({"kind": "constant", "warmup": 4}), 0.8, 1, 6, 6)
+    lrs = schedules.learning_rates(schedules.with_defaults({"kind": "constant", "warmup": 4}), 0.8, 1, 6, 6)
     np.testing.assert_allclose(lrs, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], rtol=1e-15)
 
 
@@ -208,7 +208,7 @@ def test_odd_values_are_refused_with_the_range(name, value, words):
 
 
 def test_a_whole_number_is_the_same_however_it_is_written():
-    texts = {json.dumps(RULES["lookahead"].settings({"k": k})) for k in (7, 7.0, np.float64(7))}
+    texts = {json.dumps(RULES["lookahead"].with_defaults({"k": k})) for k in (7, 7.0, np.float64(7))}
     assert len(texts) == 1 and '"k": 7,' in texts.pop()
     assert hyperparameters.KNOWN["alpha"].check("alpha", 1) == 1.0
     assert hyperparameters.KNOWN["rectify_above"].check("rectify_above", 4) == 4.0
@@ -229,7 +229,7 @@ def test_a_whole_number_is_the_same_however_it_is_written():
 )
 def test_wrong_hyperparameters_are_refused(given, words):
     with pytest.raises(UsageError, match=r"adam|must") as caught:
-        RULES["adam"].settings(given)
+        RULES["adam"].with_defaults(given)
     assert words in str(caught.value)
 
 
@@ -345,23 +345,23 @@ def test_a_plug_in_gives_our_names_a_meaning_of_its_own(name, plugin):
     plugin(NAMED_LIKE_OURS.format(given=f"{name}=2.0"))
     for rule in (find("power"), find("line")):
         for value in (-3.5, 0, 7, 1e12):
-            assert rule.settings({name: value})[name] == value
+            assert rule.with_defaults({name: value})[name] == value
         for value, words in ((math.nan, "finite"), (math.inf, "finite"), (True, "a number"), ("x", "a number")):
             with pytest.raises(UsageError, match=f"^{name} = .*{words}"):
-                rule.settings({name: value})
+                rule.with_defaults({name: value})
         with pytest.raises(UsageError, match="must be greater than 0"):
-            rule.settings({"lr": -1.0})
+            rule.with_defaults({"lr": -1.0})
     assert find("power").hyperparameter(name).range() == "a finite number"
     if name not in ("k", "alpha"):
-        assert find("lookahead(power)").settings({name: -3.5})[name] == -3.5
+        assert find("lookahead(power)").with_defaults({name: -3.5})[name] == -3.5
 
 
 def test_a_switch_of_a_plug_in_is_true_or_false(plugin):
     plugin(NAMED_LIKE_OURS.format(given="nesterov=True, centered=0.5"))
     rule = find("power")
-    assert rule.settings({"nesterov": False, "centered": 3}) == {"lr": 0.1, "nesterov": False, "centered": 3.0}
+    assert rule.with_defaults({"nesterov": False, "centered": 3}) == {"lr": 0.1, "nesterov": False, "centered": 3.0}
     with pytest.raises(UsageError, match="nesterov = 1 must be true or false"):
-        rule.settings({"nesterov": 1})
+        rule.with_defaults({"nesterov": 1})
 
 
 def test_lookahead_keeps_its_own_ranges_around_a_plug_in(plugin):
@@ -369,9 +369,9 @@ def test_lookahead_keeps_its_own_ranges_around_a_plug_in(plugin):
     rule = find("lookahead(power)")
     for given, words in (({"alpha": 2.0}, "at most 1"), ({"k": 2.5}, "a whole number")):
         with pytest.raises(UsageError, match=words):
-            rule.settings(given)
+            rule.with_defaults(given)
     with pytest.raises(UsageError, match="below 1"):
-        find("lookahead(momentum)").settings({"momentum": 2.0})  # ours, inside
+        find("lookahead(momentum)").with_defaults({"momentum": 2.0})  # ours, inside
 
 
 def test_lookahead_follows_a_plug_in_that_changes(plugin):

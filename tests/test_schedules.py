@@ -15,7 +15,7 @@ LR, TOTAL = 0.8, 40
 
 
 def rates(given, *, lr=LR, first=1, count=TOTAL, total=TOTAL):
-    return schedules.learning_rates(schedules.settings(given), lr, first, count, total)
+    return schedules.learning_rates(schedules.with_defaults(given), lr, first, count, total)
 
 
 def cosine(start, end, done):
@@ -142,7 +142,7 @@ DEFAULTS = {
 
 
 def test_every_schedule_has_the_defaults_named_here():
-    assert {kind: schedules.settings(kind) for kind in schedules.SCHEDULES} == {
+    assert {kind: schedules.with_defaults(kind) for kind in schedules.SCHEDULES} == {
         kind: {"kind": kind, **options, "warmup": 0} for kind, options in DEFAULTS.items()
     }
 
@@ -162,12 +162,12 @@ def test_every_schedule_has_the_defaults_named_here():
     ],
 )
 def test_options_reach_to_the_ends_of_their_ranges(kind, options):
-    assert schedules.settings({"kind": kind, **options}) == {**schedules.settings(kind), **options}
+    assert schedules.with_defaults({"kind": kind, **options}) == {**schedules.with_defaults(kind), **options}
 
 
 def test_settings_fill_in_the_defaults_and_write_numbers_one_way():
-    assert schedules.settings("cosine") == {"kind": "cosine", "final": 0.0, "warmup": 0}
-    step = schedules.settings({"kind": "step", "factor": 1, "every": 5})
+    assert schedules.with_defaults("cosine") == {"kind": "cosine", "final": 0.0, "warmup": 0}
+    step = schedules.with_defaults({"kind": "step", "factor": 1, "every": 5})
     assert step == {"kind": "step", "every": 5, "factor": 1.0, "warmup": 0}
     assert isinstance(step["factor"], float) and isinstance(step["every"], int)
     assert set(schedules.MEANINGS) == set(schedules.SCHEDULES)
@@ -201,5 +201,5 @@ def test_settings_fill_in_the_defaults_and_write_numbers_one_way():
 )
 def test_wrong_schedules_are_refused(given, words):
     with pytest.raises(UsageError) as caught:
-        schedules.settings(given)
+        schedules.with_defaults(given)
     assert words in str(caught.value)

@@ -25,10 +25,10 @@ class Task:
     """Trials of one network and one rule that differ in learning rate and seed.
 
     x: samples x features. y: labels (int64) for cross-entropy, else targets (samples x outputs). sizes: inputs, hidden
-    widths, outputs. settings: every hyperparameter but lr. dtype: of all floats. seeds, lrs: one a trial. thetas: the
-    parameters at step 0, trials x parameters, layer by layer W (inputs x outputs, row-major), then b. rows: trials x
-    steps x batch_size, int64: the training rows of each step, which begin again where they end. chunk: steps a call, of
-    which the steps of `rows` are a multiple.
+    widths, outputs. hyperparameters: all but lr. dtype: of all floats. seeds, lrs: one per trial. thetas: the parameters
+    at step 0, trials x parameters, layer by layer W (inputs x outputs, row-major), then b. rows: trials x steps x
+    batch_size, int64: the training rows of each step, which start again at their end. chunk: steps per call; the steps
+    of `rows` are a multiple of it.
     """
 
     x: np.ndarray
@@ -38,7 +38,7 @@ class Task:
     loss: str
     l2: float
     rule: str
-    settings: Mapping[str, float | bool]
+    hyperparameters: Mapping[str, float | bool]
     reshuffle: bool
     dtype: str
     seeds: tuple[int, ...]

@@ -90,15 +90,15 @@ def _program(jax: Any, task: Task) -> tuple[Any, Any]:
     import optax
 
     ahead = task.rule.startswith("lookahead")
-    optimizers.optax(task.rule, task.settings, 1e-3)  # raises where Optax lacks the rule
+    optimizers.optax(task.rule, task.hyperparameters, 1e-3)  # raises where Optax lacks the rule
     gradient = jax.grad(_objective(jax, optax, task))
 
     def begin(start: Any, lr: Any) -> Any:
         parameters = optax.LookaheadParams.init_synced(start) if ahead else start
-        return parameters, optimizers.optax(task.rule, task.settings, lr).init(parameters)
+        return parameters, optimizers.optax(task.rule, task.hyperparameters, lr).init(parameters)
 
     def advance(carry: Any, x: Any, y: Any, rows: Any, lr: Any) -> Any:
-        optimizer = optimizers.optax(task.rule, task.settings, lr)
+        optimizer = optimizers.optax(task.rule, task.hyperparameters, lr)
 
         def step(carry: Any, batch: Any) -> Any:
             parameters, state = carry

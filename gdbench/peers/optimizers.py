@@ -27,14 +27,14 @@ PYTORCH = {
 _MOMENTUM = 0.9  # ours by default, and PyTorch's classes have none
 
 
-def pytorch(rule: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def pytorch(rule: str, hyperparameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The class of torch.optim and its options but lr, for a rule with these hyperparameters.
 
     What is not given is left to PyTorch's defaults, which are ours. Raises UnsupportedError for what PyTorch lacks.
     """
     if rule not in PYTORCH:
         raise UnsupportedError(f"torch.optim has no {rule}")
-    given = {name: value for name, value in settings.items() if name != "lr"}
+    given = {name: value for name, value in hyperparameters.items() if name != "lr"}
     if not given.pop("bias_correction", True):
         raise UnsupportedError(f"torch.optim.{PYTORCH[rule]} always corrects its running means")
     if given.pop("rectify_above", 5.0) != 5.0:
@@ -51,14 +51,14 @@ def pytorch(rule: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     return PYTORCH[rule], {**options, **given}
 
 
-def optax(rule: str, settings: Mapping[str, Any], lr: Any) -> Any:
+def optax(rule: str, hyperparameters: Mapping[str, Any], lr: Any) -> Any:
     """Optax's transformation for a rule with all its hyperparameters; lr may be traced.
 
     Raises UnsupportedError for what Optax lacks. Lookahead wants `optax.LookaheadParams`.
     """
     import optax as library
 
-    given = {name: value for name, value in settings.items() if name != "lr"}
+    given = {name: value for name, value in hyperparameters.items() if name != "lr"}
     if rule == "lookahead" or rule.startswith("lookahead("):
         inner = rule.partition("(")[2].removesuffix(")") or "adam"
         k, alpha = given.pop("k"), given.pop("alpha")

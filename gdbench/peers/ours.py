@@ -49,8 +49,8 @@ class Gdbench:
         for seed, lr, theta in zip(task.seeds, task.lrs, task.thetas, strict=True):
             training = problem.begin(seed=seed, batch_size=task.batch_size, threads=team)
             training.theta[:] = theta
-            settings = {**task.settings, "lr": float(lr)}
-            steppers.append(ScalarStepper(rule, settings, training, Constant(float(lr))))
+            hyperparameters = {**task.hyperparameters, "lr": float(lr)}
+            steppers.append(ScalarStepper(rule, hyperparameters, training, Constant(float(lr))))
         return _Threads(steppers, task.chunk, threads)
 
 

@@ -47,7 +47,7 @@ def _members(task: Task) -> list[GpuTrial]:
     return [
         GpuTrial(
             rule=find(task.rule),  # type: ignore[arg-type]  # of_case has seen to it
-            settings={**task.settings, "lr": float(lr)},
+            hyperparameters={**task.hyperparameters, "lr": float(lr)},
             rates=Constant(float(lr)),
             recipe=(task.rule, float(lr)),
             seed=seed,

@@ -29,7 +29,7 @@ class PyTorch:
         """See `Adapter`."""
         import torch
 
-        name, options = optimizers.pytorch(task.rule, task.settings)
+        name, options = optimizers.pytorch(task.rule, task.hyperparameters)
         if self.fused and name not in FUSED[self.device]:
             raise UnsupportedError(f"torch.optim.{name} has no fused update for {self.device.upper()}")
         if self.fused or (self.compiled and name in FUSED[self.device]):

@@ -26,7 +26,7 @@ class Graphs:
         """See `Adapter`."""
         import torch
 
-        name, options = optimizers.pytorch(task.rule, task.settings)
+        name, options = optimizers.pytorch(task.rule, task.hyperparameters)
         options |= {"fused": True} if name in FUSED["cuda"] else {}
         options |= {} if name == "SGD" else CAPTURABLE
         if name == "Adagrad":
@@ -106,7 +106,7 @@ class Stacked:
 
         if task.trials == 1:
             raise UnsupportedError("one trial leaves nothing to stack")
-        if task.rule not in ("sgd", "momentum", "adam") or task.settings.get("weight_decay"):
+        if task.rule not in ("sgd", "momentum", "adam") or task.hyperparameters.get("weight_decay"):
             raise UnsupportedError(f"torch.optim has no learning rate a trial, and {task.rule} is not written out")
         if task.loss not in ("cross-entropy", "mse") or task.l2:
             raise UnsupportedError("only cross-entropy and mse without penalty are written out for stacks")
@@ -173,7 +173,7 @@ def _stacked_objective(torch: Any, task: Task) -> Callable[..., Any]:
 
 def _update(torch: Any, task: Task, parameters: list[Any], lrs: Any) -> tuple[Callable[[Any], None], list[Any]]:
     """The step of all stacks by their gradients, and what it remembers, all zeros at first."""
-    settings = task.settings
+    hyperparameters = task.hyperparameters
     if task.rule == "sgd":
 
         def descend(gradients: Any) -> None:
@@ -184,13 +184,13 @@ def _update(torch: Any, task: Task, parameters: list[Any], lrs: Any) -> tuple[Ca
     if task.rule == "momentum":
 
         def roll(gradients: Any) -> None:
-            torch._foreach_mul_(first, settings["momentum"])
+            torch._foreach_mul_(first, hyperparameters["momentum"])
             torch._foreach_add_(first, gradients)
             torch._foreach_sub_(parameters, [lrs * m for m in first])
 
         return roll, first
     second, count = [torch.zeros_like(m) for m in first], torch.zeros((), dtype=lrs.dtype, device=lrs.device)
-    beta1, beta2 = settings["beta1"], settings["beta2"]
+    beta1, beta2 = hyperparameters["beta1"], hyperparameters["beta2"]
 
     def adapt(gradients: Any) -> None:
         count.add_(1)
@@ -199,7 +199,7 @@ def _update(torch: Any, task: Task, parameters: list[Any], lrs: Any) -> tuple[Ca
         torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
         roots = torch._foreach_sqrt(second)
         torch._foreach_div_(roots, (1 - beta2**count).sqrt())
-        torch._foreach_add_(roots, settings["eps"])
+        torch._foreach_add_(roots, hyperparameters["eps"])
         rate = lrs / (1 - beta1**count)
         torch._foreach_sub_(parameters, [rate * m / root for m, root in zip(first, roots, strict=True)])
 

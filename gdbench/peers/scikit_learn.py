@@ -62,7 +62,7 @@ class _Trial:
 
 def _options(task: Task) -> dict[str, Any]:
     """The solver and its options; raises UnsupportedError."""
-    settings = task.settings
+    hyperparameters = task.hyperparameters
     if task.loss not in ("cross-entropy", "binary-cross-entropy"):
         raise UnsupportedError(f"MLPClassifier has no loss {task.loss}, and MLPRegressor another gradient")
     if task.loss == "binary-cross-entropy" and task.sizes[-1] > 1:
@@ -71,21 +71,21 @@ def _options(task: Task) -> dict[str, Any]:
         raise UnsupportedError("MLPClassifier has one output for two classes")
     if len(task.sizes) > 2 and task.activation not in ACTIVATIONS:
         raise UnsupportedError(f"MLPClassifier has no activation {task.activation}")
-    if task.l2 or settings.get("weight_decay"):
+    if task.l2 or hyperparameters.get("weight_decay"):
         raise UnsupportedError("MLPClassifier divides its penalty by the size of the batch")
-    if not settings.get("bias_correction", True):
+    if not hyperparameters.get("bias_correction", True):
         raise UnsupportedError("MLPClassifier's adam always corrects its running means")
     match task.rule:
         case "sgd":
             return {"solver": "sgd", "momentum": 0.0, "nesterovs_momentum": False}
         case "momentum" | "nesterov":
             nesterov = task.rule == "nesterov"
-            return {"solver": "sgd", "momentum": settings["momentum"], "nesterovs_momentum": nesterov}
+            return {"solver": "sgd", "momentum": hyperparameters["momentum"], "nesterovs_momentum": nesterov}
         case "adam":
             return {
                 "solver": "adam",
-                "beta_1": settings["beta1"],
-                "beta_2": settings["beta2"],
-                "epsilon": settings["eps"],
+                "beta_1": hyperparameters["beta1"],
+                "beta_2": hyperparameters["beta2"],
+                "epsilon": hyperparameters["eps"],
             }
     raise UnsupportedError(f"MLPClassifier has no {task.rule}")

@@ -82,9 +82,9 @@ def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
     training = case.begin()
     found = []
     for setting, steps in chosen:
-        rule, settings = find(setting.definition["rule"]), setting.definition["hyperparameters"]
+        rule, hyperparameters = find(setting.definition["rule"]), setting.definition["hyperparameters"]
         longest = max(1, int(steps)) if math.isfinite(steps) else LONGEST
-        found.append(whole_step(case, setting.rule, rule, settings, caches, longest=longest, training=training))
+        found.append(whole_step(case, setting.rule, rule, hyperparameters, caches, longest=longest, training=training))
     return found
 
 

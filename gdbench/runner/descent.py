@@ -113,16 +113,16 @@ def minimize(
         limits.check_name("rule", name)
     chosen = find_rule(rule, inner)
     given = dict(hyperparameters) if lr is None else {"lr": lr, **hyperparameters}
-    settings = chosen.settings({name: _plain(value) for name, value in given.items()})
+    values = chosen.with_defaults({name: _plain(value) for name, value in given.items()})
     if isinstance(schedule, Mapping):
         schedule = {name: _plain(value) for name, value in schedule.items()}
-    timetable = schedules.settings(schedule)
+    timetable = schedules.with_defaults(schedule)
     training = problem.begin(seed=check_seed(seed))
 
     def rates(first: int, count: int) -> np.ndarray:
-        return schedules.learning_rates(timetable, settings["lr"], first, count, int(steps))
+        return schedules.learning_rates(timetable, values["lr"], first, count, int(steps))
 
-    stepper = begin(chosen, settings, training, rates)
+    stepper = begin(chosen, values, training, rates)
     if isinstance(stepper, ScalarStepper):
         rows, status = _scalar_path(stepper, int(steps), int(every))
     else:
@@ -267,15 +267,15 @@ def _function(
     noise = options.pop("noise", 0.0)
     if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < math.inf:
         raise UsageError(f"noise = {shown(noise)} must be a number, 0 or more")
-    settings = known.settings({"dimension": size, **options} if known.least is not None else options)
-    if settings["dimension"] != size:
-        raise UsageError(f"x0 has {size} numbers; function {known.name!r} has {settings['dimension']} parameters")
+    values = known.with_defaults({"dimension": size, **options} if known.least is not None else options)
+    if values["dimension"] != size:
+        raise UsageError(f"x0 has {size} numbers; function {known.name!r} has {values['dimension']} parameters")
     parts = known.compiled
     if grad is not None or hess is not None:
         own = _compile(_nothing, grad, hess)
         gradient = own.gradient if grad else parts.gradient
         parts = Compiled(parts.value, gradient, (own if hess else parts).compile_hessian, own.source)
-    return known, known.name, parts, tuple(settings[name] for name in known.options), float(noise)
+    return known, known.name, parts, tuple(values[name] for name in known.options), float(noise)
 
 
 def _check_that_it_writes(name: str, part: Any, start: np.ndarray) -> None:

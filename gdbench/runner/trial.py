@@ -27,10 +27,10 @@ def train(
     definition = trial.definition
     problem = build(definition["problem"], definition["dtype"])
     trajectory = Trajectory(trial, problem)
-    rule, settings = find(definition["rule"]), definition["hyperparameters"]
+    rule, hyperparameters = find(definition["rule"]), definition["hyperparameters"]
     threads = threads if _for_a_team(problem, rule, trajectory.batch_size) else 1
     training = problem.begin(seed=trial.seed, batch_size=trajectory.batch_size, **clipping(definition), threads=threads)
-    stepper = begin(rule, settings, training, trajectory.rates, definition["budget"])
+    stepper = begin(rule, hyperparameters, training, trajectory.rates, definition["budget"])
     for point in trajectory.points:
         while training.steps < point and not stepper.ended:
             if cancelled():

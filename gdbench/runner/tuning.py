@@ -183,7 +183,7 @@ def _rates(rule: BaseRule, given: Any) -> list[float]:
         values = expand(given)
     except ValueError as error:
         raise UsageError(f"lr = {shown(given)} {error}") from None
-    return sorted(float(rule.settings({"lr": value})["lr"]) for value in values)
+    return sorted(float(rule.with_defaults({"lr": value})["lr"]) for value in values)
 
 
 def _placed(text: str, rule: BaseRule, label: str) -> str:

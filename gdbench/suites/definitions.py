@@ -122,7 +122,7 @@ def _function(chosen: Definition, place: str) -> Definition:
         function = find_function(chosen["function"])
         if isinstance(start, list) and "dimension" not in options and function.least is not None:
             options["dimension"] = len(start)
-        options = function.settings(options)
+        options = function.with_defaults(options)
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from None
     dimension = int(options["dimension"])

@@ -276,7 +276,7 @@ class SuiteModel(_Model):
     tune_seeds: Annotated[_Seeds, Field(ge=0)] | None = None
     batch_size: _BatchSizes = Field([32])
     schedule: Annotated[
-        list[Annotated[dict[str, Any], BeforeValidator(schedules.settings)]],
+        list[Annotated[dict[str, Any], BeforeValidator(schedules.with_defaults)]],
         BeforeValidator(_listed),
         AfterValidator(check_axis),
     ] = Field(["constant"], validate_default=True)

@@ -160,7 +160,7 @@ class Suite:
         definition = {
             "problem": self.problems[problem],
             "rule": rule.name,
-            "hyperparameters": rule.settings(given),
+            "hyperparameters": rule.with_defaults(given),
             "schedule": schedule,
             "batch_size": batch_size,
             "dtype": dtype,

@@ -67,7 +67,7 @@ def whole_step(
     case: Case,
     label: str,
     rule: BaseRule,
-    settings: Mapping[str, Any],
+    hyperparameters: Mapping[str, Any],
     caches: tuple[Level, ...],
     *,
     longest: int = LONGEST,
@@ -75,12 +75,12 @@ def whole_step(
 ) -> Timed:
     """Steps of `rule`, called `label`, as a run takes them.
 
-    settings: hyperparameters; the rule's defaults for the others. longest: steps after which a direction rule, whose
-    steps differ, starts again. training: what `case.begin` gave, for scalar rules that follow one another to share; one
-    of its own by default. A scalar rule on a network tells how much it does (gdbench/timing/work.py).
+    hyperparameters: the rule's defaults hold for those not given. longest: steps after which a direction rule, whose
+    steps differ, starts again. training: from `case.begin`, for scalar rules that share one; a new one by default. For a
+    scalar rule on a network, the subject says how much it computes (gdbench/timing/work.py).
     """
     done = dict[str, Any]()
-    steps = endless_steps(case, rule, settings, longest=longest, training=training)
+    steps = endless_steps(case, rule, hyperparameters, longest=longest, training=training)
     if is_scalar(rule) and case.problem.layers:
         done = _moved(case, rule, caches)
         done["flops"] = float(sum(work.step_flops(case.network.sizes, case.batch_size)))
@@ -90,25 +90,25 @@ def whole_step(
 def endless_steps(
     case: Case,
     rule: BaseRule,
-    settings: Mapping[str, Any],
+    hyperparameters: Mapping[str, Any],
     *,
     longest: int = LONGEST,
     training: Training | None = None,
 ) -> "EndlessSteps":
     """What takes the steps of `whole_step`, which is given the same, and knows what they have evaluated."""
-    settings = rule.settings(settings)
+    hyperparameters = rule.with_defaults(hyperparameters)
     if not is_scalar(rule):
-        return _Descents(case, rule, settings, longest)
-    return _Chunks(rule, settings, case.begin() if training is None else training)
+        return _Descents(case, rule, hyperparameters, longest)
+    return _Chunks(rule, hyperparameters, case.begin() if training is None else training)
 
 
-def update(case: Case, label: str, rule: Rule, settings: Mapping[str, Any], caches: tuple[Level, ...]) -> Timed:
+def update(case: Case, label: str, rule: Rule, hyperparameters: Mapping[str, Any], caches: tuple[Level, ...]) -> Timed:
     """The update of the parameters by itself, from one gradient."""
     problem, dtype = case.problem, case.problem.dtype
     theta = arrays.copied(problem.initial(0))
     gradient = problem.gradient(theta)
     state = rule.state(problem.size, dtype)
-    table = _table(rule, rule.settings(settings), dtype)
+    table = _table(rule, rule.with_defaults(hyperparameters), dtype)
     compiled, loop = first_class(rule.update(dtype), rule.source), alone.updates(dtype)
 
     def run(count: int) -> None:
@@ -165,8 +165,8 @@ def _moved(case: Case, rule: Rule, caches: tuple[Level, ...]) -> dict[str, Any]:
     return {"bytes": float(work.update_bytes(size, slots, itemsize)), "memory": level.name}
 
 
-def _table(rule: Rule, settings: Mapping[str, Any], dtype: str) -> np.ndarray:
-    return rule.table(settings, 1, np.full(CHUNK, LR), dtype)
+def _table(rule: Rule, hyperparameters: Mapping[str, Any], dtype: str) -> np.ndarray:
+    return rule.table(hyperparameters, 1, np.full(CHUNK, LR), dtype)
 
 
 class EndlessSteps(Protocol):
@@ -194,10 +194,10 @@ class _Chunks:
 
     function_evaluations = 0
 
-    def __init__(self, rule: Rule, settings: Mapping[str, Any], training: Training) -> None:
+    def __init__(self, rule: Rule, hyperparameters: Mapping[str, Any], training: Training) -> None:
         self.training, self.steps = training, 0
-        self.stepper = ScalarStepper(rule, settings, training, Constant(LR))
-        self.table = _table(rule, settings, training.problem.dtype)
+        self.stepper = ScalarStepper(rule, hyperparameters, training, Constant(LR))
+        self.table = _table(rule, hyperparameters, training.problem.dtype)
 
     @property
     def gradient_evaluations(self) -> int:
@@ -214,14 +214,14 @@ class _Chunks:
 class _Descents:
     """Whole descents at the rule's own learning rate, one after another, since no step of them is like the next."""
 
-    def __init__(self, case: Case, rule: BaseRule, settings: Mapping[str, Any], longest: int) -> None:
-        self.case, self.rule, self.settings, self.longest = case, rule, settings, longest
+    def __init__(self, case: Case, rule: BaseRule, hyperparameters: Mapping[str, Any], longest: int) -> None:
+        self.case, self.rule, self.hyperparameters, self.longest = case, rule, hyperparameters, longest
         self.steps = self.gradient_evaluations = self.function_evaluations = 0
         self._begin()
 
     def _begin(self) -> None:
-        rates = Constant(float(self.settings["lr"]))
-        self.stepper = DirectionStepper(self.rule, self.settings, self.case.begin(), rates, {})
+        rates = Constant(float(self.hyperparameters["lr"]))
+        self.stepper = DirectionStepper(self.rule, self.hyperparameters, self.case.begin(), rates, {})
 
     def run(self, count: int) -> None:
         """See `EndlessSteps`."""

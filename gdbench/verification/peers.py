@@ -109,7 +109,7 @@ def _with_optax(rule: str, options: dict[str, Any]) -> np.ndarray:
     jax, optax = importlib.import_module("jax"), importlib.import_module("optax")
     with _x64(jax):
         start = jax.numpy.asarray(START)
-        optimizer = optimizers.optax(rule, find(rule).settings(options), 0.01)
+        optimizer = optimizers.optax(rule, find(rule).with_defaults(options), 0.01)
         start = optax.LookaheadParams(start, start) if rule == "lookahead" else start
 
         def step(carry: Any, g: Any) -> Any:

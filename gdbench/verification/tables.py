@@ -53,9 +53,11 @@ def _() -> Rows:
 @check("chunks", "theory: steps depend on themselves alone")
 def _() -> Rows:
     for rule in scalar_rules():
-        settings, lrs = rule.settings({}), np.linspace(0.1, 0.01, 60)
-        whole = rule.table(settings, 1, lrs, "float64")
-        pieces = [rule.table(settings, 1 + first, lrs[first : first + 7], "float64") for first in range(0, 60, 7)]
+        hyperparameters, lrs = rule.with_defaults({}), np.linspace(0.1, 0.01, 60)
+        whole = rule.table(hyperparameters, 1, lrs, "float64")
+        pieces = [
+            rule.table(hyperparameters, 1 + first, lrs[first : first + 7], "float64") for first in range(0, 60, 7)
+        ]
         apart = np.abs(whole - np.vstack(pieces)).max()
         what = f"{rule.name}: coefficients of 60 steps, at once and seven at a time"
         yield compare(what, expected=0.0, measured=apart, tolerance=0.0)

@@ -61,9 +61,9 @@ def walk(
 ) -> Any:
     """A stepper at the start of a problem in float64, with a constant lr: `.advance(count)`, `.training.theta`."""
     chosen = find(rule)
-    settings = chosen.settings(hyperparameters)
+    values = chosen.with_defaults(hyperparameters)
     training = mathematics.problem(problem).begin(seed=seed, batch_size=batch_size)
-    return begin(chosen, settings, training, lambda first, count: np.full(count, settings["lr"]))
+    return begin(chosen, values, training, lambda first, count: np.full(count, values["lr"]))
 
 
 def differences(f: Callable[[np.ndarray], Any], x: np.ndarray, h: float = 1e-5) -> np.ndarray:

@@ -23,15 +23,15 @@ from gdbench.kernels.rules.stepper import Rates, ScalarStepper
 
 def begin(
     rule: BaseRule,
-    settings: Mapping[str, float | bool],
+    hyperparameters: Mapping[str, float | bool],
     training: Training,
     rates: Rates,
     budget: Mapping[str, int] | None = None,
 ) -> "ScalarStepper | DirectionStepper":
     """The stepper of `rule` at the start of `training`; budget: evaluations after which a trial ends."""
     if is_scalar(rule):
-        return ScalarStepper(rule, settings, training, rates)
-    return DirectionStepper(rule, settings, training, rates, budget or {})
+        return ScalarStepper(rule, hyperparameters, training, rates)
+    return DirectionStepper(rule, hyperparameters, training, rates, budget or {})
 
 
 class DirectionStepper:
@@ -47,12 +47,12 @@ class DirectionStepper:
     def __init__(
         self,
         rule: BaseRule,
-        settings: Mapping[str, float | bool],
+        hyperparameters: Mapping[str, float | bool],
         training: Training,
         rates: Rates,
         budget: Mapping[str, int],
     ) -> None:
-        self.rule, self.settings, self.training, self.rates = rule, settings, training, rates
+        self.rule, self.hyperparameters, self.training, self.rates = rule, hyperparameters, training, rates
         self.limits = {name: limit for name, limit in budget.items() if name.endswith("_evaluations")}
         self.objective = training.objective()
         self.memory: dict[str, Any] = {}
@@ -96,7 +96,7 @@ class DirectionStepper:
         lrs = self.rates(self.training.steps + 1, count)
         started = time.perf_counter()
         for lr in lrs:
-            c = SimpleNamespace(**{**self.settings, "lr": float(lr)})
+            c = SimpleNamespace(**{**self.hyperparameters, "lr": float(lr)})
             x = self._step(c)
             if x is None and not self.objective.changes:
                 self.stalled = self.ended = True

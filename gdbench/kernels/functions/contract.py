@@ -76,7 +76,7 @@ class Function(Written):
     def _arguments(self) -> tuple[str, ...]:
         return ("x", "c") if self.options else ("x",)
 
-    def settings(self, given: Mapping[str, Any]) -> dict[str, float]:
+    def with_defaults(self, given: Mapping[str, Any]) -> dict[str, float]:
         """All options, `dimension` first; raises UsageError for an unknown name or a value that is not allowed."""
         known = {"dimension": self.dimension, **self.options}
         for name in given:
@@ -171,7 +171,7 @@ def function(
             tuple(positive),
             source=source_of(written),
         )
-        made.settings({})
+        made.with_defaults({})
         FUNCTIONS[chosen] = made
         return made
 

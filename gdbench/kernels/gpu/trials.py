@@ -32,9 +32,9 @@ class GpuTrial:
     """A trial to be trained on a GPU."""
 
     rule: Rule
-    settings: Mapping[str, float | bool]
+    hyperparameters: Mapping[str, float | bool]
     rates: Callable[[int, int], np.ndarray]  # as in kernels/rules/stepper.py
-    recipe: Hashable  # equal for trials whose rule, settings, schedule and budget are equal: they share a table
+    recipe: Hashable  # equal for trials whose rule, hyperparameters, schedule and budget are equal: they share a table
     seed: int
     batch_size: int
     steps: int  # its budget
@@ -87,7 +87,7 @@ def coefficient_tables(gpu_trials: Sequence[GpuTrial], alive: np.ndarray, first:
         if gpu_trial.recipe not in made:
             made[gpu_trial.recipe] = len(rows) * count
             block = np.zeros((count, width), dtype)
-            table = gpu_trial.rule.table(gpu_trial.settings, first + 1, gpu_trial.rates(first + 1, taken), dtype)
+            table = gpu_trial.rule.table(gpu_trial.hyperparameters, first + 1, gpu_trial.rates(first + 1, taken), dtype)
             block[:taken, : table.shape[1]] = table
             rows.append(block)
         starts[i] = made[gpu_trial.recipe]

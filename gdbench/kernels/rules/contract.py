@@ -106,13 +106,13 @@ class Rule(BaseRule):
 
         return kernel(plain if derive is None else derived, variant=self.name, source=self.source)
 
-    def table(self, settings: Mapping[str, float | bool], first: int, lrs: np.ndarray, dtype: str) -> np.ndarray:
+    def table(self, hyperparameters: Mapping[str, float | bool], first: int, lrs: np.ndarray, dtype: str) -> np.ndarray:
         """The coefficients of steps first, first + 1, ... (from 1 on), in `dtype`: a row per step, a column per name.
 
         lrs: the steps' learning rates, float64. Raises UsageError when the coefficients cannot be compiled.
         """
         out = np.empty((lrs.size, len(self.coefficient_names)))
-        others = np.array([float(settings[name]) for name in self.defaults if name != "lr"])
+        others = np.array([float(hyperparameters[name]) for name in self.defaults if name != "lr"])
         try:
             self.table_kernel(first, lrs, others, out)
         except NumbaError as error:

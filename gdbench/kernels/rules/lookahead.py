@@ -117,12 +117,12 @@ def _derive(inner):
     """The inner rule's coefficients, then `begins` (step 1) and `pull`, the share of the way back to slow weights."""
     derive = inner.derive
 
-    def alone(t, *settings):
-        k, alpha = settings[-2], settings[-1]
+    def alone(t, *hyperparameters):
+        k, alpha = hyperparameters[-2], hyperparameters[-1]
         return t == 1, (1.0 - alpha if t % k == 0 else 0.0)
 
-    def both(t, *settings):
-        return (*derive(t, *settings[:-2]), *alone(t, *settings))
+    def both(t, *hyperparameters):
+        return (*derive(t, *hyperparameters[:-2]), *alone(t, *hyperparameters))
 
     alone = inlined(alone)
     return alone if derive is None else inlined(both)

@@ -112,7 +112,7 @@ class BaseRule(Written):
         """This rule, and the rules that it wraps."""
         return [self]
 
-    def settings(self, given: Mapping[str, object]) -> dict[str, float | bool]:
+    def with_defaults(self, given: Mapping[str, object]) -> dict[str, float | bool]:
         """The defaults, overridden by `given`; raises UsageError for an unknown name or a value out of range."""
         for name in given:
             if name not in self.defaults:

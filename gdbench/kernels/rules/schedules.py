@@ -1,6 +1,6 @@
 """How the learning rate depends on the step: lr(t) for t = 1, 2, ..., T, in float64.
 
-    schedule = settings({"kind": "cosine", "warmup": 10})
+    schedule = with_defaults({"kind": "cosine", "warmup": 10})
     lrs = learning_rates(schedule, lr=0.1, first=1, count=100, total=5000)
 
 A schedule multiplies lr by a factor and by min(1, t / warmup); `MEANINGS` gives lr times the factor. T is the budget in
@@ -121,7 +121,7 @@ def _fill(kind, options, lr, first, total, out):
         out[i] = rate * (t / warmup) if t < warmup else rate
 
 
-def settings(given: str | Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(given: str | Mapping[str, Any]) -> dict[str, Any]:
     """The schedule with all options, `{"kind": ..., option: value ...}`; raises UsageError if it is not valid."""
     if not isinstance(given, str | Mapping):
         raise UsageError(f'schedule {given!r} must be a name or a table such as {{kind = "constant", warmup = 10}}')
@@ -146,7 +146,7 @@ def _check(kind: str, name: str, value: Any) -> float:
 
 
 def learning_rates(schedule: Mapping[str, Any], lr: float, first: int, count: int, total: int) -> np.ndarray:
-    """lr at steps first ... first + count - 1 of `total`, float64 (count), for a schedule from `settings`.
+    """lr at steps first ... first + count - 1 of `total`, float64 (count), for a schedule from `with_defaults`.
 
     Each step's value depends on that step alone, not on where a chunk begins.
     """

@@ -30,8 +30,10 @@ class ScalarStepper:
     ended = stalled = False
     function_evaluations = 0
 
-    def __init__(self, rule: Rule, settings: Mapping[str, float | bool], training: Training, rates: Rates) -> None:
-        self.rule, self.settings, self.training, self.rates = rule, settings, training, rates
+    def __init__(
+        self, rule: Rule, hyperparameters: Mapping[str, float | bool], training: Training, rates: Rates
+    ) -> None:
+        self.rule, self.hyperparameters, self.training, self.rates = rule, hyperparameters, training, rates
         self.dtype = training.problem.dtype
         self.update = first_class(rule.update(self.dtype), rule.source)
         self.state = rule.state(training.problem.size, self.dtype)
@@ -50,7 +52,7 @@ class ScalarStepper:
     def advance(self, count: int, **path: Any) -> None:
         """Take the next `count` steps; fewer if one is not finite."""
         lrs = self.rates(self.training.steps + 1, count)
-        table = self.rule.table(self.settings, self.training.steps + 1, lrs, self.dtype)
+        table = self.rule.table(self.hyperparameters, self.training.steps + 1, lrs, self.dtype)
         before, started = self.training.steps, time.perf_counter()
         self.training.advance(self.update, self.state, table, **path)
         self.seconds += time.perf_counter() - started

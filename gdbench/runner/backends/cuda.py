@@ -128,7 +128,7 @@ class Cuda:
         for group in self.groups.values():
             probes = [_probe(rule, group.largest) for rule in group.rules.values()]
             for probe in probes:
-                probe.rule.table(probe.settings, 1, probe.rates(1, 1), group.problem.dtype)
+                probe.rule.table(probe.hyperparameters, 1, probe.rates(1, 1), group.problem.dtype)
             for choice in group.choices().values():
                 group.refused = group.refused or _prepare(group, probes, choice)
 
@@ -272,12 +272,12 @@ def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[Tria
 def _gpu_trial(trajectory: Trajectory) -> GpuTrial:
     """A trial as the GPU takes it."""
     trial, definition = trajectory.trial, trajectory.trial.definition
-    rule, settings = find_scalar(definition["rule"]), definition["hyperparameters"]
+    rule, hyperparameters = find_scalar(definition["rule"]), definition["hyperparameters"]
     return GpuTrial(
         rule=rule,
-        settings=settings,
+        hyperparameters=hyperparameters,
         rates=trajectory.rates,
-        recipe=json.dumps([rule.name, settings, definition["schedule"], trajectory.total], sort_keys=True),
+        recipe=json.dumps([rule.name, hyperparameters, definition["schedule"], trajectory.total], sort_keys=True),
         seed=trial.seed,
         batch_size=trajectory.batch_size,
         steps=trajectory.total,

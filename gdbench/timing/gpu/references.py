@@ -107,7 +107,7 @@ def update(gpu: Gpu, rule: Rule, dtype: str, parameters: int) -> OnGpu:
     """
     stride, slots, itemsize = -(-parameters // QUAD) * QUAD, len(rule.slots), np.dtype(dtype).itemsize
     home = _filled(gpu, (2 + slots) * stride, dtype)
-    table = cuda.to_device(rule.table(rule.settings({}), 1, np.full(1, LR), dtype))
+    table = cuda.to_device(rule.table(rule.with_defaults({}), 1, np.full(1, LR), dtype))
     cursor = cuda.to_device(np.zeros(len(large_kernels.Cursor), np.int64))
     kernel, threads = large_kernels.update(rule, dtype, kernels.THREADS), kernels.THREADS
     held = work.update_arrays(parameters, slots, itemsize)

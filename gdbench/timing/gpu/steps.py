@@ -86,10 +86,10 @@ def of_case(case: Case, rules: Mapping[str, BaseRule], gpu: Gpu) -> Sequence[OnG
 
 
 def _members(case: Case, rule: Rule, trials: int) -> list[GpuTrial]:
-    """So many trials at the rule's own settings, at a learning rate at which nothing moves."""
-    settings = {**rule.settings({}), "lr": LR}
+    """So many trials at the rule's own hyperparameters, at a learning rate at which nothing moves."""
+    hyperparameters = {**rule.with_defaults({}), "lr": LR}
     return [
-        GpuTrial(rule, settings, Constant(LR), rule.name, trial % SEEDS, case.batch_size, ENDLESS, (0,))
+        GpuTrial(rule, hyperparameters, Constant(LR), rule.name, trial % SEEDS, case.batch_size, ENDLESS, (0,))
         for trial in range(trials)
     ]
 

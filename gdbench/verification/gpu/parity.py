@@ -131,8 +131,8 @@ def on_gpu(problem: MLP, asked: Sequence[ParityTrial], case: Case) -> list[Train
     gpu_trials = [
         GpuTrial(
             rule=each.rule,
-            settings=(settings := each.rule.settings({})),
-            rates=Constant(float(settings["lr"])),
+            hyperparameters=(hyperparameters := each.rule.with_defaults({})),
+            rates=Constant(float(hyperparameters["lr"])),
             recipe=(each.rule.name, each.steps),
             seed=SEED,
             batch_size=case.batch_size,
@@ -166,9 +166,9 @@ def on_cpu(
     problem: MLP, rule: Rule, points: Sequence[int], batch_size: int
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """The parameters after each of these numbers of steps, in order, and the curve."""
-    settings, per_epoch = rule.settings({}), problem.steps_per_epoch(batch_size)
+    hyperparameters, per_epoch = rule.with_defaults({}), problem.steps_per_epoch(batch_size)
     training = problem.begin(seed=SEED, batch_size=batch_size)
-    walk = ScalarStepper(rule, settings, training, Constant(float(settings["lr"])))
+    walk = ScalarStepper(rule, hyperparameters, training, Constant(float(hyperparameters["lr"])))
     thetas, curve = {}, []
     for point in points:
         if point > training.steps:
