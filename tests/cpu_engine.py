@@ -32,7 +32,7 @@ class CpuEngine:
             for m in gpu_trials
         ]
         pairs = zip(gpu_trials, self.trainings, strict=True)
-        self.walks = [begin(m.rule, m.hyperparameters, training, m.rates) for m, training in pairs]
+        self.steppers = [begin(m.rule, m.hyperparameters, training, m.rates) for m, training in pairs]
         if gpu_trials[0].points != [0]:  # which is how what is only compiled is looked at
             type(self).made.append(len(gpu_trials))
 
@@ -48,16 +48,18 @@ class CpuEngine:
             type(self).launched(self)
         over = [self._over(i) for i in range(len(self.gpu_trials))]
         first, self.launches = self.launches == 0, self.launches + 1
-        for i, (gpu_trial, training, walk) in enumerate(zip(self.gpu_trials, self.trainings, self.walks, strict=True)):
+        for i, (gpu_trial, training, stepper) in enumerate(
+            zip(self.gpu_trials, self.trainings, self.steppers, strict=True)
+        ):
             if over[i]:
                 continue
             if first:
                 yield Evaluation(i, 0, training.evaluate(), np.nan)
             for _ in range(min(self.STEPS, gpu_trial.steps - training.steps)):
-                walk.advance(1)
+                stepper.advance(1)
                 self.seconds[i] += 1.0
                 if training.steps in gpu_trial.points:
-                    yield Evaluation(i, training.steps, training.evaluate(), walk.lr)
+                    yield Evaluation(i, training.steps, training.evaluate(), stepper.lr)
 
     def end(self, gpu_trial):
         self.ended.add(gpu_trial)

@@ -130,12 +130,12 @@ def expected(given):
     training = network.begin(
         seed=1, batch_size=gpu_trial.batch_size, clip_norm=gpu_trial.clip_norm, clip_value=gpu_trial.clip_value
     )
-    walk, found = begin(gpu_trial.rule, gpu_trial.hyperparameters, training, gpu_trial.rates), []
+    stepper, found = begin(gpu_trial.rule, gpu_trial.hyperparameters, training, gpu_trial.rates), []
     for point in points:
         if point > training.steps:
-            walk.advance(point - training.steps)
+            stepper.advance(point - training.steps)
         *values, slope = training.evaluate()
-        found += [point, *values, float(np.dtype(network.dtype).type(slope)), walk.lr]
+        found += [point, *values, float(np.dtype(network.dtype).type(slope)), stepper.lr]
     return found, training.theta.tolist()
 
 

@@ -167,18 +167,18 @@ def alone(case, gpu_trial, training, last):
     """The evaluations of a trial on the CPU up to its end, and how many steps it took; last: when it is ended."""
     from gdbench.kernels.directions.stepper import begin
 
-    walk = begin(gpu_trial.rule, gpu_trial.hyperparameters, training, gpu_trial.rates)
+    stepper = begin(gpu_trial.rule, gpu_trial.hyperparameters, training, gpu_trial.rates)
     found = {}
     for step in case.points:
         if last and step > last:
-            walk.advance(last - training.steps)
+            stepper.advance(last - training.steps)
             break
         if step > training.steps:
-            walk.advance(step - training.steps)
+            stepper.advance(step - training.steps)
         values = list(training.evaluate())
         number = training.theta.dtype.type
         values[-1] = float(number(values[-1]))  # the norm, a number of Python's without the compiler
-        found[step] = [*values, walk.lr]
+        found[step] = [*values, stepper.lr]
         losses = [loss for loss, split in zip(values[:3], training.problem.splits, strict=True) if len(split.x)]
         reached = case.stop and (values[case.stop[0]] - case.stop[1]) * (1 if case.stop[2] else -1) >= 0
         exploded = values[0] > 2e4 * (1 + abs(found[0][0]))

@@ -158,8 +158,8 @@ def test_samples_that_lie_far_away_are_asked_for_ahead_and_give_the_same_bits(ba
 
     far, rule = problem(np.arange(n)), find("sgd")
     trained, theta = far.begin(seed=1, batch_size=batch), far.initial(1)
-    walk = ScalarStepper(rule, rule.with_defaults({}), trained, lambda first, count: np.full(count, 0.1))
-    walk.advance(4)
+    stepper = ScalarStepper(rule, rule.with_defaults({}), trained, lambda first, count: np.full(count, 0.1))
+    stepper.advance(4)
     for step in range(1, 5):
         rows = far.batch(1, step, batch)
         near = problem(rows)  # a step's samples alone, in their order
@@ -177,10 +177,10 @@ def test_a_team_of_any_size_takes_the_same_steps_to_the_bit(hidden, activation, 
     rule, found = find("adam"), []
     for threads in (1, 2, 3, 5):
         trained = problem.begin(seed=3, batch_size=batch, threads=threads, **clip)
-        walk = begin(rule, rule.with_defaults({}), trained, lambda first, count: np.full(count, 1e-2))
+        stepper = begin(rule, rule.with_defaults({}), trained, lambda first, count: np.full(count, 1e-2))
         for count in (4, 7):
-            walk.advance(count)
-        found.append([trained.theta.tobytes(), walk.state.tobytes(), np.array(trained.evaluate()).tobytes()])
+            stepper.advance(count)
+        found.append([trained.theta.tobytes(), stepper.state.tobytes(), np.array(trained.evaluate()).tobytes()])
     assert all(other == found[0] for other in found[1:])
 
 

@@ -25,8 +25,8 @@ class Task:
     """Trials of one network and one rule that differ in learning rate and seed.
 
     x: samples x features. y: labels (int64) for cross-entropy, else targets (samples x outputs). sizes: inputs, hidden
-    widths, outputs. hyperparameters: all but lr. dtype: of all floats. seeds, lrs: one per trial. thetas: the parameters
-    at step 0, trials x parameters, layer by layer W (inputs x outputs, row-major), then b. rows: trials x steps x
+    widths, outputs. hyperparameters: all but lr. dtype: of all floats. seeds, lrs: one per trial. thetas: parameters at
+    step 0, trials x parameters, layer by layer W (inputs x outputs, row-major), then b. rows: trials x steps x
     batch_size, int64: the training rows of each step, which start again at their end. chunk: steps per call; the steps
     of `rows` are a multiple of it.
     """

@@ -76,8 +76,8 @@ def whole_step(
     """Steps of `rule`, called `label`, as a run takes them.
 
     hyperparameters: the rule's defaults hold for those not given. longest: steps after which a direction rule, whose
-    steps differ, starts again. training: from `case.begin`, for scalar rules that share one; a new one by default. For a
-    scalar rule on a network, the subject says how much it computes (gdbench/timing/work.py).
+    steps differ, starts again. training: from `case.begin`, for scalar rules that share one; a new one by default. The
+    subject of a scalar rule on a network says how much it computes (gdbench/timing/work.py).
     """
     done = dict[str, Any]()
     steps = endless_steps(case, rule, hyperparameters, longest=longest, training=training)

@@ -4,7 +4,7 @@ import numpy as np
 
 from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare
-from gdbench.verification.work import columns, trials
+from gdbench.verification.experiments import columns, trials
 
 SOURCE = "Schneider, Balles, Hennig 2019 (DeepOBS), quadratic_deep"
 PROBLEM = {"kind": "quadratic"}

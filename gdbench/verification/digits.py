@@ -8,7 +8,7 @@ import numpy as np
 from gdbench.kernels.networks.mlp import is_network
 from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare
-from gdbench.verification.work import walk
+from gdbench.verification.experiments import stepper_for
 
 BATCH, EPOCHS, SEEDS = 200, 15, 10
 PROBLEM = {
@@ -32,7 +32,7 @@ def _last_epoch(rule: str, seed: int, **hyperparameters: float) -> tuple[float, 
     """
     problem = mathematics.problem(PROBLEM)
     assert is_network(problem)
-    training = walk(PROBLEM, rule, batch_size=BATCH, seed=seed, **hyperparameters)
+    training = stepper_for(PROBLEM, rule, batch_size=BATCH, seed=seed, **hyperparameters)
     per_epoch, work = problem.steps_per_epoch(BATCH), problem.workspace()
     training.advance((EPOCHS - 1) * per_epoch)
     total = 0.0

@@ -4,7 +4,7 @@ import numpy as np
 
 from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Rows, check, compare
-from gdbench.verification.work import anywhere
+from gdbench.verification.experiments import anywhere
 
 STEPS = 300_000
 

@@ -22,8 +22,8 @@ from gdbench.verification import (
     quadratics,
     tables,
 )
-from gdbench.verification.ahead import FAMILIES, compiled_ahead
 from gdbench.verification.checks import CHECKS, Check, Row, chosen
+from gdbench.verification.compiling import FAMILIES, compiled_ahead
 
 _ORDER = (
     *(data_sets, quadratics, first_steps, failures, tables, peers, deepobs, functions, networks, digits),

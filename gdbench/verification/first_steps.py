@@ -7,7 +7,7 @@ import numpy as np
 
 from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Row, Rows, check, compare, difference, farthest
-from gdbench.verification.work import START, anywhere, constant, prescribed
+from gdbench.verification.experiments import START, anywhere, constant, prescribed
 
 LR = 0.1
 _BOWL = ("quadratic", {"condition": 100.0})

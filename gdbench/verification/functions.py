@@ -8,7 +8,7 @@ from gdbench.kernels import FUNCTIONS
 from gdbench.kernels.functions.contract import Function
 from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare, skip
-from gdbench.verification.work import differences
+from gdbench.verification.experiments import differences
 
 SOURCE = "central differences, fourth order, float64"
 UNWRITTEN = "the function has none; differences are used instead"

@@ -11,7 +11,7 @@ from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.networks.mlp import MLP, is_network
 from gdbench.suites import mathematics
 from gdbench.verification.checks import Rows, check, compare, difference
-from gdbench.verification.work import columns, differences, trials, walk
+from gdbench.verification.experiments import columns, differences, stepper_for, trials
 
 DEPTHS: tuple[list[int], ...] = ([], [5], [4, 3])
 IRIS = {"kind": "mlp", "dataset": "iris", "hidden": [5], "activation": "tanh", "l2": 0.01}
@@ -107,7 +107,7 @@ def _() -> Rows:
     size, lr = 32, 0.1
     for shuffle in ("epoch", "once"):
         given = {**IRIS, "shuffle": shuffle}
-        problem, training = mathematics.problem(given), walk(given, "sgd", batch_size=size, lr=lr)
+        problem, training = mathematics.problem(given), stepper_for(given, "sgd", batch_size=size, lr=lr)
         theta = problem.initial(0)
         count = 3 * problem.steps_per_epoch(size)
         for step in range(1, count + 1):

@@ -12,7 +12,7 @@ from gdbench.machine.environment import missing
 from gdbench.peers import optimizers
 from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Row, Rows, check, compare, difference, skip
-from gdbench.verification.work import START, anywhere, prescribed, prescribed_gradients
+from gdbench.verification.experiments import START, anywhere, prescribed, prescribed_gradients
 
 STEPS, TOLERANCE = 1000, 1e-12
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Rows, check, compare, farthest
-from gdbench.verification.work import columns, trials
+from gdbench.verification.experiments import columns, trials
 
 CONDITIONS = (10.0, 100.0, 1000.0)
 

@@ -9,7 +9,7 @@ from gdbench.kernels.rules import schedules
 from gdbench.kernels.rules.contract import scalar_rules
 from gdbench.runner.descent import minimize
 from gdbench.verification.checks import Rows, check, compare, difference, farthest
-from gdbench.verification.work import START, anywhere, prescribed
+from gdbench.verification.experiments import START, anywhere, prescribed
 
 LR, TOTAL = 0.5, 40
 

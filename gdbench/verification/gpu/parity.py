@@ -168,15 +168,15 @@ def on_cpu(
     """The parameters after each of these numbers of steps, in order, and the curve."""
     hyperparameters, per_epoch = rule.with_defaults({}), problem.steps_per_epoch(batch_size)
     training = problem.begin(seed=SEED, batch_size=batch_size)
-    walk = ScalarStepper(rule, hyperparameters, training, Constant(float(hyperparameters["lr"])))
+    stepper = ScalarStepper(rule, hyperparameters, training, Constant(float(hyperparameters["lr"])))
     thetas, curve = {}, []
     for point in points:
         if point > training.steps:
-            walk.advance(point - training.steps)
+            stepper.advance(point - training.steps)
         thetas[point] = training.theta.copy()
         *values, norm = training.evaluate()
         norm = float(np.dtype(problem.dtype).type(norm))  # which the lane without a compiler rounds later
-        curve.append((float(point), point / per_epoch, *values, norm, walk.lr))
+        curve.append((float(point), point / per_epoch, *values, norm, stepper.lr))
     return thetas, np.array(curve)
 
 

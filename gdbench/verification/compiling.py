@@ -18,15 +18,15 @@ def compile_all() -> None:
     """Call once everything that those families call."""
     from gdbench.kernels import FUNCTIONS
     from gdbench.suites import mathematics
+    from gdbench.verification.experiments import stepper_for
     from gdbench.verification.networks import IRIS
-    from gdbench.verification.work import walk
 
     problem = mathematics.problem(IRIS)
     theta = problem.initial(0)
     problem.loss(theta)
     problem.gradient(theta)
     problem.hessian(theta)
-    walk(IRIS, "sgd", batch_size=32, lr=0.1).advance(1)
+    stepper_for(IRIS, "sgd", batch_size=32, lr=0.1).advance(1)
     for function in FUNCTIONS.values():
         assert function.compiled.hessian
 

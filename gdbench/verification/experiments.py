@@ -56,7 +56,7 @@ def columns(record: TrialRecord) -> dict[str, np.ndarray]:
     return dict(zip(record.columns, record.curve.T, strict=True))
 
 
-def walk(
+def stepper_for(
     problem: Mapping[str, Any], rule: str, *, batch_size: int, seed: int = 0, **hyperparameters: float | bool
 ) -> Any:
     """A stepper at the start of a problem in float64, with a constant lr: `.advance(count)`, `.training.theta`."""
