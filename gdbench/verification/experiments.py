@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from gdbench import suites
-from gdbench.kernels.directions.stepper import begin
+from gdbench.kernels.directions.stepper import DirectionStepper, begin
 from gdbench.kernels.rules.registry import find
+from gdbench.kernels.rules.stepper import ScalarStepper
 from gdbench.runner.trial import train
 from gdbench.store import TrialRecord
 from gdbench.suites import mathematics
@@ -58,7 +59,7 @@ def columns(record: TrialRecord) -> dict[str, np.ndarray]:
 
 def stepper_for(
     problem: Mapping[str, Any], rule: str, *, batch_size: int, seed: int = 0, **hyperparameters: float | bool
-) -> Any:
+) -> ScalarStepper | DirectionStepper:
     """A stepper at the start of a problem in float64, with a constant lr: `.advance(count)`, `.training.theta`."""
     chosen = find(rule)
     values = chosen.with_defaults(hyperparameters)
