@@ -17,10 +17,10 @@ from gdbench.kernels import MLP, RULES, Samples
 from gdbench.kernels.arithmetic.intrinsics import fma
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.directions.stepper import begin
-from gdbench.kernels.gpu import large_multiply
-from gdbench.kernels.gpu.large_engine import LargeEngine, launches
-from gdbench.kernels.gpu.large_multiply import Matrix, Tiled
-from gdbench.kernels.gpu.large_products import Tile
+from gdbench.kernels.gpu.large import multiply as large_multiply
+from gdbench.kernels.gpu.large.engine import LargeEngine, launches
+from gdbench.kernels.gpu.large.multiply import Matrix, Tiled
+from gdbench.kernels.gpu.large.products import Tile
 from gdbench.kernels.gpu.trials import GpuTrial
 
 BIG, SMALL = Tile(16, 16, 4, 2), Tile(8, 8, 4, 1)
@@ -209,7 +209,7 @@ def main():
     for kind in ("forward", "inputs", "weights"):
         for tile in (BIG, SMALL):
             found["products"][f"{kind} {tile.rows}"] = [product(kind, tile, seed) for seed in range(3)]
-    large_multiply.Cublas = sys.modules["gdbench.kernels.gpu.large_engine"].Cublas = Column
+    large_multiply.Cublas = sys.modules["gdbench.kernels.gpu.large.engine"].Cublas = Column
     given = TRIALS["blocks, clipping, one step a launch"]
     found["cublas"] = {"got": trained(given, products="cublas"), "want": expected(given)}
     sys.stdout.write(json.dumps(found))

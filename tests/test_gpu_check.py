@@ -308,8 +308,8 @@ main(['--help'])
 
 PARITY = """
 import functools, json
-from gdbench.kernels.gpu.large_engine import LargeEngine
-from gdbench.kernels.gpu.large_products import Tile
+from gdbench.kernels.gpu.large.engine import LargeEngine
+from gdbench.kernels.gpu.large.products import Tile
 from gdbench.kernels.gpu import planning
 planning.THREADS.clear()
 planning.THREADS.update({4: {8: 4}, 8: {8: 4}})

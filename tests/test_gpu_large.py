@@ -17,9 +17,9 @@ from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu import engines
 from gdbench.kernels.gpu.costs import best_tile, choose, peak
-from gdbench.kernels.gpu.large_engine import LargeEngine, launches
-from gdbench.kernels.gpu.large_multiply import Cublas
-from gdbench.kernels.gpu.large_products import TILES
+from gdbench.kernels.gpu.large.engine import LargeEngine, launches
+from gdbench.kernels.gpu.large.multiply import Cublas
+from gdbench.kernels.gpu.large.products import TILES
 from gdbench.kernels.gpu.trials import GpuTrial, coefficient_tables, epoch_orders
 
 H200 = Gpu("H200", (9, 0), 132, 232_448, 233_472, 150 * 10**9, 1.98e9)

@@ -14,8 +14,9 @@ from gdbench.errors import GdbenchError
 from gdbench.kernels import RULES
 from gdbench.kernels.compile.cuda import Image, Kernel
 from gdbench.kernels.compile.jit import CUDA_FLAGS
-from gdbench.kernels.gpu import cubin, large_kernels, offline
+from gdbench.kernels.gpu import cubin, offline
 from gdbench.kernels.gpu.cubin import Needs, instructions, needs
+from gdbench.kernels.gpu.large import kernels as large_kernels
 from gdbench.kernels.gpu.offline import Subject, complaints, examine, large, updates, writes_fma
 from gdbench.kernels.gpu.update import _max, _min
 from gdbench.kernels.rules.contract import Rule

@@ -5,7 +5,7 @@ import pytest
 
 from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu.offline import SWEEPS, examine, sweeps
-from gdbench.kernels.gpu.planning import RESERVED, declared, sweep_plan
+from gdbench.kernels.gpu.sweep.planning import RESERVED, declared, sweep_plan
 from gdbench.kernels.networks.activations import NUMBERS
 
 # Shared memory of a block and of a multiprocessor: CUDA C++ Programming Guide, table of technical specifications.

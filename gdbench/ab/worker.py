@@ -81,7 +81,8 @@ class WorkerCommands:
         Raises GdbenchError where CUDA's compiler is missing; a GPU is not needed.
         """
         from gdbench.kernels.compile import cuda
-        from gdbench.kernels.gpu import large_kernels, offline
+        from gdbench.kernels.gpu import offline
+        from gdbench.kernels.gpu.large import kernels as large_kernels
         from gdbench.kernels.rules.contract import is_scalar
         from gdbench.kernels.rules.registry import find
 
@@ -105,7 +106,7 @@ class WorkerCommands:
         Of each network and scalar rule: `problem`, `rule`, `batch_size`, `dtype`, `launches`.
         """
         from gdbench.data.problems import build
-        from gdbench.kernels.gpu.large_engine import launches
+        from gdbench.kernels.gpu.large.engine import launches
         from gdbench.kernels.gpu.offline import H100
         from gdbench.kernels.gpu.trials import GpuTrial
         from gdbench.kernels.networks.mlp import is_network

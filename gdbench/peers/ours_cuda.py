@@ -6,7 +6,7 @@ from gdbench.errors import GdbenchError
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
-from gdbench.kernels.gpu.sweep_engine import SweepEngine
+from gdbench.kernels.gpu.sweep.engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.registry import find
 from gdbench.peers.contract import InTurns, Task, UnsupportedError

@@ -205,7 +205,8 @@ class Kernel:
     @property
     def name(self) -> str:
         """What it is called in the cache and in tables."""
-        short = f"{self.function.__module__.rsplit('.', 1)[-1]}.{self.function.__name__}"
+        place = self.function.__module__.rpartition("kernels.gpu.")[2].replace(".", "_")  # such as large_kernels
+        short = f"{place}.{self.function.__name__}"
         return f"{short}-{self.variant}" if self.variant else short
 
     def kept_at(self, capability: tuple[int, int], ending: str) -> Path | None:

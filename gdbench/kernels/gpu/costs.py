@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gdbench.kernels.compile.cuda import Gpu
-from gdbench.kernels.gpu.large_products import TILES, Tile
-from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
+from gdbench.kernels.gpu.large.products import TILES, Tile
+from gdbench.kernels.gpu.sweep.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.layers import Layers
 from gdbench.kernels.networks.mlp import MLP

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.costs import Choice, choose
-from gdbench.kernels.gpu.large_engine import LargeEngine
-from gdbench.kernels.gpu.sweep_engine import SweepEngine
+from gdbench.kernels.gpu.large.engine import LargeEngine
+from gdbench.kernels.gpu.sweep.engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.networks.mlp import MLP
 from gdbench.kernels.rules.contract import Rule
@@ -38,7 +38,7 @@ def engines(
 ) -> Iterator[tuple[Engine, list[int]]]:
     """Each engine with the indices of the trials that it trains; an engine is made when the iterator comes to it.
 
-    products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large_engine.py); an engine's
+    products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large/engine.py); an engine's
     `comparable` says whether its trials' digests can be compared. choice: which engine, by default the one of `choose`.
     rules, largest: as for `SweepEngine`.
     """

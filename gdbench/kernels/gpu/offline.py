@@ -21,11 +21,11 @@ import numpy as np
 
 from gdbench.kernels.compile.cache import keep, read
 from gdbench.kernels.compile.cuda import Gpu, Kernel
-from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu.cubin import Needs, instructions, needs
-from gdbench.kernels.gpu.large_products import FORWARD, INPUTS, TILES, WEIGHTS, product
-from gdbench.kernels.gpu.planning import blocks_with_registers
-from gdbench.kernels.gpu.sweep import sweep
+from gdbench.kernels.gpu.large import kernels as large_kernels
+from gdbench.kernels.gpu.large.products import FORWARD, INPUTS, TILES, WEIGHTS, product
+from gdbench.kernels.gpu.sweep.kernel import sweep
+from gdbench.kernels.gpu.sweep.planning import blocks_with_registers
 from gdbench.kernels.rules.contract import Rule, scalar_rules
 from gdbench.kernels.rules.registry import RULES
 

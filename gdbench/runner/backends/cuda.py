@@ -24,7 +24,7 @@ from gdbench.kernels.compile.driver import SIMULATED
 from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.engines import Engine, engines
 from gdbench.kernels.gpu.layout import SPLITS
-from gdbench.kernels.gpu.sweep_engine import room
+from gdbench.kernels.gpu.sweep.engine import room
 from gdbench.kernels.gpu.trials import GpuTrial, Stop
 from gdbench.kernels.networks.mlp import is_network
 from gdbench.kernels.rules.contract import find_scalar, is_scalar

@@ -6,8 +6,8 @@ import numpy as np
 
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Gpu
-from gdbench.kernels.gpu import large_kernels
 from gdbench.kernels.gpu import peak as kernels
+from gdbench.kernels.gpu.large import kernels as large_kernels
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.kernels.rules.contract import Rule
 from gdbench.machine.caches import MEMORY, Level

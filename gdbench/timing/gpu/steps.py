@@ -16,7 +16,7 @@ from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
-from gdbench.kernels.gpu.sweep_engine import SweepEngine
+from gdbench.kernels.gpu.sweep.engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.contract import Rule, is_scalar
 from gdbench.kernels.rules.registry import BaseRule, find

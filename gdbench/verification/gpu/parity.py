@@ -17,8 +17,8 @@ import numpy as np
 
 from gdbench.kernels import MLP, Samples, networks
 from gdbench.kernels.gpu.engines import Engine
-from gdbench.kernels.gpu.large_engine import LargeEngine
-from gdbench.kernels.gpu.sweep_engine import SweepEngine
+from gdbench.kernels.gpu.large.engine import LargeEngine
+from gdbench.kernels.gpu.sweep.engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.rules.contract import Rule
 from gdbench.kernels.rules.stepper import ScalarStepper

@@ -9,9 +9,9 @@ import numpy as np
 from gdbench.kernels.arithmetic.sums import CHUNK
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Kernel
-from gdbench.kernels.gpu import large_kernels
-from gdbench.kernels.gpu.large_kernels import MEAN, ROOT, THREADS, TOTAL
-from gdbench.kernels.gpu.large_multiply import Matrix
+from gdbench.kernels.gpu.large import kernels as large_kernels
+from gdbench.kernels.gpu.large.kernels import MEAN, ROOT, THREADS, TOTAL
+from gdbench.kernels.gpu.large.multiply import Matrix
 from gdbench.kernels.gpu.layout import RECORD, SPLITS
 from gdbench.kernels.gpu.quads import QUAD
 from gdbench.kernels.gpu.trials import GpuTrial

@@ -19,11 +19,11 @@ import numpy as np
 from gdbench.errors import UsageError
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Gpu
-from gdbench.kernels.gpu import large_kernels
-from gdbench.kernels.gpu.large_kernels import THREADS, Cursor
-from gdbench.kernels.gpu.large_multiply import Cublas, Tiled
-from gdbench.kernels.gpu.large_passes import Passes
-from gdbench.kernels.gpu.large_products import TILES, Tile
+from gdbench.kernels.gpu.large import kernels as large_kernels
+from gdbench.kernels.gpu.large.kernels import THREADS, Cursor
+from gdbench.kernels.gpu.large.multiply import Cublas, Tiled
+from gdbench.kernels.gpu.large.passes import Passes
+from gdbench.kernels.gpu.large.products import TILES, Tile
 from gdbench.kernels.gpu.layout import RECORD
 from gdbench.kernels.gpu.trials import (
     NEVER,

@@ -11,7 +11,7 @@ from gdbench.errors import UsageError
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu.costs import best_tile
-from gdbench.kernels.gpu.large_products import BIAS, FORWARD, INPUTS, ONWARD, TILES, WEIGHTS, ZERO, Tile, product
+from gdbench.kernels.gpu.large.products import BIAS, FORWARD, INPUTS, ONWARD, TILES, WEIGHTS, ZERO, Tile, product
 from gdbench.kernels.gpu.quads import QUAD
 
 

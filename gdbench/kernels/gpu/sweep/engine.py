@@ -16,8 +16,8 @@ import numpy as np
 
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit, padded
-from gdbench.kernels.gpu.planning import SweepPlan, sweep_plan
-from gdbench.kernels.gpu.sweep import sweep
+from gdbench.kernels.gpu.sweep.kernel import sweep
+from gdbench.kernels.gpu.sweep.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.trials import (
     NEVER,
     ORDERS,

@@ -1,0 +1,1 @@
+"""The engine for large networks: the whole GPU trains one trial after another."""
