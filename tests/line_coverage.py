@@ -71,7 +71,7 @@ def run_lane(name: str, configuration: Path) -> bool:
     folder = configuration.parent
     command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal", "-k", selection]
     command += ["--cov", f"--cov-config={configuration}", "--cov-report="]
-    command += [str(TESTS / f"test_{file}.py") for file in files]
+    command += [str(path) for file in files for path in TESTS.rglob(f"test_{file}.py")]
     places = {"COVERAGE_FILE": str(folder / name), "NUMBA_CACHE_DIR": str(folder / "cache")}
     return subprocess.run(command, env={**os.environ, **places, **settings}).returncode == 0
 

@@ -39,10 +39,10 @@ import sqlalchemy.dialects.sqlite  # noqa: F401
 ROOT = Path(__file__).resolve().parent.parent
 # Which tests judge which files. Comparisons with PyTorch, which need not be installed, do not.
 JUDGES = {
-    "rules/*.py": ("test_rules.py", "test_rule_updates.py", "test_schedules.py"),
-    "functions/*.py": ("test_functions.py",),
-    "networks/losses/*.py": ("test_losses.py",),
-    "networks/activations/*.py": ("test_activations.py",),
+    "rules/*.py": ("kernels/test_rules.py", "kernels/test_rule_updates.py", "kernels/test_schedules.py"),
+    "functions/*.py": ("kernels/test_functions.py",),
+    "networks/losses/*.py": ("kernels/test_losses.py",),
+    "networks/activations/*.py": ("kernels/test_activations.py",),
 }
 WORKERS, SECONDS = 2, 120  # seconds of processor time, so that a busy machine kills nothing
 

@@ -1,4 +1,4 @@
-"""Stand-ins for libraries, each with one fault or none, for the worker processes of tests/test_peers.py."""
+"""Stand-ins for libraries, each with one fault or none, for the worker processes of tests/peers/test_peers.py."""
 
 import os
 import time

@@ -85,7 +85,7 @@ def test_the_tests_of_the_published_sources_collect(published, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-2000:]
     theirs = {line.split("::")[0] for line in done.stdout.splitlines() if line.startswith("tests/")}
-    assert {f"tests/{file.name}" for file in (ROOT / "tests").glob("test_*.py")} <= theirs
+    assert {file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("test_*.py")} <= theirs
 
 
 LINK = re.compile(r"\]\(([^)#]+)")

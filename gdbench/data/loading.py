@@ -62,8 +62,8 @@ def load(resolved: Mapping[str, Any]) -> Dataset:
 def identified(resolved: Mapping[str, Any]) -> dict[str, Any]:
     """What `resolve` gave, with the hash of the contents, where options alone do not say what these are.
 
-    Synthetic data are a function of their options, which `tests/test_data.py` pins to the bit. What is read, from files
-    or from scikit-learn, is not: versions differ, and so do the rules by which files are read.
+    Synthetic data are a function of their options, which `tests/data/test_data.py` pins to the bit. What is read, from
+    files or from scikit-learn, is not: versions differ, and so do the rules by which files are read.
     """
     return dict(resolved) if resolved.get("name") in SYNTHETIC else {**resolved, CONTENTS: load(resolved).contents}
 

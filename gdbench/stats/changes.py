@@ -13,8 +13,8 @@ itself. A permutation test would need random numbers and more runs: from nine ru
 
 Everything is computed on logarithms. One bad run in forty would hide a change of a few percent. So values far from the
 running median are first moved to a bound (Hampel's filter; Davies and Gather, JASA 88, 1993), and a level is the median
-of its values. In simulations (tests/test_history.py) fewer than 2 in 100 series without changes show one. Of series of
-forty runs with one bad run in twenty, fewer than 4 in 100 do.
+of its values. In simulations (tests/api/test_history.py) fewer than 2 in 100 series without changes show one. Of series
+of forty runs with one bad run in twenty, fewer than 4 in 100 do.
 """
 
 import itertools

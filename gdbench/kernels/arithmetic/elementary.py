@@ -1,7 +1,7 @@
 """Our own exp, log, log1p, tanh, erf and integer powers, because libm's last bits differ from machine to machine.
 
 Each operation is one IEEE operation or one explicit fused multiply-add, so every processor gives the same bits. There
-are no branches, so LLVM vectorises the loops around these functions. tests/test_elementary.py holds the bounds:
+are no branches, so LLVM vectorises the loops around these functions. tests/kernels/test_elementary.py holds the bounds:
 exp 1 ULP, log 1 ULP, log1p 1 ULP, tanh 2 ULP, erf 2 ULP in float32 and float64 (subnormal results of exp: 1 ULP of the
 smallest normal's spacing), against mpmath. sin and cos are in kernels/arithmetic/trigonometry.py.
 

@@ -1,7 +1,7 @@
 """sin and cos in float64: our own for the reason in arithmetic/elementary.py, and written by the same principles.
 
-They are within 1 ULP for |x| <= 2^30, also beside the zeros (tests/test_elementary.py, against mpmath). For larger x,
-whose angle has few bits left, and for infinities they are NaN.
+They are within 1 ULP for |x| <= 2^30, also beside the zeros (tests/kernels/test_elementary.py, against mpmath). For
+larger x, whose angle has few bits left, and for infinities they are NaN.
 
 Cody and Waite's reduction is x = n pi/2 + r, |r| <= pi/4, with pi/2 in three float64 parts. x - n A is exact with a
 fused multiply-add; the rounding errors after it are carried in a second word. The polynomials and their minimax

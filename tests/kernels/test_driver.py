@@ -62,7 +62,7 @@ def test_a_switch_of_the_simulator_that_is_no_number_is_off(value, tmp_path):
 
 
 def test_what_a_gpu_needs_is_what_the_extra_installs():
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(map(Requirement, shlex.split(cuda.WHEELS))) == set(
         map(Requirement, project["optional-dependencies"]["cuda"])
     )

@@ -28,7 +28,7 @@ from tests.comparisons import one_of_each
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
 pytestmark = pytest.mark.needs("chromium")
 
-SCREENSHOTS = Path(os.environ.get("GDBENCH_SCREENSHOTS", Path(__file__).parent / "screenshots"))
+SCREENSHOTS = Path(os.environ.get("GDBENCH_SCREENSHOTS", Path(__file__).parents[1] / "screenshots"))
 ODD = '=<b>"momentum"</b> | & co'  # what a user may call a rule
 SUITE = {
     "title": "Flowers in a browser",

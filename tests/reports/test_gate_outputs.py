@@ -256,7 +256,7 @@ def test_a_page_of_only_unchanged_metrics_shows_them_at_once():
     assert "<details open>" in page(comparison(finding("unchanged", "equal")))
 
 
-DOCS = (Path(__file__).parents[1] / "docs" / "gate.md").read_text(encoding="utf-8")
+DOCS = (Path(__file__).parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
 
 
 def listed(table):

@@ -25,7 +25,7 @@ compiled = pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane
 def found():
     """What every case gave, in a process of its own."""
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
-    script = os.path.join(os.path.dirname(__file__), "simulated.py")
+    script = os.path.join(os.path.dirname(os.path.dirname(__file__)), "simulated.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -28,7 +28,7 @@ from gdbench.verification.gpu.check import run_check
 from gdbench.verification.gpu.contract import WRONG, Part
 from gdbench.verification.gpu.ulp import ulps
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NO_CARD = cuda.missing() is not None
 FINITE = {
     "float32": st.floats(allow_nan=False, width=32),

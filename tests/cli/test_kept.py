@@ -4,12 +4,12 @@ import dataclasses
 import json
 
 import pytest
+from tests.test_cli import call
 
 import gdbench
 from gdbench.cli import kept
 from gdbench.reports.answers import answers
 from gdbench.reports.ranking_table import ranking
-from tests.test_cli import call
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

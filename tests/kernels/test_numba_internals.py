@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from gdbench.errors import GdbenchError
 from gdbench.kernels.compile import numba_internals
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 INTERNALS = Path(numba_internals.__file__)
 # What the manuals of Numba, numba-cuda and llvmlite import, and any file may; with all that is in these and has no
 # underscore. `gdbench/kernels/compile/numba_internals.py` says why.

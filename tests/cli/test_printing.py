@@ -12,13 +12,13 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+from tests.test_cli import call
 
 import gdbench
 from gdbench.cli import output, streams
 from gdbench.cli.progress import Bar
 from gdbench.inputs.visible import inert, visible
 from gdbench.results.export import export
-from tests.test_cli import call
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rule_table import ROWS
 
 from gdbench.cli import main
 from gdbench.errors import UsageError
@@ -16,7 +17,7 @@ from gdbench.kernels.compile.jit import DISABLED, inlined
 from gdbench.kernels.networks.mlp import Training
 from gdbench.kernels.rules import schedules
 from gdbench.machine import environment
-from gdbench.verification import ahead, checks, peers
+from gdbench.verification import checks, compiling, peers
 from gdbench.verification.checks import compare
 from gdbench.verification.families import CHECKS, verify
 
@@ -53,8 +54,7 @@ def test_verify_passes_and_shows_every_check(whole):
 
 
 def test_every_rule_of_pytorch_is_beside_it():
-    ours = {name for name, rule in RULES.items() if isinstance(rule, Rule) and rule.source == ""}
-    assert {rule for rule, *_ in peers.TORCH} == ours - {"lion", "lookahead", "ranger"}
+    assert {rule for rule, *_ in peers.TORCH} == {name for name, row in ROWS.items() if row.torch}
 
 
 # The planted faults. Each function puts one where the real thing stands.
@@ -295,9 +295,9 @@ def test_rules_and_functions_of_plug_ins_are_checked_too(capsys, monkeypatch, tm
 
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_what_is_compiled_ahead_compiles():
-    with ahead.compiled_ahead(wanted=True) as ready:
+    with compiling.compiled_ahead(wanted=True) as ready:
         assert ready() == 0
-    with ahead.compiled_ahead(wanted=False) as ready:
+    with compiling.compiled_ahead(wanted=False) as ready:
         assert ready() is None
 
 

@@ -37,7 +37,7 @@ def test_a_hash_depends_on_names_and_contents_and_not_on_their_order(tmp_path):
 
 
 def test_a_checkout_has_our_line_ends_wherever_it_is_made(tmp_path):
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         pytest.skip("this is no checkout")
     clone = ["git", "clone", "--quiet", "-c", "core.autocrlf=true", "-c", "advice.detachedHead=false"]

@@ -8,7 +8,7 @@ import pytest
 from mpmath import mpf
 
 from gdbench.kernels import RULES
-from gdbench.kernels.rules.schedules import learning_rates, settings
+from gdbench.kernels.rules.schedules import learning_rates, with_defaults
 
 NEAR = [0.0, 0.3, 0.6, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1 - 1e-6, 1 - 1e-9, 1 - 1e-12, 1 - 2.0**-53]
 STEPS = [1, 2, 3, 4, 5, 6, 7, 10, 100, 1000, 12345, 10**6, 10**7]
@@ -111,7 +111,7 @@ def cosine(start, end, gone, left):
 
 def at(schedule, t, total):
     """lr(t) for lr = 1."""
-    return learning_rates(settings(schedule), 1.0, t, 1, total)[0]
+    return learning_rates(with_defaults(schedule), 1.0, t, 1, total)[0]
 
 
 @pytest.mark.parametrize("total", [6, 100, 10**4, 10**6, 10**9])

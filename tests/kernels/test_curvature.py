@@ -116,7 +116,14 @@ print(json.dumps(networks.numbers(networks.CASES[:: {every}], n={n}, hessians={h
 
 def lane(*, every=1, n=40, hessians=True, block=0, dtypes=("float32", "float64"), **environment):
     """What a process of its own finds for every case, or for each so many; block: samples a block."""
-    code = LANE.format(tests=os.path.dirname(__file__), every=every, n=n, hessians=hessians, block=block, dtypes=dtypes)
+    code = LANE.format(
+        tests=os.path.dirname(os.path.dirname(__file__)),
+        every=every,
+        n=n,
+        hessians=hessians,
+        block=block,
+        dtypes=dtypes,
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **environment}
     )

@@ -237,7 +237,7 @@ def test_stored_and_exported_runs_compare_alike(store, tmp_path, capsys):
 
 
 def test_every_option_of_the_documented_table_is_one_of_the_command():
-    text = (Path(__file__).parents[1] / "docs" / "gate.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(--[a-z-]+)", text, re.M))
     given = {option for command in (gate.compare, gate.gate) for option in _options(command)}
     assert documented == given - {"--store", "--out"}

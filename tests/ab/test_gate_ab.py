@@ -22,7 +22,7 @@ from gdbench.cli import main
 from gdbench.errors import UsageError
 from gdbench.gate.comparison import judge
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BEFORE = "0392c62"  # the worker was gdbench.gate.worker
 HERE = Checkout("here", Path(sys.executable), shadow=ROOT)
 PLUGIN = """

@@ -196,7 +196,7 @@ def test_a_million_trials_are_counted_without_being_laid_out():
 
 
 def test_the_table_of_limits_is_the_one_that_is_shown():
-    page = (Path(__file__).parents[1] / "docs" / "limits.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
     rows = [re.split(r" *\| *", line.strip("| ")) for line in page.splitlines() if line.startswith("|")][2:]
     assert rows == [[limit.what, f"{limit.most:,}", limit.where] for limit in limits.TABLE]
 

@@ -32,7 +32,7 @@ T4 = Gpu("T4", (7, 5), 40, 65_536, 65_536, 16 * 10**9, 1.59e9)
 @pytest.fixture(scope="module")
 def simulated():
     """What tests/large_simulated.py prints."""
-    command = [sys.executable, str(Path(__file__).with_name("large_simulated.py"))]
+    command = [sys.executable, str(Path(__file__).parents[1] / "large_simulated.py")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr

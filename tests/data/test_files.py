@@ -50,7 +50,7 @@ ENDINGS = ("csv", "csv.gz", "parquet", "npz")
 def test_every_format_is_told_in_the_readme_and_tried_here():
     endings = [ending for known in FORMATS for ending in known.endings]
     assert sorted(endings) == sorted(f".{ending}" for ending in ENDINGS)
-    told = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").partition("## Data of your own")[2]
+    told = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").partition("## Data of your own")[2]
     assert all(f"`{ending}`" in told for ending in endings)
     for known in FORMATS:
         assert known.name in told and known.what and bool(known.endings) != bool(known.files)
