@@ -2,8 +2,12 @@
 
 import ast
 
+import pandas as pd
 import pytest
 from test_architecture import ROOT, modules
+
+import gdbench
+from gdbench.stats.choice import objective
 
 CLASSES = {"MLP", "DataQuadratic", "FunctionProblem", "Rule", "Direction", "Lookahead", "Ranger", "Threads", "Cuda"}
 KINDS = {"mlp", "quadratic", "function"}
@@ -81,3 +85,18 @@ def test_a_planted_question_is_found(text):
 )
 def test_a_planted_any_is_found(text):
     assert len(list(untyped(ast.parse(text), {"Backend"}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "judged_by"),
+    [
+        ({"kind": "mlp", "dataset": "iris", "hidden": [2]}, "val_loss"),
+        ({"kind": "mlp", "dataset": "iris", "hidden": [2], "validation_fraction": 0.0}, "train_loss"),
+        ({"kind": "quadratic", "dimensions": 3}, "train_loss"),
+        ({"kind": "function", "function": "booth"}, "value"),
+    ],
+)
+def test_a_problem_is_judged_by_what_chooses_between_its_settings(given, judged_by):
+    problem = gdbench.problem(given)
+    evaluation = dict(zip(problem.columns, problem.begin(seed=0, batch_size=1).evaluate(), strict=True))
+    assert problem.judged_by == judged_by == objective(pd.DataFrame([evaluation]))
