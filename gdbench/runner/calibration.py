@@ -1,4 +1,4 @@
-"""How long a suite would take, from a short calibration: nothing is stored."""
+"""Estimate how long a suite would take, from a short calibration; nothing is stored."""
 
 import math
 import time
@@ -19,10 +19,10 @@ from gdbench.timing.pace import LEAST
 from gdbench.timing.sampling import by_the_clock, calibrated
 from gdbench.timing.steps import endless_steps
 
-PATIENCE = 4.0  # seconds after which kinds are no longer measured: they cost what the others cost on average
-DENSE = 1000  # parameters from which on a step that solves with a Hessian is not measured, since it takes seconds
-SOLVED = 1e9  # elements of a Hessian times its order, a second: about what one core solves
-SPREAD = 1000  # evaluation points from which on those that fall together are not looked for
+PATIENCE = 4.0  # seconds; kinds that are left then are not measured, but taken to cost the mean of the others
+DENSE = 1000  # parameters; above, a step that solves with a Hessian is estimated, since it takes seconds
+SOLVED = 1e9  # parameters cubed that one core solves in a second, roughly
+SPREAD = 1000  # evaluation points; above, points that coincide are counted separately
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ class _Length:
 
 @dataclass(frozen=True)
 class _Pace:
-    """Seconds of a step and of an evaluation, and steps that a trial's budget buys at most (None: all of them)."""
+    """Seconds of a step and of an evaluation, and the most steps that a budget of evaluations allows.
+
+    affordable: None where the budget counts steps or epochs.
+    """
 
     step: float
     evaluation: float
@@ -54,10 +57,10 @@ class _Pace:
 
 
 def estimate(suite: Suite, jobs: int | None = None) -> Estimate:
-    """Count a suite's trials and measure a few steps of each kind (problem, rule, batch size, dtype) of them.
+    """Count a suite's trials, and measure a few steps of each kind: problem, rule, batch size and dtype.
 
-    Divergence and early stops are not foreseen, so this is an upper estimate; compilation is not in it. After a few
-    seconds the kinds that are left are taken to cost what the others do.
+    This is an upper estimate, since trials may diverge or stop early. It leaves out compilation. After `PATIENCE`
+    seconds, the kinds that are left are taken to cost the mean of the others. jobs: threads, one per core by default.
     """
     jobs = jobs or usable_cores()
     until = time.perf_counter() + PATIENCE
@@ -97,7 +100,7 @@ def _length(setting: Setting, pace: _Pace) -> _Length:
 
 @lru_cache(maxsize=4096)
 def _looks(every: int | None, points: int | None, total: int, per_epoch: int | None) -> int:
-    """How often a trial is looked at; of very many points, as if none fell together."""
+    """How often a trial is evaluated; of more than `SPREAD` points, an upper bound."""
     if every is not None:
         return -(-total // every) + 1
     assert points is not None
@@ -107,7 +110,7 @@ def _looks(every: int | None, points: int | None, total: int, per_epoch: int | N
 
 
 def _pace(setting: Setting) -> _Pace:
-    """What a step and an evaluation of this setting take."""
+    """Measure a step and an evaluation of a setting."""
     definition = setting.definition
     problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
     case = Case(setting.problem, problem, batch_size(definition), clipping(definition))
@@ -118,7 +121,7 @@ def _pace(setting: Setting) -> _Pace:
     if rule.dense and problem.size > DENSE:
         return _Pace(problem.size**3 / SOLVED, evaluation, None)
     endless = endless_steps(case, rule, definition["hyperparameters"])
-    endless.run(1)  # compiles, which may take longer than `calibrated` takes a first step for
+    endless.run(1)  # compiles; `calibrated` would take a long first step for a long step, and measure no other
     count, seconds = calibrated(by_the_clock(endless.run), LEAST)
     budget = definition["budget"]
     affordable = [

@@ -1,10 +1,10 @@
-"""The pass that ends a run: what a step of each chosen setting costs, on the machine that has just become idle.
+"""The closing pass of a run: time a step of each chosen setting on the machine, which is idle now.
 
     plan = closing_plan(chosen, jobs)
     samples = closing_pass(plan, wall)
 
-Convergence and cost are measured apart: nothing else runs now, and every step is timed beside the references, in the
-same rounds (gdbench/timing/rounds.py).
+Convergence and cost are measured apart, so that trials that run side by side do not disturb the timing. Every step is
+timed in the same rounds as the references (gdbench/timing/rounds.py).
 """
 
 import math
@@ -24,22 +24,21 @@ from gdbench.timing.steps import LONGEST, whole_step
 from gdbench.timing.subjects import side_by_side
 
 SHARE = 0.1  # of the time that the trials took
-LEAST, EACH, MOST = 1.0, 0.08, 10.0  # seconds: at all, for each subject, and at most
+LEAST, EACH, MOST = 1.0, 0.08, 10.0  # seconds: a pass takes at least LEAST and EACH per subject, and at most MOST
 
 
 class Chosen(NamedTuple):
-    """A setting that was chosen, and the median of its trials' steps to the target: infinite where there is none."""
+    """A chosen setting. steps: the median steps to target of its trials; infinite if there is no such step."""
 
     setting: Setting
     steps: float
 
 
 def closing_plan(chosen: Sequence[Chosen], jobs: int) -> Plan:
-    """A whole step of each setting, and the references: the peak, and the triad at the levels that the steps use.
+    """Plan to time a whole step of each setting, the peak, and the triad at the memory levels that the steps use.
 
-    A direction rule, no step of which is like the next, takes as many as it needs to the target. The step of a
-    network of middling size is also taken by 2, 4, ... threads side by side, up to `jobs`: what more trials at a time
-    bring.
+    The steps of a direction rule differ, so its descent is timed up to the target. The step of the network of median
+    size is also timed on 2, 4, ... threads side by side, up to `jobs`. This shows what parallel trials gain.
     """
     caches = levels()
     together: dict[tuple[object, ...], list[Chosen]] = {}
@@ -66,7 +65,7 @@ def closing_plan(chosen: Sequence[Chosen], jobs: int) -> Plan:
 
 
 def _size(chosen: Chosen) -> int:
-    """Samples in a batch times parameters."""
+    """The batch size times the number of parameters."""
     return batch_size(chosen.setting.definition) * _problem(chosen).size
 
 
@@ -76,7 +75,7 @@ def _problem(chosen: Chosen) -> Problem:
 
 
 def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
-    """Steps on one problem with one batch size, one after another on the same arrays."""
+    """Whole steps of settings that share a problem and a batch size; they share one set of arrays too."""
     definition = chosen[0].setting.definition
     case = Case(chosen[0].setting.problem, _problem(chosen[0]), batch_size(definition), clipping(definition))
     training = case.begin()
@@ -89,10 +88,10 @@ def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
 
 
 def closing_pass(plan: Plan, wall: float) -> list[Sample]:
-    """Time them in a tenth of `wall`, the seconds that the trials took, but in as many as they need, up to 10.
+    """Time the plan's subjects for a tenth of `wall`, the seconds that the trials took.
 
-    Where they are very many there are fewer than five rounds; one round is made however long it takes, after one step
-    of each.
+    It takes longer if the subjects need it, but at most 10 s. With very many subjects there are fewer than five rounds.
+    One round always runs to its end, after one step of each subject.
     """
     seconds = min(max(SHARE * wall, LEAST + EACH * len(plan.subjects)), MOST)
     chosen = pace(len(plan.subjects), seconds)

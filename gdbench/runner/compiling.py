@@ -1,7 +1,7 @@
-"""Compiling what a suite needs, before any of its trials is on the clock.
+"""Compile what a suite needs before any trial is timed.
 
-Numba compiles under one lock, so threads would wait for each other: while this process compiles the kernels of the
-first problem, another compiles the rules into the cache on disk, from where this one then loads them.
+Numba compiles under one lock, so threads would wait for each other. Therefore another process compiles the rules into
+the cache on disk, while this process compiles the kernels of the first problem. Then this one loads the rules.
 """
 
 import time
@@ -16,8 +16,8 @@ from gdbench.machine.processes import helper
 from gdbench.runner.trial import train
 from gdbench.suites import Setting, Trial
 
-WORTH = 3  # rules to compile from which on another process pays, which takes two seconds to begin
-PATIENCE = 300.0  # seconds for all of them, from the beginning on
+WORTH = 3  # rules to compile; with fewer, another process does not pay, since it takes two seconds to start
+PATIENCE = 300.0  # seconds that the other process has for all of them
 
 Kind = tuple[str, str]  # a rule's name and a dtype
 
@@ -25,8 +25,8 @@ Kind = tuple[str, str]  # a rule's name and a dtype
 def compile_settings(chosen: Sequence[Setting]) -> None:
     """Compile what these settings need on the CPU.
 
-    Trains one step of one trial for every problem, rule and dtype; what is compiled already costs next to nothing.
-    Raises UsageError when a rule or a function cannot be compiled.
+    It trains one step of one trial for every problem, rule and dtype. This costs next to nothing where the kernels are
+    compiled already. Raises UsageError if a rule or a function cannot be compiled.
     """
     started = time.perf_counter()
     settings = {(s.problem, s.definition["rule"], s.definition["dtype"]): s for s in chosen}
@@ -34,7 +34,8 @@ def compile_settings(chosen: Sequence[Setting]) -> None:
         for setting in settings.values():
             probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}
             train(Trial(0, Setting(setting.problem, setting.rule, probe), 0, "tune", None))
-            wait(max(0.0, started + PATIENCE - time.perf_counter()))  # what it does not manage, this process compiles
+            # After the first problem, wait for the rules; this process compiles those that are not ready in time.
+            wait(max(0.0, started + PATIENCE - time.perf_counter()))
 
 
 def compile_rules(kinds: Sequence[Kind]) -> None:
@@ -45,7 +46,8 @@ def compile_rules(kinds: Sequence[Kind]) -> None:
 
 @contextmanager
 def _elsewhere(kinds: Sequence[Kind]) -> Iterator[Callable[[float], object]]:
-    """Let another process compile those of these rules that the cache lacks, if it pays; gives its `wait`."""
+    """Let another process compile the rules that the cache lacks, if it pays; yields its `wait(seconds)`."""
+    # A plug-in's rules are compiled here, since the other process does not load plug-ins.
     lacking = [kind for kind in kinds if _ours(kind[0]) and not cache.kept("-".join(kind))]
     if len(lacking) < WORTH or jit.DISABLED or usable_cores() < 2 or cache.cache_problem():
         yield lambda seconds: None

@@ -1,4 +1,4 @@
-"""One descent over a function: what `gdbench.minimize` computes, and lessons and checks use.
+"""One descent over a function, for `gdbench.minimize`, the lessons and the checks.
 
 descent = minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500)
 descent.x, descent.path, descent.status
@@ -37,9 +37,9 @@ CHUNK = 10_000  # steps a call
 class Descent:
     """What `minimize` found.
 
-    x: the last point. path: a row a recorded step, the start first: step, x0, x1, ..., value, grad_norm, lr.
+    x: the last point. path: one row per recorded step, the start first: step, x0, x1, ..., value, grad_norm, lr.
     status: `exhausted` (all steps taken), `diverged` (a value was not finite) or `stalled` (no step led further).
-    gradient_evaluations, function_evaluations: what the rule asked for; what was recorded is not counted.
+    gradient_evaluations, function_evaluations: how many the rule asked for; recording the path is not counted.
     """
 
     x: np.ndarray
@@ -80,10 +80,10 @@ def minimize(
         hess(x, out) will do. Without them shipped functions use their own, callables central differences.
     lr: the rule's default when None. hyperparameters: the rule's others by name; `inner` for lookahead.
     bounds: (low, high), numbers or a vector each; the point is clipped to them after each step.
-    seed: of the noise. every: how many steps lie between two rows of the path.
-    grad_norm in the path is the norm of the noiseless gradient, for a gradient that depends on t at the step that led
-    to the point (at the start, of step 1).
-    Raises UsageError, whose message is one sentence, for anything wrong with these.
+    seed: of the noise. every: the path has a row every so many steps.
+    grad_norm in the path is the norm of the gradient without noise. A gradient that depends on t is taken at the step
+    that led to the point; at the start, at step 1.
+    Raises UsageError, whose message is one sentence, if an argument is wrong.
     """
     start = _vector("x0", x0)
     if not np.isfinite(start).all():
@@ -140,7 +140,7 @@ def minimize(
 
 
 def _check_path(size: int, steps: int, every: int) -> None:
-    """Raise UsageError for a start that is too long, or a path of too many rows."""
+    """Raise UsageError if the start has too many numbers or the path too many rows."""
     if size > MAX_DIMENSION:
         raise UsageError(f"x0 has {size:,} numbers; at most {MAX_DIMENSION:,} are allowed")
     rows = -(-steps // every) + 1
@@ -157,12 +157,13 @@ def _row(training: Training) -> np.ndarray:
 
 
 def _scalar_path(stepper: ScalarStepper, steps: int, every: int) -> tuple[np.ndarray, str]:
-    """The rows [step, x ..., value, grad_norm] and how it ended."""
+    """Take the steps; returns the rows [step, x ..., value, grad_norm], float64, and the status."""
     training = stepper.training
     parts = [_row(training)[None]]
     if not math.isfinite(parts[0][0, -2]):
         return parts[0], "diverged"
-    chunk = CHUNK - CHUNK % every  # rows at its end; 0 when a chunk is shorter than the way to the next row
+    # Rows are counted from a chunk's start, so its length is a multiple of `every`; 0 if `every` is more than CHUNK.
+    chunk = CHUNK - CHUNK % every
     while training.steps < steps:
         before = training.steps
         count = min(chunk or min(CHUNK, every - before % every), steps - before)
@@ -184,10 +185,10 @@ def _scalar_path(stepper: ScalarStepper, steps: int, every: int) -> tuple[np.nda
 
 
 def _direction_path(stepper: DirectionStepper, steps: int, every: int) -> tuple[np.ndarray, str]:
-    """As `_scalar_path`; a rule that has stalled stays where it is."""
+    """Like `_scalar_path`, for direction rules; a stalled rule stays at its point."""
     training = stepper.training
     rows = [_row(training)]
-    resting = None  # the row of a rule that has stalled, step aside
+    resting = None  # the row of a stalled rule, which is repeated with the later steps' numbers
     for step in range(1, steps + 1):
         if not stepper.stalled:
             stepper.advance(1)
@@ -245,7 +246,7 @@ def _plain(value: Any) -> Any:
 def _function(
     function: Any, grad: Any, hess: Any, start: np.ndarray
 ) -> tuple[Function | None, str, Compiled, tuple[float, ...], float]:
-    """What to minimise: the shipped function if it is one, what to call it, its parts, options and noise."""
+    """The shipped function (None for a callable), its title, its compiled parts, its options and its noise."""
     for name, part in (("grad", grad), ("hess", hess)):
         if part is not None and not _plain_function(part):
             raise UsageError(f"{name} = {shown(part)} must be a function, {name}(x, t, out)")
@@ -279,7 +280,7 @@ def _function(
 
 
 def _check_that_it_writes(name: str, part: Any, start: np.ndarray) -> None:
-    """Raise UsageError for a derivative that returns what it should write, of which a descent would see nothing."""
+    """Raise UsageError if a derivative returns its result instead of writing it; a descent would never see that."""
     if part is None:
         return
     written = getattr(part, "py_func", part)
@@ -287,29 +288,29 @@ def _check_that_it_writes(name: str, part: Any, start: np.ndarray) -> None:
     out = np.zeros(size if name == "grad" else (size, size))
     try:
         returned = written(start.copy(), *([1] if count == 3 else []), out)
-    except Exception:  # what is wrong with it, the compiler says better
+    except Exception:  # the compiler explains better what is wrong with it
         return
     if returned is not None:
         raise UsageError(f"{name} returns a value; it must write it: {name}(x, t, out) with out[:] = ...")
 
 
 def _plain_function(part: Any) -> bool:
-    """Whether it was written with def or lambda, compiled by Numba since or not."""
+    """Whether it was written with def or lambda; Numba may have compiled it already."""
     return isinstance(getattr(part, "py_func", part), FunctionType)
 
 
 def _nothing(x: Any) -> float:
-    """Stands for a value that is not asked for."""
+    """The value of a callable of which only derivatives are used."""
     return 0.0
 
 
 def _compile(function: Any, grad: Any, hess: Any) -> Compiled:
-    """Somebody's functions, compiled; once for as long as they and what they take from outside are the same."""
-    slope_forms = {2: "xo", 3: "xto"}
+    """Compile the user's functions, once for as long as they and the values that they take from outside are equal."""
+    derivative_forms = {2: "xo", 3: "xto"}
     takes = (
         _takes("function", function, {1: "x"}),
-        _takes("grad", grad, slope_forms),
-        _takes("hess", hess, slope_forms),
+        _takes("grad", grad, derivative_forms),
+        _takes("hess", hess, derivative_forms),
     )
     state = tuple(_outside(part) for part in (function, grad, hess))
     cached = _compiled if None not in state else _compiled.__wrapped__
@@ -322,7 +323,10 @@ def _compiled(function: Any, grad: Any, hess: Any, takes: tuple[str, str, str], 
 
 
 def _takes(name: str, function: Any, forms: Mapping[int, str]) -> str:
-    """Which parameters a function takes, as gdbench.kernels.functions.callables spells them, by their number."""
+    """Which parameters a function takes, as gdbench.kernels.functions.callables spells them.
+
+    forms: spellings by the number of parameters. Raises UsageError for another number.
+    """
     if function is None:
         return ""
     count = len(inspect.signature(getattr(function, "py_func", function)).parameters)
@@ -338,7 +342,7 @@ def _takes_step(function: Any) -> bool:
 
 
 def _outside(function: Any) -> str | None:
-    """The values that a function takes from outside itself, which Numba freezes; None when they cannot be compared."""
+    """The globals and closure values of a function, which Numba freezes; None if they cannot be compared."""
     if function is None:
         return ""
     variables = inspect.getclosurevars(getattr(function, "py_func", function))

@@ -1,12 +1,15 @@
-"""How long a trial is and at which of its steps it is looked at."""
+"""How many steps a trial has, and at which of them it is evaluated."""
 
 from collections.abc import Mapping
 
-MAX_EPOCH_ENDS = 1000
+MAX_EPOCH_ENDS = 1000  # of a trial that are evaluated
 
 
 def total_steps(budget: Mapping[str, int], per_epoch: int) -> int:
-    """The steps that a budget allows at most; of evaluations, a step takes at least one."""
+    """The most steps that a budget allows; a budget of evaluations bounds them, since a step takes at least one.
+
+    per_epoch: steps in an epoch.
+    """
     if "epochs" in budget:
         return budget["epochs"] * per_epoch
     (count,) = budget.values()
@@ -16,8 +19,8 @@ def total_steps(budget: Mapping[str, int], per_epoch: int) -> int:
 def evaluation_points(evaluate: Mapping[str, int], total: int, per_epoch: int | None) -> list[int]:
     """The steps at which a trial of `total` steps is evaluated, from 0 to total.
 
-    {every: k}: multiples of k. {points: 2}: first and last. {points: p}: every epoch's end (evenly thinned to 1000 of
-    them; a function has none, None) and the unique round(total^(i / (p - 1))).
+    {every: k}: multiples of k. {points: 2}: first and last. {points: p}: every epoch's end, evenly thinned to 1000, and
+    the unique round(total^(i / (p - 1))). per_epoch: steps in an epoch; None for a function, which has no epochs.
 
     >>> evaluation_points({"points": 5}, total=16, per_epoch=6)
     [0, 1, 2, 4, 6, 8, 12, 16]

@@ -1,4 +1,4 @@
-"""One execution of a suite: tune, choose, report, time; every finished trial is committed at once."""
+"""One execution of a suite: tune, choose, report, time. Every finished trial is stored at once."""
 
 import hashlib
 import json
@@ -32,25 +32,25 @@ Choose = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 
 class Watcher:
-    """Is told how a run goes on; this one does not care."""
+    """Receives the events of a run; this one ignores them."""
 
     def compiling(self) -> None:
         """Kernels are being compiled."""
 
     def notices(self, sentences: Sequence[str]) -> None:
-        """What was read from data files, and what a reader should know of it, before anything is trained."""
+        """Before training: what was read from data files, and what a reader should know about it, in sentences."""
 
     def uses(self, what: str) -> None:
-        """A run uses something else than the CPU: what, and for which trials, in a sentence."""
+        """A run does not train on the CPU alone; `what` is a sentence that says what trains which trials."""
 
     def started(self, run: str, suite: Suite, total: int, done: int) -> None:
-        """A run begins, or goes on with `done` of `total` trials stored."""
+        """A run begins, or continues with `done` of `total` trials stored."""
 
     def finished(self, record: TrialRecord) -> None:
         """A trial is stored."""
 
     def timing(self) -> None:
-        """All trials are stored; what their steps cost is being measured."""
+        """All trials are stored; the costs of their steps are being measured."""
 
 
 def run_suite(
@@ -66,15 +66,16 @@ def run_suite(
     watcher: Watcher | None = None,
     hold: bool = False,
 ) -> str:
-    """Run `suite`, or go on with the latest run of it that was not finished; returns the run's id.
+    """Run `suite`, or continue its latest unfinished run; returns the run's id.
 
-    choose: from the frame of all trials to the best setting of each problem, rule and batch size by the tuning trials.
-    backend: `auto`, `cpu`, `cuda` or one of the caller's own, before which threads train what it refuses.
-    timing: measure what a step of each of these costs when the trials are done.
-    hold: the caller has more to make of the run, and calls `store.release(run)` then. Where its process ends before,
-    the same call gives the complete run again.
-    Raises InterruptedRunError when the user stops it: what finished is stored, and the same call goes on from there,
-    unless all trials are done. Raises WritingError when no more can be stored.
+    choose: takes the frame of all trials, and returns the best setting of each problem, rule and batch size, chosen by
+    the tuning trials.
+    jobs: threads, one per core by default. backend: `auto`, `cpu`, `cuda` or the caller's own; threads train what it
+    refuses. chunk: steps per call. fresh: start over. timing: after the trials, measure a step of each best setting.
+    hold: the caller has more to do with the run, and then calls `store.release(run)`. If its process ends before that,
+    the same call returns the complete run again.
+    Raises InterruptedRunError if the user stops it. The finished trials are stored, and the same call continues the
+    run, unless all trials are done. Raises WritingError if no more can be stored.
     """
     watcher = watcher or Watcher()
     jobs = jobs or usable_cores()
@@ -114,7 +115,7 @@ def run_suite(
         watcher.uses(trains.summary)
     execute = partial(_execute, store, run, code, trains, watcher)
     facts |= {"compile_seconds": compile_seconds}
-    if record is not None and record.state == "complete":  # its process ended before all was made of it
+    if record is not None and record.state == "complete":  # its process ended while it held the complete run
         watcher.started(run, suite, suite.count(), suite.count())
         if not hold:
             store.release(run)
@@ -135,7 +136,7 @@ def run_suite(
                 store.finish(run, "interrupted")
             if isinstance(error, KeyboardInterrupt):
                 raise InterruptedRunError(
-                    f"interrupted; run {run} keeps what finished, and the same command goes on from there"
+                    f"interrupted; run {run} keeps what finished, and the same command continues it"
                 ) from None
             raise
         facts["wall_seconds"] = wall = time.perf_counter() - started
@@ -157,12 +158,12 @@ def run_suite(
 
 @contextmanager
 def _beating(store: Store, run: str) -> Iterator[None]:
-    """Say that this process lives while the block runs, however long a trial or a compilation takes."""
+    """Write the run's heartbeat while the block runs, however long a trial or a compilation takes."""
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_SECONDS):
-            with suppress(GdbenchError):  # whoever writes next is told
+            with suppress(GdbenchError):  # the next write of a trial raises it again
                 store.heartbeat(run)
 
     thread = threading.Thread(target=beat, name="gdbench heartbeat", daemon=True)
@@ -177,7 +178,7 @@ def _beating(store: Store, run: str) -> Iterator[None]:
 
 
 def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[Chosen]:
-    """The settings that the tuning seeds (without any, the reporting seeds) chose, in the order of the suite."""
+    """The settings that the tuning seeds chose, in the order of the suite; without tuning seeds, the reporting ones."""
     from gdbench.results.frames import trials_frame  # pandas, which `import gdbench` must not load
 
     chosen = choose(trials_frame(store.read(run, points="none")))
@@ -188,13 +189,13 @@ def best_settings(suite: Suite, store: Store, run: str, choose: Choose) -> list[
 
 
 def _time(store: Store, run: str, chosen: Sequence[Chosen], trains: First, jobs: int, wall: float) -> dict[str, Any]:
-    """The closing pass, stored; returns facts about it. Trials are not lost over what cannot be timed.
+    """Run the closing pass and store it; returns facts about it. An error becomes a fact, so that no trial is lost.
 
-    It runs on the CPU: what a step costs there says nothing of trials that the GPU trained.
+    The pass runs on the CPU. It leaves out settings that the GPU trained, since their cost on the CPU means nothing.
     """
     by_cpu = [each for each in chosen if trains.taker(each.setting).name == Threads.name]
     if not by_cpu:
-        why = "a run times them on the CPU alone, and the GPU trained these trials"
+        why = "a run times steps on the CPU only, and the GPU trained these trials"
         return {"timing_error": why} if chosen else {}
     started = time.perf_counter()
     try:
@@ -208,7 +209,7 @@ def _time(store: Store, run: str, chosen: Sequence[Chosen], trains: First, jobs:
 
 
 def _execute(store: Store, run: str, code: str, trains: Backend, watcher: Watcher, trials: Sequence[Trial]) -> None:
-    """Train the trials that the run does not hold yet and store each as it ends, with those that end meanwhile."""
+    """Train the trials that the run does not hold yet, and store them as they end."""
     done = store.done(run)
     left = [trial for trial in trials if done.get(trial.index) != trial.key]
     with closing(trains.train(orders_of(left))) as found:

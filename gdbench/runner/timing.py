@@ -1,4 +1,4 @@
-"""Timings as the store takes them, and those that are a run of their own."""
+"""Store timings: those of a run, and those of `gdbench time`, which are a run of their own."""
 
 import hashlib
 import time
@@ -16,12 +16,12 @@ NAME = "time"  # of the suite of such a run
 
 
 def store_timings(store: Store, timing: Timing, repeated: str, backend: str = "cpu") -> str:
-    """Keep a timing as a complete run without trials; returns its id. repeated: "15 rounds", "5 processes"."""
+    """Store a timing as a complete run without trials; returns the run's id. repeated: "15 rounds", "5 processes"."""
     started = time.time()
     commit, dirty = git.state(Path.cwd())
     facts = {**environment(), "compile_seconds": timing.seconds, "wall_seconds": sum(s.seconds for s in timing.samples)}
     run = store.begin(
-        identity=hashlib.sha256(f"{NAME} {started}".encode()).hexdigest(),  # never gone on with
+        identity=hashlib.sha256(f"{NAME} {started}".encode()).hexdigest(),  # unique, so that it is never continued
         suite=NAME,
         title="What steps cost",
         description=f"Seconds a step, measured alone in interleaved rounds and repeated in {repeated}.",

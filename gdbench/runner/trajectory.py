@@ -1,4 +1,4 @@
-"""How a trial is judged as it goes on, whatever trains it: its curve, its status, and when it has ended.
+"""Judge a trial on its way, whatever trains it: its curve, its status, and when it has ended.
 
 trajectory = Trajectory(trial, problem)
 for point in trajectory.points:
@@ -24,9 +24,9 @@ from gdbench.suites import Trial
 
 
 class Trajectory:
-    """A trial on its way. It is a pure function of the evaluations that it is shown.
+    """A trial on its way, which depends on nothing but the evaluations that it is given.
 
-    total: steps of the budget. points: the steps to look at it, from 0 to total. ended: whether it goes no further.
+    total: steps of the budget. points: the steps to evaluate it at, from 0 to total. ended: whether it has ended.
     """
 
     def __init__(self, trial: Trial, problem: Problem) -> None:
@@ -35,7 +35,7 @@ class Trajectory:
         self.batch_size = batch_size(definition)
         self.per_epoch = problem.steps_per_epoch(self.batch_size)
         self.total = total_steps(definition["budget"], self.per_epoch)
-        epochs = self.per_epoch if problem.batched else None  # else every step would be the end of one
+        epochs = self.per_epoch if problem.batched else None  # a function has no epochs: each step would end one
         self.points = evaluation_points(definition["evaluate"], self.total, epochs)
         self.columns = ("step", "epoch", *problem.columns, "lr")
         self.ended = False
@@ -46,7 +46,7 @@ class Trajectory:
 
     @property
     def step(self) -> int:
-        """Where it was looked at last; -1 before the first time."""
+        """The step of the last evaluation; -1 before the first one."""
         return int(self._curve[-1][0]) if self._curve else -1
 
     def rates(self, first: int, count: int) -> np.ndarray:
@@ -54,22 +54,26 @@ class Trajectory:
         return schedules.learning_rates(self._schedule, self._lr, first, count, self.total)
 
     def observe(self, step: int, values: tuple[float, ...], lr: float) -> None:
-        """Judge it by the values of the problem's columns after so many steps; lr: of the last one."""
+        """Judge the trial by an evaluation after `step` steps.
+
+        values: of the problem's columns. lr: of the last step.
+        """
         self._curve.append((float(step), step / self.per_epoch, *values, lr))
         now = dict(zip(self.columns, self._curve[-1], strict=True))
         target = self.trial.target
         if math.isinf(self._steps_to_target) and target is not None and _past(now, *target):
             self._steps_to_target, self._status = float(step), "reached"
         if _diverged(self.problem.columns[0], now, dict(zip(self.columns, self._curve[0], strict=True))):
-            self._status, self._steps_to_target = "diverged", math.inf  # censored, whatever it passed on the way
+            self._status, self._steps_to_target = "diverged", math.inf  # censored, though it may have met the target
             self.ended = True
         elif step >= self.total or (self._stop and _past(now, *self._stop)):
             self.ended = True
 
     def record(self, *, seconds: float, stalled: bool = False, **counted: int) -> TrialRecord:
-        """What came of it. counted: `gradient_evaluations` and `function_evaluations`; by default one gradient a step.
+        """The record of the trial.
 
-        stalled: whether its rule could go no further.
+        seconds: of its steps. stalled: whether its rule found no further step. counted: `gradient_evaluations` and
+        `function_evaluations`; by default one gradient per step.
         """
         return _record(
             self.trial,
@@ -87,7 +91,7 @@ class Trajectory:
 
 
 def failed(trial: Trial, error: str) -> TrialRecord:
-    """What a trial leaves that could not be trained."""
+    """The record of a trial that could not be trained."""
     return _record(
         trial,
         batch_size=batch_size(trial.definition),
@@ -101,12 +105,12 @@ def failed(trial: Trial, error: str) -> TrialRecord:
 
 
 def named(error: Exception) -> str:
-    """An error with its kind, as failed trials keep it."""
+    """An error with its type, as failed trials store it."""
     return f"{type(error).__name__}: {error}"
 
 
 def batch_size(definition: dict[str, Any]) -> int:
-    """The number of samples in a batch."""
+    """The number of samples in a batch of a trial with this definition."""
     size = definition["batch_size"]
     return int(build(definition["problem"], definition["dtype"]).n) if size == "full" else int(size)
 
@@ -137,7 +141,10 @@ def _past(now: dict[str, float], metric: str, level: float) -> bool:
 
 
 def _diverged(objective: str, now: dict[str, float], first: dict[str, float]) -> bool:
-    """Whether a loss or the gradient is not finite, or the objective has exploded; an empty split has no loss."""
+    """Whether the objective, a loss or the gradient is not finite, or the objective has exploded.
+
+    first: the evaluation at step 0, where the loss of an empty split is NaN.
+    """
     losses = [name for name in now if name.endswith("_loss") and not math.isnan(first[name])]
     if not all(math.isfinite(now[name]) for name in (objective, *losses, "grad_norm")):
         return True

@@ -1,4 +1,4 @@
-"""One trial from its definition to its curve: a pure function, whatever runs it, where and in which pieces."""
+"""Train one trial, from its definition to its curve, which depends on nothing else."""
 
 from collections.abc import Callable
 
@@ -13,16 +13,16 @@ from gdbench.runner.trajectory import Trajectory, batch_size, clipping
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
-CHUNK = 1000  # steps a call: how often a trial can be cancelled
+CHUNK = 1000  # steps per call; a trial can be cancelled between calls
 
 
 def train(
     trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lambda: False, threads: int = 1
 ) -> TrialRecord | None:
-    """Train `trial` and return what came of it, or None when it was cancelled on the way.
+    """Train `trial` and return its record, or None if it was cancelled.
 
-    Only the steps are on the clock, not the evaluations between them. `chunk` changes nothing but how often
-    `cancelled` is asked, and `threads` nothing but how soon a large trial ends, which they then train together.
+    The record's seconds are those of the steps, without the evaluations between them. chunk: steps per call, between
+    which `cancelled` is asked. threads: they train a large trial together. Neither changes the curve.
     """
     definition = trial.definition
     problem = build(definition["problem"], definition["dtype"])
@@ -36,7 +36,7 @@ def train(
             if cancelled():
                 return None
             stepper.advance(min(chunk, stepper.chunk, point - training.steps))
-        if training.steps == trajectory.step:  # stalled where it was looked at last
+        if training.steps == trajectory.step:  # it stalled right at the last evaluation
             break
         trajectory.observe(training.steps, training.evaluate(), stepper.lr)
         if stepper.ended or trajectory.ended:
@@ -50,15 +50,15 @@ def train(
 
 
 def _for_a_team(problem: Problem, rule: BaseRule, batch_size: int) -> bool:
-    """Whether a step is long enough to be shared out, and its update our own: a plug-in's might raise an error."""
+    """Whether threads can share a step: it is long enough, and its update is ours. A plug-in's may raise an error."""
     ours = rule.ours and is_scalar(rule)
     return ours and problem.teams and batch_size * problem.size >= WORTH
 
 
 def work(trial: Trial) -> float:
-    """Roughly how much `trial` has to do, so that the longest can begin first: steps x samples x parameters.
+    """A rough estimate of a trial's work, so that the longest can begin first: steps x samples x parameters.
 
-    An update costs as much as some samples do; a direction rule may look at every pair of parameters.
+    An update costs about as much as `UPDATE` samples. A direction rule may use every pair of parameters.
     """
     definition = trial.definition
     problem, size = build(definition["problem"], definition["dtype"]), batch_size(definition)

@@ -1,10 +1,10 @@
-"""A line search over learning rates on a small random subset of the data, then the winner on all of it.
+"""Search the learning rate on a small random subset of the data, then train with the best one on all data.
 
 search = tune("adam", "digits", lr=[1e-4, 1e-3, 1e-2, 1e-1])
 search.best, search.edge, search.winner
 
-What practitioners do: learning rates that differ by factors, few samples, several seeds; the best goes on to all data
-and to other seeds, beside the rule's default.
+The search tries learning rates that differ by factors, on few samples and several seeds. Then the best one and the
+rule's default are trained on all data with other seeds.
 """
 
 import json
@@ -32,8 +32,8 @@ from gdbench.suites.grid import expand
 from gdbench.suites.schema import SuiteModel
 
 GRID = {"log": [1e-4, 1.0, 9]}
-SHARE = 5  # a subset is a fifth of the data ...
-BATCHES = 4  # ... but holds at least so many batches of 32 to train on
+SHARE = 5  # a subset is a fifth of the data,
+BATCHES = 4  # but it has at least so many batches of 32 training samples
 EXTRA = 12  # learning rates that `extend` may add
 _SAMPLES = {"mlp": "subset", "quadratic": "samples"}  # the key of a problem that takes fewer samples
 _BUDGETS = {"mlp": {"epochs": 30}, "quadratic": {"epochs": 30}, "function": {"steps": 1000}}
@@ -43,9 +43,9 @@ _BUDGETS = {"mlp": {"epochs": 30}, "quadratic": {"epochs": 30}, "function": {"st
 class Search:
     """What `tune` found.
 
-    tried: the trials on the subset, by lr, least first. edge: "low" or "high" when the best lr is the least or greatest
-    tried. winner, default: the trials of the best lr and of the rule's default on all data. samples, of: how many
-    samples the subset has, of how many; None for a function.
+    tried: the trials on the subset by lr, in increasing order. winner, default: the trials on all data, with the best
+    lr and with the rule's default. samples, of: the number of samples in the subset and in all data; None for a
+    function.
     """
 
     rule: str
@@ -59,14 +59,17 @@ class Search:
 
     @property
     def best(self) -> float | None:
-        """The lr of the least median loss, the smaller of equal ones; None when all medians are infinite."""
+        """The lr with the least median loss, the smaller one of a tie; None if all medians are infinite."""
         medians = {lr: float(np.median([trial.loss for trial in trials])) for lr, trials in self.tried.items()}
         best = min(medians, key=lambda lr: (medians[lr], lr), default=None)
         return None if best is None or np.isinf(medians[best]) else best
 
     @property
     def edge(self) -> str:
-        """Where the grid ends too soon; "low" too when everything diverged, since less may not; one value has none."""
+        """The edge of the grid at which the best lr stands: "low", "high", or "" for neither.
+
+        It is "low" if all trials diverged, since a smaller lr may not diverge, and "" if a single lr was tried.
+        """
         best = self.best
         if best is not None and len(self.tried) == 1:
             return ""
@@ -76,7 +79,7 @@ class Search:
 
 
 class AllDivergedError(GdbenchError):
-    """No learning rate led anywhere. Exit code 3: nothing was measured."""
+    """At every learning rate the median trial diverged. Exit code 3: nothing was measured."""
 
 
 def tune(
@@ -94,13 +97,14 @@ def tune(
 ) -> Search:
     """Search the learning rate of a rule on a problem.
 
-    problem: what `gdbench.suites.problem_table` takes, or a table as a suite's `[problem.NAME]` has it.
-    lr: learning rates, or a suite's spelling of a grid. settings: `KEY=VALUE` texts, KEY one of the rule's other
-    hyperparameters or of a suite's keys; `problem.KEY` for one of the problem's.
-    subset: how many samples to search on, or which share of them; a fifth by default. A subset is split into training
-    and validation samples like all of the data. seeds: to search on, and as many others to report.
-    extend: while the best lr stands at an edge, go on beyond it by the grid's last factor, at most `EXTRA` times.
-    Raises UsageError for a mistake, AllDivergedError when every trial diverged, GdbenchError when one failed.
+    problem: what `gdbench.suites.problem_table` takes, or a table like a suite's `[problem.NAME]`.
+    lr: learning rates, or a grid as a suite spells it. settings: texts `KEY=VALUE`, where KEY is another hyperparameter
+    of the rule, a key of a suite, or `problem.KEY` for a key of the problem.
+    subset: the number of samples to search on (an int) or their share (a float); a fifth by default. A subset is split
+    into training and validation samples like all data. seeds: how many to search with, and how many others to report.
+    jobs: threads, one per core by default. backend: what trains; threads by default.
+    extend: while the best lr stands at an edge, try one more beyond it, by the grid's factor, at most `EXTRA` times.
+    Raises UsageError for a mistake, AllDivergedError if all median trials diverged, GdbenchError if a trial failed.
     """
     check_name("rule", rule)
     chosen = find_rule(rule)
@@ -134,7 +138,7 @@ def tune(
     if best is None:
         raise AllDivergedError(
             f"every median trial diverged, at each of {len(search.tried)} learning rates from {min(search.tried):g} to "
-            f"{max(search.tried):g}; try smaller ones{'' if extend else ' (--extend goes on downwards)'}"
+            f"{max(search.tried):g}; try smaller ones{'' if extend else ' (--extend continues downwards)'}"
         )
     final = train(suite(sorted({best, search.default_lr})), "report")
     search.winner, search.default = final[best], final[search.default_lr]
@@ -142,7 +146,7 @@ def tune(
 
 
 def _search(search: Search, rates: list[float], train: Any, extra: int) -> None:
-    """Try the rates, then up to `extra` more beyond the edge at which the best one stands."""
+    """Try the rates, then up to `extra` more beyond the edge, while the best one stands at it."""
     search.tried = train(rates)
     up = rates[-1] / rates[-2] if len(rates) > 1 else 10.0**0.5
     down = rates[0] / rates[1] if len(rates) > 1 else 10.0**-0.5
@@ -150,12 +154,12 @@ def _search(search: Search, rates: list[float], train: Any, extra: int) -> None:
         if not search.edge:
             return
         edge, factor = (min(search.tried), down) if search.edge == "low" else (max(search.tried), up)
-        search.tried |= train([float(f"{edge * factor:.12g}")])  # 12 digits, as grids have
+        search.tried |= train([float(f"{edge * factor:.12g}")])  # 12 digits, like the values of a grid
         search.tried = dict(sorted(search.tried.items()))
 
 
 def _train(backend: Backend, watcher: Watcher, suite: Suite, role: str) -> dict[float, list[TrialRecord]]:
-    """The trials of every lr of the suite on the seeds of that role, in the order of lr and seed."""
+    """Train every lr of the suite with the seeds of a role; returns the records by lr, in the order of lr and seed."""
     seeds = suite.tune_seeds if role == "tune" else suite.seeds
     trials = [
         Trial(number, setting, seed, role, None)
@@ -178,7 +182,7 @@ def _train(backend: Backend, watcher: Watcher, suite: Suite, role: str) -> dict[
 
 
 def _rates(rule: BaseRule, given: Any) -> list[float]:
-    """The learning rates, least first."""
+    """The learning rates in increasing order. Raises UsageError for anything but a grid of them."""
     try:
         values = expand(given)
     except ValueError as error:
@@ -187,7 +191,7 @@ def _rates(rule: BaseRule, given: Any) -> list[float]:
 
 
 def _placed(text: str, rule: BaseRule, label: str) -> str:
-    """A `KEY=VALUE` with the key where the suite has it."""
+    """A text `KEY=VALUE` with its key as the suite's path. Raises UsageError for an unknown key and for lr."""
     key, _, value = text.partition("=")
     first, _, rest = key.strip().partition(".")
     if first == "lr":
@@ -203,7 +207,7 @@ def _placed(text: str, rule: BaseRule, label: str) -> str:
 
 
 def _subset(definition: Mapping[str, Any], asked: int | float | None) -> tuple[int | None, int | None]:
-    """How many samples to search on, and how many there are."""
+    """The number of samples to search on, and of all samples; None for a function. Raises UsageError."""
     kind = definition["kind"]
     if kind == "function":
         if asked is not None:

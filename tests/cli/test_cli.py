@@ -332,7 +332,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(suite, tmp_path):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "the same command goes on" in err and "Traceback" not in err
+    assert process.returncode == 130 and "the same command continues it" in err and "Traceback" not in err
     (stopped,) = Store(database).runs()
     kept = stored(database)
     assert stopped.state == "interrupted" and 1 <= len(kept) < 10

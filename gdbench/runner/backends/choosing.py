@@ -1,4 +1,4 @@
-"""Which backend a run gets: the one that is asked for, or the best that is here."""
+"""Choose the backend of a run: the one that is asked for, or the best one on this machine."""
 
 import re
 
@@ -9,23 +9,23 @@ from gdbench.runner.backends.threads import Threads
 from gdbench.suites import Suite
 
 BACKENDS = ("auto", "cpu", "cuda")
-PARTS = ("name", "summary", "refuses", "prepare", "train", "facts")  # of a backend of somebody's own
+PARTS = ("name", "summary", "refuses", "prepare", "train", "facts")  # that a user's own backend must have
 
 
 class NoBackendError(UsageError):
-    """The backend asked for is not here. Exit code 3: nothing was measured."""
+    """The backend asked for cannot be used here. Exit code 3: nothing was measured."""
 
     exit_code = 3
 
 
 def choose_backend(asked: str) -> str:
-    """The backend that runs: `auto` is the GPU where one can be used.
+    """The backend to use, `cpu` or `cuda`: `auto` means the GPU if it can be used.
 
-    Raises NoBackendError, which says what is missing, where `cuda` is asked for in vain.
+    Raises UsageError for an unknown name, and NoBackendError, which says what is missing, if `cuda` cannot be used.
     """
     if asked not in BACKENDS:
         raise UsageError(f"backend {asked!r} is not one of {', '.join(BACKENDS)}")
-    # The simulator is for tests of a few steps, and is used by those who ask for it.
+    # The simulator is for tests of a few steps, so `auto` does not choose it.
     if asked == "cpu" or (asked == "auto" and (SIMULATED or not driver_found())):
         return "cpu"
     from gdbench.kernels.compile import cuda
@@ -37,7 +37,10 @@ def choose_backend(asked: str) -> str:
 
 
 def backend_of(suite: Suite, asked: str | Backend, threads: Threads) -> First:
-    """What trains a suite: threads, and before them a backend of somebody's own, or the GPU where it suits a trial."""
+    """The backends of a suite: the user's own or the GPU first, if there is one, and then the threads.
+
+    Raises UsageError if the user's own backend lacks a part or has a bad name; and as `choose_backend` does.
+    """
     if not isinstance(asked, str):
         lacks = [part for part in PARTS if not hasattr(asked, part)]
         if lacks:
@@ -45,7 +48,7 @@ def backend_of(suite: Suite, asked: str | Backend, threads: Threads) -> First:
                 f"backend = {shown(asked)} must be {', '.join(BACKENDS)} or a backend of your own; as one, it lacks "
                 f"{', '.join(lacks)}"
             )
-        if not re.fullmatch("[a-z][a-z0-9-]{0,15}", str(asked.name)):  # 16 characters are kept
+        if not re.fullmatch("[a-z][a-z0-9-]{0,15}", str(asked.name)):  # the store keeps 16 characters
             raise UsageError(
                 f"a backend is called {shown(asked.name)}; its name must have 1 to 16 small letters, digits and '-', "
                 "such as 'my-pool'"
@@ -54,7 +57,7 @@ def backend_of(suite: Suite, asked: str | Backend, threads: Threads) -> First:
     if choose_backend(asked) == "cuda":
         from gdbench.runner.backends.cuda import Cuda
 
-        gpu = Cuda(suite)
+        gpu = Cuda(suite)  # without groups the GPU can train none of the suite's trials
         if gpu.groups or asked == "cuda":
             return First([gpu, threads])
     return First([threads])

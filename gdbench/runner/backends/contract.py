@@ -1,7 +1,7 @@
-"""What a backend is, and what it is given.
+"""What a backend is, and what it gets.
 
-A backend trains trials and says which ones it cannot train. Whoever writes one needs `train_order`, which any process
-or machine with the same code can call:
+A backend trains trials, and says which ones it cannot train. To write one you need `train_order`, which any process or
+machine with the same code can call:
 
     class Elsewhere:
         name = "elsewhere"
@@ -24,14 +24,14 @@ from gdbench.runner.trajectory import failed, named
 from gdbench.runner.trial import CHUNK, train
 from gdbench.suites import Setting, Trial
 
-Trained = Generator[tuple[str, list[TrialRecord]], None, None]  # records as they end, with what trained them
+Trained = Generator[tuple[str, list[TrialRecord]], None, None]  # a backend's name, and records of trials that ended
 
 
 class Order(NamedTuple):
-    """A trial, and what a worker must have to train it. The hashes of its data stand in its definition.
+    """A trial, and what a worker needs to train it. The trial's definition holds the hashes of its data.
 
-    plugins: files of its rule and its function, with the hashes of their contents. code: hash of the kernels' source
-    and of theirs.
+    plugins: the plug-in files of its rule and function, each with the hash of its content. code: the hash of the
+    kernels' source and of these plug-ins'.
     """
 
     trial: Trial
@@ -40,7 +40,7 @@ class Order(NamedTuple):
 
 
 def orders_of(trials: Sequence[Trial]) -> list[Order]:
-    """Orders for trials, with the plug-ins and the code that each needs."""
+    """The orders of trials, each with the plug-ins and the code that it needs."""
     needs: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {}
     for trial in trials:
         if trial.setting.hash not in needs:
@@ -50,7 +50,7 @@ def orders_of(trials: Sequence[Trial]) -> list[Order]:
 
 
 class Backend(Protocol):
-    """Who trains. name: what is stored with each trial. summary: a sentence for the user; empty if there is no need."""
+    """What trains. name: it is stored with each trial. summary: a sentence for the user; may be empty."""
 
     @property
     def name(self) -> str: ...
@@ -59,63 +59,63 @@ class Backend(Protocol):
     def summary(self) -> str: ...
 
     def refuses(self, setting: Setting) -> str:
-        """Why it cannot train the trials of a setting, as what they are of; empty where it can."""
+        """Why it cannot train the trials of a setting, such as "direction rules"; empty if it can."""
         ...
 
     def prepare(self, settings: Sequence[Setting]) -> None:
-        """Compile what these need, so that their trials wait for nothing. It may refuse more of them afterwards."""
+        """Compile what these settings need, so that no trial waits. It may refuse more of them afterwards."""
         ...
 
     def train(self, orders: Sequence[Order]) -> Trained:
-        """Train trials that it does not refuse; the list of records may be empty while none has ended.
+        """Train trials that it does not refuse, and yield their records; a list may be empty if no trial has ended.
 
-        A trial without a record is one that it let go of, and another backend may train it. Closing the generator
-        cancels what has not ended.
+        If a trial gets no record, the backend has given it up, and another one may train it. Closing the generator
+        cancels the trials that have not ended.
         """
         ...
 
     def facts(self) -> dict[str, object]:
-        """What a run keeps of the machine that trained its trials."""
+        """Facts about the machine that trains, which are stored with the run."""
         ...
 
 
 class First:
-    """Several backends as one: the first that does not refuse a trial trains it, and the next what it let go of."""
+    """Several backends as one. The first that does not refuse a trial trains it; if that one gives it up, the next."""
 
     def __init__(self, backends: Sequence[Backend]) -> None:
         self.backends = list(backends)
 
     @property
     def name(self) -> str:
-        """That of the first."""
+        """The name of the first backend."""
         return self.backends[0].name
 
     @property
     def summary(self) -> str:
-        """What there is to say of any of them."""
+        """The summaries of all backends."""
         return " ".join(filter(None, (backend.summary for backend in self.backends)))
 
     def refuses(self, setting: Setting) -> str:
-        """What the last one says where all refuse."""
+        """The reason of the last backend if all refuse; else empty."""
         reasons = [backend.refuses(setting) for backend in self.backends]
         return reasons[-1] if all(reasons) else ""
 
     def taker(self, setting: Setting) -> Backend:
-        """The backend that trains the trials of a setting; raises UsageError where none does."""
+        """The backend that trains the trials of a setting. Raises UsageError if all refuse."""
         for backend in self.backends:
             if not backend.refuses(setting):
                 return backend
         raise UsageError(f"no backend trains {self.refuses(setting)}")
 
     def prepare(self, settings: Sequence[Setting]) -> None:
-        """Each what it will train; the next also what this one turns out to refuse."""
+        """Let each backend prepare what it will train; the next one also gets what this one then refuses."""
         left = list(settings)
         for backend in self.backends:
             backend.prepare([setting for setting in left if not backend.refuses(setting)])
             left = [setting for setting in left if backend.refuses(setting)]
 
     def train(self, orders: Sequence[Order]) -> Trained:
-        """One after another."""
+        """Let the backends train one after another."""
         left = list(orders)
         for backend in self.backends:
             ended: set[int] = set()
@@ -129,16 +129,17 @@ class First:
             left = [order for order in left if order.trial.index not in ended]
 
     def facts(self) -> dict[str, object]:
-        """Those of all."""
+        """The facts of all backends; where two name one fact, the first backend's holds."""
         return {name: fact for backend in reversed(self.backends) for name, fact in backend.facts().items()}
 
 
 def train_order(
     order: Order, chunk: int = CHUNK, cancelled: Callable[[], bool] = lambda: False, threads: int = 1
 ) -> TrialRecord | None:
-    """The record of an order, in whatever process; an error is a record too, of a trial that failed.
+    """Train an order in any process; returns the trial's record, or None if it was cancelled.
 
-    Raises UsageError where this process would train something else: another plug-in, or other code.
+    An error makes a record of a failed trial. Raises UsageError if this process has another plug-in or other code.
+    chunk, cancelled, threads: as `train` takes them.
     """
     for file, content in order.plugins:
         if plugins.load_file(file) != content:
@@ -155,7 +156,7 @@ def train_order(
 def safely(
     trial: Trial, chunk: int = CHUNK, cancelled: Callable[[], bool] = lambda: False, threads: int = 1
 ) -> TrialRecord | None:
-    """`train`, with an error as a result: one bad trial must not take the others with it."""
+    """`train`, where an error makes a record of a failed trial, so that the other trials go on."""
     try:
         return train(trial, chunk, cancelled, threads)
     except Exception as error:

@@ -1,11 +1,11 @@
-"""Trials on the GPU: those of one network and dtype together, by whichever engine is sooner; and what if it fails.
+"""Train trials on the GPU: those of one network and dtype together, by the faster engine; and handle failures.
 
 backend = Cuda(suite)
 backend.prepare(suite.settings)
 for name, records in backend.train(orders_of(trials)):  # of settings that it does not refuse
     store.add(run, code, name, records)
 
-A trial has the record that `runner.trial.train` gives it, whatever the GPU and whichever trials it ran with.
+A trial gets the same record as from `runner.trial.train`, on every GPU and beside any other trials.
 """
 
 import gc
@@ -37,7 +37,7 @@ from gdbench.runner.trial import work
 from gdbench.store import TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
-SHARE = 0.5  # of the free memory that trials may fill: what launches bring with them needs some too
+SHARE = 0.5  # of the free memory that trials may fill; launches need some too
 
 Key = tuple[str, str, str | None]
 
@@ -46,7 +46,7 @@ Key = tuple[str, str, str | None]
 class Group:
     """The trials of a suite that share kernels: one network, one dtype, rules of one source.
 
-    first, second: trials like its trials of the grid, and like those that follow, in all but what they learn.
+    first, second: stand-ins for its trials of the grid and for those that follow; their engines are chosen by them.
     """
 
     name: str
@@ -60,22 +60,22 @@ class Group:
     def engines(
         self, gpu_trials: Sequence[GpuTrial], choice: Choice | None = None
     ) -> Iterator[tuple[Engine, list[int]]]:
-        """What trains these trials on the GPU, and which of them (kernels/gpu/engines.py)."""
+        """The engines that train these trials, each with the numbers of its trials (kernels/gpu/engines.py)."""
         rules = list(self.rules.values())
         return engines(self.problem, gpu_trials, choice=choice, rules=rules, largest=self.largest)
 
     def choices(self) -> dict[str, Choice]:
-        """Which engines its trials should get, by their names."""
+        """The engines that its trials should get, by name."""
         found = [choose(self.problem, gpu_trials, cuda.gpu()) for gpu_trials in (self.first, self.second) if gpu_trials]
         return {choice.engine: choice for choice in found[::-1]}
 
     def room(self) -> tuple[int, float]:
-        """Bytes of the GPU's memory that a trial takes, and that are free."""
+        """The bytes of the GPU's memory that a trial takes, and those that are free."""
         return room(self.problem, list(self.rules.values()), self.largest)
 
 
 def unsuited(setting: Setting) -> str:
-    """Why the trials of a setting need the CPU, as what they are of; empty when a GPU can train them."""
+    """Why the trials of a setting need the CPU, such as "direction rules"; empty if a GPU can train them."""
     definition = setting.definition
     if not is_scalar(find(definition["rule"])):
         return "direction rules"
@@ -84,7 +84,7 @@ def unsuited(setting: Setting) -> str:
 
 
 class Cuda:
-    """The GPU, for the trials of a suite that suit it."""
+    """The GPU as the backend of a suite, for those of its trials that a GPU can train."""
 
     name = "cuda"
 
@@ -105,15 +105,15 @@ class Cuda:
             (group.second if again else group.first).extend([_probe(rule, size)] * count)
 
     def _settings(self) -> Iterator[tuple[Setting, int, bool]]:
-        """Settings, how many trials each has, and whether they follow those of the grid."""
+        """Yields a setting, the number of its trials, and whether they follow the trials of the grid."""
         tuned, seeds = len(self.suite.tune_seeds), len(self.suite.seeds)
         for setting in self.suite.settings:
             yield setting, tuned or seeds, False
         for setting in self.suite.defaults if tuned else ():
-            yield setting, 2 * seeds, True  # with those of the setting that is chosen beside it
+            yield setting, 2 * seeds, True  # the default's trials, and those of the setting that is chosen
 
     def refuses(self, setting: Setting) -> str:
-        """See `Backend`; it refuses what is not of its suite, too."""
+        """See `Backend`. It also refuses trials that are not of its suite."""
         why = unsuited(setting)
         if why:
             return why
@@ -121,9 +121,9 @@ class Cuda:
         return "what was not planned for the GPU" if group is None else group.refused
 
     def prepare(self, settings: Sequence[Setting]) -> None:
-        """Compile the kernels of the suite, and take one step by each rule, so that trials wait for nothing.
+        """Compile the kernels of the suite and take one step with each rule, so that no trial waits.
 
-        What cannot be compiled for a GPU is left to the CPU. Raises UsageError when coefficients cannot be compiled.
+        The CPU gets what cannot be compiled for a GPU. Raises UsageError if coefficients cannot be compiled.
         """
         for group in self.groups.values():
             probes = [_probe(rule, group.largest) for rule in group.rules.values()]
@@ -133,12 +133,12 @@ class Cuda:
                 group.refused = group.refused or _prepare(group, probes, choice)
 
     def plans(self) -> list[str]:
-        """Which engine each network should get, and why, in a sentence each."""
+        """Sentences that say which engine each network should get, and why."""
         groups = self.groups.values()
         return [f"{group.name}: {choice.reason}" for group in groups for choice in group.choices().values()]
 
     def facts(self) -> dict[str, object]:
-        """What a run keeps of the GPU that trained its trials."""
+        """Facts about the GPU: `gpu`, `gpu_capability`, `gpu_driver`."""
         gpu = cuda.gpu()
         drivers = []
         with suppress(QueryError):
@@ -151,7 +151,7 @@ class Cuda:
 
     @property
     def summary(self) -> str:
-        """Which trials run where, and why, in a sentence."""
+        """A sentence that says which trials run where, and why."""
         apart, total = Counter[str](), 0
         for setting, count, _ in self._settings():
             total += count
@@ -165,10 +165,10 @@ class Cuda:
         return text
 
     def train(self, orders: Sequence[Order]) -> Trained:
-        """See `Backend`; a list after each launch. The longest begin first, where not all have room at once.
+        """See `Backend`. Yields a list after each launch. The longest begin first if not all have room at once.
 
-        A trial is without a record where the GPU let go of it although it had not ended, or had not begun it when the
-        GPU was lost: the CPU can train it.
+        A trial gets no record if its engine stopped before it had ended, or if it had not begun when the GPU was lost.
+        The CPU can train such a trial.
         """
         together: dict[Key, list[Trial]] = {}
         for order in sorted(orders, key=lambda order: work(order.trial), reverse=True):
@@ -181,22 +181,22 @@ class Cuda:
 
 
 def _prepare(group: Group, probes: Sequence[GpuTrial], choice: Choice) -> str:
-    """Compile and load an engine's kernels by one step of each rule; why they cannot be compiled, or nothing."""
+    """Compile and load the engine's kernels by one step of each rule; returns why they cannot be compiled, or ""."""
     try:
         for engine, _ in group.engines(probes, choice):
             problem = _compiled(engine)
             if problem:
                 return problem
             list(engine.advance())
-    except Exception:  # no room, or a fault of the GPU: no reason to leave trials to the CPU, and they will tell
+    except Exception:  # no room, or a fault of the GPU: the trials themselves will report it
         return ""
     return ""
 
 
 def _compiled(engine: Engine) -> str:
-    """Compile the kernel that rules are compiled into; why it cannot be, or nothing."""
+    """Compile the kernel that holds the rules; returns why it cannot be compiled, or ""."""
     try:
-        if not SIMULATED:  # which compiles nothing
+        if not SIMULATED:  # the simulator compiles nothing
             engine.kernel.image(engine.gpu.capability)
     except Exception as error:  # whatever the compiler raises
         return f"what cannot be compiled for a GPU ({named(error).splitlines()[0].strip()})"
@@ -204,7 +204,7 @@ def _compiled(engine: Engine) -> str:
 
 
 def _train_group(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
-    """As many trials at once as the GPU has room for, and half as many where it turns out that it has not."""
+    """Train as many trials at once as the GPU has room for, and halve their number if memory runs out after all."""
     waiting = [list(trials)]
     while waiting:
         part, problem, halve, each, free = waiting.pop(), "", False, 0, 0.0
@@ -221,7 +221,7 @@ def _train_group(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRe
             halve, problem = cuda.is_out_of_memory(error), named(error)
         if not problem:
             continue
-        gc.collect()  # the arrays of what failed, which the error held
+        gc.collect()  # frees the arrays that the error still held
         if halve and len(part) > 1:
             waiting += _halves(part)
             continue
@@ -237,7 +237,7 @@ def _train_group(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRe
 
 
 def _lost() -> bool:
-    """Whether the GPU answers nothing any more: after some faults every call of the driver repeats the error."""
+    """Whether the GPU is lost: after some faults every call of the driver repeats the error."""
     try:
         cuda.synchronize()
     except Exception:
@@ -246,31 +246,31 @@ def _lost() -> bool:
 
 
 def _halves(part: Sequence[Trial]) -> list[list[Trial]]:
-    """The first one last, since it is taken from the end."""
+    """Two halves, the first one last, since parts are taken from the end of the list."""
     middle = -(-len(part) // 2)
     return [list(part[middle:]), list(part[:middle])]
 
 
 def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
-    """Trials that the GPU has room for; a list of those that ended after each launch."""
+    """Train trials that the GPU has room for; yields the records of those that ended, after each launch."""
     trajectories = [Trajectory(trial, group.problem) for trial in trials]
     for engine, places in group.engines([_gpu_trial(trajectory) for trajectory in trajectories]):
         while engine.running:
             records: list[TrialRecord] = []
             for found in engine.advance():
                 trajectory = trajectories[places[found.gpu_trial]]
-                if trajectory.ended:  # it ran on until the launch was over
+                if trajectory.ended:  # the GPU trained it on until the launch was over
                     continue
                 trajectory.observe(found.step, found.values, found.lr)
                 if trajectory.ended:
                     engine.end(found.gpu_trial)
                     records.append(trajectory.record(seconds=float(engine.seconds[found.gpu_trial])))
             yield records
-        del engine  # before the next one asks for memory
+        del engine  # frees its memory before the next one asks for some
 
 
 def _gpu_trial(trajectory: Trajectory) -> GpuTrial:
-    """A trial as the GPU takes it."""
+    """A trial in the form that the GPU's engines take."""
     trial, definition = trajectory.trial, trajectory.trial.definition
     rule, hyperparameters = find_scalar(definition["rule"]), definition["hyperparameters"]
     return GpuTrial(
@@ -288,7 +288,7 @@ def _gpu_trial(trajectory: Trajectory) -> GpuTrial:
 
 
 def _stop(trajectory: Trajectory) -> Stop | None:
-    """Where the GPU may end a trial by itself; an empty split has no metric that could be met."""
+    """The level at which the GPU may end a trial by itself; None without one, or if its split is empty."""
     if not trajectory.trial.definition["stop"]:
         return None
     metric, level = trajectory.trial.definition["stop"]
