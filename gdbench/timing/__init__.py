@@ -1,4 +1,4 @@
-"""What things cost on this machine, measured so that its moods hit all of them alike."""
+"""Measure what steps cost on this machine, so that its changes of speed affect all subjects alike."""
 
 from gdbench.machine.caches import levels
 from gdbench.timing.cases import cases

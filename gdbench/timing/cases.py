@@ -1,4 +1,4 @@
-"""What `gdbench time` is asked to time: networks by their shape, problems by their name."""
+"""The cases of `gdbench time`: networks by their shape, problems by their name."""
 
 import re
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ from gdbench.timing.steps import Case
 
 SHAPES = (("64-32-10", 32), ("64-128-10", 128), ("784-128-10", 32), ("784-128-10", 256))  # by default, with batch sizes
 BATCH = 32
-SAMPLES = 4096  # of a network without data, at least
-NUMBERS = 2**26  # of its data, at most, where a batch does not need more
+SAMPLES = 4096  # of random data for a network, if NUMBERS allows
+NUMBERS = 2**26  # inputs in these samples, at most; two batches always fit
 
 
 def of_shape(text: str, batch_size: int, dtype: str) -> Case:
     """A network such as 784-128-10 (inputs, hidden widths, outputs) on random samples.
 
-    It has relu and cross-entropy; with one output, mean squared error. Raises UsageError for what is no shape.
+    It has relu and cross-entropy; with one output, mean squared error. Raises UsageError if the text is not a shape, if
+    the batch size is not a number, or if the network or its data would be too large.
     """
     if not re.fullmatch(r"[1-9][0-9]{0,8}(-[1-9][0-9]{0,8})+", text):
         raise UsageError(f"net {shown(text)} must be the widths of two layers or more, such as 784-128-10")
@@ -61,8 +62,11 @@ def _network(sizes: tuple[int, ...], samples: int, dtype: str) -> MLP:
 
 
 def of_problem(name: str, label: str, batches: Sequence[int | str], dtype: str) -> list[Case]:
-    """A problem as `gdbench.problem` takes it by name, called `label`, at each batch size; a function has none."""
-    # What reads files and tables wants pydantic, and networks by their shape do without.
+    """The cases of a problem at each batch size; a function has one case, since it has no batches.
+
+    name: as `gdbench.problem` takes it. label: what the problem is called.
+    """
+    # Imported here, since suites need pydantic, and networks by their shape do not.
     from gdbench import suites
     from gdbench.data.problems import build
 
@@ -84,7 +88,7 @@ def of_problem(name: str, label: str, batches: Sequence[int | str], dtype: str) 
 def cases(
     nets: Sequence[str], problems: Sequence[str], batches: Sequence[int | str], dtypes: Sequence[str]
 ) -> list[Case]:
-    """All networks and problems at all batch sizes in all dtypes; a few shapes where none is named."""
+    """All networks and problems at all batch sizes in all dtypes; the `SHAPES` if none is named."""
     pairs = [(net, batch) for net in nets for batch in batches or (BATCH,)]
     if not nets and not problems:
         pairs = [(net, batch) for net in dict(SHAPES) for batch in batches] if batches else list(SHAPES)

@@ -1,8 +1,8 @@
-"""Subjects whose arrays lie elsewhere in memory each time they are built.
+"""Build subjects whose arrays lie elsewhere in memory each time.
 
-Where arrays lie, in which lines, pages and sets of a cache and how far from one another, changes what a small kernel
-costs. A process draws this once, when it allocates, and would repeat it in every round: its intervals would be narrow
-and wrong. So it is drawn anew for every round (as Curtsinger and Berger do for code: Stabilizer, ASPLOS 2013).
+The cost of a small kernel depends on where its arrays lie: in which lines, pages and sets of a cache, and how far
+apart. A process that allocates once has the same layout in every round, so its intervals would be narrow and wrong.
+Therefore every round gets a new random layout, as Curtsinger and Berger give code one (Stabilizer, ASPLOS 2013).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +11,15 @@ import numpy as np
 
 from gdbench.timing.subjects import Timed
 
-GRAIN = 16  # bytes, to whose multiples memory is given out
-SIZES = 65, 320  # of what is put between arrays: more than NumPy keeps for itself, a page and more
+GRAIN = 16  # bytes; memory is allocated in multiples of it
+SIZES = 65, 320  # in grains, of the gaps: more than the sizes that NumPy caches itself, and up to more than a page
 
 
 def scattered(builders: Sequence[Callable[[], Sequence[Timed]]], seed: int = 0) -> Callable[[], list[Timed]]:
-    """A function that calls all builders, taking a random amount of memory before each of them, until the next time."""
+    """A function that calls all builders and allocates a gap of random size before each; the next call frees the gaps.
+
+    seed: of the gaps' sizes.
+    """
     random = np.random.Generator(np.random.PCG64(seed))
     taken: list[np.ndarray] = []
 

@@ -1,4 +1,4 @@
-"""Which subjects a timing has: the steps and parts of its cases, and the references beside them."""
+"""Plan a timing: its subjects are the steps and parts of its cases, and the references."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +16,19 @@ from gdbench.timing.subjects import Timed, side_by_side
 
 
 class Plan(NamedTuple):
-    """Subjects that have run once, so that nothing is compiled any more."""
+    """Subjects that have run once, so that timing them compiles nothing."""
 
     subjects: list[Timed]
-    renew: Callable[[], list[Timed]]  # all but the references (gdbench/timing/layout.py)
+    renew: Callable[[], list[Timed]]  # builds all but the references again (gdbench/timing/layout.py)
     caches: tuple[Level, ...]
-    seconds: float  # that building, compiling and the first steps took
-    compiled: int  # functions; the others came from the cache on disk
+    seconds: float  # for building, compiling and the first steps
+    compiled: int  # functions that were compiled; the others came from the cache on disk
 
 
 def plan(cases: Sequence[Case], rules: Mapping[str, BaseRule], jobs: Sequence[int] = (1,)) -> Plan:
-    """Steps, parts and products of every case, the updates of every rule, all at each number of jobs.
+    """Plan the steps, parts and products of every case and the updates of every rule, at each number of jobs.
 
-    rules: by what they are called.
+    rules: by their labels. jobs: numbers of threads that run side by side.
     """
     caches, dtypes = levels(), list(dict.fromkeys(case.problem.dtype for case in cases))
     builders = [
@@ -49,9 +49,10 @@ def prepared(
     *,
     compiled_before: bool = False,
 ) -> Plan:
-    """What the builders build, and the references that `beside` puts beside it, each name once.
+    """A plan of the subjects that the builders build, and of the references that `beside` adds; each name once.
 
-    compiled_before: all that is built has run in this process, so that only the references need a first step.
+    compiled_before: whether the kernels of the subjects have run in this process; then only the references take a
+    first step.
     """
     started = time.perf_counter()
     build = scattered(builders)
@@ -65,7 +66,7 @@ def prepared(
 
 
 def references(dtypes: Sequence[str], wanted: Sequence[Level], caches: tuple[Level, ...]) -> list[Timed]:
-    """The peak in each dtype, and the triad at each level wanted."""
+    """The peak in each dtype, and the triad at each wanted level. caches: all levels of this machine."""
     return [*map(peak, dtypes), *(triad(level, caches) for level in wanted)]
 
 

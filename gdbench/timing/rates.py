@@ -1,4 +1,4 @@
-"""Learning rates that stay as they are, for what is timed or compared by itself."""
+"""A constant learning rate, for steps that are timed or compared outside of a trial."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Constant:
-    """One learning rate for all steps, as `Rates` has them."""
+    """One learning rate for all steps, in the form of `Rates`."""
 
     lr: float
 
     def __call__(self, first: int, count: int) -> np.ndarray:
-        """The rates of steps first, first + 1, ..."""
+        """The rates of steps first, first + 1, ..., float64 (count)."""
         return np.full(count, self.lr)

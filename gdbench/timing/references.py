@@ -1,6 +1,6 @@
 """The references of every timing: the peak of fused multiply-adds, and the triad at each level of memory.
 
-They run in the same rounds as what is compared with them, and so also tell whether the machine moved.
+They run in the same rounds as the other subjects, so they also show whether the machine's speed changed.
 """
 
 import math
@@ -12,12 +12,14 @@ from gdbench.kernels.arithmetic import peak as kernels
 from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing.subjects import Timed
 
-OUT_OF_CACHE = 4  # times the last cache
-LARGEST = 512 * 2**20  # bytes; a larger last cache is shared by more cores than one of which can fill it
+OUT_OF_CACHE = 4  # times the size of the last cache: the arrays of the triad in memory
+LARGEST = (
+    512 * 2**20
+)  # bytes of these arrays, at most: a larger last cache is shared by so many cores that one cannot fill it
 
 
 def peak(dtype: str) -> Timed:
-    """Fused multiply-adds in registers; flops are those of a step."""
+    """Fused multiply-adds in registers; flops: of one step."""
     factors, sums = np.full(2, 0.5, dtype), _ones(kernels.lanes(dtype), dtype)
 
     def run(count: int) -> None:
@@ -28,7 +30,7 @@ def peak(dtype: str) -> Timed:
 
 
 def triad(level: Level, caches: tuple[Level, ...]) -> Timed:
-    """a = a + s b over two arrays that only this level holds: `footprint` bytes together."""
+    """a = a + s b over two float64 arrays, of `footprint` bytes together, so that they fit this level and no nearer."""
     size = kernels.whole(footprint(level, caches) // 2)
     a, b = _ones(size // 8, "float64"), _ones(size // 8, "float64")
 
@@ -39,7 +41,11 @@ def triad(level: Level, caches: tuple[Level, ...]) -> Timed:
 
 
 def footprint(level: Level, caches: tuple[Level, ...]) -> int:
-    """Half of the first cache, midway (as factors go) from one cache to the next, several times the last for memory."""
+    """The bytes of the triad's arrays at a level.
+
+    They are half of the first cache; for a later cache, the geometric mean of its size and the previous one's; for
+    memory, several times the last cache.
+    """
     place = caches.index(level)
     if level.name == MEMORY:
         return min(OUT_OF_CACHE * caches[-2].size, LARGEST)
@@ -47,7 +53,7 @@ def footprint(level: Level, caches: tuple[Level, ...]) -> int:
 
 
 def _ones(count: int, dtype: str) -> np.ndarray:
-    """That many ones, written, so that they are in memory."""
+    """So many ones, which are written, so that the system has given them memory."""
     array = arrays.empty(count, dtype)
     array[:] = 1
     return array

@@ -1,10 +1,10 @@
-"""The protocol of every timing: interleaved rounds in random order, several samples a visit, raw samples kept.
+"""The protocol of every timing: interleaved rounds in random order, several samples per visit, raw samples kept.
 
     samples = measure([Subject("adam", adam), Subject("sgd", sgd)], rounds=15)
 
-Each round visits every subject once, in an order drawn anew; a visit takes `samples` samples of at least `least`
-seconds each (gdbench/timing/sampling.py). A machine that slows down for a while then slows down every subject of that
-round: compare them round by round (gdbench/stats/timings.py), and count rounds, not samples, as repetitions.
+Each round visits every subject once, in a new random order. A visit takes `samples` samples of at least `least` seconds
+each (gdbench/timing/sampling.py). If the machine slows down for a while, it slows down every subject of that round. So
+compare subjects round by round (gdbench/stats/timings.py), and count rounds, not samples, as repetitions.
 """
 
 import math
@@ -22,14 +22,14 @@ from gdbench.timing.sampling import Seconds, by_the_clock, calibrated, visit
 
 @dataclass(frozen=True)
 class Subject:
-    """Something to be timed: `run(count)` does `count` steps of it, and all that is not to be timed before."""
+    """Something to time: `run(count)` takes `count` steps of it."""
 
     name: str
     run: Callable[[int], object]
 
 
 class Sample(NamedTuple):
-    """One uninterrupted stretch of steps."""
+    """The seconds of so many steps in a row."""
 
     subject: str
     round: int
@@ -52,14 +52,18 @@ def measure(
     clock: Callable[[], float] = time.perf_counter,
     timed: Callable[[Subject, int], float] | None = None,
 ) -> list[Sample]:
-    """Time the subjects; what they compile or allocate at first is done before the rounds begin.
+    """Time the subjects, after steps that compile, allocate and find out how many steps fill a sample.
 
-    renew: makes subjects anew, to take the place of those of their names from the second round on: where arrays lie in
-    memory changes what things cost, and must not stay as one process happened to draw it (gdbench/timing/layout.py).
-    least: seconds of a sample, from which follows how many steps it has. longest: seconds of a visit, after which it
-    takes no further sample. limit: seconds of all together: after the first, no round begins that would exceed them if
-    it took as long as the one before. seed: of the visits' order. watch: is told how many rounds are done. clock:
-    seconds. timed: runs so many steps of a subject and tells their seconds, where the clock alone would not do.
+    renew: before each round but the first, builds subjects that replace those of the same names. Their cost depends on
+        where their arrays lie in memory, which must not stay the same (gdbench/timing/layout.py).
+    rounds: how many, each of which visits every subject once. samples: per visit.
+    least: seconds of a sample, which decide how many steps it has.
+    longest: seconds after which a visit takes no further sample.
+    limit: seconds of everything. After the first round, none begins that would exceed them if it took as long as the
+        one before.
+    seed: of the order of visits. watch: called with the number of rounds done. clock: gives seconds.
+    timed: takes a subject and a number of steps, runs them and returns their seconds, in place of `clock`.
+    Raises ValueError if two subjects have the same name.
     """
     names = [subject.name for subject in subjects]
     if len(set(names)) < len(names):
@@ -82,6 +86,6 @@ def measure(
             found = visit(seconds_of(current[name]), steps[name], samples, longest)
             taken += [Sample(name, turn, sample, seconds, steps[name]) for sample, seconds in enumerate(found)]
         watch(turn + 1)
-        if 2 * clock() - entered - began > limit:
+        if 2 * clock() - entered - began > limit:  # the time so far, and that of another round like this one
             break
     return taken

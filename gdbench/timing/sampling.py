@@ -1,11 +1,11 @@
-"""The one way to time a step: a first one that does not count, as many as a sample needs, samples of that many.
+"""The one way to time a step: take a first one that does not count, find out how many fill a sample, take samples.
 
     seconds_of = by_the_clock(subject.run)
     steps, _ = calibrated(seconds_of, least=0.01)
-    found = visit(seconds_of, steps, samples=5)     # seconds of each sample; the fastest over its steps is the cost
+    found = visit(seconds_of, steps, samples=5)     # seconds of each sample; the fastest divided by `steps` is the cost
 
-Only what tells the seconds may differ: a GPU has a clock of its own (gdbench/timing/gpu/samples.py). What a cost then
-is: `visits` in gdbench/stats/timings.py.
+Only the clock may differ: a GPU has its own (gdbench/timing/gpu/samples.py). `visits` in gdbench/stats/timings.py turns
+samples into costs.
 """
 
 import math
@@ -14,11 +14,11 @@ from collections.abc import Callable
 
 from gdbench.timing.pace import LONG
 
-Seconds = Callable[[int], float]  # takes so many steps, and tells how long they took
+Seconds = Callable[[int], float]  # takes so many steps and returns their seconds
 
 
 def by_the_clock(run: Callable[[int], object], clock: Callable[[], float] = time.perf_counter) -> Seconds:
-    """Seconds of `run(count)`, from before it is called until it returns."""
+    """A function that calls `run(count)` and returns the seconds that the call took."""
 
     def seconds_of(count: int) -> float:
         started = clock()
@@ -29,9 +29,10 @@ def by_the_clock(run: Callable[[int], object], clock: Callable[[], float] = time
 
 
 def calibrated(seconds_of: Seconds, least: float) -> tuple[int, float]:
-    """How many steps take `least` seconds, and how long so many took.
+    """The number of steps that take at least `least` seconds, and the seconds that they took.
 
-    The first step may compile, allocate and fetch, so it does not count, unless it takes so long that no other is due.
+    The first step does not count, since it may compile, allocate and fetch. But one that takes `LONG` times `least` is
+    not repeated.
     """
     count, first = 1, seconds_of(1)
     if first >= LONG * least:
@@ -40,12 +41,12 @@ def calibrated(seconds_of: Seconds, least: float) -> tuple[int, float]:
         seconds = seconds_of(count)
         if seconds >= least:
             return count, seconds
-        # Not at once as many as that first, perhaps lucky or unlucky, stretch makes believe.
+        # At most ten times as many at once, since a single measurement may be far off.
         count = min(10 * count, max(count + 1, math.ceil(1.2 * count * least / max(seconds, 1e-9))))
 
 
 def visit(seconds_of: Seconds, steps: int, samples: int, longest: float = math.inf) -> list[float]:
-    """Seconds of each of so many samples of so many steps; none is begun after `longest` seconds of them."""
+    """The seconds of each of so many samples of so many steps; after `longest` seconds no further one begins."""
     found: list[float] = []
     for _ in range(samples):
         found.append(seconds_of(steps))

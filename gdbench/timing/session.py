@@ -1,8 +1,8 @@
 """A whole timing, in this process or in several fresh ones, one after another.
 
-A process draws once where its code and its data lie in memory, and keeps it: two processes that do the same differ by
-a percent or two, of which the rounds of either know nothing. So several processes take part, and each of them counts as
-one repetition: all its rounds together are one round of the whole.
+A process keeps the random places in memory of its code and data. So two processes that do the same differ by a percent
+or two, which the rounds of one process cannot show. Therefore a timing can take several processes. Each counts as one
+repetition: all its rounds together are one round of the whole.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from gdbench.timing.rounds import Sample, measure
 
 @dataclass(frozen=True)
 class TimingRequest:
-    """What is to be timed, by name (gdbench/timing/cases.py), so that another process finds it too."""
+    """What to time, by name (gdbench/timing/cases.py), so that another process can build it too."""
 
     rules: Sequence[str]
     nets: Sequence[str] = ()
@@ -34,17 +34,17 @@ class TimingRequest:
 
 @dataclass(frozen=True)
 class Timing:
-    """What was timed: the subjects' facts (`Timed.facts`), and all samples."""
+    """The results of a timing: the subjects' facts (`Timed.facts`), and all samples."""
 
     subjects: list[dict[str, Any]]
     samples: list[Sample]
     caches: tuple[Level, ...]
-    seconds: float  # that compiling and first steps took
-    compiled: int  # functions; the others came from the cache on disk
+    seconds: float  # for building, compiling and the first steps
+    compiled: int  # functions that were compiled; the others came from the cache on disk
 
 
 def timed(asked: TimingRequest, rounds: int, seed: int = 0, watch: Callable[[str], None] = lambda text: None) -> Timing:
-    """Time it in this process; seed: of the order of visits. watch: is told how it goes on."""
+    """Time what is asked for in this process. seed: of the order of visits. watch: called with a line of progress."""
     chosen = {name: find(name) for name in asked.rules}
     planned = plan(cases(asked.nets, asked.problems, asked.batches, asked.dtypes), chosen, asked.jobs)
 
@@ -60,14 +60,18 @@ def timed(asked: TimingRequest, rounds: int, seed: int = 0, watch: Callable[[str
 def timed_apart(
     asked: TimingRequest, processes: int, rounds: int, watch: Callable[[str], None] = lambda text: None
 ) -> Timing:
-    """Time it in so many fresh processes, each of which makes that many rounds; a process is a round of the result."""
+    """Time what is asked for in so many fresh processes, each with so many rounds.
+
+    A process is one round of the result. watch: called with a line of progress. Raises GdbenchError if no process can
+    be started.
+    """
     found = []
     for number in range(processes):
         watch(f"process {number + 1} of {processes}")
         try:
             found.append(apart(_alone, asked, rounds, number))
         except OSError as error:
-            raise GdbenchError(f"no process can be started to time in ({error.strerror}); use --processes 1") from None
+            raise GdbenchError(f"no process can be started for timing ({error.strerror}); use --processes 1") from None
     visit = 1 + max(sample.sample for timing in found for sample in timing.samples)
     samples = [
         sample._replace(round=number, sample=sample.round * visit + sample.sample)
@@ -79,7 +83,7 @@ def timed_apart(
 
 
 def _alone(asked: TimingRequest, rounds: int, seed: int) -> Timing:
-    from gdbench import plugins  # which want what reads data files
+    from gdbench import plugins  # imported here, since it brings along what reads data files
 
     plugins.load_installed()
     for file in asked.plugins:

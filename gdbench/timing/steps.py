@@ -1,9 +1,10 @@
-"""A training step as subjects: as one, and part by part.
+"""A training step as subjects: the whole step, and its parts.
 
     case = Case("digits", problem, batch_size=32)
     subjects = [whole_step(case, "adam", find("adam"), {}, levels()), *parts(case)]
 
-Rules run at a learning rate so small that nothing moves while it is timed: what a step costs does not depend on it.
+Scalar rules run at a tiny learning rate, so that the parameters hardly move during the timing. The cost of a step does
+not depend on it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,13 +30,13 @@ from gdbench.timing.rates import Constant
 from gdbench.timing.subjects import Timed
 
 LR = 1e-9
-CHUNK = 1000  # steps a call, as a run takes them
+CHUNK = 1000  # steps per call, as in a run
 LONGEST = 100  # steps of a direction rule before it starts again
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A problem, what it is called, and the samples in a batch of it (1 for a function)."""
+    """A problem with its label and batch size (1 for a function)."""
 
     label: str
     problem: Problem
@@ -44,22 +45,22 @@ class Case:
 
     @property
     def network(self) -> MLP:
-        """The problem of a case that is a network (`problem.layers`)."""
+        """The problem, which must be a network (`problem.layers`)."""
         assert is_network(self.problem)
         return self.problem
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What every subject of it shares."""
+        """The facts that all subjects of this case share."""
         return {"problem": self.label, "batch_size": self.batch_size, "dtype": self.problem.dtype}
 
     def named(self, part: str, rule: str | None = None) -> str:
-        """A subject's name."""
+        """The name of a subject of this case."""
         batch = [f"batch {self.batch_size}"] if self.problem.n > 1 else []
         return f"{part}: " + ", ".join([self.label, *([rule] if rule else []), *batch, self.problem.dtype])
 
     def begin(self) -> Training:
-        """The problem at its first step."""
+        """A training of the problem at step 0."""
         return self.problem.begin(seed=0, batch_size=self.batch_size, **cast("dict[str, Any]", self.clipping))
 
 
@@ -73,11 +74,11 @@ def whole_step(
     longest: int = LONGEST,
     training: Training | None = None,
 ) -> Timed:
-    """Steps of `rule`, called `label`, as a run takes them.
+    """Steps of a rule, as a run takes them. label: what the rule is called.
 
-    hyperparameters: the rule's defaults hold for those not given. longest: steps after which a direction rule, whose
-    steps differ, starts again. training: from `case.begin`, for scalar rules that share one; a new one by default. The
-    subject of a scalar rule on a network says how much it computes (gdbench/timing/work.py).
+    hyperparameters: defaults stand for those not given. longest: steps after which a direction rule starts again, since
+    its steps differ. training: from `case.begin`, so that scalar rules can share one; a new one by default.
+    For a scalar rule on a network, the subject has its FLOPs and bytes (gdbench/timing/work.py).
     """
     done = dict[str, Any]()
     steps = endless_steps(case, rule, hyperparameters, longest=longest, training=training)
@@ -95,7 +96,7 @@ def endless_steps(
     longest: int = LONGEST,
     training: Training | None = None,
 ) -> "EndlessSteps":
-    """What takes the steps of `whole_step`, which is given the same, and knows what they have evaluated."""
+    """Takes the steps of `whole_step`, which has the same arguments, and counts their evaluations."""
     hyperparameters = rule.with_defaults(hyperparameters)
     if not is_scalar(rule):
         return _Descents(case, rule, hyperparameters, longest)
@@ -103,7 +104,7 @@ def endless_steps(
 
 
 def update(case: Case, label: str, rule: Rule, hyperparameters: Mapping[str, Any], caches: tuple[Level, ...]) -> Timed:
-    """The update of the parameters by itself, from one gradient."""
+    """The update of the parameters alone, always with the same gradient. label: what the rule is called."""
     problem, dtype = case.problem, case.problem.dtype
     theta = arrays.copied(problem.initial(0))
     gradient = problem.gradient(theta)
@@ -119,7 +120,7 @@ def update(case: Case, label: str, rule: Rule, hyperparameters: Mapping[str, Any
 
 
 def parts(case: Case) -> Iterator[Timed]:
-    """Gather, forward, loss and backward of a network, and the products of each layer, each by itself."""
+    """The parts of a network's step: gather, forward, loss, backward, and the products of each layer."""
     problem, size = case.network, case.batch_size
     theta, network = arrays.copied(problem.initial(0)), problem.network
     samples, place = problem.samples, problem.workspace()
@@ -159,7 +160,7 @@ def parts(case: Case) -> Iterator[Timed]:
 
 
 def _moved(case: Case, rule: Rule, caches: tuple[Level, ...]) -> dict[str, Any]:
-    """The bytes of an update and where they are."""
+    """The bytes that an update moves, and the level of memory where they are."""
     size, itemsize, slots = case.problem.size, np.dtype(case.problem.dtype).itemsize, len(rule.slots)
     level = level_of(work.update_arrays(size, slots, itemsize), caches)
     return {"bytes": float(work.update_bytes(size, slots, itemsize)), "memory": level.name}
@@ -170,27 +171,27 @@ def _table(rule: Rule, hyperparameters: Mapping[str, Any], dtype: str) -> np.nda
 
 
 class EndlessSteps(Protocol):
-    """Steps that never end, and how many there were."""
+    """Steps without end. steps: how many were taken."""
 
     steps: int
 
     @property
     def gradient_evaluations(self) -> int:
-        """So far."""
+        """How many there were so far."""
         ...
 
     @property
     def function_evaluations(self) -> int:
-        """So far."""
+        """How many there were so far."""
         ...
 
     def run(self, count: int) -> None:
-        """The next `count` steps."""
+        """Take the next `count` steps."""
         ...
 
 
 class _Chunks:
-    """Steps of a scalar rule, which all cost the same: nothing moves at its learning rate."""
+    """Steps of a scalar rule, which all cost the same: the parameters hardly move at this learning rate."""
 
     function_evaluations = 0
 
@@ -201,7 +202,7 @@ class _Chunks:
 
     @property
     def gradient_evaluations(self) -> int:
-        """One a step."""
+        """One per step."""
         return self.steps
 
     def run(self, count: int) -> None:
@@ -212,7 +213,7 @@ class _Chunks:
 
 
 class _Descents:
-    """Whole descents at the rule's own learning rate, one after another, since no step of them is like the next."""
+    """Descents of a direction rule at its own learning rate, one after another, since its steps differ in cost."""
 
     def __init__(self, case: Case, rule: BaseRule, hyperparameters: Mapping[str, Any], longest: int) -> None:
         self.case, self.rule, self.hyperparameters, self.longest = case, rule, hyperparameters, longest
@@ -236,4 +237,4 @@ class _Descents:
             self.steps += taken
             self.gradient_evaluations += stepper.gradient_evaluations - gradients
             self.function_evaluations += stepper.function_evaluations - functions
-            count -= max(1, taken)  # 1: it found no way further from where it starts
+            count -= max(1, taken)  # at least 1, for a rule that stalls right at the start

@@ -1,4 +1,4 @@
-"""Subjects that know what they do: of which problem, how much arithmetic, how many bytes."""
+"""Subjects with facts: the problem, the rule, the FLOPs and the bytes of a step."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,12 +14,12 @@ from gdbench.timing.rounds import Subject
 
 @dataclass(frozen=True)
 class Timed(Subject):
-    """A subject with its facts, by which statistics and pictures find it; None for what it does not have.
+    """A subject with the facts by which statistics and pictures find it; None for a fact that it lacks.
 
     part: `step`, `gather`, `forward`, `loss`, `backward`, `update`, one of a layer's products, or a reference: `peak`,
-    `triad`. jobs: threads that do it side by side, each on arrays of its own; flops and bytes are those of one of them,
-    for one step. memory: the level (gdbench/machine/caches.py) where the bytes are; None for those of products, which
-    lie wherever the part before left them, and take no time of their own in a floor.
+    `triad`. jobs: threads that run it side by side, each on its own arrays. flops, bytes: of one step of one thread.
+    memory: the level (gdbench/machine/caches.py) where the bytes are. It is None for the bytes of products, which lie
+    wherever the previous part left them, and do not count in a floor.
     """
 
     part: str
@@ -34,7 +34,7 @@ class Timed(Subject):
     memory: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        """All but how it is run."""
+        """All fields but `run`, with the name as `subject`."""
         return {"subject": self.name, **{name: getattr(self, name) for name in FACTS}}
 
 
@@ -43,9 +43,9 @@ FACTS = tuple(field.name for field in fields(Timed) if field.name not in ("name"
 
 @lru_cache(maxsize=8)
 def _pool(jobs: int) -> ThreadPoolExecutor:
-    """So many threads, each on a core of its own as far as there are cores.
+    """A pool of so many threads, each bound to its own core as long as there are cores.
 
-    Systems may let threads that wake together share a core for longer than a sample takes.
+    Without binding, a system may let threads that wake together share a core for longer than a sample takes.
     """
     cores = cycle(spread(usable_set()))
 
@@ -57,7 +57,10 @@ def _pool(jobs: int) -> ThreadPoolExecutor:
 
 
 def side_by_side(build: Callable[[], Sequence[Timed]], jobs: int) -> list[Timed]:
-    """What `build` makes, once for each of `jobs` threads, which run side by side; a step is then one of each."""
+    """The subjects that `build` makes, run by `jobs` threads side by side, each with its own copy.
+
+    A step is then one step of every copy.
+    """
     if jobs == 1:
         return list(build())
     pool = _pool(jobs)

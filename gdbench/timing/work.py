@@ -1,7 +1,7 @@
-"""What a step must do at least: its useful multiplications and additions, and the bytes that its update moves.
+"""The least work of a step: its useful multiplications and additions, and the bytes that its update moves.
 
-The floor of a step is the time that these take at the machine's best (gdbench/stats/timings.py): FLOPs over the peak of
-fused multiply-adds, plus the update's bytes over the bandwidth of the level of memory where its arrays fit.
+The floor of a step is the time of this work at the machine's best speed (gdbench/stats/timings.py). It is the FLOPs
+over the peak of fused multiply-adds, plus the update's bytes over the bandwidth of the memory level of its arrays.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,22 @@ PRODUCTS = {FORWARD: "forward product", WEIGHTS: "weight product", INPUTS: "inpu
 
 
 def product_flops(inputs: int, outputs: int, batch_size: int) -> int:
-    """Of each of the three products of a layer: a multiplication and an addition for each weight and sample."""
+    """The FLOPs of each of a layer's three products: a multiplication and an addition per weight and sample."""
     return 2 * batch_size * inputs * outputs
 
 
 def product_bytes(inputs: int, outputs: int, batch_size: int, itemsize: int) -> int:
-    """Of each of the three: samples by inputs, inputs by outputs and samples by outputs, each read or written once."""
+    """The bytes of each of a layer's three products.
+
+    Three matrices are each read or written once: samples x inputs, inputs x outputs, and samples x outputs.
+    """
     return itemsize * (batch_size * inputs + inputs * outputs + batch_size * outputs)
 
 
 def step_flops(sizes: Sequence[int] | np.ndarray, batch_size: int) -> tuple[int, int]:
-    """Forward and backward, of a network of these sizes: nobody needs the derivative by the first layer's inputs.
+    """The FLOPs of the products forward and backward. sizes: inputs, hidden widths, outputs.
+
+    The derivative with respect to the network's inputs is not needed, so it does not count.
 
     >>> step_flops((4, 3, 2), batch_size=10)
     (360, 480)
@@ -34,7 +39,7 @@ def step_flops(sizes: Sequence[int] | np.ndarray, batch_size: int) -> tuple[int,
 
 
 def products_bytes(sizes: Sequence[int] | np.ndarray, batch_size: int, itemsize: int) -> tuple[int, int]:
-    """Of all products, forward and backward (`step_flops`)."""
+    """The bytes of all products, forward and backward, as in `step_flops`."""
     return _both_ways([product_bytes(int(a), int(b), batch_size, itemsize) for a, b in pairwise(sizes)])
 
 
@@ -43,7 +48,7 @@ def _both_ways(layers: list[int]) -> tuple[int, int]:
 
 
 def update_bytes(parameters: int, slots: int, itemsize: int) -> int:
-    """Of one update: parameters, gradient and slots are read, parameters and slots written.
+    """The bytes that an update moves: it reads parameters, gradient and slots, and writes parameters and slots.
 
     >>> update_bytes(100, slots=2, itemsize=4)
     2800
@@ -52,5 +57,5 @@ def update_bytes(parameters: int, slots: int, itemsize: int) -> int:
 
 
 def update_arrays(parameters: int, slots: int, itemsize: int) -> int:
-    """Bytes of the arrays that an update goes over: parameters, gradient, slots."""
+    """The bytes of an update's arrays: parameters, gradient and slots."""
     return parameters * itemsize * (2 + slots)

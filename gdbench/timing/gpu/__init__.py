@@ -1,1 +1,1 @@
-"""What a step costs on a GPU, beside what the GPU can do."""
+"""Measure what a step costs on a GPU, and the GPU's limits."""

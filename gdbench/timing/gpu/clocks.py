@@ -1,10 +1,10 @@
-"""The clocks that a GPU runs at, by NVIDIA's management library, which comes with the driver.
+"""Read a GPU's clocks with NVIDIA's management library, which comes with the driver.
 
 read = reader(gpu.bus)
-before = read()  # Clocks(sm=1980, memory=2619), in MHz; None where it cannot be known
+before = read()  # Clocks(sm=1980, memory=2619), in MHz; None if they are not known
 
-A reading takes microseconds, `nvidia-smi` a tenth of a second. The library is called by nvidia-ml-py, of the extra
-`[cuda]`; where either is missing, nothing can be read.
+A reading takes microseconds; `nvidia-smi` would take a tenth of a second. The package nvidia-ml-py, of the extra
+`[cuda]`, calls the library. If either is missing, nothing can be read.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 
 class Clocks(NamedTuple):
-    """MHz."""
+    """Clocks in MHz: of the multiprocessors and of the memory."""
 
     sm: int
     memory: int
@@ -22,12 +22,12 @@ Reader = Callable[[], Clocks | None]
 
 
 def unknown() -> Clocks | None:
-    """The reader where nothing can be read."""
+    """The reader for a GPU whose clocks cannot be read."""
     return None
 
 
 def _library() -> Any:
-    """nvidia-ml-py, ready to be asked; raises ImportError without it, and NVMLError without a driver."""
+    """The module of nvidia-ml-py, initialised. Raises ImportError without it, and NVMLError without a driver."""
     import pynvml
 
     pynvml.nvmlInit()
@@ -35,15 +35,15 @@ def _library() -> Any:
 
 
 def driver() -> str | None:
-    """The driver's version; None where it cannot be known."""
+    """The driver's version; None if it is not known."""
     try:
         return str(_library().nvmlSystemGetDriverVersion())
-    except Exception:  # ImportError, NVMLError, or whatever else a library is not there by
+    except Exception:  # ImportError, NVMLError, or any other error of a missing library
         return None
 
 
 def reader(bus: str) -> Reader:
-    """What tells the present clocks of the GPU at that place of the PCI bus."""
+    """A function that reads the present clocks of the GPU at this address of the PCI bus."""
     try:
         nvml = _library()
         handle = nvml.nvmlDeviceGetHandleByPciBusId(bus)

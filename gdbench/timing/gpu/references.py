@@ -1,4 +1,4 @@
-"""The references of timings on a GPU, and updates beside them: `gdbench/timing/references.py` for a GPU."""
+"""The references of timings on a GPU, as gdbench/timing/references.py has them for a CPU, and updates."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ from gdbench.timing import work
 from gdbench.timing.gpu.samples import OnGpu
 from gdbench.timing.steps import LR
 
-TURNS = 200  # of the multiply-adds' loop a launch: a fraction of a millisecond
-ARRAYS = 2**30  # bytes of the arrays that stand for the GPU's memory, together, where there is room
-PASSES = 50  # over arrays in the L2 a launch, which would take longer to ask for than to do
-GRAPH = 100  # launches of a graph
+TURNS = 200  # turns of the multiply-adds' loop per launch: a fraction of a millisecond
+ARRAYS = 2**30  # bytes of both arrays in the GPU's memory, if there is room
+PASSES = 50  # over arrays in the L2 per launch, since a launch takes longer than a single pass
+GRAPH = 100  # launches in a graph
 L2 = "L2"
 
 
 def levels(gpu: Gpu) -> tuple[Level, ...]:
-    """The memories behind the multiprocessors."""
+    """The levels of memory that all multiprocessors share: the L2 and the GPU's memory."""
     return (Level(L2, gpu.cache), Level(MEMORY, 0))
 
 
 def peak(gpu: Gpu, dtype: str, jobs: int = 1) -> OnGpu:
-    """Fused multiply-adds in registers, on the whole GPU; flops are those of one of `jobs` parts."""
+    """Fused multiply-adds in registers, on the whole GPU. flops: of one of `jobs` equal parts of a step."""
     grid, kernel = kernels.grid(gpu), kernels.multiply_add(dtype)
     factors = cuda.to_device(np.full(2, 0.5, dtype))
     sums = cuda.empty(grid * kernels.THREADS, dtype)
@@ -42,7 +42,10 @@ def peak(gpu: Gpu, dtype: str, jobs: int = 1) -> OnGpu:
 
 
 def moving(gpu: Gpu, level: str, part: str, *, cold: bool = False) -> OnGpu:
-    """`copy` or `triad` over two arrays of float32 in the L2 or beyond; a cold one in the L2 has to fetch them."""
+    """Move two float32 arrays that lie in the L2 or in the GPU's memory.
+
+    level: one of `levels`, by name. part: `copy` or `triad`. cold: the L2 is emptied first, so the arrays are fetched.
+    """
     far = level == MEMORY
     size = min(ARRAYS, gpu.memory // 4) // 2 if far else gpu.cache // 4
     numbers = max(kernels.THREADS, size // 16 * 4)
@@ -61,7 +64,7 @@ def moving(gpu: Gpu, level: str, part: str, *, cold: bool = False) -> OnGpu:
 
 
 def launch() -> OnGpu:
-    """An empty kernel, launch after launch: what asking costs."""
+    """An empty kernel, launched again and again: the cost of a launch."""
 
     def run(count: int) -> None:
         for _ in range(count):
@@ -71,7 +74,7 @@ def launch() -> OnGpu:
 
 
 def round_trip() -> OnGpu:
-    """An empty kernel, and wait for it."""
+    """An empty kernel, and a wait until it is done."""
 
     def run(count: int) -> None:
         for _ in range(count):
@@ -82,7 +85,7 @@ def round_trip() -> OnGpu:
 
 
 def graph() -> OnGpu:
-    """Empty kernels recorded in a graph: what each of them costs when they are replayed together."""
+    """A graph of empty kernels; a step replays all `GRAPH` of them."""
     stream = cuda.new_stream()
 
     def launches(stream: Any) -> None:
@@ -90,12 +93,12 @@ def graph() -> OnGpu:
             kernels.empty_launch.launch(1, 0, stream=stream)
 
     replay = cuda.Replay(launches, stream)
-    replay()  # the first of its calls only launches, the second records
+    replay()  # the first call only launches the kernels; the second records the graph
 
     def run(count: int) -> None:
         for _ in range(count):
             replay()
-        cuda.synchronize()  # events stand on another stream
+        cuda.synchronize()  # since the timing events are on another stream
 
     return OnGpu(f"graph of {GRAPH} empty launches", run, part="launch")
 
@@ -103,7 +106,7 @@ def graph() -> OnGpu:
 def update(gpu: Gpu, rule: Rule, dtype: str, parameters: int) -> OnGpu:
     """One update of so many parameters, by the kernel of the engine for large networks.
 
-    Settings are the rule's own, at a learning rate at which nothing moves.
+    The rule has its default hyperparameters and a learning rate at which the parameters hardly move.
     """
     stride, slots, itemsize = -(-parameters // QUAD) * QUAD, len(rule.slots), np.dtype(dtype).itemsize
     home = _filled(gpu, (2 + slots) * stride, dtype)
@@ -129,7 +132,7 @@ def update(gpu: Gpu, rule: Rule, dtype: str, parameters: int) -> OnGpu:
 
 
 def _filled(gpu: Gpu, size: int, dtype: str) -> Any:
-    """Numbers that are all alike, small and positive, in an array that may be too large to be sent."""
+    """An array of equal small positive numbers, filled on the GPU, since it may be too large to send."""
     array = cuda.empty(size, dtype)
     kernels.fill(dtype).launch(kernels.grid(gpu), 0, 1e-3, array)
     return array

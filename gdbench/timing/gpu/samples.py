@@ -1,12 +1,14 @@
-"""Rounds on a GPU: events as the clock, hot and cold samples, and none from while the GPU ran slower.
+"""Rounds on a GPU: events are the clock, samples are hot or cold, and those of a slower GPU are discarded.
 
     found = measured(subjects, rounds=10)
     found.samples, found.throttled
 
-The protocol is that of gdbench/timing/rounds.py. A hot sample is many launches between two events. A cold one has an
-event pair for each launch, before which an array of twice the size of the L2 is written. The clocks are read before and
-after each sample; samples at which the multiprocessors ran more than 5 % below the fastest clock seen are discarded,
-but never more than half of a subject's: where more were slow, the faster half is kept, and the subject is `throttled`.
+The protocol is that of gdbench/timing/rounds.py. A hot sample is many launches between two events. A cold sample has a
+pair of events for each launch, before which an array of twice the size of the L2 is written.
+
+The GPU's clocks are read before and after each sample. A sample is discarded if the multiprocessors ran more than 5 %
+below the fastest clock seen. But at least half of a subject's samples are kept: if more were slow, the faster half
+stays, and the subject counts as `throttled`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,19 +25,23 @@ from gdbench.timing.subjects import Timed
 
 SLOWER = 0.05  # below the fastest clock seen
 KEPT = 0.5  # of a subject's samples, at least
-FLUSHED = 2  # times the L2
+FLUSHED = 2  # times the size of the L2 is written before a cold launch
 
 
 @dataclass(frozen=True)
 class OnGpu(Timed):
-    """A subject whose `run` only asks the GPU: it need not wait. cold: each step begins without anything in the L2."""
+    """A subject whose `run` launches work and need not wait for it. cold: before each step the L2 is emptied."""
 
     cold: bool = False
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was timed. clocks: before and after each sample. discarded: samples, of which nothing else remains."""
+    """The results of a timing on a GPU.
+
+    samples: those that were kept. clocks: before and after each of them. discarded: how many samples were not kept.
+    throttled: names of the subjects of which more than half of the samples were slow.
+    """
 
     samples: list[Sample]
     clocks: list[tuple[Clocks | None, Clocks | None]]
@@ -44,7 +50,7 @@ class Measured:
 
     @property
     def words(self) -> str:
-        """What became of the samples, in a sentence; empty where all count."""
+        """Sentences about discarded samples and throttled subjects; empty if every sample was kept."""
         if not self.samples or any(clock is None for pair in self.clocks for clock in pair):
             return "The GPU's clocks are not known; no sample was discarded."
         slow = f" Throttled nevertheless: {', '.join(self.throttled)}." if self.throttled else ""
@@ -56,7 +62,7 @@ class Measured:
 
 @dataclass
 class Stopwatch:
-    """Seconds of steps by the GPU's own clock; keeps what the clocks were before and after."""
+    """Measures seconds of steps by the GPU's events, and records the GPU's clocks before and after each sample."""
 
     read: Reader
     flush: Callable[[], None] = lambda: None
@@ -65,7 +71,7 @@ class Stopwatch:
     seen: list[tuple[Clocks | None, Clocks | None]] = field(default_factory=list)
 
     def __call__(self, subject: Subject, count: int) -> float:
-        """As `measure` has it."""
+        """Run `count` steps and return their seconds, as the argument `timed` of `measure`."""
         before = self.read()
         if getattr(subject, "cold", False):
             seconds = sum(self._between(subject, 1, self.flush) for _ in range(count))
@@ -84,16 +90,16 @@ class Stopwatch:
 
 
 def measured(subjects: Sequence[Subject], **how: Any) -> Measured:
-    """Time subjects on the GPU at hand; how: what `measure` takes."""
+    """Time subjects on the present GPU. how: arguments of `measure`."""
     gpu = cuda.gpu()
     cold = any(getattr(subject, "cold", False) for subject in subjects)
     watch = Stopwatch(reader(gpu.bus), flusher(gpu.cache) if cold else lambda: None)
     samples = measure(subjects, timed=watch, **how)
-    return steady(samples, watch.seen[-len(samples) :])
+    return steady(samples, watch.seen[-len(samples) :])  # without the clocks of the calibration
 
 
 def flusher(cache: int) -> Callable[[], None]:
-    """What leaves nothing of earlier launches in a cache of so many bytes."""
+    """A function that empties a cache of so many bytes by writing an array of twice its size."""
     size = max(peak.THREADS, FLUSHED * cache // 16 * 4)
     a, b = (cuda.to_device(np.zeros(size, np.float32)) for _ in range(2))
     kernel, grid = peak.copy("float32"), peak.grid(cuda.gpu())
@@ -105,7 +111,10 @@ def flusher(cache: int) -> Callable[[], None]:
 
 
 def steady(samples: Sequence[Sample], seen: Sequence[tuple[Clocks | None, Clocks | None]]) -> Measured:
-    """The samples without those during which the GPU ran slower (see above); all where clocks are not known."""
+    """Discard the samples during which the GPU ran slower (see above); keeps all if a clock is not known.
+
+    seen: the clocks before and after each sample.
+    """
     speeds = [None if a is None or b is None else min(a.sm, b.sm) for a, b in seen]
     known = [speed for speed in speeds if speed is not None]
     if len(known) < len(speeds) or not known:
@@ -125,7 +134,10 @@ def steady(samples: Sequence[Sample], seen: Sequence[tuple[Clocks | None, Clocks
 
 
 def _kept(places: Mapping[str, list[int]], speeds: Sequence[int], bound: float) -> tuple[set[int], list[str]]:
-    """The places of the samples that count, and the subjects that would have had too few of them."""
+    """The indices of the samples to keep, and the throttled subjects.
+
+    places: indices of each subject's samples. speeds: MHz of all samples. bound: MHz below which a sample was slow.
+    """
     kept: set[int] = set()
     throttled = []
     for subject, own in places.items():

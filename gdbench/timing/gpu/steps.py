@@ -1,10 +1,10 @@
-"""What a step costs on a GPU: one trial alone, as many as it trains at a time, and updates by themselves.
+"""Time steps on a GPU: of one trial alone, of as many as it trains at once, and of updates alone.
 
     found = timed(TimingRequest(rules=["adam"], nets=["64-32-10"]), rounds=10)
     found.timing.subjects, found.timing.samples, found.words
 
-Subjects, facts and references are those of `gdbench time` on a CPU. jobs: trials that are trained side by side. What is
-timed of a step is what a run pays: the launches, and what the CPU prepares for them where it is not done in time.
+Subjects, facts and references are those of `gdbench time` on a CPU. jobs: trials that are trained side by side. A step
+is timed as in a run, with its launches, and with the CPU's preparation as far as the GPU has to wait for it.
 """
 
 import time
@@ -28,19 +28,22 @@ from gdbench.timing.rates import Constant
 from gdbench.timing.steps import LR, Case
 
 ENDLESS = 2**40  # steps
-SEEDS = 16  # that trials side by side take in turn, as those of a suite do
+SEEDS = 16  # that the trials side by side take in turn, as in a suite
 
 
 @dataclass(frozen=True)
 class GpuTiming:
-    """What was timed, and what to say of the samples."""
+    """The results of a timing, and sentences about its samples."""
 
     timing: Timing
     words: str
 
 
 def timed(asked: TimingRequest, rounds: int, watch: Callable[[str], None] = lambda text: None) -> GpuTiming:
-    """Time it on the GPU at hand. Raises UsageError for a rule or problem that the GPU cannot train."""
+    """Time what is asked for on the present GPU. watch: called with a line of progress.
+
+    Raises UsageError for a rule or problem that the GPU cannot train.
+    """
     started = time.perf_counter()
     gpu, subjects = cuda.gpu(), list[OnGpu]()
     chosen = {name: find(name) for name in asked.rules}
@@ -66,9 +69,11 @@ def timed(asked: TimingRequest, rounds: int, watch: Callable[[str], None] = lamb
 
 
 def of_case(case: Case, rules: Mapping[str, BaseRule], gpu: Gpu) -> Sequence[OnGpu]:
-    """A network's subjects. Raises UsageError for what the GPU cannot train."""
+    """The subjects of a case. Raises UsageError for a problem or rule that the GPU cannot train."""
     if not case.problem.layers:
-        raise UsageError(f"problem {case.label!r} is no network; a GPU trains networks, so time it with --backend cpu")
+        raise UsageError(
+            f"problem {case.label!r} is not a network; a GPU trains networks, so time it with --backend cpu"
+        )
     found = []
     for name, rule in rules.items():
         if not is_scalar(rule):
@@ -76,6 +81,7 @@ def of_case(case: Case, rules: Mapping[str, BaseRule], gpu: Gpu) -> Sequence[OnG
         alone = _members(case, rule, 1)
         choice = choose(case.network, alone, gpu)
         found.append(_steps(case, name, next(engines(case.network, alone, choice=choice))[0]))
+        # As many trials as the GPU trains at once; an engine for large networks trains them one after another.
         together = choice.sweep.resident * gpu.multiprocessors
         if together > 1 and choice.engine == "sweep":
             found.append(_steps(case, name, SweepEngine(case.network, _members(case, rule, together))))
@@ -86,7 +92,7 @@ def of_case(case: Case, rules: Mapping[str, BaseRule], gpu: Gpu) -> Sequence[OnG
 
 
 def _members(case: Case, rule: Rule, trials: int) -> list[GpuTrial]:
-    """So many trials at the rule's own hyperparameters, at a learning rate at which nothing moves."""
+    """So many trials with the rule's default hyperparameters, at a learning rate at which parameters hardly move."""
     hyperparameters = {**rule.with_defaults({}), "lr": LR}
     return [
         GpuTrial(rule, hyperparameters, Constant(LR), rule.name, trial % SEEDS, case.batch_size, ENDLESS, (0,))
@@ -95,7 +101,7 @@ def _members(case: Case, rule: Rule, trials: int) -> list[GpuTrial]:
 
 
 def _steps(case: Case, name: str, engine: Engine) -> OnGpu:
-    """A step of all trials of an engine; flops are those of one."""
+    """A step of all trials of an engine. flops: of one trial."""
     jobs = len(engine.gpu_trials)
 
     def run(count: int) -> None:
