@@ -1,1 +1,1 @@
-"""Two installed places side by side: each runs a suite in processes of its own, and their steps are timed together."""
+"""Compare two installed places: each runs a suite in its own processes, and their steps are timed side by side."""

@@ -1,4 +1,4 @@
-"""Two places side by side: the trials of a suite in both, and its steps measured together.
+"""Compare two places: train the trials of a suite in both, and measure its steps side by side.
 
 found = compare_places((base, head), Workload("regression"))
 """
@@ -21,8 +21,8 @@ from gdbench.gate.sides import Side, side_of
 from gdbench.machine.environment import environment, fingerprint
 from gdbench.results.export import read_export
 
-TRAINED = ("digest", "convergence", "count")  # families for which a suite's trials are run
-OF_GPUS = {"launches": "launches of a step on a GPU", "registers": "registers of an update"}  # metrics by the question
+TRAINED = ("digest", "convergence", "count")  # families that need a suite's trials
+OF_GPUS = {"launches": "launches of a step on a GPU", "registers": "registers of an update"}  # metrics by the command
 
 
 def compare_places(
@@ -34,9 +34,10 @@ def compare_places(
     level: float = LEVEL,
     watch: Watch = lambda text: None,
 ) -> Comparison:
-    """Verdicts on everything of a suite in two places, which may be one. Raises SideError for one that cannot run it.
+    """Compare everything of a suite in two places, base and head, which may be the same.
 
-    families: those that are wanted; trials are run and costs measured only for them.
+    families: the wanted ones; trials are trained and costs measured only as they need. margin: the relative change that
+    is allowed. level: of the tests. watch: called with a line of progress. Raises SideError if a place cannot run it.
     """
     base, head = (_side(place, workload, number, families, watch) for number, place in enumerate(places))
     rows: list[dict[str, Any]] = []
@@ -56,8 +57,8 @@ def compare_places(
 
 
 def _side(place: Checkout, workload: Workload, number: int, families: Collection[str], watch: Watch) -> Side:
-    """The trials of a suite in a place: nothing of them where no family needs them."""
-    scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # a database may be held open on Windows
+    """Train the trials of a suite in a place; without measures if no family needs trials."""
+    scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # on Windows a database may still be open
     with scratch as folder, Process(place, workload.plugins[number]) as process:
         facts = {"name": place.name, "machine": fingerprint(environment()), **process.greeted()}
         if not set(families) & set(TRAINED):
@@ -77,9 +78,10 @@ def _side(place: Checkout, workload: Workload, number: int, families: Collection
 
 
 def _with_counts(side: Side, taken: Taken, number: int) -> Side:
-    """A side with what its steps have to do, and how many functions were compiled for them."""
+    """A side with the counts of its steps' work and of the functions that were compiled for them."""
     parts = [side.measures, step_counts(taken.subjects[number])]
-    if set(taken.subjects[0]["subject"]) == set(taken.subjects[1]["subject"]):  # others need others
+    # Different subjects need different functions, so their numbers are not comparable.
+    if set(taken.subjects[0]["subject"]) == set(taken.subjects[1]["subject"]):
         value = float(taken.variants[number])
         parts.append(pd.DataFrame([{"family": "count", "metric": "compiled variants", "pair": "all", "value": value}]))
     return Side(side.facts, pd.concat([part.reindex(columns=list(COLUMNS)) for part in parts if len(part)]))
@@ -94,7 +96,10 @@ def measured_twice(
     *,
     everything: bool = False,
 ) -> tuple[Taken, Taken]:
-    """The costs, and again those that the first time leaves open, or everything."""
+    """Measure all costs, and then again those that the first measurement leaves open, or everything.
+
+    The second measurement has no samples if nothing was open.
+    """
     first = costs.measure(places, workload, watch=lambda text: watch(f"costs: {text}"))
     ratios = costs.ratios(first.samples)
     flagged, noisy = costs.screen(ratios, margin, level)
@@ -105,7 +110,7 @@ def measured_twice(
 
 
 def cost_rows(first: Taken, again: Taken, margin: float, level: float) -> Iterator[dict[str, Any]]:
-    """A row for `judge` for every step of base and of head."""
+    """Yields a row for `judge` for every step of base and of head."""
     tables = [{fact["subject"]: fact for fact in subjects.to_dict("records")} for subjects in first.subjects]
     settled = costs.settle(costs.ratios(first.samples), costs.ratios(again.samples), margin, level)
     found = {row.pop("subject"): row for row in settled}

@@ -1,14 +1,14 @@
-"""What a step costs in two places, measured so that whatever happens to the machine happens to both.
+"""Measure what a step costs in two places, so that whatever happens to the machine affects both alike.
 
     taken = measure((base, head), Workload("quick"))
 
-A worker process for each place; in every round, in random order, every step is visited in both of them, one right after
-the other, which of them first being drawn too. The two are ended and begun anew after every few rounds, since a process
-keeps the places in memory that it drew for its code: a pair of processes is one repetition.
+Each place has a worker process. Every round visits the steps in random order. A visit measures a step in both places,
+one right after the other, in random order too. After every few rounds both processes are replaced by new ones, since a
+process keeps the random places in memory of its code. So a pair of processes is one repetition.
 
-What looks worse or better (`screen`) is measured once more, in fresh processes, and the verdict is on these data alone:
-a machine's bad moment would have to come back. What was too noisy is measured again as well, if it is not much, and
-judged on all data.
+A step that looks worse or better (`screen`) is measured once more in fresh processes, and judged by these data alone: a
+bad moment of the machine would have to come back. Steps that were too noisy are measured again too, if they are few,
+and judged by all data.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,30 +26,30 @@ from gdbench.stats.paired import POWER, Test, clustered
 from gdbench.stats.timings import visits
 from gdbench.timing.pace import FEWEST, LEAST, SAMPLES, SHORTEST
 
-PAIRS, ROUNDS = 6, 3  # of processes, each a repetition, and of rounds in each of them
-AGAIN = 10  # pairs of processes the second time, when little is measured and one bad moment must not decide
-STAGE = 60.0  # seconds that samples take together, if they need not be shorter than that for it
-FEW = 60  # noisy ones; where more are, it is the machine, or the samples must be as short as that
+PAIRS, ROUNDS = 6, 3  # pairs of processes, each one repetition, and rounds in each pair
+AGAIN = 10  # pairs of processes the second time, when few steps are measured and one bad moment must not decide
+STAGE = 60.0  # seconds that all samples take together, unless that would make them shorter than SHORTEST
+FEW = 60  # noisy steps; if there are more, the machine is noisy, or so many steps need short samples
 SIDES = ("base", "head")
-Watch = Callable[[str], None]  # is told what is being done
-Ratios = Mapping[str, pd.DataFrame]  # by subject: `pair`, and `ratio`, the logarithm of head over base, a row a round
+Watch = Callable[[str], None]  # called with a line of progress
+Ratios = Mapping[str, pd.DataFrame]  # by subject, a row per round: `pair`, and `ratio`, the logarithm of head / base
 
 
 @dataclass(frozen=True)
 class Workload:
-    """The suite (a shipped name, or a file's absolute path) with what is laid over it, and plug-ins."""
+    """The suite to run: a shipped name or a file's absolute path. overrides: texts `KEY=VALUE`, as for --set."""
 
     suite: str
     overrides: Sequence[str] = ()
     plugins: tuple[Sequence[Path], Sequence[Path]] = ((), ())  # of base and of head
-    registers: bool = False  # count those that updates need on a GPU
+    registers: bool = False  # whether to count the registers that updates need on a GPU
 
 
 class Taken(NamedTuple):
-    """What was measured.
+    """The results of a measurement.
 
-    subjects: of each side, a frame of facts as `Run.subjects` has them. variants: of compiled functions that each side
-    needed. samples: `subject, pair, round, side, sample, seconds, steps`.
+    subjects: for each side, a frame of facts like `Run.subjects`. variants: how many compiled functions each side
+    needed. samples: a frame `subject, pair, round, side, sample, seconds, steps`.
     """
 
     subjects: tuple[pd.DataFrame, pd.DataFrame]
@@ -66,9 +66,10 @@ def measure(
     pairs: int | None = None,
     watch: Watch = lambda text: None,
 ) -> Taken:
-    """Take samples in so many pairs of processes, of the subjects of these names (of all). Raises SideError.
+    """Take samples of the steps of both places. Raises SideError if a place cannot run them.
 
-    seed: of all orders; two measurements of the same must have two.
+    names: the subjects to measure, all by default. seed: of all random orders; two measurements need different ones.
+    pairs: of processes; by default `PAIRS`, or `AGAIN` for chosen names.
     """
     order = np.random.Generator(np.random.PCG64(seed))
     steps: dict[str, int] = {}  # of a sample
@@ -85,7 +86,7 @@ def measure(
             common = [name for name in mine if name in theirs and (names is None or name in names)]
             least, samples = _sample(len(common))
             for name in common:
-                if name not in steps:
+                if name not in steps:  # base decides, so that samples of both sides have equally many steps
                     steps[name] = int(each[0].ask("enough", subject=name, least=least))
             for turn in range(ROUNDS):
                 watch(f"pair of processes {pair + 1} of {pairs}, round {turn + 1} of {ROUNDS}, {len(common)} steps")
@@ -106,7 +107,7 @@ def measure(
 
 
 def _prepared(each: Sequence[Process], workload: Workload) -> list[dict[str, Any]]:
-    """Both prepare at once."""
+    """Let both processes prepare at the same time; returns their answers."""
     for process in each:
         process.greeted()
         process.tell("prepare", suite=workload.suite, overrides=list(workload.overrides))
@@ -114,7 +115,7 @@ def _prepared(each: Sequence[Process], workload: Workload) -> list[dict[str, Any
 
 
 def _sample(subjects: int) -> tuple[float, int]:
-    """Seconds of a sample, and how many of them a visit has."""
+    """The least seconds of a sample, and the samples per visit, for so many subjects."""
     least = STAGE / max(1, 2 * PAIRS * ROUNDS * SAMPLES * subjects)
     if least >= SHORTEST:
         return min(LEAST, least), SAMPLES
@@ -122,7 +123,7 @@ def _sample(subjects: int) -> tuple[float, int]:
 
 
 def ratios(samples: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """By subject, a row a round: `pair`, `base` and `head` (seconds a step, the least of the visit), `ratio`."""
+    """By subject, a row per round: `pair`, `base` and `head` (seconds per step, the least of the visit), `ratio`."""
     if not len(samples):
         return {}
     costs = visits(samples, ("subject", "pair", "round", "side")).set_index(["subject", "pair", "round", "side"])
@@ -132,13 +133,16 @@ def ratios(samples: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def tested(ratios: pd.DataFrame, margin: float, level: float) -> Test:
-    """The test of one subject. What two measurements must find, each must find more often than both together."""
+    """The test of one subject.
+
+    A change counts if both measurements find it, so each must have more power than `POWER`: its square root.
+    """
     found, pairs = ratios["ratio"].to_numpy(), ratios["pair"].to_numpy()
     return clustered(found, pairs, np.log1p(margin), size=level, power=POWER**0.5)
 
 
 def screen(first: Ratios, margin: float, level: float) -> tuple[list[str], list[str]]:
-    """What is to be measured again: the subjects that look worse or better, and the noisy ones, if they are few."""
+    """The subjects to measure again: those that look worse or better, and the noisy ones if they are few."""
     tests = {name: tested(rows, margin, level) for name, rows in first.items()}
     flagged = [name for name, test in tests.items() if test.p <= level]
     bound = np.log1p(margin)
@@ -148,11 +152,15 @@ def screen(first: Ratios, margin: float, level: float) -> tuple[list[str], list[
 
 
 def settle(first: Ratios, again: Ratios, margin: float, level: float) -> Iterator[dict[str, Any]]:
-    """A row a subject for `judge` (gdbench/gate/comparison.py). again: what was measured a second time, or more."""
+    """Yields a row per subject for `judge` (gdbench/gate/comparison.py).
+
+    again: the second measurement; it may hold subjects that did not need one, which are ignored.
+    """
     flagged, noisy = screen(first, margin, level)
     for subject, rows in first.items():
         details = []
         if subject in again and subject in (*flagged, *noisy):
+            # The pairs of both measurements are different processes, so they get different numbers.
             second = again[subject].assign(pair=again[subject]["pair"] + 1 + rows["pair"].max())
             rows = second if subject in flagged else pd.concat([rows, second])
             details.append("measured again in fresh processes")

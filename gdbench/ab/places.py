@@ -1,11 +1,11 @@
-"""Where the two sides of `gate --ab` come from: installed environments, checkouts, or revisions of a git repository.
+"""Find the two sides of `gate --ab`: installed environments, checkouts, or revisions of a git repository.
 
     with tempfile.TemporaryDirectory() as scratch:
         base = find_place("v1.2", Path.cwd(), Path(scratch))
         command, environment = base.python, base.variables
 
-What has `gdbench` in it runs that gdbench; a folder or a revision without it is taken for the home of a plug-in, which
-the gdbench that runs this runs.
+A place that contains `gdbench` runs that gdbench. A folder or revision without it counts as the home of a plug-in; it
+runs the gdbench of this process.
 """
 
 import os
@@ -21,15 +21,16 @@ from gdbench.inputs.paths import user_path
 from gdbench.machine.git import NO_REPOSITORY, GitError, git
 from gdbench.plugins import GROUP
 
-PATIENCE = 300.0  # seconds, of git
+PATIENCE = 300.0  # seconds that git may take
 
 
 @dataclass(frozen=True)
 class Checkout:
     """A way to run gdbench.
 
-    shadow: the folder with the gdbench that is imported; an environment, which has none, imports its own. home: where
-    relative paths of plug-ins begin, and a package that holds them is looked for. root: all that belongs to the place.
+    python: the interpreter. shadow: the folder whose gdbench is imported; None for an environment, which imports its
+    own. home: the folder where relative paths of plug-ins begin. root: the folder of the whole place, where a package
+    with plug-ins is looked for. commit: of a revision, in full.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Checkout:
     @property
     def variables(self) -> dict[str, str]:
         """The environment variables of its processes."""
-        if self.shadow is None:  # nothing of ours may get in the way of what is installed there
+        if self.shadow is None:  # our paths must not hide what is installed there
             return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         paths = dict.fromkeys([str(self.shadow), *map(str, self._packages), *filter(None, inherited)])
@@ -50,7 +51,7 @@ class Checkout:
 
     @property
     def code(self) -> tuple[Any, ...]:
-        """What its processes import, but for plug-ins' files: places of which it is equal run the same."""
+        """What its processes import, besides plug-in files; places with equal values run the same code."""
         folders = [str(folder) for folder in self._packages]
         entries = [entry for found in distributions(path=folders) for entry in found.entry_points.select(group=GROUP)]
         names = {entry.module.partition(".")[0] for entry in [*entries, *entry_points(group=GROUP)]}
@@ -59,11 +60,14 @@ class Checkout:
 
     @property
     def _packages(self) -> list[Path]:
-        """Where packages of the place lie, if it has any."""
+        """The folders where packages of the place may be."""
         return [self.root, self.root / "src"] if self.root and self.shadow else []
 
     def plugin(self, file: Path, start: Path) -> Path:
-        """The plug-in's file here. A relative path begins where the user was: at `start`, in any place's copy of it."""
+        """The path of a plug-in file in this place. Raises UsageError if it is not there, or not in the revision.
+
+        A relative path begins at the place's copy of `start`, the user's folder.
+        """
         path = (self.home or start) / user_path(file)
         if not path.is_file():
             raise UsageError(f"plug-in {file} is not in {self.name} ({path}); give its path from the current folder")
@@ -73,17 +77,17 @@ class Checkout:
 
 
 def find_place(text: str, start: Path, scratch: Path) -> Checkout:
-    """The place that a user's word stands for; a revision of the repository around `start` is unpacked into `scratch`.
+    """The place that a text names: a path, or a revision of the repository around `start`.
 
-    A path is an environment's folder, its Python, a checkout of gdbench, or a folder with plug-ins; all else is a
-    revision. Raises UsageError for what is none of them, or both a path and a revision.
+    A path is an environment's folder, its Python, a checkout of gdbench, or a folder with plug-ins. A revision is
+    unpacked into `scratch`. Raises UsageError if the text is neither, or both a path and a revision.
     """
     path = start / user_path(text)
     commit, refused = _commit(text, start)
     if not text or (not path.exists() and commit is None):
-        told = f" (git says: {refused})" if refused else ""
+        reason = f" (git says: {refused})" if refused else ""
         raise UsageError(
-            f"{shown(text)} is no environment, no folder and no revision of a git repository around {start}{told}; "
+            f"{shown(text)} is not an environment, a folder or a revision of a git repository around {start}{reason}; "
             "give the folder of a virtual environment, of a checkout, or a commit, tag or branch"
         )
     if path.exists() and commit is not None:
@@ -93,30 +97,30 @@ def find_place(text: str, start: Path, scratch: Path) -> Checkout:
     if path.is_file() and path.name.startswith("python") and os.access(path, os.X_OK):
         return Checkout(text, path.absolute())
     if path.is_file():
-        raise UsageError(f"{text!r} is a file and no Python; give the folder of an environment or of a checkout")
+        raise UsageError(f"{text!r} is a file but not a Python; give the folder of an environment or of a checkout")
     python = interpreter(path)
     if python is not None:
         return Checkout(text, python.absolute())
     if (path / "pyvenv.cfg").exists():
-        raise UsageError(f"{text!r} is an environment without a Python in it; make it anew")
+        raise UsageError(f"{text!r} is an environment without a Python in it; create it again")
     return _of_folder(text, path.resolve(), path.resolve(), None)
 
 
 def interpreter(environment: Path) -> Path | None:
-    """The Python of an environment's folder, wherever the system that made it puts it; None where there is none."""
+    """The Python in an environment's folder, on any system; None if there is none."""
     names = ("bin/python", "Scripts/python.exe", "python.exe")  # POSIX; Windows; conda on Windows
     return next((environment / name for name in names if (environment / name).exists()), None)
 
 
 def _of_folder(name: str, root: Path, home: Path, commit: str | None) -> Checkout:
-    """A folder, which runs its own gdbench if it has one, else this one."""
+    """The place of a folder, which runs its own gdbench if it has one, else the one of this process."""
     ours = (root / "gdbench" / "__init__.py").is_file()
     shadow = root if ours else Path(gdbench.__file__).parents[1]
     return Checkout(name, Path(sys.executable), shadow, home, root, commit)
 
 
 def _commit(text: str, start: Path) -> tuple[str | None, str]:
-    """The commit that a text names, if it does, and git's reason where it would not say."""
+    """The commit that a text names, or None; and git's reason if git refused to answer."""
     if text in ("", ".", "..") or text.startswith(("./", "../", "/", ".\\", "..\\", "\\")):
         return None, ""
     try:
@@ -127,7 +131,7 @@ def _commit(text: str, start: Path) -> tuple[str | None, str]:
 
 
 def _of_revision(text: str, commit: str, start: Path, scratch: Path) -> Checkout:
-    """A clone, which shares the repository's objects: an archive would leave out what is marked so."""
+    """Clone the repository at a commit, sharing its objects; an archive would omit files marked `export-ignore`."""
     folder = scratch / commit
     try:
         root = Path(git(start, "rev-parse", "--show-toplevel"))

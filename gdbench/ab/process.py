@@ -1,4 +1,4 @@
-"""The command's end of a worker process (gdbench/ab/worker.py).
+"""The command's side of a worker process (gdbench/ab/worker.py).
 
 with Process(place, plugins=[...]) as process:
     facts = process.ask("prepare", suite="quick", overrides=[])
@@ -19,8 +19,8 @@ from gdbench.ab.worker import PROTOCOL
 from gdbench.errors import GdbenchError
 from gdbench.machine.processes import start
 
-# A place may hold a gdbench from before its worker moved, and a folder `ab` that git left when it went back to there:
-# so it is asked for the module, not for its package.
+# A place may hold an older gdbench, whose worker is gdbench.gate.worker. Git may have left an empty folder `ab` in it,
+# so the module is looked for, not only its package.
 START = """
 from importlib.util import find_spec
 from runpy import run_module
@@ -28,13 +28,13 @@ from runpy import run_module
 moved = find_spec("gdbench.ab") and find_spec("gdbench.ab.worker")
 run_module("gdbench.ab.worker" if moved else "gdbench.gate.worker", run_name="__main__")
 """
-PATIENCE = 900.0  # seconds, of a question that does not train; compiling everything takes less than two minutes
+PATIENCE = 900.0  # seconds for an answer, unless it trains; compiling everything takes less than two minutes
 
 
 class SideError(GdbenchError):
-    """A side of a comparison that cannot be run.
+    """A side of a comparison cannot be run.
 
-    Exit code 3, since nothing was measured, or that of the mistake that it was asked to make.
+    Its exit code is 3, since nothing was measured, or the one of the error that the worker reported.
     """
 
     def __init__(self, message: str, exit_code: int = GdbenchError.exit_code) -> None:
@@ -43,7 +43,10 @@ class SideError(GdbenchError):
 
 
 class Process:
-    """A worker in a place. Raises SideError, one sentence that names the place, for whatever goes wrong there."""
+    """A worker process in a place. Its methods raise SideError, one sentence that names the place, for any failure.
+
+    plugins: files that it loads. patience: seconds after which a process that does not answer is ended.
+    """
 
     def __init__(self, place: Checkout, plugins: Sequence[Path], patience: float = PATIENCE) -> None:
         self.place, self.patience = place, patience
@@ -65,7 +68,7 @@ class Process:
         self.tell("hello", plugins=[str(file) for file in plugins])
 
     def greeted(self) -> dict[str, Any]:
-        """Its answer to the greeting: version, file, code. Raises SideError for one that another command speaks to."""
+        """Its answer to `hello`: protocol, version, file, code. Raises SideError for another protocol or gdbench."""
         facts: dict[str, Any] = self.answer()
         if facts["protocol"] != PROTOCOL:
             raise SideError(
@@ -82,19 +85,19 @@ class Process:
         return self.answer()
 
     def work(self, what: str, **given: Any) -> Any:
-        """`ask` for something that may take as long as it likes."""
+        """Like `ask`, without a limit of time."""
         self.tell(what, **given)
         return self.answer(patient=True)
 
     def tell(self, what: str, **given: Any) -> None:
-        """Ask for something; `answer` then waits for it."""
+        """Send a command with its arguments; `answer` then waits for the result."""
         assert self._process.stdin is not None
-        with suppress(OSError):  # that the process has ended is told by `answer`
+        with suppress(OSError):  # if the process has ended, `answer` reports it
             self._process.stdin.write(json.dumps({"do": what, **given}) + "\n")
             self._process.stdin.flush()
 
     def answer(self, *, patient: bool = False) -> Any:
-        """What came of the last `tell`; a process that takes too long is ended, unless we are patient."""
+        """The answer to the last `tell`. A process that takes too long is ended, unless `patient`."""
         assert self._process.stdout is not None
         late = Event()
 
@@ -124,7 +127,7 @@ class Process:
         return answer["done"]
 
     def _how(self) -> str:
-        """How a process ended, with the last line that it left."""
+        """How the process ended, with the last line that it wrote to standard error."""
         code = self._process.wait()
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors.read().splitlines() if line.strip()]
@@ -137,7 +140,7 @@ class Process:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream is not None:
-                with suppress(OSError):  # what was not sent
+                with suppress(OSError):  # closing sends what is buffered, and the process has ended
                     stream.close()
 
     def __enter__(self) -> "Process":

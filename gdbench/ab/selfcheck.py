@@ -1,11 +1,11 @@
-"""Head against head: how often this gate, here and now, cries wolf, and what slow-down it would have found.
+"""Compare head with itself: how many false alarms this gate raises here and now, and which slow-down it would find.
 
     found = selfcheck(place, Workload("quick"), gates=5)
     found.false_alarms, found.smallest
 
-A gate's cost verdict is right when it says nothing, since both sides are one. And because a slow-down moves every
-ratio of a metric by the same factor, the same data tell how large it would have had to be: so that in both measurements
-(gdbench/ab/costs.py) the interval had lain above the margin.
+Both sides are the same, so every alarm is false. A slow-down would multiply every ratio of a metric by one factor. So
+the same data show how large it must be to be found: then the intervals of both measurements (gdbench/ab/costs.py) lie
+above the margin.
 """
 
 from typing import NamedTuple
@@ -24,10 +24,10 @@ NAMED = ["metric", *GROUP]
 
 
 class SelfCheck(NamedTuple):
-    """What came of gates of a place with itself.
+    """The results of gates of a place with itself.
 
-    metrics: a row a metric and gate: `gate, metric, problem, rule, batch_size, dtype, verdict, ratio, low, high`, and
-    `needed`, the slow-down that would have been found, as a ratio.
+    metrics: a row per metric and gate: `gate, metric, problem, rule, batch_size, dtype, verdict, ratio, low, high`, and
+    `needed`, the least slow-down that would have been found, as a ratio. margin, level: of the gates.
     """
 
     metrics: pd.DataFrame
@@ -36,26 +36,26 @@ class SelfCheck(NamedTuple):
 
     @property
     def gates(self) -> int:
-        """How many gates there were."""
+        """The number of gates."""
         return int(self.metrics["gate"].nunique())
 
     @property
     def false_alarms(self) -> int:
-        """Metrics, over all gates, that were called regressed or improved."""
+        """How many metrics, over all gates, were called regressed or improved."""
         return int(self.metrics["verdict"].isin(["regressed", "improved"]).sum())
 
     @property
     def alarmed(self) -> int:
-        """Gates in which one was called regressed."""
+        """How many gates called a metric regressed."""
         return int(self.metrics.loc[self.metrics["verdict"] == "regressed", "gate"].nunique())
 
     @property
     def smallest(self) -> float:
-        """The smallest slow-down that is found four times in five, as a ratio, whatever the metric is."""
+        """The smallest slow-down, as a ratio, that is found four times in five, over all metrics."""
         return float(self.metrics["needed"].quantile(POWER, interpolation="higher"))
 
     def by_metric(self) -> pd.DataFrame:
-        """`alarms` and `smallest` of each metric."""
+        """A frame with a row per metric: `alarms` and `smallest`, as `false_alarms` and `smallest` count them."""
         groups = self.metrics.groupby(NAMED, sort=False, dropna=False)
         found = groups["needed"].quantile(POWER, interpolation="higher").rename("smallest")
         alarms = groups["verdict"].agg(lambda verdicts: verdicts.isin(["regressed", "improved"]).sum()).rename("alarms")
@@ -71,14 +71,17 @@ def selfcheck(
     level: float = LEVEL,
     watch: Watch = lambda text: None,
 ) -> SelfCheck:
-    """So many gates of a place with itself, each of which measures everything twice. Raises SideError."""
+    """Run so many gates of a place with itself, each of which measures everything twice.
+
+    watch: called with a line of progress. Raises SideError if the place cannot run the suite.
+    """
     found = []
     for gate in range(gates):
 
-        def told(text: str, number: int = gate + 1) -> None:
+        def watch_gate(text: str, number: int = gate + 1) -> None:
             watch(f"gate {number} of {gates}, {text}")
 
-        first, again = measured_twice((place, place), workload, margin, level, told, everything=True)
+        first, again = measured_twice((place, place), workload, margin, level, watch_gate, everything=True)
         verdicts = judge(cost_rows(first, again, margin, level), level)
         needed = _needed(first, again, margin, level)
         found.append(verdicts.merge(needed, on=NAMED, how="left").assign(gate=gate))
@@ -87,7 +90,7 @@ def selfcheck(
 
 
 def _needed(first: Taken, again: Taken, margin: float, level: float) -> pd.DataFrame:
-    """By metric, the slow-down, as a ratio, that takes the lower bounds of both measurements to the margin."""
+    """By metric, the slow-down, as a ratio, that moves the lower bounds of both measurements to the margin."""
     bounds = [
         {
             name: clustered(rows["ratio"].to_numpy(), rows["pair"].to_numpy(), 0.0, 1 - level).low

@@ -1,10 +1,10 @@
-"""The process of one side of `gate --ab`: trains a suite's trials, and takes its steps when it is told to.
+"""The worker process of one side of `gate --ab`: it trains a suite's trials, and takes its steps on command.
 
     python -m gdbench.ab.worker
 
-Reads a JSON object a line, `{"do": NAME, ...}`, and answers each with a line: `{"done": answer}` or
-`{"error": sentence, "exit_code": code}`. It runs in the environment of its side, maybe with another version of gdbench
-than the command that asks: what it is asked and answers is `PROTOCOL`, which rises with every change of it.
+It reads one JSON object per line, `{"do": NAME, ...}`, and answers each with a line: `{"done": answer}` or
+`{"error": sentence, "exit_code": code}`. It runs in the environment of its side, perhaps with another gdbench than the
+command's. `PROTOCOL` is the version of these commands and answers; every change of them raises it.
 """
 
 import gc
@@ -23,14 +23,14 @@ PROTOCOL = 3
 
 
 class WorkerCommands:
-    """What can be asked for, by the names of the methods."""
+    """The commands of the worker; each method is one."""
 
     def __init__(self) -> None:
         self.plan: Any = None
         self.subjects: dict[str, Any] = {}
 
     def hello(self, plugins: Sequence[str]) -> dict[str, Any]:
-        """Load plug-ins; who answers."""
+        """Load plug-ins; returns `protocol`, `version`, `file` and `code` of this gdbench."""
         import gdbench
         from gdbench import plugins as loader
         from gdbench.runner.code import code_hash
@@ -46,7 +46,7 @@ class WorkerCommands:
         }
 
     def train(self, suite: str, overrides: Sequence[str], path: str) -> None:
-        """Run the suite on the CPU, and export what came of it as JSON."""
+        """Run the suite on the CPU, and export the run to `path` as JSON."""
         from gdbench import suites
         from gdbench.results.export import export
         from gdbench.results.frames import frames_of
@@ -59,12 +59,12 @@ class WorkerCommands:
         export(frames_of(store.read(store.find(run).run)), Path(path), "json")
 
     def prepare(self, suite: str, overrides: Sequence[str]) -> dict[str, Any]:
-        """Build the steps of each problem, rule, batch size and dtype, and take each once; `subjects` are their facts.
+        """Build the step of each problem, rule, batch size and dtype, and take each once.
 
-        `variants`: how many compiled functions this has taken.
+        Returns `subjects`, their facts, and `variants`, how many compiled functions they needed.
 
-        A step costs the same whatever the learning rate, the schedule and the seed are, and most where gradients are
-        clipped, so one setting stands for all.
+        The cost of a step does not depend on the learning rate, the schedule or the seed, and clipping only adds to it.
+        So one setting stands for all.
         """
         from gdbench.runner.closing import Chosen, closing_plan
         from gdbench.stats.timings import REFERENCES
@@ -76,9 +76,9 @@ class WorkerCommands:
         return {"subjects": [subject.facts() for subject in self.subjects.values()], "variants": variants()}
 
     def registers(self, suite: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
-        """What a thread of each rule's update needs on an H100: `rule`, `dtype`, `registers`.
+        """The registers that a thread of each rule's update needs on an H100: rows of `rule`, `dtype`, `registers`.
 
-        Raises GdbenchError where CUDA's compiler is missing; a GPU is not needed.
+        No GPU is needed. Raises GdbenchError if CUDA's compiler is missing.
         """
         from gdbench.kernels.compile import cuda
         from gdbench.kernels.gpu import offline
@@ -101,9 +101,9 @@ class WorkerCommands:
         return found
 
     def launches(self, suite: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
-        """How many kernels a step launches on an H100 that takes one trial at a time; neither it nor CUDA is needed.
+        """The kernels that a step launches on an H100 that trains one trial at a time; needs neither a GPU nor CUDA.
 
-        Of each network and scalar rule: `problem`, `rule`, `batch_size`, `dtype`, `launches`.
+        Returns a row for each network and scalar rule: `problem`, `rule`, `batch_size`, `dtype`, `launches`.
         """
         from gdbench.data.problems import build
         from gdbench.kernels.gpu.large.engine import launches
@@ -131,17 +131,17 @@ class WorkerCommands:
         return found
 
     def renew(self) -> None:
-        """Build all steps anew, elsewhere in memory."""
+        """Build all steps again, elsewhere in memory."""
         self.subjects |= {subject.name: subject for subject in self.plan.renew()}
 
     def enough(self, subject: str, least: float) -> int:
-        """How many steps take `least` seconds."""
+        """The number of steps that take at least `least` seconds."""
         from gdbench.timing.sampling import calibrated
 
         return calibrated(self._clock(subject), least)[0]
 
     def visit(self, subject: str, steps: int, samples: int) -> list[float]:
-        """The seconds of each of `samples` samples of so many steps."""
+        """The seconds of each of `samples` samples of `steps` steps."""
         from gdbench.timing.sampling import visit
 
         return visit(self._clock(subject), steps, samples)
@@ -152,7 +152,7 @@ class WorkerCommands:
         return by_the_clock(partial(self._take, subject))
 
     def _take(self, subject: str, steps: int) -> None:
-        """Take steps. What a rule raises in them is no mistake of who asked, but a failure, as in a trial."""
+        """Take steps. If a rule raises UsageError in them, that is a failure, as in a trial, and not wrong usage."""
         try:
             self.subjects[subject].run(steps)
         except UsageError as error:
@@ -160,7 +160,7 @@ class WorkerCommands:
 
 
 def _settings(suite: str, overrides: Sequence[str]) -> list[Any]:
-    """The setting of each problem, rule, batch size and dtype that has most to do: the first with most clipping."""
+    """The setting with the most work of each problem, rule, batch size and dtype: the first with the most clipping."""
     from gdbench import suites
     from gdbench.runner.trajectory import clipping
 
@@ -175,7 +175,7 @@ def _settings(suite: str, overrides: Sequence[str]) -> list[Any]:
 
 
 def variants() -> int:
-    """How many variants of our functions, and of plug-ins', this process has compiled, or loaded from the cache."""
+    """How many variants of gdbench's and plug-ins' functions this process has compiled or loaded from the cache."""
     from gdbench.kernels.compile.numba_internals import Dispatcher
 
     functions = [each for each in gc.get_objects() if issubclass(type(each), Dispatcher)]
@@ -183,7 +183,7 @@ def variants() -> int:
 
 
 def serve(asked: TextIO, answers: TextIO) -> None:
-    """Answer until nothing more is asked."""
+    """Answer commands until the input ends."""
     commands = WorkerCommands()
     for line in asked:
         question = json.loads(line)
@@ -192,14 +192,14 @@ def serve(asked: TextIO, answers: TextIO) -> None:
         except GdbenchError as error:
             answer = {"error": str(error), "exit_code": error.exit_code}
         except Exception as error:
-            told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            answer = {"error": told, "exit_code": GdbenchError.exit_code}
+            sentence = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            answer = {"error": sentence, "exit_code": GdbenchError.exit_code}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
 def main() -> None:
-    """Serve standard input; what else is printed goes nowhere, since standard output holds the answers alone."""
+    """Serve standard input. Other prints are dropped, since standard output is for the answers alone."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     serve(sys.stdin, answers)

@@ -13,9 +13,7 @@ from gdbench.machine.caches import MEMORY, Level
 from gdbench.timing.subjects import Timed
 
 OUT_OF_CACHE = 4  # times the size of the last cache: the arrays of the triad in memory
-LARGEST = (
-    512 * 2**20
-)  # bytes of these arrays, at most: a larger last cache is shared by so many cores that one cannot fill it
+LARGEST = 512 * 2**20  # bytes of these arrays at most: one core cannot fill a larger last cache, which many cores share
 
 
 def peak(dtype: str) -> Timed:

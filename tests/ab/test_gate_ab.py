@@ -137,7 +137,7 @@ def test_places_run_the_same_unless_a_package_with_plug_ins_lies_in_one(tmp_path
 
 @pytest.mark.parametrize("name", ["nothing", "--help", "HEAD", ""])
 def test_what_is_no_place_is_told(name, tmp_path):
-    with pytest.raises(UsageError, match="no environment, no folder and no revision"):
+    with pytest.raises(UsageError, match="not an environment, a folder or a revision"):
         find_place(name, tmp_path, tmp_path)
 
 
