@@ -1,4 +1,4 @@
-"""The same trials by other libraries, and by gdbench: do they agree, and how fast is each?"""
+"""Train the same trials with other libraries and with gdbench: do they agree, and how fast is each?"""
 
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -7,10 +7,11 @@ from gdbench.peers.contract import Adapter, Task, UnsupportedError
 
 
 class Peer(NamedTuple):
-    """Where an adapter is, how it is made, which modules it needs, and whether it trains trials side by side.
+    """A library in one way of use.
 
-    device: where it trains. extra: of gdbench, that installs what it needs. cores: that its process may have at most, 0
-    for all. most: trials that it is given at most, 0 for all, where its speed does not depend on how many there are.
+    module, kind, options: of the adapter's class. needs: modules that must be installed. together: whether it trains
+    trials side by side. device: `cpu` or `cuda`. extra: of gdbench, which installs the modules. cores: of its process
+    at most, 0 for all. most: trials that it gets at most, 0 for all; its speed does not depend on their number.
     """
 
     module: str
@@ -35,12 +36,12 @@ PEERS = {
     "scikit-learn": Peer("gdbench.peers.scikit_learn", "ScikitLearn", {}, ("sklearn",)),
 }
 
-_TURNS: dict[str, Any] = {"device": "cuda", "most": 8}  # those that train one trial after another
+_TURNS: dict[str, Any] = {"device": "cuda", "most": 8}  # of peers that train one trial after another
 _CUDA: dict[str, Any] = {"device": "cuda"}
 _OURS: dict[str, Any] = {"module": "gdbench.peers.ours_cuda", "kind": "GdbenchCuda", "needs": ("numba_cuda",)}
 
-# On a GPU. `gdbench-cpu` is the yardstick of a sweep's speed; `jax-vmap-tf32` has products in the precision that JAX
-# chooses there, which is less than float32's.
+# The peers on a GPU. `gdbench-cpu` shows how much faster a sweep is on the GPU. `jax-vmap-tf32` computes products in
+# the precision that JAX chooses there, which is lower than float32's.
 ON_CUDA = {
     OURS: Peer(**_OURS, options={}, together=True, device="cuda", extra="cuda"),
     "gdbench-cublas": Peer(**_OURS, options={"products": "cublas"}, extra="cuda", **_TURNS),
@@ -59,15 +60,15 @@ BACKENDS = {"cpu": PEERS, "cuda": ON_CUDA}
 
 
 def absent(peer: Peer) -> str | None:
-    """Why a peer cannot be asked, with the line that installs it, or None."""
-    from gdbench.machine.environment import missing  # brings the compiler along, and a library's process does without
+    """Why a peer cannot be used, with the command that installs it; None if it can."""
+    from gdbench.machine.environment import missing  # imports the compiler, which a library's process does not need
 
     reason = missing(*peer.needs)
     return reason and f'{reason}; pip install "gdbench[{peer.extra}]"'
 
 
 def load(peer: Peer) -> Adapter:
-    """The adapter of a peer, whose library is imported when it first prepares a task."""
+    """The adapter of a peer; it imports its library when it first prepares a task."""
     made: Adapter = getattr(import_module(peer.module), peer.kind)(**peer.options)
     return made
 

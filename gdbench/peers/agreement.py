@@ -1,4 +1,4 @@
-"""Whether a library trains as gdbench does: the losses after a few steps, all computed alike in float64."""
+"""Check that a library trains as gdbench does: compare losses after a few steps, all computed by gdbench in float64."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ STEPS = 20
 
 
 def losses(task: Task, thetas: np.ndarray) -> np.ndarray:
-    """The training objective of every trial at these parameters (trials x parameters), over all samples, float64."""
+    """The training objective over all samples, float64 (trials). thetas: parameters, trials x parameters."""
     y = task.y if task.y.dtype == np.int64 else task.y.astype(np.float64)
     problem = problem_of(replace(task, x=task.x.astype(np.float64), y=y, dtype="float64"))
     work = problem.workspace()
@@ -19,7 +19,7 @@ def losses(task: Task, thetas: np.ndarray) -> np.ndarray:
 
 
 def difference(theirs: np.ndarray, ours: np.ndarray) -> float:
-    """The largest relative difference of two vectors of losses; infinite where one alone is not finite.
+    """The largest relative difference of two vectors of losses; infinite if only one of a pair is finite.
 
     >>> difference(np.array([1.0, 2.2]), np.array([1.0, 2.0]))
     0.10000000000000009

@@ -1,11 +1,12 @@
-"""Every library at every task, interleaved: agreement first, then speed, for one trial and for the sweep.
+"""Compare every library on every task: agreement first, then speed, of one trial and of a sweep.
 
     found = compare(cases(["784-128-10"], (), [32], ["float32"]), ["adam"], list(PEERS), trials=16, cores=[1, 2])
     found.agreement, found.speed, found.samples
 
-Each library has a process of its own that lives through the rounds and is idle while others are timed. One that trains
-trials one after another is, in a sweep on several cores, also timed as a process a core (gdbench/peers/group.py). A
-call is a chunk of steps, training goes on from call to call, and what is timed has been compiled and called before.
+Each library has its own process, which lives through all rounds and is idle while others are timed. A library that
+trains one trial after another is also timed with one process per core, in sweeps on several cores
+(gdbench/peers/group.py). A call takes a chunk of steps and continues where the previous one ended. Everything has been
+compiled and called once before it is timed.
 """
 
 import math
@@ -30,7 +31,7 @@ from gdbench.timing import Sample, Subject, measure
 from gdbench.timing.pace import OF_PEERS
 from gdbench.timing.steps import Case
 
-AGREED = 16  # trials whose losses are compared, at most
+AGREED = 16  # trials whose losses are compared at most
 NUMBERS = ("speed", "low", "high", "ratio", "ratio_low", "ratio_high", "prepare_seconds")
 
 
@@ -40,15 +41,15 @@ class AbsentError(UnsupportedError):
 
 @dataclass
 class PeerResults:
-    """Rows: facts of the task (`problem`, `batch_size`, `rule`, `dtype`, `peer`) and what came out.
+    """The results: rows with facts of the task (`problem`, `batch_size`, `rule`, `dtype`, `peer`) and with numbers.
 
-    peer: its name, with ", 2 processes" behind it where trials were dealt out among so many, each on one core.
+    peer: its name; with ", 2 processes" after it if so many processes share the trials, each on one core.
     agreement: `steps`, `trials`, `difference` (of the losses after these steps, relative, the largest of all trials),
-    `prepare_seconds` (compiling and the first call: later ones may find compiled what these did).
-    speed: `trials`, `cores`, `speed` (trial-steps a second: steps of all trials together) with bounds `low`, `high`,
-    `ratio` (gdbench's speed over the peer's, in the same round) with bounds, `prepare_seconds`. samples: `trials`,
-    `cores`, `round`, `sample`, `seconds`, `steps` (trial-steps). Where a peer did not take part, numbers are NaN and
-    `reason` says why.
+    `prepare_seconds` (of compiling and the first call; later preparations may reuse what was compiled here).
+    speed: `trials`, `cores`, `speed` (trial-steps per second: steps of all trials together) with bounds `low` and
+    `high`, `ratio` (gdbench's speed over the peer's, in the same round) with bounds, `prepare_seconds`.
+    samples: `trials`, `cores`, `round`, `sample`, `seconds`, `steps` (trial-steps).
+    If a peer did not take part, its numbers are NaN and `reason` says why.
     """
 
     agreement: list[dict[str, Any]] = field(default_factory=list)
@@ -57,9 +58,9 @@ class PeerResults:
 
 
 class Workers:
-    """The processes of one number of cores, started when they are needed, and again when they have ended.
+    """The peers' processes on one number of cores; one starts when it is needed, and again if it has ended.
 
-    peers: by name. patience: seconds until a process that does not answer is ended.
+    peers: by name. patience: seconds after which a process that does not answer is ended.
     """
 
     def __init__(self, count: int, peers: Mapping[str, Peer] = PEERS, patience: float = PATIENCE) -> None:
@@ -67,9 +68,9 @@ class Workers:
         self.running: dict[tuple[str, int], Worker | Group] = {}
 
     def of(self, name: str, processes: int = 1) -> Worker | Group:
-        """What trains by the peer of that name: one process on all cores, or several, each on one.
+        """The process of a peer on all cores, or several processes, each on one core.
 
-        Raises UnsupportedError when its library is not installed.
+        Raises AbsentError if its library is not installed, and PeerError if a process cannot be started.
         """
         peer, key = self.peers[name], (name, processes)
         reason = absent(peer)
@@ -85,14 +86,14 @@ class Workers:
         return self.running[key]
 
     def forget(self) -> None:
-        """Let every process let go of its tasks."""
+        """Let every process drop its tasks."""
         for worker in self.running.values():
-            with suppress(PeerError):  # one that has just ended; it is started again when it is asked for
+            with suppress(PeerError):  # the process has just ended; `of` starts it again
                 if worker.alive:
                     worker.forget()
 
     def close(self) -> None:
-        """End all."""
+        """End all processes."""
         for worker in self.running.values():
             worker.close()
 
@@ -110,12 +111,12 @@ def compare(
     peers: Mapping[str, Peer] | None = None,
     watch: Callable[[str], None] = lambda text: None,
 ) -> PeerResults:
-    """Compare gdbench with the peers of these names (`PEERS`) on networks and rules, at each number of cores.
+    """Compare gdbench with the named peers on networks and rules, at each number of cores.
 
-    trials: of a sweep; one trial by itself is timed too. chunk: steps a call, by default what suits the network. seeds:
-    that the trials take in turn, by default one for each. peers: what the names stand for, `PEERS` by default. watch:
-    is told what is going on. Raises UsageError for a problem or rule that no peer can have, GdbenchError when gdbench
-    itself fails.
+    trials: of a sweep; one trial alone is timed too. chunk: steps per call; by default it depends on the network.
+    seeds: how many the trials take in turn; by default one per trial. peers: by name, `PEERS` by default. watch: called
+    with a line of progress.
+    Raises UsageError for a problem or rule that no peer can train, and GdbenchError if gdbench itself fails.
     """
     names, found = list(dict.fromkeys([OURS, *names])), PeerResults()
     pairs = [
@@ -127,7 +128,7 @@ def compare(
             for case, rule, task in pairs:
                 facts = {**case.facts, "rule": rule}
                 watch(f"{case.label}, batch {case.batch_size}, {rule}, {count} cores")
-                if count == cores[0]:
+                if count == cores[0]:  # agreement is checked once, on the first number of cores
                     first = of_case(case, rule, trials=min(trials, AGREED), chunk=STEPS)
                     found.agreement += _agree(first, workers, names, facts)
                 for number in sorted({1, trials}):
@@ -139,7 +140,7 @@ def compare(
 
 
 def _agree(task: Task, workers: Workers, names: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row a peer, gdbench first."""
+    """Compare the losses; returns a row per peer, gdbench first."""
     rows: list[dict[str, Any]] = []
     ours = np.empty(0)
     for name in names:
@@ -167,9 +168,9 @@ def race(
     found: PeerResults,
     limit: float = math.inf,
 ) -> None:
-    """Time the peers at one task; a peer that fails in the rounds drops out, and the others begin again.
+    """Time the peers on one task, and add rows to `found`. If a peer fails, it drops out, and the others begin again.
 
-    limit: seconds of all rounds together, as `measure` has them.
+    facts: of the rows. limit: seconds of all rounds together, as in `measure`.
     """
     rows: dict[str, dict[str, Any]] = {}
     racing: dict[str, _Racer] = {}
@@ -185,7 +186,7 @@ def race(
                 racing[label] = _Racer(worker, worker.at_once("speed") * task.chunk)
             except (UnsupportedError, PeerError) as error:
                 rows[label]["reason"] = _reason(name, error)
-                break  # what one process cannot do is said once
+                break  # several processes would fail for the same reason
     samples = _samples(racing, rows, rounds, limit)
     frame = pd.DataFrame(samples, columns=list(Sample._fields))
     for row in costs(frame).to_dict("records"):
@@ -199,23 +200,26 @@ def race(
 
 
 class _Racer(NamedTuple):
-    """A peer that is ready to be timed; steps: trial-steps a call."""
+    """A peer that is ready to be timed. steps: trial-steps per call."""
 
     worker: Worker | Group
     steps: int
 
 
 def _processes(name: str, peer: Peer, trials: int, cores: int) -> list[int]:
-    """In how many processes a peer is timed: one, and one a core where its trials would otherwise wait for another."""
-    together = peer.together or peer.device != "cpu"  # a GPU is no faster for two processes
+    """The numbers of processes that a peer is timed with.
+
+    They are one, and also one per core if it would train one trial after another while other cores are idle.
+    """
+    together = peer.together or peer.device != "cpu"  # a GPU is not faster with two processes
     if trials == 1 and peer.together and name != OURS:
-        return []  # what differs in a sweep alone
+        return []  # this way of use matters only for several trials
     several = min(trials, cores)
     return [1] if together or several == 1 else [1, several]
 
 
 def _samples(racing: dict[str, _Racer], rows: dict[str, dict[str, Any]], rounds: int, limit: float) -> list[Sample]:
-    """Samples of those that race; who fails is taken out and gets its reason."""
+    """Time the racers; one that fails is removed from `racing`, and its row gets the reason."""
     while True:
         subjects = [Subject(label, _calls(label, racer.worker)) for label, racer in racing.items()]
         try:
@@ -246,7 +250,7 @@ def _calls(name: str, worker: Worker | Group) -> Callable[[int], None]:
 
 
 def _reason(name: str, error: GdbenchError) -> str:
-    """Why a peer has no number; gdbench must have one."""
+    """Why a peer has no number. Raises GdbenchError if the peer is gdbench itself."""
     if name == OURS:
         raise GdbenchError(f"gdbench itself failed: {error}") from error
     if isinstance(error, UnsupportedError):

@@ -1,7 +1,7 @@
-"""What a library is given to train, and what it gives back.
+"""What a library gets to train, and what it returns.
 
 A `Task` holds trials as plain arrays, the same for every library: data, first parameters, the rows of each step. An
-`Adapter` makes a library's own training loop of it, written for speed as that library's users write it.
+`Adapter` turns it into a training loop of its library, written for speed, as that library's users write it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ class Task:
     """Trials of one network and one rule that differ in learning rate and seed.
 
     x: samples x features. y: labels (int64) for cross-entropy, else targets (samples x outputs). sizes: inputs, hidden
-    widths, outputs. hyperparameters: all but lr. dtype: of all floats. seeds, lrs: one per trial. thetas: parameters at
-    step 0, trials x parameters, layer by layer W (inputs x outputs, row-major), then b. rows: trials x steps x
-    batch_size, int64: the training rows of each step, which start again at their end. chunk: steps per call; the steps
-    of `rows` are a multiple of it.
+    widths, outputs. hyperparameters: all but lr. reshuffle: whether every epoch has a new order of the samples. dtype:
+    of all floats. seeds, lrs: one per trial. thetas: parameters at step 0, trials x parameters, layer by layer W
+    (inputs x outputs, row-major), then b. rows: the training rows of each step, trials x steps x batch_size, int64;
+    after the last step they start again. chunk: steps per call; the steps of `rows` are a multiple of it.
     """
 
     x: np.ndarray
@@ -49,26 +49,26 @@ class Task:
 
     @property
     def trials(self) -> int:
-        """How many there are."""
+        """The number of trials."""
         return len(self.seeds)
 
     @property
     def batch_size(self) -> int:
-        """Samples in a batch, the same in every step."""
+        """The samples in a batch, as many in every step."""
         return int(self.rows.shape[2])
 
     @property
     def chunks(self) -> int:
-        """How many calls it takes until the rows begin again."""
+        """The number of calls after which the rows start again."""
         return int(self.rows.shape[1]) // self.chunk
 
     def rows_of(self, trial: int, call: int) -> np.ndarray:
-        """The rows of the steps of a trial's call 0, 1, ...: chunk x batch_size."""
+        """The rows of a trial's steps in call 0, 1, ...: chunk x batch_size."""
         first = call % self.chunks * self.chunk
         return np.asarray(self.rows[trial, first : first + self.chunk])
 
     def only(self, trials: slice) -> "Task":
-        """The task with these of its trials alone."""
+        """The task with only these trials."""
         return replace(
             self,
             seeds=self.seeds[trials],
@@ -79,31 +79,31 @@ class Task:
 
 
 class Trial(Protocol):
-    """One trial in a library's hands."""
+    """One trial as a library trains it."""
 
     def advance(self, call: int) -> None:
         """Take the steps of call 0, 1, ... and return when they are done."""
         ...
 
     def theta(self) -> np.ndarray:
-        """The parameters now, laid out as the task's."""
+        """The present parameters, in the layout of the task's (parameters)."""
         ...
 
 
 class Training(Protocol):
-    """All trials of a task in a library's hands, ready to go on from where they are.
+    """All trials of a task as a library trains them.
 
-    at_once: the trials that a call of `run` takes a chunk further, one or all of them.
+    at_once: how many trials a call of `run` trains for a chunk of steps, one or all.
     """
 
     at_once: int
 
     def run(self) -> None:
-        """The next chunk of steps, of all trials or of the one whose turn it is; returns when they are done."""
+        """Take the next chunk of steps, of all trials or of the next one in turn; returns when they are done."""
         ...
 
     def thetas(self) -> np.ndarray:
-        """The parameters now, laid out as the task's."""
+        """The present parameters, in the layout of the task's (trials x parameters)."""
         ...
 
 
@@ -111,19 +111,19 @@ class Adapter(Protocol):
     """A library, or one way to use it."""
 
     def prepare(self, task: Task, threads: int) -> Training:
-        """The task at step 0, on that many threads. Raises UnsupportedError when the library cannot express it."""
+        """A training of the task at step 0, on so many threads. Raises UnsupportedError if it cannot be expressed."""
         ...
 
 
 def its(library: str, kind: str, known: Mapping[str, T], name: str) -> T:
-    """What a library has for one of our losses or activations; raises UnsupportedError where it has none."""
+    """The library's function for one of our losses or activations. Raises UnsupportedError if it has none."""
     if name not in known:
         raise UnsupportedError(f"{library} has no {kind} {name} here")
     return known[name]
 
 
 class InTurns:
-    """A `Training` of trials one after another: each call takes the next one a chunk further."""
+    """A `Training` of trials in turn: each call trains the next one for a chunk of steps."""
 
     at_once = 1
 
@@ -142,7 +142,7 @@ class InTurns:
 
 
 def layers(theta: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
-    """Views of the flat parameters (the last axis): W, b of the first layer, W, b of the second, ...
+    """Views of the flat parameters (the last axis): W and b of the first layer, W and b of the second, ...
 
     >>> [view.shape for view in layers(np.zeros(17), (3, 2, 3))]
     [(3, 2), (2,), (2, 3), (3,)]
@@ -151,5 +151,5 @@ def layers(theta: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
 
 
 def flat(views: Sequence[np.ndarray], leading: int = 0) -> np.ndarray:
-    """`layers` undone; leading: axes before the layers' own."""
+    """The flat parameters of such views: the inverse of `layers`. leading: how many axes precede the layers' own."""
     return np.concatenate([np.reshape(view, (*np.shape(view)[:leading], -1)) for view in views], axis=-1)

@@ -1,10 +1,10 @@
-"""A process a core for the libraries that train one trial after another, as their users run a sweep on several cores.
+"""One process per core, for libraries that train one trial after another: so their users run a sweep on several cores.
 
     with closing(Group(PEERS["jax"], cores=(0, 1))) as group:
         seconds = group.prepare("sweep", task)  # trials 0, 2, ... to the first process, 1, 3, ... to the second
-        group.run("sweep", 3)  # three calls more of each, side by side
+        group.run("sweep", 3)  # three more calls of each, side by side
 
-A group is asked as a `Worker` is. When one of its processes fails, all end.
+A group has the methods of a `Worker`. If one of its processes fails, all end.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Group:
-    """Processes of a peer, each bound to one of the cores. Raises PeerError where one cannot be started."""
+    """Processes of a peer, each bound to one of the cores. Raises PeerError if one cannot be started."""
 
     def __init__(self, peer: "Peer", cores: Sequence[int], patience: float = PATIENCE) -> None:
         self.workers: list[Worker] = []
@@ -34,21 +34,21 @@ class Group:
 
     @property
     def alive(self) -> bool:
-        """Whether all processes are there to be asked."""
+        """Whether all processes are running."""
         return all(worker.alive for worker in self.workers)
 
     def prepare(self, key: str, task: Task) -> float:
-        """Deal out the trials, of which there are as many as processes at least; see `Worker.prepare`."""
+        """Deal out the trials, at least as many as there are processes; see `Worker.prepare`."""
         for turn, worker in enumerate(self.workers):
             worker.tell("prepare", key, task.only(slice(turn, None, len(self.workers))))
         return max(map(float, self._answers()))
 
     def run(self, key: str, calls: int) -> None:
-        """So many calls more in each process; returns when all are done."""
+        """Make so many more calls in each process; returns when all are done."""
         self._ask("run", key, calls)
 
     def at_once(self, key: str) -> int:
-        """How many trials a call takes a chunk further, in all processes together."""
+        """How many trials a call trains for a chunk of steps, in all processes together."""
         return sum(map(int, self._ask("at_once", key)))
 
     def thetas(self, key: str) -> np.ndarray:
@@ -60,7 +60,7 @@ class Group:
         return together
 
     def forget(self) -> None:
-        """Let go of all prepared tasks."""
+        """Drop all prepared tasks."""
         self._ask("forget")
 
     def close(self) -> None:
@@ -77,5 +77,5 @@ class Group:
         try:
             return [worker.answer() for worker in self.workers]
         except GdbenchError:
-            self.close()  # what the others answer would be taken for the answer to the next question
+            self.close()  # else the other processes' answers would be taken for those to the next command
             raise

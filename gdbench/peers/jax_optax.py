@@ -1,4 +1,4 @@
-"""JAX with Optax: one compiled scan over the steps of a chunk, of one trial or, by vmap, of all at once.
+"""JAX with Optax: one compiled scan over the steps of a chunk, for one trial or, by vmap, for all at once.
 
 The data is on the device, batches are gathered inside the scan, and the buffers of parameters and state are donated.
 """
@@ -12,13 +12,13 @@ from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, its, l
 
 
 class Jax:
-    """mapped: all trials of a sweep as one program. exact: products in the task's dtype, on a GPU too."""
+    """JAX. mapped: all trials of a sweep are one program. exact: products keep the task's precision, on a GPU too."""
 
     def __init__(self, *, mapped: bool = False, exact: bool = True) -> None:
         self.mapped, self.exact = mapped, exact
 
     def prepare(self, task: Task, threads: int) -> "InTurns | _Mapped":
-        """See `Adapter`. XLA takes as many threads as its process may run on."""
+        """See `Adapter`. XLA uses a thread for each core that its process may run on."""
         import jax
 
         jax.config.update("jax_enable_x64", task.dtype == "float64")
@@ -52,7 +52,7 @@ class _Trial:
 
 
 class _Mapped:
-    """Every call takes all trials a chunk further."""
+    """Every call trains all trials for a chunk of steps."""
 
     def __init__(self, jax: Any, task: Task, x: Any, y: Any, begin: Any, advance: Any) -> None:
         self.jax, self.x, self.y, self.at_once, self.done = jax, x, y, task.trials, 0
@@ -76,21 +76,21 @@ class _Mapped:
 
 
 def _apart(jax: Any, carry: Any) -> Any:
-    """Each leaf in a buffer of its own: one that is donated twice is refused."""
+    """A copy with its own buffer for each leaf: JAX refuses a buffer that is donated twice."""
     return jax.tree.map(jax.numpy.copy, carry)
 
 
 def _fast(parameters: Any) -> Any:
-    """The parameters whose loss is looked at: lookahead has slow ones besides."""
+    """The parameters that are evaluated; lookahead also has slow ones."""
     return getattr(parameters, "fast", parameters)
 
 
 def _program(jax: Any, task: Task) -> tuple[Any, Any]:
-    """`begin(layers, lr)` and `advance(carry, x, y, rows, lr)`, a scan over the steps of rows."""
+    """The functions `begin(layers, lr)` and `advance(carry, x, y, rows, lr)`, which scans over the steps of rows."""
     import optax
 
     ahead = task.rule.startswith("lookahead")
-    optimizers.optax(task.rule, task.hyperparameters, 1e-3)  # raises where Optax lacks the rule
+    optimizers.optax(task.rule, task.hyperparameters, 1e-3)  # raises UnsupportedError if Optax lacks the rule
     gradient = jax.grad(_objective(jax, optax, task))
 
     def begin(start: Any, lr: Any) -> Any:
@@ -112,7 +112,7 @@ def _program(jax: Any, task: Task) -> tuple[Any, Any]:
 
 
 def _objective(jax: Any, optax: Any, task: Task) -> Any:
-    """The mean loss of a batch, penalty included."""
+    """A function of parameters, x and y: the mean loss of a batch, penalty included."""
     activations = {
         "identity": lambda z: z,
         "relu": jax.nn.relu,

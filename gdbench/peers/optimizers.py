@@ -1,8 +1,8 @@
-"""Our rules as other libraries have them: PyTorch's and Optax's classes, and what our hyperparameters are called there.
+"""The classes of PyTorch and Optax for our rules, and their names for our hyperparameters.
 
     pytorch("rmsprop", {"rho": 0.9})  # ("RMSprop", {"alpha": 0.9})
 
-Where a library's formula differs from ours (`gdbench show RULE`), it does not have the rule.
+A library whose formula differs from ours (`gdbench show RULE`) counts as one without the rule.
 """
 
 from collections.abc import Mapping
@@ -24,13 +24,14 @@ PYTORCH = {
     "adamw": "AdamW",
     "radam": "RAdam",
 }
-_MOMENTUM = 0.9  # ours by default, and PyTorch's classes have none
+_MOMENTUM = 0.9  # our default; PyTorch's is 0
 
 
 def pytorch(rule: str, hyperparameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The class of torch.optim and its options but lr, for a rule with these hyperparameters.
+    """The name of the class of torch.optim and its options, without lr, for a rule with these hyperparameters.
 
-    What is not given is left to PyTorch's defaults, which are ours. Raises UnsupportedError for what PyTorch lacks.
+    For hyperparameters that are not given, PyTorch's defaults hold, which equal ours. Raises UnsupportedError if
+    PyTorch lacks the rule or an option.
     """
     if rule not in PYTORCH:
         raise UnsupportedError(f"torch.optim has no {rule}")
@@ -52,9 +53,9 @@ def pytorch(rule: str, hyperparameters: Mapping[str, Any]) -> tuple[str, dict[st
 
 
 def optax(rule: str, hyperparameters: Mapping[str, Any], lr: Any) -> Any:
-    """Optax's transformation for a rule with all its hyperparameters; lr may be traced.
+    """Optax's transformation for a rule with all its hyperparameters. lr: may be traced.
 
-    Raises UnsupportedError for what Optax lacks. Lookahead wants `optax.LookaheadParams`.
+    Lookahead's takes `optax.LookaheadParams`. Raises UnsupportedError if Optax lacks the rule or an option.
     """
     import optax as library
 
@@ -67,21 +68,21 @@ def optax(rule: str, hyperparameters: Mapping[str, Any], lr: Any) -> Any:
         raise UnsupportedError(f"optax.{rule} always corrects its running means")
     decay = given.pop("weight_decay", 0.0)
     betas = {short: given.pop(name) for name, short in (("beta1", "b1"), ("beta2", "b2")) if name in given}
-    if rule in ("adamw", "lion"):  # decoupled there and here
+    if rule in ("adamw", "lion"):  # weight decay is decoupled in Optax as it is here
         return getattr(library, rule)(lr, **betas, **given, weight_decay=decay)
     made = _coupled(library, rule, lr, {**betas, **given})
     return library.chain(library.add_decayed_weights(decay), made) if decay else made
 
 
 def _coupled(library: Any, rule: str, lr: Any, given: dict[str, Any]) -> Any:
-    """Optax's transformation for a rule that sees weight decay in its gradient."""
+    """Optax's transformation for a rule whose weight decay is added to the gradient."""
     match rule:
         case "sgd":
             return library.sgd(lr)
         case "momentum" | "nesterov":
             return library.sgd(lr, momentum=given["momentum"], nesterov=rule == "nesterov")
         case "adagrad":
-            # sqrt(s + eps^2) there, sqrt(s) + eps here: the same where eps is as small as ours.
+            # Optax divides by sqrt(s + eps^2), we by sqrt(s) + eps: nearly equal for an eps as small as our default.
             if given["eps"] > 1e-8:
                 raise UnsupportedError("optax.adagrad has its eps inside the root")
             return library.adagrad(lr, initial_accumulator_value=0.0, eps=given["eps"] ** 2)
@@ -90,7 +91,7 @@ def _coupled(library: Any, rule: str, lr: Any, given: dict[str, Any]) -> Any:
             momentum = given.pop("momentum") or None
             return library.rmsprop(lr, decay=decay, momentum=momentum, eps_in_sqrt=False, **given)
         case "radam":
-            # eps is added to the corrected root there, to the uncorrected one here.
+            # Optax adds eps to the corrected root, we add it to the uncorrected one.
             if given["eps"] > 1e-8:
                 raise UnsupportedError("optax.radam adds its eps elsewhere")
             return library.radam(lr, threshold=given.pop("rectify_above"), **given)

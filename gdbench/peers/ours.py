@@ -1,4 +1,4 @@
-"""gdbench as a runner uses it: compiled chunks of steps, one trial a thread, or a team for a large one."""
+"""gdbench as a run uses it: compiled chunks of steps, one trial per thread, or a team of threads for a large one."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +14,7 @@ from gdbench.timing.rates import Constant
 
 
 class _Threads:
-    """Every call takes all trials a chunk further, as many at a time as there are threads."""
+    """Every call trains all trials for a chunk of steps, as many at a time as there are threads."""
 
     def __init__(self, steppers: list[ScalarStepper], chunk: int, threads: int) -> None:
         self.steppers, self.chunk, self.at_once = steppers, chunk, len(steppers)
@@ -55,7 +55,7 @@ class Gdbench:
 
 
 def problem_of(task: Task) -> MLP:
-    """The network and its training samples as our kernels take them."""
+    """The task's network with its training samples; validation and test splits are empty."""
     labels = LOSSES[task.loss].by_label
     none = np.zeros((0, task.sizes[-1]), task.dtype)
     train = Samples(task.x, task.y if labels else np.zeros(0, np.int64), none if labels else task.y)

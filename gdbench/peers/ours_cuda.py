@@ -1,4 +1,4 @@
-"""gdbench on a GPU as a runner uses it: all trials in one launch, or large ones one after another by the whole GPU."""
+"""gdbench on a GPU as a run uses it: all trials in one launch, or large ones in turn, each by the whole GPU."""
 
 import numpy as np
 
@@ -14,20 +14,20 @@ from gdbench.peers.ours import problem_of
 from gdbench.timing.rates import Constant
 
 ENDLESS = 2**40  # steps
-MOST = 16  # trials that take turns: another one would cost the same
+MOST = 16  # large trials that are trained in turn at most; more would have the same speed
 
 
 class GdbenchCuda:
-    """The rule and the training loop of this package, by the engine that a run would take.
+    """The rules and training loops of this package, by the engine that a run would choose.
 
-    products: of large networks, as `kernels.gpu.large` has them.
+    products: of large networks, as `kernels.gpu.engines.engines` takes them.
     """
 
     def __init__(self, *, products: str = "ordered") -> None:
         self.products = products
 
     def prepare(self, task: Task, threads: int) -> "_Together | InTurns":
-        """See `Adapter`. Raises GdbenchError where there is no GPU."""
+        """See `Adapter`. Raises GdbenchError if no GPU can be used."""
         reason = cuda.missing()
         if reason:
             raise GdbenchError(reason)
@@ -46,7 +46,7 @@ class GdbenchCuda:
 def _members(task: Task) -> list[GpuTrial]:
     return [
         GpuTrial(
-            rule=find(task.rule),  # type: ignore[arg-type]  # of_case has seen to it
+            rule=find(task.rule),  # type: ignore[arg-type]  # `of_case` takes scalar rules only
             hyperparameters={**task.hyperparameters, "lr": float(lr)},
             rates=Constant(float(lr)),
             recipe=(task.rule, float(lr)),
@@ -60,7 +60,7 @@ def _members(task: Task) -> list[GpuTrial]:
 
 
 class _Together:
-    """Every call takes all trials a chunk further."""
+    """Every call trains all trials for a chunk of steps."""
 
     def __init__(self, engine: SweepEngine, chunk: int) -> None:
         self.engine, self.chunk, self.at_once = engine, chunk, len(engine.gpu_trials)

@@ -12,14 +12,15 @@ import numpy as np
 from gdbench.peers import optimizers
 from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, its, layers
 
-# The classes that have a fused update for a device.
+# The classes of torch.optim that have a fused update, by device.
 FUSED = {"cpu": ("SGD", "Adam", "AdamW", "Adagrad"), "cuda": ("SGD", "Adam", "AdamW")}
 
 
 class PyTorch:
-    """fused: the update in one kernel, instead of the default, which on the CPU is a loop over tensors.
+    """PyTorch.
 
-    compiled: the loss and its gradient by torch.compile, and the fused update where there is one. device: cpu or cuda.
+    fused: the update runs as one kernel; the default on the CPU is a loop over tensors. compiled: torch.compile
+    compiles the loss and its gradient, and the update is fused if it can be. device: `cpu` or `cuda`.
     """
 
     def __init__(self, *, fused: bool = False, compiled: bool = False, device: str = "cpu") -> None:
@@ -35,7 +36,7 @@ class PyTorch:
         if self.fused or (self.compiled and name in FUSED[self.device]):
             options["fused"] = True
         torch.set_num_threads(threads)
-        torch.set_default_dtype(getattr(torch, task.dtype))  # in which NAdam keeps its products
+        torch.set_default_dtype(getattr(torch, task.dtype))  # NAdam keeps its products of momenta in it
         x, y = (torch.from_numpy(values).to(self.device) for values in (task.x, task.y))
         objective = objective_of(torch, task)
         if self.compiled:
@@ -75,7 +76,7 @@ class _Trial:
 
 
 def activation_of(torch: Any, task: Task) -> Callable[[Any], Any]:
-    """What a hidden layer applies to its sums."""
+    """The activation of the hidden layers."""
     functional = torch.nn.functional
     known: dict[str, Callable[[Any], Any]] = {
         "identity": lambda z: z,
@@ -89,7 +90,7 @@ def activation_of(torch: Any, task: Task) -> Callable[[Any], Any]:
 
 
 def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
-    """The mean loss of a batch, penalty included."""
+    """A function of parameters, x and y: the mean loss of a batch, penalty included."""
     functional, activate = torch.nn.functional, activation_of(torch, task)
     known: dict[str, Callable[..., Any]] = {
         "cross-entropy": functional.cross_entropy,

@@ -1,8 +1,8 @@
 """PyTorch on a GPU with CUDA graphs: a chunk of steps is captured once and then replayed as one launch.
 
-`Graphs` takes one trial after another, each with the fused optimiser of torch.optim. `Stacked` trains all trials of a
-sweep side by side: every layer's weights are stacked along a first axis, products are batched, and the update, which
-torch.optim does not have for a learning rate a trial, is written out over the stacks by its `_foreach` functions.
+`Graphs` trains one trial after another, each with the fused optimiser of torch.optim. `Stacked` trains all trials of a
+sweep side by side: the weights of every layer are stacked along a first axis, and products are batched. torch.optim has
+no learning rate per trial, so the update is written out over the stacks, with `_foreach` functions.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from gdbench.peers.pytorch import FUSED, activation_of, objective_of
 
 DEVICE = "cuda"
 CAPTURABLE = {"capturable": True}
-WARM = 3  # chunks before the capture, as PyTorch's manual has it
+WARM = 3  # steps before the capture, as in PyTorch's manual
 
 
 class Graphs:
@@ -70,7 +70,11 @@ class _Trial:
 
 
 class _Captured:
-    """A chunk of steps as a graph. rows: of each chunk. restore: brings what the warm-up moved back to step 0."""
+    """A chunk of steps as a graph.
+
+    rows: of each chunk. step: takes a step on a batch's rows. restore: brings parameters and state back to step 0,
+    after the warm-up has changed them.
+    """
 
     def __init__(
         self, torch: Any, rows: list[np.ndarray], step: Callable[[Any], None], restore: Callable[[], None]
@@ -91,7 +95,7 @@ class _Captured:
         restore()
 
     def replay(self, call: int) -> None:
-        """The steps of a call, done."""
+        """Take the steps of a call, and wait until they are done."""
         self.now.copy_(self.rows[call % len(self.rows)])
         self.graph.replay()
         self.torch.cuda.synchronize()
@@ -118,7 +122,7 @@ class _Stack:
     def __init__(self, torch: Any, task: Task) -> None:
         self.at_once, self.done = task.trials, 0
         start = [np.ascontiguousarray(view) for view in layers(task.thetas, task.sizes)]
-        start[1::2] = [bias[:, None, :] for bias in start[1::2]]  # so that it is added to every row of a batch
+        start[1::2] = [bias[:, None, :] for bias in start[1::2]]  # added to every row of a batch
         self.parameters = [torch.from_numpy(view.copy()).to(DEVICE).requires_grad_() for view in start]
         x, y = (torch.from_numpy(values).to(DEVICE) for values in (task.x, task.y))
         lrs = torch.from_numpy(task.lrs.astype(task.dtype)).to(DEVICE)[:, None, None]
@@ -155,7 +159,7 @@ class _Stack:
 
 
 def _stacked_objective(torch: Any, task: Task) -> Callable[..., Any]:
-    """The sum over the trials of the mean loss of each one's batch, so that each has its own gradient."""
+    """A function: the sum of the trials' mean losses, so that each trial gets its own gradient."""
     functional, activate = torch.nn.functional, activation_of(torch, task)
 
     def objective(parameters: list[Any], x: Any, y: Any) -> Any:
@@ -172,7 +176,7 @@ def _stacked_objective(torch: Any, task: Task) -> Callable[..., Any]:
 
 
 def _update(torch: Any, task: Task, parameters: list[Any], lrs: Any) -> tuple[Callable[[Any], None], list[Any]]:
-    """The step of all stacks by their gradients, and what it remembers, all zeros at first."""
+    """A function that updates all stacks from their gradients, and its state, which is zero at first."""
     hyperparameters = task.hyperparameters
     if task.rule == "sgd":
 

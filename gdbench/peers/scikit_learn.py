@@ -1,7 +1,7 @@
-"""scikit-learn's MLPClassifier, one trial after another: its training loop, told to take our batches in our order.
+"""scikit-learn's MLPClassifier, one trial after another: its training loop, with our batches in our order.
 
-`partial_fit` goes once over what it is given, in batches of `batch_size` and without shuffling, so that one call with
-the samples of many steps takes these steps.
+`partial_fit` goes over its samples once, in batches of `batch_size` and without shuffling. So one call with the samples
+of many steps takes these steps.
 """
 
 from typing import Any
@@ -11,14 +11,14 @@ import numpy as np
 from gdbench.peers.contract import InTurns, Task, UnsupportedError, flat, layers
 
 ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic", "identity": "identity"}
-GATHERED = 8192  # samples that are laid out for one call of partial_fit
+GATHERED = 8192  # samples that are gathered for one call of partial_fit, unless a batch is larger
 
 
 class ScikitLearn:
     """MLPClassifier with the solvers sgd and adam."""
 
     def prepare(self, task: Task, threads: int) -> InTurns:
-        """See `Adapter`. Products take as many threads as NumPy's BLAS finds processors."""
+        """See `Adapter`. NumPy's BLAS uses a thread for each processor that it finds."""
         options = _options(task)
         return InTurns([_Trial(task, number, options) for number in range(task.trials)])
 
@@ -38,7 +38,7 @@ class _Trial:
             learning_rate_init=float(task.lrs[number]),
             **options,
         )
-        # A step that does not count makes what a model has; then it begins anew with our parameters.
+        # One step creates the model's arrays; then it starts over with our parameters and a new optimiser.
         classes = np.arange(max(2, task.sizes[-1]))
         batch = task.rows_of(number, 0)[0]
         self.model.partial_fit(task.x[batch], self.y[batch], classes=classes)
@@ -61,7 +61,7 @@ class _Trial:
 
 
 def _options(task: Task) -> dict[str, Any]:
-    """The solver and its options; raises UnsupportedError."""
+    """The solver and its options. Raises UnsupportedError if MLPClassifier cannot express the task."""
     hyperparameters = task.hyperparameters
     if task.loss not in ("cross-entropy", "binary-cross-entropy"):
         raise UnsupportedError(f"MLPClassifier has no loss {task.loss}, and MLPRegressor another gradient")

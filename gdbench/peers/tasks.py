@@ -1,10 +1,10 @@
-"""From networks and rules to tasks, by the project's own problems, initial weights and batches, so alike to the bit.
+"""Make tasks from networks and rules, with gdbench's own problems, initial weights and batches, the same to the bit.
 
     of_case(cases(["784-128-10"], (), [32], ["float32"])[0], "adam", trials=16)
 
-Trial i has seed i, unless fewer seeds are asked for; the learning rates are spread evenly in their logarithm from a
-tenth of the rule's default to ten times it. An epoch leaves out the samples that do not fill its last batch, since
-compiled loops want equal batches.
+Trial i has seed i, unless fewer seeds are asked for. The learning rates range from a tenth of the rule's default to ten
+times it, evenly in their logarithm. An epoch leaves out the samples that do not fill its last batch, since compiled
+loops need batches of one size.
 """
 
 import copy
@@ -25,22 +25,22 @@ from gdbench.peers.contract import Task
 from gdbench.timing.steps import Case
 from gdbench.timing.work import step_flops
 
-FEWEST, MOST = 10, 500  # steps a call
-FLOPS = 5e9  # of a call, about, between these
+FEWEST, MOST = 10, 500  # steps per call
+FLOPS = 5e9  # of a call, about, within these bounds
 
 
 def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None, seeds: int | None = None) -> Task:
-    """The trials of a network of `gdbench.timing.cases` under a rule.
+    """A task of trials of a network (a case of `gdbench.timing.cases`) with a rule.
 
-    chunk: steps a call; by default as many as have 5e9 FLOPs, from 10 to 500. seeds: how many there are, which the
-    trials take in turn; by default one for each trial. Raises UsageError for a problem that is
-    no network and for a rule that needs more than a gradient.
+    chunk: steps per call; by default as many as have 5e9 FLOPs, from 10 to 500. seeds: how many the trials take in
+    turn; by default one per trial. Raises UsageError for a problem that is not a network, and for a rule that needs
+    more than a gradient.
     """
     problem = case.problem
     if not is_network(problem):
-        raise UsageError(f"problem {case.label!r} is no network; peers trains networks")
+        raise UsageError(f"problem {case.label!r} is not a network; peers trains networks")
     check_name("rule", rule)
-    found = find_scalar(rule)  # no peer has any other
+    found = find_scalar(rule)  # peers have no other rules
     problem = copy.copy(problem)
     problem.drop_last = True
     if chunk is None:
@@ -71,12 +71,12 @@ def of_case(case: Case, rule: str, *, trials: int, chunk: int | None = None, see
 
 
 def _name(table: Iterable[str], number: int) -> str:
-    """The name of a loss or an activation, which its number is the place of."""
+    """The name of a loss or activation with this number, its place in the table."""
     return list(table)[number]
 
 
 def _rows(problem: MLP, seed: int, size: int, chunk: int) -> np.ndarray:
-    """What `problem.batch` gives for whole chunks of steps, an epoch's at least: steps x size."""
+    """The rows of `problem.batch` for whole chunks of steps, at least an epoch: steps x size, int64."""
     per_epoch = problem.steps_per_epoch(size)
     steps = chunk * math.ceil(per_epoch / chunk)
     if size == problem.n:

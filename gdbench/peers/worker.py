@@ -1,11 +1,11 @@
-"""A process of its own for each library: on the cores that it may use, told by a pipe what to do, idle otherwise.
+"""One process per library, on the cores that it may use; it gets commands over a pipe and is idle between them.
 
     with closing(Worker(PEERS["pytorch"], cores=(1,))) as worker:
         seconds = worker.prepare("sweep", task)  # compiled, and the first call of every trial made
-        worker.run("sweep", 3)  # three calls more
+        worker.run("sweep", 3)  # three more calls
 
-Cores are set before the library is loaded, since libraries count them then. Where the system cannot bind a process to
-cores, environment variables tell the libraries how many threads to use. What goes wrong is a `PeerError`, one sentence.
+The process is bound to its cores before it loads the library, since libraries count cores when they are loaded. If the
+system cannot bind processes, environment variables set the number of threads. A failure is a `PeerError`, one sentence.
 """
 
 import os
@@ -25,7 +25,7 @@ from gdbench.peers.contract import Adapter, InTurns, Task, Training, Unsupported
 if TYPE_CHECKING:
     from gdbench.peers import Peer
 
-PATIENCE = 300.0  # compiling takes a minute at most
+PATIENCE = 300.0  # seconds; compiling takes a minute at most
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _LIBRARIES = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 BINDS = hasattr(os, "sched_setaffinity")
@@ -36,9 +36,9 @@ class PeerError(GdbenchError):
 
 
 class Worker:
-    """The process of a peer (gdbench/peers/__init__.py). patience: seconds until one that does not answer is ended.
+    """The process of a peer (gdbench/peers/__init__.py), bound to these cores.
 
-    Raises PeerError where it cannot be started.
+    patience: seconds after which a process that does not answer is ended. Raises PeerError if it cannot be started.
     """
 
     def __init__(self, peer: "Peer", cores: Sequence[int], patience: float = PATIENCE) -> None:
@@ -51,23 +51,23 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is there to be asked."""
+        """Whether the process is running."""
         return self._other.process.is_alive()
 
     def prepare(self, key: str, task: Task) -> float:
-        """Build the task, compile it and make its first call; seconds that this took.
+        """Build the task, compile it and make its first call; returns the seconds that this took.
 
-        The other trials make theirs after that: all are a chunk further when this returns. Raises UnsupportedError when
-        the library cannot express the task, PeerError when it fails.
+        Then the other trials make their first calls, outside of these seconds. All trials have taken a chunk of steps
+        when this returns. Raises UnsupportedError if the library cannot express the task, and PeerError if it fails.
         """
         return float(self._ask("prepare", key, task))
 
     def run(self, key: str, calls: int) -> None:
-        """So many calls more of a prepared task, each of a chunk of steps. Raises PeerError when the library fails."""
+        """Make so many more calls of a prepared task, each a chunk of steps. Raises PeerError if the library fails."""
         self._ask("run", key, calls)
 
     def at_once(self, key: str) -> int:
-        """How many trials a call takes a chunk further."""
+        """How many trials a call trains for a chunk of steps."""
         return int(self._ask("at_once", key))
 
     def thetas(self, key: str) -> np.ndarray:
@@ -75,7 +75,7 @@ class Worker:
         return np.asarray(self._ask("thetas", key))
 
     def forget(self) -> None:
-        """Let go of all prepared tasks."""
+        """Drop all prepared tasks."""
         self._ask("forget")
 
     def close(self) -> None:
@@ -83,12 +83,12 @@ class Worker:
         self._other.close()
 
     def tell(self, *message: Any) -> None:
-        """Ask for something, by the name of a method and what it is given; `answer` then waits until it is done."""
-        with suppress(OSError):  # that the process has ended is told by `answer`
+        """Send a command: the name of a method and its arguments. `answer` then waits for the result."""
+        with suppress(OSError):  # if the process has ended, `answer` reports it
             self._other.pipe.send(message)
 
     def answer(self) -> Any:
-        """What came of the last `tell`. Raises UnsupportedError, PeerError."""
+        """The answer to the last `tell`. Raises UnsupportedError and PeerError, as the command does."""
         try:
             if not self._other.pipe.poll(self.patience):
                 self.close()
@@ -114,9 +114,9 @@ def _how(code: int | None) -> str:
 
 @contextmanager
 def _confined(cores: Sequence[int], device: str = "cpu") -> Iterator[None]:
-    """Let the processes that this thread starts have these cores alone; their environment says how many.
+    """Bind the processes that this thread starts in the block to these cores; their environment has the number.
 
-    On a GPU they take what memory they need, for others need some too.
+    On a GPU, JAX allocates memory only as it needs it, since other processes need some too.
     """
     given = {**dict.fromkeys(_VARIABLES, str(len(cores))), **_LIBRARIES, "JAX_PLATFORMS": device}
     before = {name: os.environ.get(name) for name in given}
@@ -137,11 +137,11 @@ def _confined(cores: Sequence[int], device: str = "cpu") -> Iterator[None]:
 
 
 def serve(pipe: Connection, peer: "Peer", threads: int) -> None:
-    """What the process does: answer (None, answer) or (kind of error, sentence) until the pipe is closed."""
+    """The loop of the process: it answers (None, answer) or (kind of error, sentence) until the pipe is closed."""
     from gdbench.peers import load
 
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):  # what libraries print is no part of the command's output
+    for stream in (1, 2):  # what libraries print must not get into the command's output
         os.dup2(nowhere, stream)
     commands = _WorkerCommands(peer, threads, load)
     with suppress(EOFError, OSError):
@@ -158,7 +158,7 @@ def serve(pipe: Connection, peer: "Peer", threads: int) -> None:
 
 
 class _WorkerCommands:
-    """The library's side of `Worker`."""
+    """The commands of `Worker`, in the library's process."""
 
     def __init__(self, peer: "Peer", threads: int, load: "Callable[[Peer], Adapter]") -> None:
         self.peer, self.threads, self.load = peer, threads, load
@@ -171,7 +171,7 @@ class _WorkerCommands:
         training.run()
         seconds = time.perf_counter() - started
         turns = len(training.trials) if isinstance(training, InTurns) else task.trials // training.at_once
-        for _ in range(turns - 1):  # so that nothing of what is timed later is a first call
+        for _ in range(turns - 1):  # the first calls of the other trials, so that none is timed later
             training.run()
         self.trainings[key] = training
         return seconds

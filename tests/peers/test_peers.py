@@ -163,7 +163,7 @@ def test_what_scikit_learn_cannot_express_is_refused(network, words):
 
 
 @pytest.mark.parametrize(
-    ("problem", "rule", "words"), [("booth", "adam", "is no network"), ("iris", "newton", "more than a gradient")]
+    ("problem", "rule", "words"), [("booth", "adam", "is not a network"), ("iris", "newton", "more than a gradient")]
 )
 def test_what_nobody_trains_is_a_mistake(problem, rule, words):
     (case,) = cases((), [problem], [8], ["float32"])
@@ -393,7 +393,7 @@ def test_json_has_every_number(capsys, peers_are):
     [
         (["adem"], "did you mean 'adam'"),
         (["newton", "--net", "4-3-2"], "more than a gradient"),
-        (["--problem", "booth"], "is no network"),
+        (["--problem", "booth"], "is not a network"),
         (["--peer", "jacks"], "did you mean 'jax'"),
         (["--cores", "0"], "--cores '0' must be a whole number from 1 to"),
         (["--cores", "half"], "or all"),
