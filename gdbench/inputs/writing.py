@@ -1,4 +1,4 @@
-"""Write files that are either complete or not there: under a temporary name, renamed at the end.
+"""Write files so that they are complete or not there: under a temporary name, renamed at the end.
 
     with replacing(Path("report.html")) as temporary:
         temporary.write_text(page)
@@ -23,15 +23,18 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-BESIDE = ("", "-wal", "-shm", "-journal")  # what SQLite puts beside a database, after its name
-OLD = 86400.0  # seconds after which a temporary file counts as left over, on systems without locks
+BESIDE = ("", "-wal", "-shm", "-journal")  # endings of a database and of the files that SQLite puts beside it
+OLD = 86400.0  # seconds after which a temporary file counts as a leftover, on systems without locks
 
 _TEMPORARY = re.compile(r"(\.gdbench-[a-z0-9_]{8})(-wal|-shm|-journal)?")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`. It is renamed to `path` if the block succeeds, and removed if it fails."""
+    """A temporary path beside `path`. It is renamed to `path` if the block succeeds, and removed if it fails.
+
+    Raises UsageError if `path` is a folder or lies below a file, and GdbenchError if it cannot be written.
+    """
     path = user_path(path)
     if os.path.isdir(path):
         raise UsageError(f"{path} is a folder; give a file's path")
@@ -48,9 +51,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_in(folder: Path, *, private: bool = False) -> Iterator[Path]:
-    """An empty file in a folder, removed after the block. It is locked meanwhile; a killed process releases it.
+    """An empty file in a folder, which is removed after the block.
 
-    private: only this user may read or write it, whatever the umask allows.
+    Its lock shows other commands that it is in use; the system releases the lock of a killed process. private: only
+    this user may read or write it, whatever the umask allows.
     """
     remove_leftovers(folder)
     handle, path = _locked(folder)
@@ -74,13 +78,13 @@ def _locked(folder: Path) -> tuple[int, Path]:
             return -1, Path(name)
         with suppress(OSError):  # a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if Path(name).exists():  # otherwise another command has just removed it as a leftover
+        if Path(name).exists():  # else another command removed it as a leftover before it was locked
             return handle, Path(name)
         os.close(handle)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that killed commands left in a folder."""
+    """Remove the temporary files that killed commands have left in a folder."""
     with suppress(OSError):
         for name in os.listdir(folder):
             match = _TEMPORARY.fullmatch(name)
@@ -97,9 +101,9 @@ def remove_all_leftovers(out: Path) -> None:
 
 
 def _is_nobodys(path: Path, first: Path) -> bool:
-    """Whether no command uses a temporary file. first: of files that belong together, the one that is locked."""
+    """Whether no command uses a temporary file. first: the one that is locked, of files that belong together."""
     try:
-        if not first.exists() and path != first:
+        if not first.exists() and path != first:  # the database is gone, so nothing needs the files beside it
             return True
         if fcntl is None:
             return time.time() - first.stat().st_mtime > OLD
@@ -114,7 +118,7 @@ def _is_nobodys(path: Path, first: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file, with the same bytes on every system, or leave what is there."""
+    """Write a whole text file, with the same bytes on every system, or leave the old one; raises like `replacing`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 

@@ -1,12 +1,12 @@
 """Start other Python interpreters, and share work with them.
 
     with helper("import gdbench.kernels") as wait:       # silent, ended with the block
-        wait(10.0)                                       # its exit code, None when it is not done in 10 s
+        wait(10.0)                                       # its exit code, None if it is not done in 10 s
     result = apart(work, 1, 2)                           # work(1, 2), by an interpreter that does nothing else
     results = shared(work, items, processes=2)           # by this process and another
 
-An interpreter imports from the same places as this one. A system may refuse another process; callers then work without
-it, or report it in a sentence.
+An interpreter imports from the same paths as this one. If the system refuses another process, callers work without it,
+or report it in a sentence.
 """
 
 import os
@@ -30,24 +30,24 @@ Result = TypeVar("Result")
 
 
 def command(code: str, python: Path | str | None = None) -> list[str]:
-    """The command line of an interpreter, this one by default, that runs `code` and warns of nothing.
+    """The command line of an interpreter, this one by default, that runs `code` and prints no warnings.
 
-    -P: what lies in the current folder is not imported, unless the path of this process names it.
+    -P: nothing is imported from the current folder, unless the path of this process names it.
     """
     return [str(python or sys.executable), "-P", "-W", "ignore", "-c", code]
 
 
 def variables() -> dict[str, str]:
-    """The environment in which another interpreter imports what this one would, this gdbench among it."""
+    """The environment variables with which another interpreter imports the same modules, this gdbench included."""
     paths = [path or os.getcwd() for path in sys.path]
-    paths.append(str(Path(gdbench.__file__).parents[1]))  # at its own place, where it is there already
+    paths.append(str(Path(gdbench.__file__).parents[1]))  # last; a path that is there already keeps its place
     return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def start(
     code: str, *, python: Path | str | None = None, environment: Mapping[str, str] | None = None, **streams: Any
 ) -> "subprocess.Popen[Any]":
-    """Begin to run `code` in an interpreter; streams: as `Popen` takes them. Raises OSError where that cannot be."""
+    """Begin to run `code` in an interpreter. streams: as `Popen` takes them. Raises OSError if it cannot start."""
     return subprocess.Popen(command(code, python), env=variables() if environment is None else environment, **streams)
 
 
@@ -55,8 +55,8 @@ def start(
 def helper(code: str) -> Iterator[Callable[[float], int | None]]:
     """Run `code` in a silent interpreter while the block runs, and end it with the block.
 
-    Gives what waits for it so many seconds at most and returns its exit code: None where it is not done by then, and at
-    once where no process can be started. The work of a helper can always be done by this process.
+    Yields `wait(seconds)`, which returns the exit code, or None if it is not done after so many seconds. If no process
+    can be started, it returns None at once: this process can always do the work of a helper itself.
     """
     quiet, process = subprocess.DEVNULL, None
     if sys.executable:
@@ -80,14 +80,14 @@ def helper(code: str) -> Iterator[Callable[[float], int | None]]:
 
 
 class Interpreter:
-    """A function of a module in an interpreter of its own: `target(pipe, *given)`, with this end of it as `pipe`.
+    """A module's function, called in its own interpreter: `target(pipe, *given)`; `self.pipe` is our end of the pipe.
 
-    Raises OSError where no process can be started. Ctrl-C, which all processes of a terminal get, is for the first one,
-    which ends the others.
+    It ignores Ctrl-C, which reaches all processes of a terminal; the first process ends the others. Raises OSError if
+    no process can be started.
     """
 
     def __init__(self, target: Callable[..., object], *given: Any) -> None:
-        context = get_context("spawn")  # a fork would inherit threads' locks, and what is compiled
+        context = get_context("spawn")  # a fork would inherit the locks of threads, and compiled code
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_begin, args=(target, theirs, *given), daemon=True)
         try:
@@ -96,10 +96,10 @@ class Interpreter:
             self.pipe.close()
             raise
         finally:
-            theirs.close()  # only the other process holds it now, so that we notice its end
+            theirs.close()  # now only the other process holds this end, so we notice when the process ends
 
     def close(self) -> None:
-        """End it, whatever it is doing."""
+        """End the process, whatever it is doing."""
         self.pipe.close()
         self.process.kill()
         self.process.join()
@@ -122,22 +122,23 @@ def _answer(pipe: Connection, work: Callable[..., Any], *given: Any) -> None:
 
 
 def _result(other: Interpreter) -> Any:
-    """What `_answer` sent. Raises what the work raised, and EndedError."""
+    """The result that `_answer` sent. Raises what the work raised, and EndedError if the process has ended."""
     try:
         result, error = other.pipe.recv()
     except (EOFError, OSError):
         other.process.join(1.0)
         raise EndedError(f"a process ended with exit code {other.process.exitcode} before it was done") from None
-    other.process.kill()  # what it holds is not needed any more
+    other.process.kill()  # nothing in it is needed any more
     if error is not None:
         raise error
     return result
 
 
 def apart(work: Callable[..., Result], *given: Any) -> Result:
-    """`work(*given)` by an interpreter that does nothing else; raises what it raises, EndedError, and OSError.
+    """`work(*given)`, by another interpreter that does nothing else.
 
-    work: a function of a module, or a partial of one. It, what it is given and its result are sent between processes.
+    work: a module's function, or a partial of one. It, its arguments and its result are sent between processes. Raises
+    what `work` raises, EndedError if the process ends early, and OSError if it cannot be started.
     """
     with closing(Interpreter(_answer, work, *given)) as other:
         result: Result = _result(other)
@@ -152,7 +153,7 @@ def shared(
 ) -> list[Result]:
     """The results of `work` for each item, in their order. Several processes share the items, this one included.
 
-    work: as `apart` takes it. processes: how many share the work. then: called by this process after its own share,
+    work: as `apart` takes it. processes: how many share the work. then: this process calls it after its own share,
     while others may still work. If another process cannot be started or is killed, this one does its share too. An
     exception in another process is raised here.
     """
@@ -166,7 +167,7 @@ def shared(
 
 @contextmanager
 def _others(work: Callable[..., Any], shares: Sequence[Sequence[Any]]) -> Iterator[list[Interpreter | None]]:
-    """One interpreter per share, None if it cannot be started; all end with the block."""
+    """Yields one interpreter per share, None if it cannot be started; all end with the block."""
     others: list[Interpreter | None] = []
     try:
         for share in shares:
@@ -185,7 +186,7 @@ def _each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]
 
 def _share(other: Interpreter | None, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     if other is not None:
-        with suppress(EndedError):  # it was killed, perhaps for lack of memory; one process at a time needs less
+        with suppress(EndedError):  # it was killed, perhaps for lack of memory; this process alone needs less
             results: list[Result] = _result(other)
             return results
     return _each(work, items)

@@ -1,13 +1,14 @@
-"""What a kernel needs of a GPU, read from its machine code, and what it consists of, counted in its PTX.
+"""Read from a kernel's machine code what it needs of a GPU, and count the instructions in its PTX.
 
     needs(image.cubin, image.entry)  # registers, shared memory, stack
     instructions(image.ptx)          # {"fma": 868, ...}
 
-A cubin is an ELF file, whose sections pyelftools finds. NVIDIA describes none of those that it adds, but prints them
-(`cuobjdump --dump-elf`); the numbers of their attributes are those of CuAssembler
-(github.com/cloudcores/CuAssembler, CuAsm/CuNVInfo.py). Section .nv.info is a sequence of a byte of format, a byte of
-attribute, and two bytes that hold a value or, in format 4, the size of what follows: there, a function's number and its
-value, four bytes each.
+A cubin is an ELF file, whose sections pyelftools finds. NVIDIA does not document the sections that it adds, but
+`cuobjdump --dump-elf` prints them. The numbers of the attributes are from CuAssembler
+(github.com/cloudcores/CuAssembler, CuAsm/CuNVInfo.py).
+
+Section .nv.info is a sequence of entries: a byte of format, a byte of attribute, and two bytes with a value. In format
+4 these two bytes hold the size of what follows. If it is 8, a function's number and its value follow, four bytes each.
 """
 
 import re
@@ -18,22 +19,26 @@ from typing import Any, NamedTuple
 
 from gdbench.errors import GdbenchError
 
-_SIZED = 4  # the format of attributes that have a size
+_SIZED = 4  # the format of attributes with a size
 _REGISTERS = 0x2F  # EIATTR_REGCOUNT
 _STACKS = (0x11, 0x12, 0x23)  # EIATTR_FRAME_SIZE, EIATTR_MIN_STACK_SIZE, EIATTR_MAX_STACK_SIZE
-_RESERVED = {True: 1024, False: 0}  # bytes of shared memory that the driver keeps, counted in from sm_90 on
+_RESERVED = {True: 1024, False: 0}  # bytes of shared memory of the driver, which a cubin counts from sm_90 on
 
 
 class Needs(NamedTuple):
     """What a kernel needs."""
 
     registers: int  # of a thread
-    shared: int  # bytes of shared memory of a block that it declares itself
-    stack: int  # bytes of a thread's own memory, which lies as far away as the GPU's: spilled registers, local arrays
+    shared: int  # bytes of shared memory per block that the kernel itself declares
+    stack: int  # bytes of local memory per thread, as slow as the GPU's memory: spilled registers, local arrays
 
 
 def needs(cubin: bytes, entry: str) -> Needs:
-    """Of a kernel and the functions that it calls, which are all that its file holds. Raises ValueError for others."""
+    """The needs of a kernel and of the functions that it calls; a cubin holds nothing else.
+
+    entry: the name of the kernel's function. Raises ValueError if the file is no ELF file or has no such function, and
+    GdbenchError without pyelftools.
+    """
     try:
         from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
@@ -58,7 +63,7 @@ def needs(cubin: bytes, entry: str) -> Needs:
 
 
 def _attributes(section: bytes) -> Iterator[tuple[int, int]]:
-    """The attributes that say something of a function, and what."""
+    """Yields the attributes of functions in section .nv.info, each with its value."""
     at = 0
     while at < len(section):
         form, attribute, size = struct.unpack_from("<BBH", section, at)
@@ -70,8 +75,8 @@ def _attributes(section: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _capability(elf: Any) -> int:
-    """The compute capability that it was compiled for: 75, 80, 90."""
-    flags, version = elf["e_flags"], elf["e_ident"]["EI_ABIVERSION"]  # the version of NVIDIA's format
+    """The compute capability that a cubin was compiled for, as an integer: 75, 80, 90."""
+    flags, version = elf["e_flags"], elf["e_ident"]["EI_ABIVERSION"]  # from version 8 on, it is in other bits
     return int(flags >> 8 & 0xFF if version >= 8 else flags & 0xFF)
 
 
@@ -83,7 +88,7 @@ KINDS = {
     "add": rf"(?:add|sub)\..*{_FLOAT}",
     "div": rf"(?:div|rcp)\..*{_FLOAT}",
     "sqrt": rf"r?sqrt\..*{_FLOAT}",
-    # Rounded as the assembler likes: it may make one instruction of such a product and sum, or flush small numbers.
+    # Not rounded to nearest explicitly: the assembler may fuse such a product and sum, or flush small numbers to zero.
     "loose": rf"(?:(?:add|sub|mul|fma|mad|div|rcp|sqrt)\.(?!rn\.{_FLOAT}).*{_FLOAT}|.*\.approx\b.*)",
     "16-byte loads": rf"ld\.(?:shared|global)\.(?:nc\.)?{_WIDE}",
     "16-byte stores": rf"st\.(?:shared|global)\.{_WIDE}",
@@ -93,10 +98,10 @@ KINDS = {
     "barriers": r"(?:bar|barrier)\.",
     "calls": r"call\b",
     "f64": r".*\.f64\b",
-}  # what instructions of each kind begin with; one instruction may be of several kinds
+}  # patterns of the instructions of each kind; one instruction may be of several kinds
 
 
 def instructions(ptx: str) -> dict[str, int]:
-    """How many instructions of each kind a kernel's PTX has, loops counted once."""
+    """The number of instructions of each kind in a kernel's PTX; those of a loop count once."""
     words = _INSTRUCTION.findall(ptx)
     return {kind: sum(re.match(pattern, word) is not None for word in words) for kind, pattern in KINDS.items()}

@@ -1,1 +1,1 @@
-"""What is checked and measured on a GPU: parity with the CPU, ceilings, updates, sweeps beside other libraries."""
+"""Checks and measurements on a GPU: parity with the CPU, limits, updates, and sweeps beside other libraries."""

@@ -1,11 +1,11 @@
-"""Everything worth checking and measuring on a GPU, in eight minutes: `gdbench gpu-check`.
+"""Run all checks and measurements on a GPU, in eight minutes: `gdbench gpu-check`.
 
     found = run_check(Path("out"))
     found.ok, found.parts
 
-Each part has seconds of its own, and none begins a row that would begin after them; what a part had found by then is
-kept, and the part says that it was cut. An error ends the part that raised it and no other. The results are written
-after every row, so that a run that is killed leaves what it found.
+Each part has a limit of seconds, after which it begins no further row. Then it is cut: its rows are kept, and a note
+says so. An error ends only the part that raised it. The results are written after every row, so that a killed run
+leaves what it found.
 """
 
 import time
@@ -30,9 +30,10 @@ def run_check(
     watch: Callable[[str], None] = lambda text: None,
     clock: Clock = time.monotonic,
 ) -> Report:
-    """Run the parts (parts.py) one after another and write what they find to a folder (record.py).
+    """Run the parts (parts.py) one after another, and write their results to a folder (record.py).
 
-    watch: is told which part is running. Raises GdbenchError when the folder cannot be written.
+    parts: all by default. facts: about the machine; `machine_facts` by default. seconds: for all parts together. watch:
+    called with the title of each part. Raises GdbenchError if the folder cannot be written.
     """
     chosen = PARTS if parts is None else parts
     found = Report(dict(machine_facts() if facts is None else facts), [Outcome(p.name, p.title) for p in chosen])

@@ -1,4 +1,4 @@
-"""What a check on a GPU consists of: parts with seconds of their own, and what came of each."""
+"""What a check on a GPU consists of: parts with limits of seconds, and the outcome of each."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Row = Mapping[str, Any]
-WRONG = "wrong"  # what a row says under `verdict` when it is not as it must be
+WRONG = "wrong"  # the `verdict` of a row that is not as it must be
 
 Clock = Callable[[], float]
 
@@ -20,13 +20,13 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Seconds, 0 at least."""
+        """The seconds that are left, at least 0."""
         return max(0.0, self.until - self.clock())
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something to be found out. rows: yields rows, which all have the same keys, and sentences about them."""
+    """A part of the check. seconds: its limit. rows: yields rows, all with the same keys, and notes, in sentences."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ class Part:
 
 @dataclass
 class Outcome:
-    """What came of a part. state: `waiting`, `running`, `done`, `cut` or `failed`."""
+    """The outcome of a part. state: `waiting`, `running`, `done`, `cut` or `failed`. seconds: that it took."""
 
     name: str
     title: str
@@ -47,13 +47,13 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether it ran, and nothing that it found is wrong."""
+        """Whether the part ran, and no row is wrong."""
         return self.state in ("done", "cut") and all(row.get("verdict") != WRONG for row in self.rows)
 
 
 @dataclass
 class Report:
-    """Facts about the machine, and what came of each part."""
+    """Facts about the machine, and the outcome of each part."""
 
     facts: dict[str, Any]
     parts: list[Outcome]

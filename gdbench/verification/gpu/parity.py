@@ -1,11 +1,11 @@
-"""Whether a GPU trains as the CPU does: parameters after 1, 10, 100 and 1000 steps, in units in the last place.
+"""Check that a GPU trains as the CPU does: compare parameters after 1, 10, 100 and 1000 steps, in ULP.
 
     for found in compared(CASES[0], "float32", scalar_rules()):
         found.rule, found.ulps, found.equal, found.where
 
-The CPU is the judge: the same steps by its steppers, and evaluations by its training loop. All rules are trained in
-one launch, a trial for each rule and number of steps. Where bits differ, the first step at which they do is searched
-for by halves, and looked at: whether the losses of the parameters before it, its gradient, or its update differ.
+The CPU is the judge: its steppers take the same steps, and its training loop evaluates. One launch trains all rules,
+with a trial for each rule and number of steps. If bits differ, the first step that differs is searched for, by several
+trials per launch. Then it is named what differs first: the losses before it, its gradient, or its update.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,13 +28,13 @@ from gdbench.verification.gpu.ulp import ulps
 
 STEPS = (1, 10, 100, 1000)
 SEED = 3
-SPLITS = (250, 60, 0)  # samples: the last batch of an epoch is short, and one split is empty
-TRIED = 8  # numbers of steps that a launch tries in search of the first difference
+SPLITS = (250, 60, 0)  # samples, so that the last batch of an epoch is short and one split is empty
+TRIED = 8  # numbers of steps per launch, in the search for the first difference
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network on random samples; lr: each rule's default."""
+    """A network on random samples; rules have their default hyperparameters. engine: `sweep` or `large`."""
 
     widths: tuple[int, ...] = (64, 32, 10)
     activation: str = "relu"
@@ -72,7 +72,7 @@ class Case:
 
 
 class ParityTrial(NamedTuple):
-    """A trial: so many steps of a rule, looked at after these."""
+    """A trial of so many steps of a rule. points: the steps at which it is evaluated."""
 
     rule: Rule
     steps: int
@@ -80,7 +80,7 @@ class ParityTrial(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a trial ended with: parameters, the last gradient, and its curve (points x columns)."""
+    """The end of a trial: parameters, the last gradient, both (parameters), and its curve (points x columns)."""
 
     theta: np.ndarray
     gradient: np.ndarray
@@ -89,7 +89,7 @@ class Trained(NamedTuple):
 
 @dataclass(frozen=True)
 class Compared:
-    """A rule on both devices. ulps: of the parameters after each number of steps."""
+    """A rule on both devices. ulps: the largest difference of the parameters after each number of steps."""
 
     case: Case
     dtype: str
@@ -107,7 +107,10 @@ class Compared:
 def compared(
     case: Case, dtype: str, chosen: Sequence[Rule], counts: Sequence[int] = STEPS, search: bool = True
 ) -> Iterator[Compared]:
-    """Each rule beside the CPU. search: for the first step whose bits differ, where any do."""
+    """Compare each rule with the CPU.
+
+    counts: numbers of steps. search: whether to search for the first step whose bits differ, if any do.
+    """
     problem, longest = case.problem(dtype), counts[-1]
     asked = [ParityTrial(rule, count, _points(counts, count)) for rule in chosen for count in counts]
     trained = dict(zip(asked, on_gpu(problem, asked, case), strict=True))
@@ -127,7 +130,7 @@ def _points(counts: Sequence[int], last: int) -> tuple[int, ...]:
 
 
 def on_gpu(problem: MLP, asked: Sequence[ParityTrial], case: Case) -> list[Trained]:
-    """The trials on the GPU, all together, or one after another where the case's engine is for one."""
+    """Train the trials on the GPU: all together, or one after another by the engine for large networks."""
     gpu_trials = [
         GpuTrial(
             rule=each.rule,
@@ -152,7 +155,7 @@ def on_gpu(problem: MLP, asked: Sequence[ParityTrial], case: Case) -> list[Train
 
 
 def _trained(engine: Engine) -> list[Trained]:
-    """What becomes of an engine's trials."""
+    """Train an engine's trials to their end."""
     curves: list[list[tuple[float, ...]]] = [[] for _ in engine.gpu_trials]
     per_epoch = engine.problem.steps_per_epoch(engine.gpu_trials[0].batch_size)
     while engine.running:
@@ -165,7 +168,10 @@ def _trained(engine: Engine) -> list[Trained]:
 def on_cpu(
     problem: MLP, rule: Rule, points: Sequence[int], batch_size: int
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
-    """The parameters after each of these numbers of steps, in order, and the curve."""
+    """Train a rule on the CPU; returns the parameters after each number of steps, and the curve.
+
+    points: numbers of steps in increasing order.
+    """
     hyperparameters, per_epoch = rule.with_defaults({}), problem.steps_per_epoch(batch_size)
     training = problem.begin(seed=SEED, batch_size=batch_size)
     stepper = ScalarStepper(rule, hyperparameters, training, Constant(float(hyperparameters["lr"])))
@@ -175,15 +181,16 @@ def on_cpu(
             stepper.advance(point - training.steps)
         thetas[point] = training.theta.copy()
         *values, norm = training.evaluate()
-        norm = float(np.dtype(problem.dtype).type(norm))  # which the lane without a compiler rounds later
+        norm = float(np.dtype(problem.dtype).type(norm))  # plain Python (without the compiler) has not rounded it yet
         curve.append((float(point), point / per_epoch, *values, norm, stepper.lr))
     return thetas, np.array(curve)
 
 
 def first_difference(problem: MLP, chosen: Sequence[Rule], rule: Rule, case: Case, low: int, high: int) -> str:
-    """Which step between `low`, where bits agree, and `high`, where they do not, is the first to differ, and in what.
+    """Name the first step that differs, and what differs in it, in words.
 
-    chosen: the rules of the launch that found it, since another set of rules would be another kernel.
+    low, high: numbers of steps after which bits agree, and after which they do not. chosen: the rules of the launch
+    that found the difference; they take part again, since another set of rules would be another kernel.
     """
     others = [ParityTrial(other, 1, (0,)) for other in chosen if other is not rule]
     while high - low > 1:

@@ -1,4 +1,4 @@
-"""The parts of `gdbench gpu-check`, each a generator of rows: what is equal, what the GPU can do, and what it does."""
+"""The parts of `gdbench gpu-check`, each a generator of rows: parity with the CPU, the GPU's limits, and speeds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,13 +13,13 @@ from gdbench.verification.gpu import parity, races, throughput
 from gdbench.verification.gpu.contract import WRONG, Budget, Part, Row
 
 DTYPES = ("float32", "float64")
-ALONE = ("adam", "sgd")  # rules of the networks whose kernels are compiled for themselves
-PARAMETERS = (2**26, 12 * 2**20)  # of the updates: 256 MiB and 48 MiB in float32
-FEW = ("adam", "sgd")  # rules whose updates are timed at every size
+ALONE = ("adam", "sgd")  # the rules that are compared on the other networks, each of which compiles its own kernels
+PARAMETERS = (2**26, 12 * 2**20)  # of the timed updates: 256 MiB and 48 MiB in float32
+FEW = ("adam", "sgd")  # the rules whose updates are timed at every size
 
 
 def launching(budget: Budget) -> Iterator[Row | str]:
-    """What it costs to ask the GPU for something."""
+    """Measure the cost of a launch."""
     found = measured([launch(), round_trip(), graph()], **ON_GPU._asdict(), limit=budget.left)
     for row in _costs(found):
         each = GRAPH if row["subject"].startswith("graph") else 1
@@ -28,7 +28,7 @@ def launching(budget: Budget) -> Iterator[Row | str]:
 
 
 def ceilings(budget: Budget) -> Iterator[Row | str]:
-    """The best that the GPU does: arithmetic in registers, and moving numbers."""
+    """Measure the GPU's limits: arithmetic in registers, and bandwidth."""
     import pandas as pd
 
     gpu = cuda.gpu()
@@ -58,7 +58,7 @@ def ceilings(budget: Budget) -> Iterator[Row | str]:
 
 
 def equality(budget: Budget) -> Iterator[Row | str]:
-    """Units in the last place between the parameters of GPU and CPU."""
+    """Compare the parameters of GPU and CPU in units in the last place."""
     for dtype in DTYPES:
         for case in parity.DEFAULTS:
             for found in parity.compared(case, dtype, scalar_rules()):
@@ -72,7 +72,7 @@ def equality(budget: Budget) -> Iterator[Row | str]:
 
 
 def _compared(rules: str, found: list[parity.Compared]) -> Row:
-    """The worst of several rules on one network."""
+    """A row with the largest differences of several rules on one network."""
     worst = {count: max(each.ulps[count] for each in found) for count in found[0].ulps}
     return {
         "dtype": found[0].dtype,
@@ -86,7 +86,7 @@ def _compared(rules: str, found: list[parity.Compared]) -> Row:
 
 
 def updating(budget: Budget) -> Iterator[Row | str]:
-    """Each rule's fused update beside a copy in the same rounds."""
+    """Time each rule's fused update, and a copy in the same rounds."""
     gpu, words = cuda.gpu(), []
     rules = sorted(scalar_rules(), key=lambda rule: rule.name not in FEW)
     for parameters in PARAMETERS:
@@ -108,7 +108,7 @@ def updating(budget: Budget) -> Iterator[Row | str]:
 
 
 def _costs(found: Measured) -> list[dict[str, Any]]:
-    """Seconds a step of each subject, with bounds."""
+    """The seconds per step of each subject, with bounds."""
     import pandas as pd
 
     rows: list[dict[str, Any]] = costs(pd.DataFrame(found.samples)).to_dict("records")
@@ -120,7 +120,7 @@ def _bounds(row: dict[str, Any], scale: float) -> dict[str, float]:
 
 
 def _clocks(found: Measured) -> str:
-    """Which clocks the samples were taken at."""
+    """A sentence with the clocks of the samples."""
     known = [clock for pair in found.clocks for clock in pair if clock is not None]
     if not known:
         return "Clocks: not known."

@@ -1,6 +1,6 @@
-"""compute-sanitizer over a few trials on a GPU: reads and writes outside of arrays, and races in shared memory.
+"""Run a few trials on a GPU under compute-sanitizer, which finds accesses outside of arrays and races in shared memory.
 
-python -m gdbench.verification.gpu.races  # what it watches: a few steps and evaluations of mixed trials
+python -m gdbench.verification.gpu.races  # trains what it watches: a few steps and evaluations of mixed trials
 """
 
 import os
@@ -24,12 +24,12 @@ CASE = parity.Case((10, 6, 4), batch_size=16)
 
 
 def sanitizer() -> str | None:
-    """Where compute-sanitizer is."""
+    """The path of compute-sanitizer; None if it is not installed."""
     return shutil.which("compute-sanitizer", path=os.pathsep.join([os.environ.get("PATH", ""), *PLACES]))
 
 
 def races(budget: Budget) -> Iterator[Mapping[str, Any] | str]:
-    """A row a tool."""
+    """Yields a row per tool; a sentence if compute-sanitizer is not installed."""
     program = sanitizer()
     if program is None:
         yield "compute-sanitizer is not installed (it comes with the CUDA toolkit); nothing was checked."
@@ -41,7 +41,7 @@ def races(budget: Budget) -> Iterator[Mapping[str, Any] | str]:
 
 
 def _watched(tool: list[str], seconds: float) -> tuple[str, str]:
-    """The verdict of a tool, and its last words."""
+    """Run a tool; returns its verdict, and its summary or last line."""
     try:
         done = subprocess.run(
             [*tool, *command("from gdbench.verification.gpu.races import main; main()")],
@@ -59,7 +59,7 @@ def _watched(tool: list[str], seconds: float) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Train it. Two rules, so that the kernel chooses among them as it runs."""
+    """Train the trials. There are two rules, so that the kernel has to choose between them."""
     chosen = [rule for rule in scalar_rules() if rule.name in ("adam", "momentum")]
     asked = [parity.ParityTrial(rule, count, (0, count)) for rule in chosen for count in STEPS]
     for engine in ("sweep", "large"):

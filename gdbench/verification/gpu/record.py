@@ -1,4 +1,4 @@
-"""The results of `gdbench gpu-check` as a page of tables and as JSON: with machine, GPU, driver, commit and date."""
+"""Write the results of `gdbench gpu-check`, as Markdown and as JSON, with machine, GPU, driver, commit and date."""
 
 import json
 import math
@@ -20,7 +20,7 @@ PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cublas", "torch", "jax", "jaxl
 
 
 def machine_facts() -> dict[str, Any]:
-    """What the results depend on."""
+    """Facts about what the results depend on: the GPU, the machine, the driver, the code and the packages."""
     gpu = cuda.gpu()
     commit, dirty = git.state(Path(__file__).parent)
     return {
@@ -38,19 +38,22 @@ def machine_facts() -> dict[str, Any]:
 
 
 def write(found: Report, out: Path) -> None:
-    """gpu-check.json and gpu-check.md in a folder, which is made; each in place of what was there, or not at all."""
+    """Write gpu-check.json and gpu-check.md into a folder, which is made. A file is replaced as a whole or not at all.
+
+    Raises GdbenchError if they cannot be written.
+    """
     texts = {"json": json.dumps(document(found), indent=1, allow_nan=False) + "\n", "md": page(found)}
     for ending, text in texts.items():
         write_text(out / f"{NAME}.{ending}", text)
 
 
 def document(found: Report) -> Any:
-    """The results as JSON can hold them."""
+    """The results as a document for JSON."""
     return _plain({"ok": found.ok, "facts": found.facts, "parts": [asdict(part) for part in found.parts]})
 
 
 def page(found: Report) -> str:
-    """The results in Markdown: a table a part."""
+    """The results in Markdown, with a table per part."""
     return "\n".join(_lines(found)) + "\n"
 
 
@@ -76,7 +79,7 @@ def _part(part: Outcome) -> Iterator[str]:
 
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Rows as a table in Markdown, with every key that any of them has."""
+    """Yields the lines of a Markdown table of rows, with a column for every key of any row."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     yield f"| {' | '.join(names)} |"
     yield f"|{' --- |' * len(names)}"
@@ -85,7 +88,7 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def cell(value: Any) -> str:
-    """A value as a table shows it: floats with four digits, nothing for None.
+    """A value as text for a table: floats with four digits, nothing for None.
 
     >>> cell(1234.5678), cell(0.000123456), cell(None), cell("a|b")
     ('1235', '0.0001235', '', 'a\\\\|b')
@@ -102,7 +105,7 @@ def cell(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: it has no name for what is not finite."""
+    """A value for JSON, which has no numbers that are not finite; they become texts."""
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,6 +1,6 @@
-"""Sweeps and a large network by gdbench and by other libraries on the same GPU, and by gdbench on two of its cores.
+"""Time sweeps and a large network: gdbench and other libraries on the same GPU, and gdbench on two CPU cores.
 
-Every library trains the same trials in a process of its own, in interleaved rounds (gdbench/peers/comparison.py).
+Every library trains the same trials in its own process, in interleaved rounds (gdbench/peers/comparison.py).
 """
 
 import math
@@ -19,7 +19,7 @@ from gdbench.verification.gpu.contract import Budget, Row
 
 
 class SweepSpec(NamedTuple):
-    """A network and its trials. seeds: that these take in turn, as the trials of a suite do; chunk: steps a call."""
+    """A network and its trials. seeds: how many the trials take in turn, as in a suite. chunk: steps per call."""
 
     net: str
     batch_size: int
@@ -38,17 +38,17 @@ MODEL = SweepSpec("784-4096-4096-10", 4096, 1, 1, 8)
 TRAINERS = (OURS, "gdbench-cublas", "pytorch-graphs", "pytorch-fused", "jax")
 RULE = "adam"
 ROUNDS = OF_PEERS.rounds
-PATIENCE = 45.0  # seconds for a library to compile, or to do what it was asked for
-LEAST = 15.0  # seconds without which another network is not begun
+PATIENCE = 45.0  # seconds that a library has to compile, or to answer
+LEAST = 15.0  # seconds that must be left to begin another network
 
 
 def sweeps(budget: Budget) -> Iterator[Row | str]:
-    """A row a network and library."""
+    """Yields a row per network and library."""
     yield from _raced(SWEEPS, SWEEPERS, budget)
 
 
 def large(budget: Budget) -> Iterator[Row | str]:
-    """A row a library."""
+    """Yields a row per library."""
     yield from _raced([MODEL], TRAINERS, budget)
 
 
@@ -64,7 +64,7 @@ def _raced(asked: Sequence[SweepSpec], names: Sequence[str], budget: Budget) -> 
             facts = {**case.facts, "rule": RULE, "trials": each.trials, "cores": len(workers.cores)}
             try:
                 race(task, workers, names, facts, ROUNDS, found, limit=budget.left / 2)
-            except GdbenchError as error:  # ours; the others are worth knowing all the same
+            except GdbenchError as error:  # gdbench failed; the other libraries are timed without it
                 yield f"{each.net}: {error}"
                 others = [name for name in names if name != OURS]
                 race(task, workers, others, facts, ROUNDS, found, limit=budget.left / 2)
@@ -97,7 +97,7 @@ def _row(row: dict[str, Any], flops: int) -> Row:
 
 
 def _times(row: dict[str, Any]) -> str | None:
-    """How many times as fast gdbench is, with the interval over rounds."""
+    """How many times as fast as the peer gdbench is, with the interval over rounds; None for gdbench itself."""
     if row["peer"] == OURS or math.isnan(row["ratio"]):
         return None
     return f"{row['ratio']:.2f} × as fast [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
