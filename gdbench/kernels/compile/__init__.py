@@ -1,1 +1,1 @@
-"""How kernels are compiled, for processors and for GPUs, and where machine code is kept."""
+"""Compile kernels for processors and for GPUs, and keep their machine code on disk."""

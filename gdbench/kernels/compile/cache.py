@@ -1,12 +1,12 @@
-"""Where machine code is kept between processes, and what of it is taken back.
+"""Keep machine code on disk between processes, and take back only what can be trusted.
 
-The cache is ours alone. Numba's own does not notice a change in another file's function (numba #1833), so the folder
-is named by the hash of all kernel sources and of the versions that compile them; plug-ins get a folder of their own.
-A `NUMBA_CACHE_DIR` that the user set is where that folder goes; otherwise the user's cache folder is.
+The cache is gdbench's own. Numba's cache does not notice a change of a function in another file (numba #1833). So the
+folder is named by the hash of all kernel sources and of the compiler's versions; plug-ins get folders of their own. It
+lies in `NUMBA_CACHE_DIR` if the user has set it, else in the user's cache folder.
 
-What is kept is run, so nothing is taken that may have been changed: `read` gives a file's content only where it belongs
-to this user, nobody else may write to it or to its folders, and the hash that `write` put before it fits content, name
-and folder. Anything else counts as not being there: it is compiled anew and replaced.
+Machine code from the cache is run, so it must not have been changed by others. `read` returns a file's content only if
+the file belongs to this user, if nobody else may write to it or to its folders, and if the hash that `write` put before
+it fits content, name and folder. Anything else counts as missing: it is compiled again and replaced.
 """
 
 import hashlib
@@ -26,39 +26,39 @@ import numba
 from gdbench.inputs.writing import temporary_in
 from gdbench.kernels.compile.source import source_hash
 
-KEEP_DAYS = 30
+KEEP_DAYS = 30  # after which a folder that nobody has used is removed
 MAGIC = b"gdbench1"
 HEADER = len(MAGIC) + 8 + hashlib.sha256().digest_size  # magic, the content's length, its seal
 
-refused: set[str] = set()  # why folders were not used in this process, one sentence each
+refused: set[str] = set()  # why this process has not used folders, one sentence each
 
 
 def cache_root() -> Path:
-    """The folder that holds the folders of machine code."""
+    """The folder that contains the folders of machine code."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
         return Path(chosen)
-    import platformdirs  # which a bare machine with a GPU can do without
+    import platformdirs  # imported here, since a bare machine with a GPU and NUMBA_CACHE_DIR can do without it
 
     folder = Path()
-    with suppress(RuntimeError, ValueError):  # which newer versions raise where there is no home
+    with suppress(RuntimeError, ValueError):  # newer versions raise them if there is no home
         folder = platformdirs.user_cache_path("gdbench", appauthor=False, opinion=False)
-    # Older ones then give a path below this folder; machine code is never looked for there.
+    # Older versions then return a path relative to the current folder, where we never look for machine code.
     return folder if folder.is_absolute() else Path(tempfile.gettempdir()) / ".cache" / "gdbench"
 
 
 @lru_cache(maxsize=64)
 def cache_folder(extra: str = "") -> Path:
-    """The folder for this version of the kernels; `extra` is the hash of a plug-in's source, if it is compiled in."""
+    """The folder for this version of the kernels. extra: the hash of a plug-in's source that is compiled in, or ""."""
     versions = f"{source_hash()}|{extra}|{numba.__version__}|{llvmlite.__version__}|{platform.python_version()}"
     folder = cache_root() / f"gdbench-{hashlib.sha256(versions.encode()).hexdigest()[:16]}"
-    with suppress(OSError):  # not there yet, or not ours to touch
-        os.utime(folder)  # in use, so not to be pruned
+    with suppress(OSError):  # it is not there yet, or not ours
+        os.utime(folder)  # it is in use, so `_prune` must not remove it
     return folder
 
 
 def cache_problem() -> str | None:
-    """Why machine code cannot be kept on disk, or None when it can."""
+    """Why machine code cannot be kept on disk; None if it can."""
     folder = cache_folder()
     try:
         make_folder(folder)
@@ -68,7 +68,7 @@ def cache_problem() -> str | None:
 
 
 def kept(variant: str) -> bool:
-    """Whether our folder holds machine code of this variant (`kernel`) of anything, compiled for whatever processor."""
+    """Whether our folder has machine code of this variant (`jit.kernel`), of any function and for any processor."""
     folder = cache_folder()
     if refusal(folder):
         return False
@@ -79,7 +79,7 @@ def kept(variant: str) -> bool:
 
 
 def read(path: Path) -> bytes | None:
-    """What `write` put into a file, or None where the file is not there, not whole or not to be trusted."""
+    """The content that `write` put into a file; None if the file is missing, incomplete or not to be trusted."""
     if refusal(path.parent):
         return None
     try:
@@ -98,23 +98,23 @@ def read(path: Path) -> bytes | None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Keep content under this name, whole or not at all; raises OSError where that cannot be, or must not."""
+    """Keep content under this path, whole or not at all. Raises OSError if its folder cannot or must not be used."""
     make_folder(path.parent)
     with temporary_in(path.parent, private=True) as temporary:
         temporary.write_bytes(MAGIC + len(content).to_bytes(8, "little") + _seal(path, content) + content)
-        with suppress(OSError):  # an empty folder in its place; what is a file, or not there, stays as it is
+        with suppress(OSError):  # removes an empty folder of this name; anything else makes an error, and stays
             path.rmdir()
         temporary.replace(path)
 
 
 def keep(path: Path, content: bytes) -> None:
-    """`write`, where that can be: what is not kept is compiled again by the next process."""
+    """`write` if it is possible; else the next process compiles again."""
     with suppress(OSError):
         write(path, content)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for machine code unless it is there; raises OSError where none can be kept in it."""
+    """Make a folder for machine code unless it is there. Raises OSError if it cannot or must not be used."""
     new = not folder.exists()
     if not folder.parent.exists():
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,10 +129,10 @@ def make_folder(folder: Path) -> None:
 
 
 def refusal(folder: Path) -> str | None:
-    """Why nothing in a folder of machine code is to be trusted, and what to do about it; None where all is well.
+    """Why a folder of machine code is not to be trusted, and what to do about it; None if it is.
 
-    It must belong to this user alone. The folder around it may be the system's, as /tmp is, where nobody can rename
-    what is not theirs. Windows keeps users' folders apart by other means.
+    It must belong to this user alone. Its parent may belong to the system, as /tmp does, if the sticky bit keeps users
+    from renaming each other's files. Windows keeps users' folders apart by other means.
     """
     if not hasattr(os, "geteuid"):
         return None
@@ -143,10 +143,13 @@ def refusal(folder: Path) -> str | None:
 
 
 def _refusal_of(folder: Path, excuse: int) -> str | None:
-    """excuse: a bit of the mode with which a folder may belong to the system, and others may write to it."""
+    """Why one folder is not to be trusted, or None.
+
+    excuse: a bit of the mode; a folder that has it may belong to the system, and others may write to it. 0: no excuse.
+    """
     try:
         link, facts = folder.lstat(), folder.stat()
-    except OSError:  # it is not there, or of no use; whoever wants it will see
+    except OSError:  # it is missing or cannot be used; whoever opens it gets the error
         return None
     owners = {os.geteuid(), 0} if excuse else {os.geteuid()}
     for uid in (link.st_uid, facts.st_uid):
@@ -158,7 +161,7 @@ def _refusal_of(folder: Path, excuse: int) -> str | None:
 
 
 def _private_group(facts: os.stat_result) -> bool:
-    """Whether only the group may write, and this user is alone in it: many systems give every user a group so."""
+    """Whether only the group may write, and it contains only this user: many systems give every user such a group."""
     import grp
     import pwd
 
@@ -176,12 +179,12 @@ def _ours_alone(facts: os.stat_result) -> bool:
 
 
 def _seal(path: Path, content: bytes) -> bytes:
-    """What tells content, name and folder from any other, so that files that were swapped are noticed too."""
+    """The SHA-256 of content, name and folder, so that swapped files are noticed too."""
     return hashlib.sha256(f"{path.parent.name}/{path.name}\0".encode() + content).digest()
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open a file without waiting for whoever would write to it, were it a pipe."""
+    """Open a file without blocking: if it were a pipe, opening it would wait for a writer."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -1,4 +1,4 @@
-"""Numba's complaints in one sentence, with the line of the user's file."""
+"""Turn Numba's errors into one sentence with the line of the user's file."""
 
 import itertools
 from collections.abc import Callable
@@ -10,10 +10,11 @@ from gdbench.errors import UsageError
 
 
 def explained(what: str, function: Callable[..., Any], error: NumbaError, *ours: str) -> UsageError:
-    """`what` cannot be compiled, and why; `ours` are names of files of ours that the user did not write.
+    """An error that says that `what` cannot be compiled, where and why.
 
-    Numba nests its messages: the innermost failure, the last in the text, is about the user's own line.
+    function: the user's. error: Numba's. ours: names of gdbench's files, whose lines are not the user's.
     """
+    # Numba nests its messages: the innermost failure, the last in the text, is about the user's own line.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     inner = max((i for i, line in enumerate(lines) if "Failed in nopython mode" in line), default=-1) + 1
     reason = " ".join(

@@ -1,17 +1,17 @@
-"""NVIDIA GPUs: how functions are compiled for them, where the machine code is kept, and how it is launched.
+"""Compile functions for NVIDIA GPUs, keep the machine code on disk, and launch it.
 
-This module alone imports `numba.cuda`, but for the names that are not public (numba_internals.py). Everything else that
-runs on a GPU is in kernels/gpu/.
+Only this module imports `numba.cuda`; names that are not public come from numba_internals.py. Everything else that runs
+on a GPU is in kernels/gpu/.
 
     double = Kernel(function, (types.float32[::1],), threads=128)
     double.image((9, 0))                          # compiled for that compute capability; no GPU is needed
-    double.launch(blocks, shared_bytes, array)    # on the GPU at hand
+    double.launch(blocks, shared_bytes, array)    # on the present GPU
 
-The compiler is NVVM by way of numba-cuda, without link-time optimisation: that would contract products and sums into
-fused multiply-adds, whatever it is asked (the flags are in kernels/compile/jit.py).
+numba-cuda compiles with NVVM, without link-time optimisation: that would contract products and sums into fused
+multiply-adds, whatever the flags say (they are in kernels/compile/jit.py).
 
-Under `NUMBA_ENABLE_CUDASIM=1` with `NUMBA_DISABLE_JIT=1` launches run in numba-cuda's simulator, in plain Python: for
-tests of the logic, a few threads at a time.
+Under `NUMBA_ENABLE_CUDASIM=1` with `NUMBA_DISABLE_JIT=1`, launches run in numba-cuda's simulator, in plain Python. This
+is for tests of the logic with a few threads.
 """
 
 import ctypes
@@ -41,35 +41,35 @@ WHEELS = (
     '"nvidia-nvjitlink==13.0.*" "pyelftools>=0.29"'
 )
 INSTALL = f"pip install {WHEELS}"
-OLDEST = (7, 5)  # compute capability of the oldest GPUs that CUDA 13 compiles for
+OLDEST = (7, 5)  # the lowest compute capability that CUDA 13 compiles for
 
 
 def _sentence(error: Exception) -> str:
-    """The first line of what an error says."""
+    """The first line of an error's message, or its type if there is none."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(".:") if lines else type(error).__name__
 
 
 def _load() -> tuple[Any, str]:
-    """numba.cuda as numba-cuda has it; where it cannot be had, an empty namespace, and why."""
+    """numba-cuda's module numba.cuda and ""; if it cannot be loaded, an empty namespace and why."""
     if not numba_cuda_found():
         if find_spec("numba_cuda"):
             return SimpleNamespace(), "numba-cuda is not installed in this Python's own site-packages"
         return SimpleNamespace(), "numba-cuda is not installed"
     try:
         return import_module("numba.cuda"), ""
-    except Exception as error:  # it asks for other packages when it is loaded
+    except Exception as error:  # it imports other packages, which may fail in any way
         return SimpleNamespace(), f"numba-cuda cannot be loaded ({_sentence(error)[:120]})"
 
 
 cuda, ABSENT = _load()
 
-# Of shared memory that is read 16 bytes at a time; the simulator knows no alignment.
+# Alignment in bytes of shared memory that is read 16 bytes at a time; the simulator has no alignment.
 ALIGNED = None if SIMULATED else 16
 
 
 def missing_compiler() -> str | None:
-    """Why nothing can be compiled for a GPU, with the remedy; None when it can."""
+    """Why nothing can be compiled for a GPU, with the remedy; None if it can."""
     if ABSENT:
         return f"{ABSENT}; `{INSTALL}` installs it with CUDA's compiler"
     if SIMULATED:
@@ -82,9 +82,9 @@ def missing_compiler() -> str | None:
         theirs.LibDevice()
         nvjitlink.version()
         nvrtc.nvrtcVersion()
-    except GdbenchError as error:  # another numba-cuda, which says itself what installs one that was tried
+    except GdbenchError as error:  # another version of numba-cuda; the message has the remedy
         return str(error)
-    except Exception as error:  # whatever a library that is not there raises
+    except Exception as error:  # a missing library may raise anything
         return f"CUDA's compiler cannot be loaded ({_sentence(error)[:120]}); `{INSTALL}` installs it"
     return None
 
@@ -95,7 +95,7 @@ def compiler_version() -> str:
 
 
 def missing() -> str | None:
-    """Why no kernel can run on a GPU here, with the remedy; None when one can."""
+    """Why no kernel can run on a GPU here, with the remedy; None if one can."""
     if SIMULATED:
         return None
     if not driver_found():
@@ -138,7 +138,7 @@ if SIMULATED:
         return int(_simulated().gridDim.x)
 
     def barrier():
-        """Wait until every thread of the block has come here; what they wrote before it, all read after it."""
+        """Wait until all threads of the block are here; after it, each sees what the others wrote before it."""
         _simulated().syncthreads()
 
 else:
@@ -160,7 +160,7 @@ else:
 
     @inlined(always=True)
     def barrier():
-        """Wait until every thread of the block has come here; what they wrote before it, all read after it."""
+        """Wait until all threads of the block are here; after it, each sees what the others wrote before it."""
         cuda.syncthreads()
 
 
@@ -173,18 +173,18 @@ class Image:
 
     entry: str  # the name of its function
     cubin: bytes
-    ptx: str = ""  # empty where it came from the cache
+    ptx: str = ""  # empty if it came from the cache
 
 
 class Tape(list[str]):
-    """In place of a stream: what is launched on it is written down, by its name, and not made; no GPU is needed."""
+    """Stands for a stream and records the names of launched kernels instead of launching them; needs no GPU."""
 
 
 class Kernel:
     """A function that a grid of thread blocks runs, compiled with our flags and kept on disk.
 
-    signature: Numba's types of its arguments. threads: of a block, a number known when it is compiled. blocks: that
-    should fit on a multiprocessor together, which bounds the registers. variant, source: as for `jit.kernel`.
+    signature: Numba's types of its arguments. threads: per block, fixed when it is compiled. blocks: how many should
+    fit on a multiprocessor at once, which bounds the registers. variant, source: as for `jit.kernel`.
     """
 
     def __init__(
@@ -204,13 +204,13 @@ class Kernel:
 
     @property
     def name(self) -> str:
-        """What it is called in the cache and in tables."""
+        """The kernel's name in the cache and in tables."""
         place = self.function.__module__.rpartition("kernels.gpu.")[2].replace(".", "_")  # such as large_kernels
         short = f"{place}.{self.function.__name__}"
         return f"{short}-{self.variant}" if self.variant else short
 
     def kept_at(self, capability: tuple[int, int], ending: str) -> Path | None:
-        """The file in the cache that holds this kernel for a compute capability; None where nothing is kept."""
+        """The path of this kernel in the cache, for a compute capability; None if it is not kept."""
         if self.source is None:
             return None
         words = f"{self.signature}|{self.threads}|{self.blocks}|{capability}"
@@ -218,7 +218,10 @@ class Kernel:
         return folder / f"{self.name}-sm_{_arch(capability)}-{sha256(words.encode()).hexdigest()[:12]}.{ending}"
 
     def image(self, capability: tuple[int, int], *, fresh: bool = False) -> Image:
-        """The kernel for a compute capability: from the cache, unless asked `fresh`, which gives the PTX too."""
+        """The kernel for a compute capability, from the cache if it is there.
+
+        fresh: compile it in any case; then the image has its PTX too.
+        """
         path = self.kept_at(capability, "cubin")
         content = read(path) if path is not None and not fresh else None
         if content is not None:
@@ -231,9 +234,10 @@ class Kernel:
         return made
 
     def launch(self, blocks: int, shared: int, *arguments: Any, stream: Any = None) -> None:
-        """Run `blocks` blocks with `shared` bytes of shared memory each, beside what the kernel itself declares.
+        """Launch so many blocks, and return at once.
 
-        Arguments are arrays on the device (`to_device`), numbers, and named tuples of them. Returns at once.
+        shared: bytes of shared memory per block, besides what the kernel declares. arguments: arrays on the device
+        (`to_device`), numbers, and named tuples of them. stream: a stream of `new_stream` or a `Tape`.
         """
         if isinstance(stream, Tape):
             stream.append(self.name)
@@ -266,7 +270,7 @@ class Kernel:
 
 
 def _flatten(kind: Any, value: Any, flat: list[Any]) -> None:
-    """Append what the driver is given for an argument: of an array, what numba-cuda's kernels find there."""
+    """Append the driver's arguments for one of the kernel's, in the layout that numba-cuda's kernels expect."""
     if isinstance(kind, types.NamedTuple):
         for part, given in zip(list(kind.types), value, strict=True):
             _flatten(part, given, flat)
@@ -285,7 +289,10 @@ _CTYPES = {"int32": "c_int32", "int64": "c_int64", "float32": "c_float", "float6
 
 
 def _allow_shared(loaded: Any, size: int) -> None:
-    """Let a kernel have more shared memory than 48 KB, which the driver gives on demand alone."""
+    """Allow a kernel so many bytes of shared memory; above 48 KB the driver asks for this call.
+
+    Raises RuntimeError if the driver refuses.
+    """
     from cuda.bindings import driver
 
     attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
@@ -296,7 +303,7 @@ def _allow_shared(loaded: Any, size: int) -> None:
 
 @lru_cache(maxsize=1)
 def _versions() -> str:
-    """What compiles for the GPU, in words that name a folder of the cache."""
+    """The versions of the compiler, which become part of a cache folder's hash."""
     return f"numba-cuda {version('numba-cuda')} NVVM {nvvm_version()}"
 
 
@@ -309,22 +316,22 @@ def _arch(capability: tuple[int, int]) -> str:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU as far as a plan of work on it needs to know."""
+    """The facts about a GPU that a plan of work on it needs."""
 
     name: str
     capability: tuple[int, int]
     multiprocessors: int
-    shared: int  # bytes of shared memory that a block may have
-    shared_together: int  # bytes of shared memory of a multiprocessor
-    memory: int  # bytes in all
-    clock: float = 1.5e9  # cycles a second of a multiprocessor, at most
-    cache: int = 0  # bytes of its L2
-    bus: str = ""  # its place on the PCI bus, by which other programs know it
+    shared: int  # bytes of shared memory per block at most
+    shared_together: int  # bytes of shared memory per multiprocessor
+    memory: int  # bytes of memory in all
+    clock: float = 1.5e9  # cycles per second of a multiprocessor at most
+    cache: int = 0  # bytes of the L2
+    bus: str = ""  # its address on the PCI bus, by which other programs find it
 
 
 @lru_cache(maxsize=1)
 def gpu() -> Gpu:
-    """The GPU at hand; in the simulator, one as small as its threads are slow."""
+    """The present GPU; in the simulator, a small one, since its threads are slow."""
     if SIMULATED:
         return Gpu("simulator", (9, 0), 1, 232_448, 233_472, 2**30, cache=2**10)
     device = cuda.get_current_device()
@@ -348,42 +355,42 @@ def to_device(array: np.ndarray) -> Any:
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> Any:
-    """A row-major array on the device that holds anything."""
+    """A row-major array on the device with undefined content."""
     return cuda.device_array(shape, dtype)
 
 
 def synchronize() -> None:
-    """Wait until the device has done all that it was asked for; raises what went wrong meanwhile."""
+    """Wait until the device has finished all launches; raises the errors of these launches."""
     cuda.synchronize()
 
 
 class Event:
-    """A point in what the device is asked to do; in the simulator, which does all at once, a point in time."""
+    """A point in a sequence of launches; in the simulator, whose launches do not return before they end, a time."""
 
     def __init__(self) -> None:
         self.at = 0.0
         self.made: Any = None if SIMULATED else cuda.event(timing=True)
 
     def record(self) -> None:
-        """Put it behind all that was asked for so far."""
+        """Put the event after all launches so far."""
         if SIMULATED:
             self.at = time.perf_counter()
         else:
             self.made.record()
 
     def wait(self) -> None:
-        """Return when the device has come to it."""
+        """Return when the device has reached the event."""
         if not SIMULATED:
             self.made.synchronize()
 
 
 def elapsed(begin: Event, end: Event) -> float:
-    """Seconds from one event to another that the device has come to, by its own clock: half a microsecond fine."""
+    """The seconds between two events that the device has reached, by its own clock, to half a microsecond."""
     return end.at - begin.at if SIMULATED else float(begin.made.elapsed_time(end.made)) / 1e3
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device had no room for an array."""
+    """Whether an error says that the device's memory was full."""
     return "OUT_OF_MEMORY" in str(error).upper().replace(" ", "_")
 
 
@@ -391,16 +398,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def new_stream() -> Any:
-    """Work that the device does in the order of its launches; copies wait for it. None in the simulator."""
+    """A stream: the device runs its launches in order, and copies wait for them. None in the simulator."""
     return None if SIMULATED else cuda.stream()
 
 
 class Replay:
-    """Launches that are made over and over again, with the same arguments each time.
+    """Launches that are repeated many times, each time with the same arguments.
 
-    launch: makes them, on the stream given. The first time it is called, as it stands: the driver loads code when it is
-    first launched, and must not be recording then. The second time it is recorded as a CUDA graph, which from then on
-    costs one launch: a few microseconds for each kernel in it, where Python takes tens.
+    launch: makes them on the stream that it gets. The first call only launches: the driver loads code at its first
+    launch, and must not be recording then. The second call records a CUDA graph. From then on a call is one launch of
+    the graph, with a few microseconds per kernel in it; a launch from Python takes tens of microseconds.
     """
 
     def __init__(self, launch: Callable[[Any], None], stream: Any) -> None:
@@ -424,14 +431,14 @@ class Replay:
             try:
                 self._launch(self._stream)
             except BaseException:
-                driver.cuStreamEndCapture(handle)  # whose complaint would hide the cause
+                driver.cuStreamEndCapture(handle)  # unchecked, since its error would hide the cause
                 raise
             self._graph = _checked(driver.cuStreamEndCapture(handle))
             self._run = _checked(driver.cuGraphInstantiate(self._graph, 0))
         _checked(driver.cuGraphLaunch(self._run, handle))
 
     def close(self) -> None:
-        """Give back what the graph holds."""
+        """Free the graph."""
         if self._graph is None:
             return
         from cuda.bindings import driver
@@ -443,7 +450,7 @@ class Replay:
 
 
 def _checked(answer: tuple[Any, ...]) -> Any:
-    """What a function of the driver returned beside its status, which must be success."""
+    """The result of a function of the driver. Raises RuntimeError if its status is not success."""
     status, *found = answer
     if status.value != 0:
         raise RuntimeError(f"the driver says {status.name}")
@@ -451,10 +458,10 @@ def _checked(answer: tuple[Any, ...]) -> Any:
 
 
 def library(name: str) -> Any:
-    """One of CUDA's libraries, by the name it has without \"lib\". Raises ImportError where it is not installed."""
+    """One of CUDA's libraries, by its name without \"lib\". Raises ImportError if it is not found."""
     try:
         from cuda.pathfinder import load_nvidia_dynamic_lib
 
         return ctypes.CDLL(load_nvidia_dynamic_lib(name).abs_path)
-    except Exception as error:  # whatever the search raises
+    except Exception as error:  # the search may raise anything
         raise ImportError(f"CUDA's library {name} was not found ({_sentence(error)})") from None

@@ -1,4 +1,4 @@
-"""What this machine has of NVIDIA's, asked without loading numba.cuda (compile/cuda.py does): a driver, numba-cuda."""
+"""Find NVIDIA's driver and numba-cuda without loading numba.cuda, which compile/cuda.py does."""
 
 import ctypes
 import os
@@ -9,22 +9,22 @@ import numba
 
 
 def numba_cuda_found() -> bool:
-    """Whether `import numba.cuda` would give what numba-cuda puts there.
+    """Whether `import numba.cuda` would load numba-cuda's module.
 
-    Numba has an old module of that name, with a simulator of its own, which gdbench never loads. numba-cuda takes its
-    place by a finder that starts with Python, from the site-packages folder that it is installed in: it does not when
-    that folder is merely on the PYTHONPATH.
+    Numba has an old module of that name, with its own simulator, which gdbench never loads. numba-cuda replaces it with
+    a finder, which Python installs at its start from the site-packages folder. If that folder is only on the
+    PYTHONPATH, the finder is not installed.
     """
     found = find_spec("numba.cuda")
     return found is not None and "numba_cuda" in Path(found.origin or "").parts
 
 
-# Whether numba-cuda's simulator takes the place of a GPU; without numba-cuda nothing does.
+# Whether numba-cuda's simulator stands for a GPU; without numba-cuda there is none.
 SIMULATED = bool(numba.config.ENABLE_CUDASIM) and numba_cuda_found()  # type: ignore[attr-defined]
 
 
 def driver_found() -> bool:
-    """Whether the driver's library can be loaded, or the simulator takes its place."""
+    """Whether the driver's library can be loaded, or the simulator stands for it."""
     if SIMULATED:
         return True
     try:

@@ -1,13 +1,13 @@
-"""How kernels are compiled and where the machine code is kept: the one module that sets JIT flags.
+"""Compile kernels and keep their machine code on disk: the only module that sets JIT flags.
 
-`inlined` marks a scalar function that is compiled into whatever calls it, on either device.
+`inlined` marks a function that is compiled into its callers, on both devices.
 `kernel` compiles a function with our flags and keeps the machine code on disk (kernels/compile/cache.py).
-`linked` does so for a function that other kernels call as machine code, instead of compiling it anew into each.
+`linked` does the same for a function that other kernels call as machine code, so that it is compiled only once.
 
-Flags: `error_model="numpy"` (dividing by zero gives inf, not an exception), `nogil` (threads train trials side by
-side), and never fastmath: it would let the compiler reorder sums, contract products and drop the NaN checks that
-divergence detection needs, so that bits would depend on the processor. For GPUs (compile/cuda.py) `fma` forbids NVVM to
-contract a product and a sum; it compiles with numba-cuda's own error model, which is "numpy" too.
+Flags: `error_model="numpy"` (dividing by zero gives inf, not an exception) and `nogil` (threads train trials side by
+side), but never fastmath. It would let the compiler reorder sums, contract products and drop the NaN checks that
+divergence detection needs, so that bits would depend on the processor. For GPUs (compile/cuda.py), `fma=False` keeps
+NVVM from contracting products and sums; numba-cuda's own error model is "numpy" too.
 """
 
 import itertools
@@ -38,19 +38,16 @@ from gdbench.kernels.compile.numba_internals import (
     name_by,
 )
 
-DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]  # the lane without the compiler: every kernel is then plain Python
+DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]  # without the compiler every kernel is plain Python
 FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
-CUDA_FLAGS: dict[str, Any] = {
-    "opt": 3,
-    "fma": False,
-}  # NVVM's; division and square root are IEEE's unless told otherwise
+CUDA_FLAGS: dict[str, Any] = {"opt": 3, "fma": False}  # NVVM's; division and square root are IEEE's by default
 
 
 def inlined(function: Callable[..., Any] | None = None, *, always: bool = False, checked: bool = False) -> Any:
-    """Let kernels call `function`, which is compiled into them; Python calls it as it stands.
+    """Let kernels call `function`, which is compiled into them; Python calls it as plain Python.
 
-    always: also where LLVM finds it long and would call it instead, which keeps the loops around it from vectorising.
-    checked: an index outside its array raises IndexError, for what users write; else it is undefined.
+    always: inline it even if LLVM would rather call it because it is long; a call keeps a loop from being vectorised.
+    checked: an index outside its array raises IndexError, for code of users; else the behaviour is undefined.
     """
     if function is None:
         return partial(inlined, always=always, checked=checked)
@@ -60,12 +57,12 @@ def inlined(function: Callable[..., Any] | None = None, *, always: bool = False,
 
 
 def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[[Any], Any]:
-    """One function of one argument that is `single` for float32 and `double` for float64, chosen when compiled."""
+    """A function of one argument, which calls `single` for float32 and `double` for float64, chosen at compile time."""
 
     def function(x):
         return single(x) if isinstance(x, np.float32) else double(np.float64(x))
 
-    def choose(x):  # Numba asks that the names and annotations equal the implementations
+    def choose(x):  # Numba requires the same argument names and annotations as in the implementations
         if x == types.float32:
             return lambda x: single(x)
         if x == types.float64:
@@ -78,10 +75,10 @@ def by_dtype(single: Callable[..., Any], double: Callable[..., Any]) -> Callable
 
 
 def one_of(functions: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
-    """A function whose first argument `which` says which of these inlined functions takes the other arguments.
+    """A function that passes all arguments but the first, `which`, to the inlined function with that number.
 
-    The number is compared at run time, so that one compiled kernel serves all of them. A number from len(functions) on
-    means the last.
+    The number is compared at run time, so one compiled kernel serves all functions. A number of len(functions) or more
+    means the last one.
     """
     first, others = functions[0], functions[1:]
     if not others:
@@ -112,7 +109,10 @@ def one_of(functions: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
 
 @contextmanager
 def compilations() -> Iterator[list[Any]]:
-    """Inside this, the list grows by one for every function that Numba compiles, not for what it finds in the cache."""
+    """Yields a list, to which the name of every function that Numba compiles in the block is added.
+
+    Functions from the cache are not added.
+    """
     compiled: list[Any] = []
 
     class Began(Listener):
@@ -127,21 +127,22 @@ def compilations() -> Iterator[list[Any]]:
 
 
 class _Files:
-    """What is kept of one function, under Numba's names: an index by key (.nbi), and machine code, a file a key (.nbc).
+    """The files of one function, with Numba's names: an index by key (.nbi), and a file of machine code per key (.nbc).
 
-    Two processes may write at once: each file is whole and says for which key it is, so whoever loses compiles again.
+    Two processes may write at once. Every file is whole and holds its key, so a wrong one is noticed, and its function
+    compiled again.
     """
 
     def __init__(self, folder: Path, base: str) -> None:
         self._folder, self._base = folder, base
 
     def load(self, key: Any) -> Any:
-        """What was saved for a key, or None."""
+        """The data that was saved for a key, or None."""
         found = self._unpickled(self._index().get(key, ""))
         return found[1] if found and found[0] == key else None
 
     def save(self, key: Any, data: Any) -> None:
-        """Keep data for a key; raises OSError where that cannot be."""
+        """Save data for a key. Raises OSError if it cannot be written."""
         index = self._index()
         free = (f"{self._base}.{number}.nbc" for number in itertools.count(1))
         name = index.get(key) or next(name for name in free if name not in index.values())
@@ -156,7 +157,7 @@ class _Files:
         content = cache.read(self._folder / name)
         try:
             return content and pickle.loads(content)
-        except Exception:  # unpickling may raise anything; what cannot be taken back is not there
+        except Exception:  # unpickling may raise anything; data that cannot be loaded counts as missing
             return None
 
 
@@ -171,12 +172,12 @@ def kernel(
 ) -> Any:
     """Compile `function` with our flags and keep its machine code on disk.
 
-    signature: compile at once for these types and for no others; without it, at the first call for its types.
-    variant: names what a closure captures (a rule, a dtype); closures of one function need different names.
-    source: hash of a plug-in's source that is compiled in; None, when that is not known, keeps nothing.
+    signature: compile it at once for these types and for no others; by default, at the first call with its types.
+    variant: a name for what a closure captures (a rule, a dtype); closures of one function need different names.
+    source: the hash of a plug-in's source that is compiled in, else ""; None if it is not known: then nothing is kept.
     checked: as for `inlined`.
-    allocates: it may make arrays, and functions called in it may return arrays; else no references are counted, which
-        takes an atomic instruction each time that a view of an array is made or passed on.
+    allocates: it may make arrays, and functions that it calls may return arrays. If False, references are not counted,
+        which saves an atomic instruction each time that a view of an array is made or passed on.
     """
     if function is None:
         return partial(
@@ -199,14 +200,14 @@ def kernel(
     return dispatcher
 
 
-# Names of functions that no other process gives. Numba tells those of one qualified name apart by a counter that begins
-# anew in every process, and code from the cache keeps its name: of two that were compiled elsewhere, the linker would
-# take one for the other.
+# Numbers for the names of functions, which no other process uses. Numba distinguishes functions of one qualified name
+# by a counter that starts again in every process, and code from the cache keeps its name. So two functions from
+# different processes could get one name, and the linker would take one for the other.
 _names = itertools.count(secrets.randbits(60))
 
 
 def _silent(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` as compiled code has it in the lane without the compiler: NumPy does not warn of what overflows."""
+    """`function` without the compiler, behaving like compiled code: NumPy does not warn of overflows."""
 
     @wraps(function)
     def silent(*arguments: Any) -> Any:
@@ -217,7 +218,7 @@ def _silent(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class FirstClass(types.WrapperAddressProtocol):
-    """A kernel as an argument of others; of a dispatcher, Numba would ask the address anew at every call."""
+    """A kernel as an argument of other kernels; Numba would look up the address of a dispatcher at every call."""
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
@@ -231,21 +232,21 @@ class FirstClass(types.WrapperAddressProtocol):
 
 
 def first_class(kernel: Any, source: str | None) -> Any:
-    """A kernel with a signature, to be given to other kernels often; source: as for `kernel`.
+    """A kernel with a signature, in a form that is fast to pass to other kernels. source: as for `kernel`.
 
-    An error would be lost on the way, and only what is ours raises none.
+    A plug-in's kernel is returned as it is: it may raise errors, which would get lost in this form.
     """
     return kernel if DISABLED or source != "" else FirstClass(kernel)
 
 
-_linked: dict[str, Callable[[], None]] = {}  # for each linked function what makes it known to the linker, once
+_linked: dict[str, Callable[[], None]] = {}  # by linked function, a call that makes it known to the linker, once
 
 
 def linked(function: Callable[..., Any], signature: Any, variant: str) -> Any:
     """Let kernels call `function` as machine code, with one tuple of its arguments, instead of compiling it into them.
 
-    Numba optimises what a kernel calls again at every level of the calls, which for long code is most of the time that
-    compiling takes. It may not allocate. variant: a dtype, or what else tells functions of one name apart.
+    Numba optimises a called function again at every level of calls, which takes most of the compile time of long code.
+    The function may not allocate. variant: a dtype, or whatever else distinguishes functions of one name.
     """
     if DISABLED:
         return lambda arguments: function(*arguments)

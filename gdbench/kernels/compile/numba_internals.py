@@ -1,19 +1,19 @@
-"""What gdbench uses of Numba and numba-cuda that is not public: no other file imports such a name (a test looks).
+"""Names of Numba and numba-cuda that are not public: only this file imports such names, and a test checks that.
 
-    from gdbench.kernels.compile.numba_internals import CPUContext  # of Numba, there whenever this file is
-    of_numba_cuda().compile_cuda                                    # of numba-cuda, loaded when it is asked for
+    from gdbench.kernels.compile.numba_internals import CPUContext  # of Numba, imported with this file
+    of_numba_cuda().compile_cuda                                    # of numba-cuda, imported by this call
 
-Any release may rename these. Where one is missing, the import of this file, or the question, ends in a sentence that
-says what is installed, what was tried (`TRIED`) and what to install.
+Any release may rename them. If one is missing, the import of this file, or the call, raises an error. It says what is
+installed, what was tried (`TRIED`) and what to install.
 
-Tried were numba 0.61.0, 0.62.1, 0.63.1, 0.64.0, 0.65.1, 0.66.0, 0.67.0 and 0.68.1, each with the llvmlite that it asks
-for (0.44.0 to 0.50.0), and numba-cuda 0.30.4 beside five of them. numba-cuda 0.30.0 to 0.30.3 cannot be loaded beside
+We have tried numba 0.61.0, 0.62.1, 0.63.1, 0.64.0, 0.65.1, 0.66.0, 0.67.0 and 0.68.1, each with the llvmlite that it
+requires (0.44.0 to 0.50.0), and numba-cuda 0.30.4 with five of them. numba-cuda 0.30.0 to 0.30.3 cannot be loaded with
 numba 0.66 and later.
 
-Public, and imported wherever it is needed, is what the manuals import: the names of `numba` itself, `numba.extending`,
-`numba.core.types` and `numba.core.errors`, `llvmlite.ir` and `llvmlite.binding`. So is `numba.core.cgutils`, and
-`_getvalue` of what it makes: the manual's examples of the low-level extension API do the same. Of llvmlite, nothing
-else is used.
+Names that the manuals import count as public, and any file may import them: those of `numba` itself, `numba.extending`,
+`numba.core.types`, `numba.core.errors`, `llvmlite.ir` and `llvmlite.binding`. `numba.core.cgutils`, and `_getvalue` of
+its results, count too, since the manual's examples of the low-level extension API use them. Nothing else of llvmlite is
+used.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,10 +53,10 @@ __all__ = [
 
 
 class Tried(NamedTuple):
-    """Versions in which every name of this file was found, and did what is needed."""
+    """Versions in which every name of this file exists and works as needed."""
 
     versions: str
-    requirement: str  # what pip installs one of them by
+    requirement: str  # with which pip installs one of them
 
 
 TRIED = {
@@ -66,7 +66,7 @@ TRIED = {
 
 
 def lacking(package: str, what: str) -> GdbenchError:
-    """The error where a package lacks what we use of it. what: as in "no module named 'numba.core.event'"."""
+    """The error for a package that lacks a name that we use. what: such as "no module named 'numba.core.event'"."""
     tried = TRIED[package]
     return GdbenchError(
         f"{package} {version(package)} lacks what gdbench uses of it ({what}); it was tried with {package} "
@@ -76,19 +76,19 @@ def lacking(package: str, what: str) -> GdbenchError:
 
 @contextmanager
 def needing(package: str) -> Iterator[None]:
-    """Inside this, a name that the package does not have is told in a sentence."""
+    """In the block, an import of a name that the package lacks raises `lacking`."""
     try:
         yield
     except ImportError as error:
-        # What another package is missing, or cannot do, is not a name that has changed.
+        # An error about another package does not mean that a name has changed.
         if not (error.name or "").startswith("numba."):
             raise
-        what = str(error).partition(" (")[0]  # less the path of the file
+        what = str(error).partition(" (")[0]  # without the path of the file
         raise lacking(package, what[:1].lower() + what[1:]) from error
 
 
 def needing_attributes(package: str, owner: Any, *names: str) -> None:
-    """Raise an error, in a sentence, unless `owner` has these: overriding another one would do nothing, silently."""
+    """Raise `lacking` unless `owner` has these attributes: overriding a missing one would silently do nothing."""
     for name in names:
         if not hasattr(owner, name):
             raise lacking(package, f"no {name} in {owner.__module__}.{owner.__qualname__}")
@@ -111,7 +111,7 @@ needing_attributes("numba", FunctionCache, "_impl_class", "_index_key", "load_ov
 needing_attributes("numba", CompileResultCacheImpl, "reduce", "rebuild", "filename_base", "locator")
 needing_attributes("numba", Dispatcher, "compile", "disable_compile")
 
-COUNTS_REFERENCES = "_nrt"  # the flag of numba.njit by which a function may make arrays
+COUNTS_REFERENCES = "_nrt"  # the flag of numba.njit that lets a function make arrays
 
 
 class _Locator(_CacheLocator):
@@ -144,12 +144,12 @@ class _Impl(CompileResultCacheImpl):
         self._linked = linked
 
     def reduce(self, compiled: Any) -> Any:
-        """What is kept: the machine code, and which linked functions it calls."""
+        """The data to keep: the names of the linked functions that the machine code calls, and the code."""
         text = compiled.library.get_llvm_str()
         return [name for name in self._linked if f"@{name}(" in text], super().reduce(compiled)
 
     def rebuild(self, target_context: Any, kept: Any) -> Any:
-        """The machine code, once what it calls is known to the linker."""
+        """Load machine code, after making the functions that it calls known to the linker."""
         called, code = kept
         for name in called:
             self._linked[name]()
@@ -159,8 +159,8 @@ class _Impl(CompileResultCacheImpl):
 class Cache(FunctionCache):
     """Numba's cache of one function, keyed by signature, processor and variant.
 
-    files: given a folder and how names of files begin, what loads and saves in place of Numba.
-    linked: for each function that is called as machine code, what makes it known to the linker.
+    files: takes a folder and the beginning of file names, and returns an object that loads and saves in Numba's place.
+    linked: by name, for each function that is called as machine code, a call that makes it known to the linker.
     """
 
     def __init__(
@@ -177,32 +177,32 @@ class Cache(FunctionCache):
         self._cache_file: Any = files(folder, self._impl.filename_base)
 
     def _index_key(self, signature: Any, codegen: Any) -> Any:
-        # Numba pickles the captured functions into its key, and not always to the same bytes. The folder already
-        # stands for every source file, so naming what is captured is enough.
+        # Numba pickles captured functions into its key, and not always to the same bytes. The folder's name already
+        # depends on every source file, so the variant is enough to name what is captured.
         return signature, codegen.magic_tuple(), self._variant
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(signature, target_context)
-        except Exception:  # whatever is wrong with what was kept, compiling it anew mends
+        except Exception:  # whatever is wrong with the kept code, it is compiled again
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
         try:
             super().save_overload(signature, data)
-        except Exception:  # it cannot be kept, or not there: compiled code then lives as long as the process
+        except Exception:  # it cannot be kept; the compiled code then lives as long as the process
             self.disable()
 
 
 def keep_by(dispatcher: Any, cache: Cache) -> None:
-    """Let a cache keep what a dispatcher compiles."""
+    """Let a cache keep the functions that a dispatcher compiles."""
     dispatcher._cache = cache
 
 
 def name_by(dispatcher: Any, names: "count[int]") -> None:
-    """Let a dispatcher compile under these numbers, in place of those that Numba counts anew in every process.
+    """Let a dispatcher use these numbers in its functions' names, not Numba's, which start again in every process.
 
-    Numba's lock on compiling is held meanwhile.
+    Numba holds its lock on compiling meanwhile, so no other thread sees the replaced counter.
     """
     compile_types = dispatcher._compiler.compile
 
@@ -217,7 +217,7 @@ def name_by(dispatcher: Any, names: "count[int]") -> None:
 
 
 def entry(dispatcher: Any) -> tuple[Any, int]:
-    """The signature and the address of a function that was compiled for one signature."""
+    """The signature and the address of a function that is compiled for exactly one signature."""
     (compiled,) = dispatcher.overloads.values()
     address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
     return compiled.signature, int(address)
@@ -229,7 +229,7 @@ def entry(dispatcher: Any) -> tuple[Any, int]:
 class OfNumbaCuda(NamedTuple):
     """Names of numba-cuda."""
 
-    dispatcher: Any  # a module, in which `get_current_device` is replaced for a moment
+    dispatcher: Any  # a module, in which `_as_if_on` replaces `get_current_device` for a moment
     compile_cuda: Any
     kernel_fixup: Any
     set_launch_bounds: Any
@@ -240,7 +240,10 @@ class OfNumbaCuda(NamedTuple):
 
 @lru_cache(maxsize=1)
 def of_numba_cuda() -> OfNumbaCuda:
-    """All that is used of numba-cuda, which must be installed; not for the simulator, which has other modules."""
+    """The names of numba-cuda that are used. It must be installed; the simulator has other modules.
+
+    Raises GdbenchError if numba-cuda lacks one.
+    """
     with needing("numba-cuda"):
         from numba.cuda import dispatcher
         from numba.cuda.compiler import compile_cuda, kernel_fixup
@@ -253,7 +256,7 @@ def of_numba_cuda() -> OfNumbaCuda:
 
 @lru_cache(maxsize=1)
 def simulated_thread() -> Callable[[], Any]:
-    """What tells, in the simulator, which thread asks."""
+    """The simulator's function that returns the context of the calling thread. Raises GdbenchError if it is missing."""
     with needing("numba-cuda"):
         from numba.cuda.simulator.kernel import _get_kernel_context
     return _get_kernel_context
@@ -264,7 +267,7 @@ def nvvm_version() -> tuple[int, ...]:
     return tuple(of_numba_cuda().NVVM().get_version())
 
 
-_lock = RLock()  # on what is changed in numba-cuda while it compiles
+_lock = RLock()  # on numba-cuda's `get_current_device`, which is replaced while it compiles
 
 
 def compile_for(
@@ -274,9 +277,10 @@ def compile_for(
     options: Mapping[str, Any],
     bounds: tuple[int, int],
 ) -> tuple[str, bytes, str]:
-    """The name, cubin and PTX of a kernel, by the way of numba-cuda's own dispatcher, for any GPU.
+    """Compile a kernel for any GPU, in the way of numba-cuda's dispatcher; returns its name, cubin and PTX.
 
-    options: NVVM's. bounds: threads of a block, and blocks that a multiprocessor should have room for.
+    signature: Numba's types. options: NVVM's. bounds: threads per block, and blocks that should fit on a
+    multiprocessor.
     """
     theirs = of_numba_cuda()
     with _lock, _as_if_on(capability):
@@ -293,7 +297,7 @@ def compile_for(
 
 @contextmanager
 def _as_if_on(capability: tuple[int, int]) -> Iterator[None]:
-    """Let numba-cuda compile the functions that a kernel calls without asking the driver which GPU there is."""
+    """In the block, numba-cuda compiles for this capability, without asking the driver for the present GPU."""
     dispatcher = of_numba_cuda().dispatcher
     theirs = dispatcher.get_current_device
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability, id=0)

@@ -1,8 +1,8 @@
-"""What Numba compiles for: the processor's name, and the features that its machine code really has.
+"""Find out what Numba compiles for: the processor's name, and the features that its machine code really uses.
 
-Names and flags do not tell: a processor's name implies features, a feature implies others, `-avx` takes fused
-multiply-adds with it, and Numba takes away what `NUMBA_ENABLE_AVX=0` names. So a few lines are compiled just as Numba
-compiles, and what they become is read.
+Names and flags do not show it. A processor's name implies features, a feature implies others, `-avx` removes fused
+multiply-adds too, and Numba removes features if `NUMBA_ENABLE_AVX=0`. So a few lines are compiled as Numba would, and
+their machine code is read.
 """
 
 import re
@@ -14,7 +14,8 @@ import numba
 
 from gdbench.kernels.compile.numba_internals import get_host_cpu_features, initialize_llvm
 
-# For each feature of x86 a function's result, arguments and value, and what it compiles to only where there is one.
+# For each feature of x86: the type of a function's arguments and result, its value, and the machine code that it
+# becomes only with the feature.
 _PROBES = {
     "avx512f": ("<16 x float>", "fadd <16 x float> %x, %y", r"zmm"),
     "avx2": ("<8 x i32>", "add <8 x i32> %x, %y", r"vpadd.*ymm"),
@@ -22,7 +23,7 @@ _PROBES = {
     "fma": ("double", "call double @llvm.fma.f64(double %x, double %y, double %y)", r"vfmadd"),
     "sse4.2": ("<2 x i64>", "add <2 x i64> %r, %y", r"pcmpgtq"),
 }
-TARGET_VARIABLES = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")  # by which users choose another target
+TARGET_VARIABLES = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")  # with which users change the target
 _COMPARED = "%c = icmp sgt <2 x i64> %x, %y\n%r = sext <2 x i1> %c to <2 x i64>\n"
 
 
@@ -32,7 +33,7 @@ _X86 = llvm.get_process_triple().startswith("x86_64")
 def target() -> tuple[str, frozenset[str]]:
     """The processor that Numba compiles for, which need not be this one, and its features.
 
-    On x86 they are those of `_PROBES`, elsewhere what LLVM says of the processor.
+    On x86 the features are those of `_PROBES`; elsewhere they are LLVM's for the processor.
     """
     config: Any = numba.config
     flags = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
@@ -41,18 +42,18 @@ def target() -> tuple[str, frozenset[str]]:
 
 
 def features_of_host() -> set[str]:
-    """What LLVM finds this processor to have, whatever Numba compiles for."""
+    """The features that LLVM detects on this processor, whatever Numba compiles for."""
     return {feature for feature, has in llvm.get_host_cpu_features().items() if has}
 
 
 def fused() -> bool:
-    """Whether its machine code multiplies and adds in one instruction. Processors other than x86 all do."""
+    """Whether Numba's machine code multiplies and adds in one instruction, as it always does on other than x86."""
     return not _X86 or "fma" in target()[1]
 
 
 @lru_cache(maxsize=16)
 def _features(name: str, flags: str) -> frozenset[str]:
-    """The features of machine code for a processor with LLVM's flags, as "+avx2,-fma"."""
+    """The features of machine code for a processor. flags: LLVM's, such as "+avx2,-fma"."""
     if not _X86:
         return frozenset(flag[1:] for flag in flags.split(",") if flag.startswith("+"))
     initialize_llvm()
