@@ -1,4 +1,4 @@
-"""What one file holds, before labels are numbered, and the words in which errors show it."""
+"""The contents of one file, before labels are numbered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ NAME = 60  # characters of a column's or a class's name in a list of them
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """The features and the answers of a file, one of each a sample.
+    """The features and the answers of a file; an answer is what a sample's label or targets are made from.
 
     x: float64, samples x features. y: the answers as the file has them, a vector or samples x columns, of booleans,
-    integers, finite floats, or texts (dtype object); gdbench/data/labels.py tells what they are. place(i): what errors
-    call the answer of sample i, file included. columns: the features' names, None where the format has none.
+    integers, finite floats, or texts (dtype object). gdbench/data/labels.py turns them into labels or targets.
+    place(i): how an error names the answer of sample i, with its file. columns: the features' names, or None if the
+    format has none.
     """
 
     path: Path
@@ -29,7 +30,7 @@ class Contents:
 
 
 def first_unusable(values: np.ndarray) -> tuple[int, int] | None:
-    """Row and column of the first value in a matrix that is NaN, infinite or too great to compute with."""
+    """The row and column of the first value that is NaN, infinite or at least `LIMIT`; None if there is none."""
     good = np.abs(values) < LIMIT
     if good.all():
         return None
@@ -38,5 +39,5 @@ def first_unusable(values: np.ndarray) -> tuple[int, int] | None:
 
 
 def named(name: str) -> str:
-    """A name in a list of them."""
+    """A column's or a class's name for a list of names: quoted and cut if it is long or not printable."""
     return name if len(name) <= NAME and name.isprintable() else shown(name)

@@ -1,6 +1,6 @@
 """CSV files: a header, commas, UTF-8, gzipped or not.
 
-Numbers are parsed by Python, exactly; what pandas rounds differs from version to version.
+Python parses the numbers, exactly. The rounding of pandas differs from version to version.
 """
 
 import csv
@@ -20,8 +20,8 @@ from gdbench.data.tables import Place, answers, check_matrix, divided, is_number
 from gdbench.errors import UsageError, shown
 from gdbench.inputs.limits import CLASSES, DATA_BYTES, DATA_VALUES, FEATURES, SAMPLES
 
-ROW = 32 * FEATURES  # characters of a record: more than the widest has
-BLANK = 100_000  # lines without anything in them
+ROW = 32 * FEATURES  # characters that a record may have: more than the widest one needs
+BLANK = 100_000  # blank lines that a file may have
 _OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _OTHER_KINDS = {
     b"PK\x03\x04": "a ZIP archive, as Excel's files are; save it as CSV, or unpack it",
@@ -33,7 +33,7 @@ _OTHER_KINDS = {
 
 
 def read_csv(path: Path, target: str | list[str]) -> Contents:
-    """The contents of a CSV file."""
+    """The contents of a CSV file. target: the column or columns to predict. Raises UsageError for a wrong file."""
     records = _records(path)
     _, header = next(records, (0, None))
     if header is None:
@@ -44,7 +44,7 @@ def read_csv(path: Path, target: str | list[str]) -> Contents:
     positions = [names.index(name) for name in wanted]
     lines, values = array("q"), array("d")
     texts: list[list[str]] = [[] for _ in wanted]
-    same: dict[str, str] = {}  # one object for each label, however often it stands there
+    same: dict[str, str] = {}  # one object for each label, to save memory
 
     def place(row: int, column: str) -> str:
         return f"{path}, line {lines[row]} (row {row + 1}), column {shown(column)}"
@@ -60,13 +60,13 @@ def read_csv(path: Path, target: str | list[str]) -> Contents:
             if not text:
                 miss(place(len(lines) - 1, names[j]))
             column.append(same.setdefault(text, text) if len(same) < CLASSES else same.get(text, text))
-        for j in sorted(positions, reverse=True):
+        for j in sorted(positions, reverse=True):  # from the end, since a deletion shifts the cells behind it
             del cells[j]
         try:
             values.extend(map(float, cells))
         except ValueError:
             _complain(cells, features, len(lines) - 1, place)
-        if "_" in "".join(cells):  # which Python allows in numbers
+        if "_" in "".join(cells):  # Python allows it in numbers
             _complain(cells, features, len(lines) - 1, place)
         if len(values) >= DATA_VALUES or len(lines) > SAMPLES:
             check_values(str(path), len(lines), len(features), "keep fewer samples in it")
@@ -82,9 +82,9 @@ def read_csv(path: Path, target: str | list[str]) -> Contents:
 
 
 def _check_header(path: Path, names: list[str]) -> None:
-    """Refuse a first line that is a sample: it would be lost without a word.
+    """Refuse a first line that looks like a sample: as a header it would be lost silently.
 
-    Columns may be called 0, 1, 2, ..., as tables made of arrays call them, or by years; samples seldom count so.
+    Columns may be named 0, 1, 2, ..., as in tables made from arrays, or by years. Samples seldom count like that.
     """
     found = [name for name in names if is_number(name)]
     if len(found) == len(names):
@@ -96,7 +96,7 @@ def _check_header(path: Path, names: list[str]) -> None:
 
 
 def _counts_up(names: list[str]) -> bool:
-    """Whether these are 0, 1, 2, ..., or such numbers from 1 or from a year on."""
+    """Whether these are consecutive whole numbers that begin with 0, 1 or a year."""
     if not all(name.isdecimal() and len(name) < 10 for name in names):
         return False
     first, *_ = numbers = [int(name) for name in names]
@@ -140,9 +140,9 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 class _Lines:
-    """Gives the lines of a file, and stops before they are more than anybody means.
+    """The lines of a file, up to the limits on rows and files.
 
-    count: lines so far. taken: characters since it was last set to 0. first: the first line that is not blank.
+    count: the lines so far. taken: the characters since it was last set to 0. first: the first line that is not blank.
     """
 
     def __init__(self, path: Path) -> None:
@@ -151,7 +151,7 @@ class _Lines:
     def of(self, file: TextIO) -> Iterator[str]:
         while line := file.readline(ROW + 1):
             if self.count == 0:
-                line = line.lstrip("\ufeff")  # a byte-order mark, or several, which editors put before those there are
+                line = line.lstrip("\ufeff")  # byte-order marks: some editors add one to those that are there
             self.count += 1
             self.taken += len(line)
             self.all += len(line)
@@ -169,14 +169,14 @@ class _Lines:
 
 
 def _check_kind(path: Path, first: bytes) -> None:
-    """Refuse what is another kind of file by its first bytes, since what CSV makes of it would mislead."""
+    """Refuse a file whose first bytes show another format: the errors of a CSV reader would mislead."""
     kind = next((kind for magic, kind in _OTHER_KINDS.items() if first.startswith(magic)), None)
     if kind:
         raise UsageError(f"{path} is no CSV file but {kind}")
 
 
 def _check_marks(path: Path, header: str) -> None:
-    """Refuse a header whose columns are separated by something else than commas."""
+    """Refuse a header whose columns are not separated by commas."""
     for mark, name in _OTHER_MARKS.items():
         try:
             names = next(csv.reader([header], delimiter=mark, strict=True), [])
@@ -198,7 +198,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _complain(cells: Sequence[str], names: Sequence[str], row: int, place: Place) -> NoReturn:
-    """Raise for the first of a row's cells that is no number."""
+    """Raise UsageError for the first cell of a row that is not a number."""
     name, cell = next((name, cell) for name, cell in zip(names, cells, strict=True) if not is_number(cell))
     if not cell.strip():
         miss(place(row, name))

@@ -8,16 +8,16 @@ import numpy as np
 
 from gdbench.data.contents import named
 
-NAMES = 6  # of classes in a sentence
+NAMES = 6  # names of classes that a sentence lists
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Features x (float64, samples x features) with labels (int64) or targets (float64, samples x outputs).
+    """Features x (float64, samples x features) with y: labels (int64) or targets (float64, samples x outputs).
 
-    test: the samples of a test file, where there is one; x and y are then those of the training file. columns: the
-    features' names, where they have any. names: what the labels 0, 1, ... are in the file. guessed: a file does not say
-    what its answers are, and neither did the user, so that it was told by their type.
+    test: the samples of a test file if there is one; x and y are then those of the training file. columns: the
+    features' names, if they have any. names: the file's names for the labels 0, 1, ... guessed: the task was inferred
+    from the answers' type, because the user did not name it.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Dataset:
 
     @cached_property
     def contents(self) -> str:
-        """SHA-256 of what is learnt from: dtype, shape and little-endian bytes of x and y, and of a test file's too.
+        """SHA-256 of the dtype, shape and little-endian bytes of x and y, then of a test file's.
 
-        Names of classes and features count nothing, nor does the format that they come from: equal numbers train alike.
+        Names of classes and features are left out, and so is the file's format: equal numbers train alike.
         """
         digest = hashlib.sha256()
         for part in (self, self.test) if self.test else (self,):
@@ -44,17 +44,17 @@ class Dataset:
 
     @property
     def classes(self) -> int:
-        """How many classes the labels name, 0, 1, ...; 0 for a regression."""
+        """The number of classes; 0 for a regression."""
         return int(self.y.max()) + 1 if self.y.dtype.kind == "i" else 0
 
     @property
     def outputs(self) -> int:
-        """How many outputs a network for this data has."""
+        """The number of outputs of a network for this data."""
         return self.classes or int(self.y.shape[1])
 
     @property
     def summary(self) -> str:
-        """What was read, in a sentence: samples, features, and what is learnt from them."""
+        """The data set in a sentence: samples, features and task."""
         samples = counted(len(self.x), "sample") + (f" and {len(self.test.x):,} to test on" if self.test else "")
         if self.classes:
             more = ", ..." if self.classes > NAMES else ""
@@ -62,16 +62,16 @@ class Dataset:
             task, other = f"classification with {counted(self.classes, 'class')}{names}", "regression"
         else:
             task, other = f"regression on {counted(self.outputs, 'target')}", "classification"
-        remedy = f'; where that is not meant, say task = "{other}"' if self.guessed else ""
+        remedy = f'; if that is not meant, say task = "{other}"' if self.guessed else ""
         return f"{self.name}: {samples}, {counted(self.x.shape[1], 'feature')}, {task}{remedy}"
 
     def column(self, j: int) -> str:
-        """What feature j is called."""
+        """The name of feature j in sentences."""
         return f"column {named(self.columns[j])}" if self.columns else f"feature {j + 1}"
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and its noun.
+    """A number and its noun, in the plural where it needs one.
 
     >>> counted(1, "feature"), counted(3, "class"), counted(1200, "sample")
     ('1 feature', '3 classes', '1,200 samples')

@@ -1,6 +1,6 @@
-"""Data sets from files: what a suite says of them, and how they are read (`formats.py` has the formats).
+"""Data sets from files: how a suite names them, and how they are read (`formats.py` has the formats).
 
-dataset = "flowers.csv"                                              # the column y is to be predicted
+dataset = "flowers.csv"                                              # predicts the column y
 dataset = {file = "flowers.csv", target = "species", task = "classification"}
 dataset = {train = "a.csv", test = "b.parquet", target = "species"}  # b.parquet is the test split
 dataset = "mnist/"                                                   # a folder with MNIST's IDX files
@@ -21,13 +21,16 @@ from gdbench.inputs.paths import user_path
 
 
 def is_place(given: str, folder: Path) -> bool:
-    """Whether a text looks like a file's or a folder's path rather than the name of a data set of ours."""
+    """Whether a text looks like the path of a file or folder, not like the name of a data set."""
     path = Path(given)
     return bool(path.suffix) or len(path.parts) > 1 or given.endswith("/") or os.path.isdir(folder / path)
 
 
 def resolve_files(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The files of a table with `file`, or `train` and `test`, each with the hash of its content, and the options."""
+    """The files of a table with `file`, or `train` and `test`, each with the hash of its content, and the options.
+
+    A relative path is taken from `folder`. Raises UsageError for a wrong key, path or option.
+    """
     places = [key for key in ("file", "train", "test") if key in given]
     if places not in (["file"], ["train", "test"]):
         raise UsageError(f"a table with {' and '.join(places)} must have file alone, or train and test")
@@ -50,7 +53,7 @@ def resolve_files(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def load_files(resolved: Mapping[str, Any]) -> Dataset:
-    """The data set that `resolve_files` described; raises UsageError for a file that is wrong or changed since."""
+    """The data set that `resolve_files` described; raises UsageError for a file that is wrong or has changed."""
     target, task = resolved.get("target"), resolved.get("task")
     if "train" in resolved:
         (train, _), (test, _) = (_read(resolved[part], target) for part in ("train", "test"))
@@ -78,7 +81,7 @@ def _resolve_place(key: str, given: Any, folder: Path) -> dict[str, Any]:
 
 
 def _target(given: Any) -> str | list[str]:
-    """The column or columns to predict; a list of one is that one, so that both have the same key."""
+    """The column or columns to predict. A list of one name becomes that name, so that both have the same key."""
     names = given if isinstance(given, list) else [given]
     if not names or not all(isinstance(name, str) and name for name in names):
         raise UsageError(f"target = {given!r} must be a column's name, or a list of them")
@@ -89,7 +92,7 @@ def _target(given: Any) -> str | list[str]:
 
 
 def _known(path: str | Path) -> Format:
-    """The format of what `_resolve_place` has accepted."""
+    """The format of a path that `_resolve_place` has accepted."""
     known = format_of(path)
     if known is None:
         raise UsageError(f"dataset file {path} is no longer what it was; run the suite again")

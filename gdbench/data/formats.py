@@ -1,6 +1,6 @@
-"""The formats that data sets may have on disk, in one table. A new one is a file with its reader, and a row here.
+"""The formats of data files, in one table. A new format needs a file with its reader, and a row here.
 
-format_of(Path("flowers.csv")).read(path, "species")    # the contents of the file, and of the test split if it has one
+format_of(Path("flowers.csv")).read(path, "species")    # the contents of the file, and of its test split or None
 """
 
 import os
@@ -15,18 +15,18 @@ from gdbench.data.npz import read_npz
 from gdbench.data.parquet import read_parquet
 from gdbench.errors import UsageError
 
-Target = str | list[str] | None  # the column or columns to predict; None where the format has no columns with names
-Parts = tuple[Contents, Contents | None]  # what to train on, and what to test on where the format tells
+Target = str | list[str] | None  # the column or columns to predict; None if the format's columns have no names
+Parts = tuple[Contents, Contents | None]  # the training data, and the test data if the format has them
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Format:
-    """One format: what it is called, how it is known, and what reads it.
+    """One format: its name, the endings of its files and its reader.
 
-    endings: of a file's name, in small letters; none for a folder. what: a sentence, after what a suite writes.
+    endings: of a file's name, in small letters; none for a folder. what: a description, shown behind `label`.
     read(path, target): the contents; raises UsageError that says what is wrong, and where.
-    columns: whether columns have names, so that a suite may say which to predict.
-    files(folder): of a folder, its files by what they hold; raises UsageError where one is missing.
+    columns: whether columns have names, so that a suite may name those to predict.
+    files(folder): the files of a folder by what they hold; raises UsageError if one is missing.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Format:
 
 
 def _table(read: Callable[[Path, str | list[str]], Contents]) -> Callable[[Path, Target], Parts]:
-    """The reader of a file with named columns, one of which is y where nobody says which to predict."""
+    """The reader of a file with named columns. It predicts the column y unless a suite names another."""
     return lambda path, target: (read(path, target or "y"), None)
 
 
@@ -78,10 +78,11 @@ FORMATS = (
 
 
 def format_of(path: str | Path) -> Format | None:
-    """The format of a file, by its name's ending, or of a folder; None for a file that has none of them."""
+    """The format of a folder, or of a file by the ending of its name; None for a file with another ending."""
     if os.path.isdir(path):  # os.path, since pathlib raises for paths that no system could have
         first, *others = [known for known in FORMATS if known.files]
-        return next((known for known in others if _holds(path, known)), first)  # whose error tells of any other folder
+        # A folder of no known format gets the first one, whose reader says what is missing.
+        return next((known for known in others if _holds(path, known)), first)
     name = Path(path).name.lower()
     return next((known for known in FORMATS if known.endings and name.endswith(known.endings)), None)
 
@@ -95,7 +96,7 @@ def _holds(folder: str | Path, known: Format) -> bool:
 
 
 def of_files() -> tuple[str, str]:
-    """The names of the formats of files, and the endings: `CSV, Parquet or NPZ`, `.csv, .csv.gz, .parquet or .npz`."""
+    """The names and the endings of all formats of files: `CSV, Parquet or NPZ`, `.csv, .csv.gz, .parquet or .npz`."""
     files = [known for known in FORMATS if known.endings]
     return _either([known.name for known in files]), _either([end for known in files for end in known.endings])
 

@@ -1,4 +1,4 @@
-"""What the generators of data share: their options' checks, and labels or targets from a teacher's outputs."""
+"""Checks of options, and labels or targets from a teacher's outputs: common to all generators of data."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -36,17 +36,17 @@ class Generator(BaseModel):
 
     @property
     def outputs_of_teacher(self) -> int:
-        """How many outputs the teacher has."""
+        """The number of the teacher's outputs."""
         return self.classes or 1
 
     @property
     def weights(self) -> int:
-        """How many multiply-adds a sample's answer takes."""
+        """The teacher's weights: each takes one multiply-add a sample."""
         return self.features * self.outputs_of_teacher
 
 
 def options(model: type[Generator], name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a generator in full; raises UsageError for a wrong one."""
+    """The options of a generator, completed by the defaults; raises UsageError for a wrong one."""
     try:
         checked = model.model_validate(dict(given))
     except ValidationError as error:
@@ -63,7 +63,11 @@ def options(model: type[Generator], name: str, given: Mapping[str, Any]) -> dict
 
 
 def labelled(name: str, x: np.ndarray, outputs: np.ndarray, options: Mapping[str, Any]) -> Dataset:
-    """Features with a teacher's outputs (samples x outputs): noise is added, then the greatest output is the label."""
+    """The data set of features and a teacher's outputs (samples x outputs), to which noise is added first.
+
+    The label is the number of the greatest output; in a regression the outputs are the targets. Raises UsageError if a
+    class has no sample.
+    """
     z = outputs + options["noise"] * normals(options["seed"], Stream.NOISE, outputs.size).reshape(outputs.shape)
     if not options["classes"]:
         return Dataset(name, x, z)

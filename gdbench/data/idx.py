@@ -1,7 +1,7 @@
 """MNIST's IDX files, plain or gzipped, from one folder: http://yann.lecun.com/exdb/mnist.
 
-A file begins with two zero bytes, a byte for the type of its numbers and one for the number of dimensions; then come
-the dimensions, as 32-bit integers, and the numbers, all big-endian.
+A file begins with two zero bytes, a byte for the type of its numbers and one for the number of dimensions. The
+dimensions follow as 32-bit integers, then the numbers, all big-endian.
 
     dataset = "mnist/"      # train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k-... for the test split
 """
@@ -23,7 +23,10 @@ _KINDS = {"train-images": "idx3", "train-labels": "idx1", "t10k-images": "idx3",
 
 
 def find_idx(folder: Path) -> dict[str, Path]:
-    """The IDX files of a folder, by what they hold: train-images, train-labels, and both or none of t10k's."""
+    """The IDX files of a folder by what they hold: train-images, train-labels, and both or none of the t10k files.
+
+    Raises UsageError if one is missing.
+    """
     found = {}
     for role, kind in _KINDS.items():
         names = [f"{role}{mark}{kind}-ubyte{end}" for end in ("", ".gz") for mark in "-."]
@@ -41,18 +44,18 @@ def find_idx(folder: Path) -> dict[str, Path]:
 
 
 def read_idx_folder(folder: Path) -> tuple[Contents, Contents | None]:
-    """The training part of a folder with IDX files and, where it has t10k files, the test part."""
+    """The training data of a folder with IDX files, and its test data, or None if it has no t10k files."""
     files = find_idx(folder)
     train, test = (
         _part(files[f"{name}-images"], files[f"{name}-labels"]) if f"{name}-images" in files else None
         for name in ("train", "t10k")
     )
-    assert train is not None  # find_idx saw to it
+    assert train is not None  # find_idx raises without training files
     return train, test
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The array in an IDX file, in the file's own type; raises UsageError where header and length disagree."""
+    """The array in an IDX file, in the file's own dtype; raises UsageError if header and length disagree."""
     try:
         with open_unpacked(path) as file:
             shape, dtype = _header(path, file)
@@ -71,7 +74,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of the numbers that follow."""
+    """The shape and dtype of the numbers that follow."""
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise UsageError(f"{path} begins with {start.hex() or 'nothing'}; an IDX file begins with two zero bytes")

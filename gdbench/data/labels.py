@@ -1,7 +1,7 @@
-"""From the contents of files to a data set: one set of rules for what answers are, whatever the files' format.
+"""From the contents of files to a data set: the same rules for answers in every format.
 
-Text and whole numbers (booleans too) are labels, and so are rows of 0 with a single 1, each in its label's column.
-Other numbers are the targets of a regression. A column of answers is the same as a vector of them.
+Text and whole numbers (booleans too) are labels. So are rows of 0 with a single 1, each in its label's column.
+Other numbers are the targets of a regression. A single column of answers is the same as a vector.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ TASKS = ("classification", "regression")
 def assemble(train: Contents, test: Contents | None = None, task: str | None = None) -> Dataset:
     """The data set of one file to split, or of a training and a test file.
 
-    task: `classification`, `regression`, or None to tell by the training file. Raises UsageError for labels that leave
-    gaps or do not agree between the files.
+    task: `classification`, `regression`, or None to infer it from the training file. Raises UsageError for labels with
+    gaps, and for two files that do not agree.
     """
     parts = [_squeezed(part) for part in ([train] if test is None else [train, _aligned(train, test)])]
     first, last = parts[0], parts[-1]
@@ -53,12 +53,12 @@ def assemble(train: Contents, test: Contents | None = None, task: str | None = N
 
 
 def _squeezed(part: Contents) -> Contents:
-    """A column of answers as a vector of them, as Keras' data sets have their labels."""
+    """The contents with a single column of answers as a vector; Keras' data sets have such columns of labels."""
     return replace(part, y=part.y.reshape(-1)) if part.y.ndim == 2 and part.y.shape[1] == 1 else part
 
 
 def _aligned(train: Contents, test: Contents) -> Contents:
-    """The test file with the training file's features, in its order."""
+    """The test file with its features in the order of the training file."""
     if train.columns is None or test.columns is None:
         count, needed = test.x.shape[1], train.x.shape[1]
         if count != needed:
@@ -79,7 +79,7 @@ def _aligned(train: Contents, test: Contents) -> Contents:
 
 
 def _task(train: Contents) -> str:
-    """What the training file's answers are for; raises for what may be a slip."""
+    """The task that the training file's answers suggest; raises UsageError where they look like a mistake."""
     y = train.y
     if y.ndim == 2:
         if not _is_zero_or_one(y).all():
@@ -101,7 +101,7 @@ def _is_zero_or_one(y: np.ndarray) -> np.ndarray:
 
 
 def _not_one_hot(y: np.ndarray) -> int | None:
-    """The first row that is not zeros and a single one, if there is one."""
+    """The first row that is not zeros with a single one; None if there is none."""
     wrong = ~_is_zero_or_one(y).all(axis=1) | (np.count_nonzero(y, axis=1) != 1)
     return int(np.argmax(wrong)) if wrong.any() else None
 
@@ -114,7 +114,7 @@ def _targets(part: Contents) -> np.ndarray:
 
 
 def _check_mixture(train: Contents) -> None:
-    """A text among numbers is rather a slip than a class."""
+    """Raise UsageError for a text among numbers, or a number among texts: it is more likely a mistake than a class."""
     known = {text: is_number(text) for text in set(train.y)}
     numeric = np.array([known[text] for text in train.y])
     if numeric.any():
@@ -128,7 +128,7 @@ def _check_mixture(train: Contents) -> None:
 
 
 def _found(part: Contents) -> np.ndarray:
-    """The labels as the file has them, whole numbers or text; of rows of 0 and a single 1, the place of the 1."""
+    """The labels as the file has them, whole numbers or text; for rows of 0 with a single 1, the column of the 1."""
     y = part.y
     if y.ndim == 2:
         row = _not_one_hot(y)
@@ -147,7 +147,7 @@ def _found(part: Contents) -> np.ndarray:
 
 
 def _numbering(train: Contents) -> Mapping[str, int]:
-    """The number of each label: of text by its place in sorted order, of a whole number itself."""
+    """The number of each label: a whole number is its own, texts are numbered in sorted order."""
     found = _found(train)
     present = set(found.tolist())
     if len(present) > CLASSES:

@@ -1,4 +1,4 @@
-"""Data that are too large are refused before memory is taken for them, by the table of gdbench/inputs/limits.py."""
+"""Refuses data that are too large before memory is allocated for them; gdbench/inputs/limits.py has the limits."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from gdbench.inputs.limits import (
 
 
 def check_values(place: str, samples: int, features: int, remedy: str = "use fewer of either") -> None:
-    """Raise UsageError for more samples, features or values than are read or made. place: what has them."""
+    """Raise UsageError for too many samples, features or values. place: how the error names the data."""
     for count, most, what in ((samples, SAMPLES, "samples"), (features, FEATURES, "features")):
         if count > most:
             raise UsageError(f"{place} has {count:,} {what}, and at most {most:,} are supported; {remedy}")
@@ -29,7 +29,7 @@ def check_values(place: str, samples: int, features: int, remedy: str = "use few
 
 
 def check_products(name: str, samples: int, weights: int) -> None:
-    """Raise UsageError for a teacher whose answers would take too long, or whose weights too much memory."""
+    """Raise UsageError for a teacher that would take too long to evaluate, or too much memory for its weights."""
     if weights > WEIGHTS:
         raise UsageError(
             f"{name} has a teacher of {weights:,} weights, and at most {WEIGHTS:,} are supported; make it smaller"
@@ -42,13 +42,13 @@ def check_products(name: str, samples: int, weights: int) -> None:
 
 
 def check_file(path: Path, size: int) -> None:
-    """Raise UsageError for a file of too many bytes, before it is read to be hashed."""
+    """Raise UsageError for a file of too many bytes, before it is read and hashed."""
     if size > DATA_BYTES:
         raise UsageError(f"{path} has {size:,} bytes, and at most {DATA_BYTES:,} are read; keep fewer samples in it")
 
 
 def check_unpacked(path: Path, packed: int, unpacked: int) -> None:
-    """Raise UsageError for what unpacks to many times its size, as data do not."""
+    """Raise UsageError for a file that unpacks to far more bytes than data do."""
     if unpacked > most_unpacked(packed):
         raise UsageError(
             f"{path} unpacks from {packed:,} bytes to {unpacked:,} or more, and at most {most_unpacked(packed):,} are "
@@ -57,5 +57,5 @@ def check_unpacked(path: Path, packed: int, unpacked: int) -> None:
 
 
 def most_unpacked(packed: int) -> int:
-    """To how many bytes a packed file of so many may unpack."""
+    """The most bytes that a file of `packed` bytes may unpack to."""
     return max(FREELY, min(UNPACKED_BYTES, INFLATION * packed))

@@ -1,4 +1,4 @@
-"""From what a suite says of a data set to the arrays."""
+"""From a suite's entry for a data set to the arrays."""
 
 import json
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from gdbench.errors import UsageError, nearest, shown
 
 
 def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """What `load` takes, in full: a shipped name, files with the hashes of their contents, or a generator's options.
+    """The argument of `load`: a shipped name, files with the hashes of their contents, or a generator's options.
 
-    A relative path is taken from `folder`, the suite's. Raises UsageError for a name, file or option that is not there.
+    A relative path is taken from `folder`, that of the suite. Raises UsageError for an unknown name, file or option.
     """
     if isinstance(given, str):
         given = {"file": given} if given not in (*SHIPPED, *SYNTHETIC) and is_place(given, folder) else {"name": given}
@@ -40,14 +40,14 @@ def resolve(given: str | Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def work(resolved: Mapping[str, Any]) -> tuple[int, int]:
-    """How many numbers are made for what `resolve` gave, and by how many multiplications; none where it is read."""
+    """How many numbers are generated for what `resolve` gave, and with how many multiplications; 0 for files."""
     return synthetic_work(resolved) if resolved.get("name") in SYNTHETIC else (0, 0)
 
 
 def load(resolved: Mapping[str, Any]) -> Dataset:
     """The data set that `resolve` or `identified` described, read once a process.
 
-    Raises UsageError for a file that is wrong, and for data that are not those that a definition names.
+    Raises UsageError for a wrong file, and for data whose hash is not the one in a definition.
     """
     named = {key: value for key, value in resolved.items() if key != CONTENTS}
     dataset = _load(json.dumps(named, sort_keys=True))
@@ -60,10 +60,10 @@ def load(resolved: Mapping[str, Any]) -> Dataset:
 
 
 def identified(resolved: Mapping[str, Any]) -> dict[str, Any]:
-    """What `resolve` gave, with the hash of the contents, where options alone do not say what these are.
+    """What `resolve` gave, with the hash of the contents unless the options determine these.
 
-    Synthetic data are a function of their options, which `tests/data/test_data.py` pins to the bit. What is read, from
-    files or from scikit-learn, is not: versions differ, and so do the rules by which files are read.
+    Synthetic data are a function of their options; `tests/data/test_data.py` pins it to the bit. Data from files or from
+    scikit-learn are not: versions differ, and so do the rules for reading files.
     """
     return dict(resolved) if resolved.get("name") in SYNTHETIC else {**resolved, CONTENTS: load(resolved).contents}
 

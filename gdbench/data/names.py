@@ -1,4 +1,4 @@
-"""What data sets are called, and how a definition tells what they held. Imports nothing, so that anybody may ask."""
+"""The names of data sets, and the key of their hash in a definition. Imports no other module of gdbench."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,10 +18,10 @@ CONTENTS = "contents"  # in a definition: the hash of a data set's numbers (Data
 
 
 def is_read(dataset: Mapping[str, Any]) -> bool:
-    """Whether a data set, by its definition, is read from somewhere, and so may hold something else another time."""
+    """Whether the data set of a definition is read, not generated, so that its contents may change."""
     return CONTENTS in dataset or dataset.get("name") not in SYNTHETIC
 
 
 def short(contents: str) -> str:
-    """The beginning of a hash, as sentences show it."""
+    """The first digits of a hash, as sentences show it."""
     return contents[:8]

@@ -1,4 +1,4 @@
-"""What a reader should be told of a problem's data before numbers rest on it, a sentence each."""
+"""Notices about a problem's data that a reader should see before the results, a sentence each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,14 @@ from gdbench.data.loading import load
 from gdbench.data.scaling import Spread
 from gdbench.data.splitting import rows
 
-NAMED = 5  # nearly constant features that are named
+NAMED = 5  # nearly constant features that get a sentence each
 
 
 def notices(definition: Mapping[str, Any]) -> tuple[str, ...]:
-    """What was read from files, and which features hardly vary. definition: complete (suites/definitions.py)."""
+    """What was read from files, and which features hardly vary; empty for a problem without a network.
+
+    definition: a complete one (suites/definitions.py).
+    """
     if definition["kind"] != "mlp":
         return ()
     names = ("dataset", "validation_fraction", "test_fraction", "subset")
@@ -34,7 +37,7 @@ def _notices(text: str) -> tuple[str, ...]:
 
 
 def _hardly_varying(dataset: Dataset, spread: Spread) -> Iterator[str]:
-    """Features whose training samples differ by rounding alone, or by so little that rounding may matter."""
+    """Sentences about features that vary by rounding alone, or so little that rounding may matter."""
     found = np.flatnonzero((spread.constant & (spread.width > 0)) | spread.narrow)
     for j in found[:NAMED]:
         around = f"{dataset.name}: {dataset.column(int(j))} varies by {spread.width[j]:.3g} around {spread.low[j]:.6g}"

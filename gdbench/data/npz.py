@@ -1,7 +1,7 @@
 """NPZ files with the arrays X (samples x features) and y.
 
-An NPZ file is a ZIP archive with a .npy file for each array: a header with its dtype and shape, then its numbers. All
-of what the headers say is checked before an array is made.
+An NPZ file is a ZIP archive with a .npy file for each array: a header with its dtype and shape, then its numbers. The
+headers are checked before an array is allocated.
 """
 
 import math
@@ -24,7 +24,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
 
 
 def read_npz(path: Path) -> Contents:
-    """The contents of an NPZ file; raises UsageError that says what is wrong with it, and where."""
+    """The contents of an NPZ file; raises UsageError that says what is wrong, and where."""
     try:
         if first_bytes(path, 6) == np.lib.format.MAGIC_PREFIX:
             raise UsageError(f"{path} holds one array without a name, X or y; {SAVE}")
@@ -38,13 +38,13 @@ def read_npz(path: Path) -> Contents:
         return Contents(path, _features(path, x), _answers(path, y, len(x)), lambda i: f"{path}: y[{i}]")
     except UsageError:
         raise
-    except Exception as error:  # a damaged file makes zipfile and NumPy raise whatever it makes them do
+    except Exception as error:  # zipfile and NumPy raise errors of many types for a damaged file
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(f"{path} cannot be read as an NPZ file ({reason}); {SAVE}") from None
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str, member: zipfile.ZipInfo) -> np.ndarray:
-    """One array of the archive, whose size is what its header says and what the limits allow."""
+    """One array of the archive; raises UsageError for a size beyond the limits or unlike its header's."""
     if member.compress_type not in _METHODS:
         raise UsageError(f"{path}: {name} is packed by method {member.compress_type} of ZIP archives; {SAVE}")
     check_unpacked(path, member.compress_size, member.file_size)
@@ -66,12 +66,12 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str, member: zipfile.ZipI
                 f"{path}: {name} has {member.file_size - file.tell():,} bytes where its header says {size:,}; {SAVE}"
             )
         array = np.frombuffer(file.read(size), dtype, math.prod(shape)) if size else np.empty(shape, dtype)
-        file.read(1)  # at whose end the checksum is compared
+        file.read(1)  # zipfile compares the checksum at the end of the member
     return array.reshape(shape, order="F" if backwards else "C")
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether the first index runs fastest, and dtype."""
+    """The shape, whether the first index runs fastest, and the dtype."""
     version = np.lib.format.read_magic(file)
     if version not in _READERS:
         raise ValueError(f"version {version[0]}.{version[1]} of its header")
@@ -108,13 +108,13 @@ def _answers(path: Path, y: np.ndarray, samples: int) -> np.ndarray:
 
 
 def _doubles(values: np.ndarray) -> np.ndarray:
-    """As float64; a long double that is too great for it is infinite."""
+    """The values as float64; a long double beyond its range becomes infinite."""
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(values, np.float64)
 
 
 def _texts(path: Path, y: np.ndarray) -> np.ndarray:
-    """Text labels, or the numbers that all of them are, as in a CSV file."""
+    """Text labels, or numbers if all texts are numbers, as in a CSV file."""
     if y.size != len(y):
         raise UsageError(f"{path}: y has shape {y.shape} of text; labels are one column")
     cells = y.reshape(-1)

@@ -1,4 +1,4 @@
-"""Parquet files, read by pyarrow: columns with types and, as in CSV files, names."""
+"""Parquet files, read by pyarrow: columns with names, as in CSV files, and with types."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def read_parquet(path: Path, target: str | list[str]) -> Contents:
-    """The contents of a Parquet file; needs pyarrow."""
+    """The contents of a Parquet file. target: the column or columns to predict.
+
+    Raises UsageError for a wrong file, and if pyarrow is not installed.
+    """
     frame = _frame(path)
     frame.columns = [str(name) for name in frame.columns]
     wanted, features = divided(path, list(frame.columns), target)
@@ -38,34 +41,34 @@ def read_parquet(path: Path, target: str | list[str]) -> Contents:
 
 def _frame(path: Path) -> "pd.DataFrame":
     try:
-        return read_table(path, lambda told: _check_size(path, told), shared=True).to_pandas()
+        return read_table(path, lambda metadata: _check_size(path, metadata), shared=True).to_pandas()
     except UsageError:
         raise
     except ImportError:
         raise UsageError(
             f"{path} is a Parquet file, which needs pyarrow, and that is not installed; run: pip install pyarrow"
         ) from None
-    except Exception as error:  # a damaged file makes pyarrow and pandas raise whatever it makes them do
+    except Exception as error:  # pyarrow and pandas raise errors of many types for a damaged file
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise UsageError(f"{path} cannot be read as a Parquet file ({reason}); write it again") from None
 
 
-def _check_size(path: Path, told: "FileMetaData") -> None:
-    """Refuse by its metadata a file of too many values, or of more bytes than may be unpacked from it."""
-    check_values(str(path), told.num_rows, told.num_columns, "keep fewer samples in it")
+def _check_size(path: Path, metadata: "FileMetaData") -> None:
+    """Refuse a file whose metadata declares too many values, or too many bytes when unpacked."""
+    check_values(str(path), metadata.num_rows, metadata.num_columns, "keep fewer samples in it")
     packed = path.stat().st_size
-    check_unpacked(path, packed, sum(told.row_group(i).total_byte_size for i in range(told.num_row_groups)))
-    # A column of one value takes a few bytes in the file, however many rows there are, and however long it is.
-    lengths = [max(8, told.schema.column(j).length) for j in range(told.num_columns)]
-    check_unpacked(path, packed, told.num_rows * sum(lengths))
+    check_unpacked(path, packed, sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)))
+    # A column that repeats one value takes a few bytes in the file, however many rows it has and however long it is.
+    lengths = [max(8, metadata.schema.column(j).length) for j in range(metadata.num_columns)]
+    check_unpacked(path, packed, metadata.num_rows * sum(lengths))
 
 
 def _cells(column: "pd.Series[Any]", place: Place) -> np.ndarray:
-    """A column without gaps: numbers in a dtype of their own, or objects."""
+    """A column as an array of numbers, or of objects; raises UsageError for a missing cell."""
     missing = np.flatnonzero(column.isna().to_numpy())
     if missing.size:
         miss(place(int(missing[0]), str(column.name)))
-    if column.dtype.name == "category":
+    if column.dtype.name == "category":  # each category is checked once, not each cell
         used = column.cat.remove_unused_categories().cat
         codes = used.codes.to_numpy()
         values = used.categories.to_series(name=column.name)
@@ -78,13 +81,13 @@ def _cells(column: "pd.Series[Any]", place: Place) -> np.ndarray:
         if "" in cells:
             miss(place(cells.index(""), str(column.name)))
         return parsed(cells)
-    out = np.empty(len(cells), object)  # not np.array, which would make a matrix of lists
+    out = np.empty(len(cells), object)  # not np.array: it would turn lists into a matrix
     out[:] = cells
     return out
 
 
 def _plain(cell: Any, row: int, column: str, place: Place) -> Any:
-    """Text without spaces around it, as in CSV files; so is a decimal number, as databases write prices, or bytes."""
+    """Text without the spaces around it, as in CSV files; bytes and decimals become text, other cells stay."""
     if isinstance(cell, bytes):
         try:
             cell = cell.decode()

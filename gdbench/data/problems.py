@@ -1,4 +1,4 @@
-"""From a problem's definition (a dict, as a suite gives it) to the mathematics that the kernels run."""
+"""From a problem's definition (a dict, as a suite gives it) to the problem that the kernels train."""
 
 import json
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ _NETWORK = ("hidden", "activation", "loss", "l2", "init", "shuffle", "drop_last"
 
 
 def build(definition: Mapping[str, Any], dtype: str) -> Problem:
-    """The problem that a complete definition (suites/definitions.py) describes."""
-    if definition["kind"] == "function":  # costs nothing, and a plug-in may have changed what the name stands for
+    """The problem of a complete definition (suites/definitions.py); raises UsageError for data that cannot be used."""
+    if definition["kind"] == "function":  # not cached: it is cheap, and a plug-in may have redefined the name
         return _function(definition, dtype)
     return _build(json.dumps(definition, sort_keys=True), dtype)
 
 
 @lru_cache(maxsize=64)
 def _build(text: str, dtype: str) -> Problem:
-    """Built once a process for each dtype."""
+    """The problem of a definition in JSON, built once a process for each dtype."""
     definition = json.loads(text)
     return _quadratic(definition, dtype) if definition["kind"] == "quadratic" else _network(definition, dtype)
 
@@ -73,7 +73,7 @@ def _network(definition: Mapping[str, Any], dtype: str) -> MLP:
 
 @lru_cache(maxsize=16)
 def _splits(text: str, by_label: bool, outputs: int, dtype: str) -> tuple[Samples, ...]:
-    """The splits of a data set, which all networks on them share."""
+    """The splits of a data set; all networks on them share the arrays."""
     resolved, options = json.loads(text)
     dataset = load(resolved)
     return tuple(_samples(part, dataset, by_label, outputs, dtype) for part in split(dataset, **options))
@@ -89,9 +89,9 @@ def _cast(values: np.ndarray, dtype: str, dataset: Dataset) -> np.ndarray:
 
 
 def _samples(part: Split, dataset: Dataset, by_label: bool, outputs: int, dtype: str) -> Samples:
-    """A split as the kernels take it; by_label: the loss takes labels, else targets.
+    """A split as the kernels take it. by_label: whether the loss takes labels; else it takes targets.
 
-    For labels, targets are one-hot rows, or, for one output, a column that is 1 for class 1.
+    The targets of labels are one-hot rows or, for one output, a column that is 1 for class 1.
     """
     x = _cast(part.x, dtype, dataset)
     if not dataset.classes:

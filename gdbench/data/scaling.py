@@ -1,8 +1,8 @@
-"""Features scaled by what the training samples show: what should be 0 or equal is so exactly, whatever was rounded.
+"""Scales features by the training samples. A constant feature becomes exactly 0, whatever was rounded.
 
-Sums run in a fixed order (rules/moments.py), since NumPy's depend on the processor. A mean is rounded, so a constant
-feature is shifted by its value, not by its mean, and of a feature that varies by a small part of its size the least
-value is subtracted first, which is exact (Sterbenz, "Floating-point computation", 1974).
+Sums run in a fixed order (rules/moments.py), since the order of NumPy's depends on the processor. A mean is rounded, so
+a constant feature is shifted by its value, not by its mean. From a feature that varies by a small part of its size the
+least value is subtracted first; this is exact (Sterbenz, "Floating-point computation", 1974).
 """
 
 from dataclasses import dataclass
@@ -12,22 +12,23 @@ import numpy as np
 from gdbench.kernels.rules.moments import column_means_and_deviations
 
 SCALES = ("standard", "minmax", "none")
-ROUNDING = 8 * np.finfo(np.float64).eps  # of a feature's size: what varies by no more is one value, rounded
-NARROW = 2.0**-20  # of a feature's size: what varies by less is nearly constant
-TINY = 1e-150  # what varies by less has squares that are rounded to 0
+ROUNDING = 8 * np.finfo(np.float64).eps  # of a feature's size: one that varies by no more is constant, but rounded
+NARROW = 2.0**-20  # of a feature's size: one that varies by no more is nearly constant
+TINY = 1e-150  # the squares of a feature that varies by less may be rounded to 0
 
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """How far each feature goes in some samples: its least and greatest value, and their distance."""
+    """The range of each feature in some samples. low, high: its least and greatest value, float64 vectors."""
 
     low: np.ndarray
     high: np.ndarray
 
     @classmethod
     def of(cls, x: np.ndarray) -> "Spread":
-        """That of these samples (float64, samples x features)."""
-        return cls(x.min(axis=0) + 0.0, x.max(axis=0) + 0.0)  # + 0.0: no -0.0, which NumPy may or may not take for less
+        """The spread of these samples (float64, samples x features)."""
+        # + 0.0 turns -0.0 into 0.0: whether NumPy takes -0.0 for the lesser of the two may differ.
+        return cls(x.min(axis=0) + 0.0, x.max(axis=0) + 0.0)
 
     @property
     def width(self) -> np.ndarray:
@@ -41,20 +42,21 @@ class Spread:
 
     @property
     def constant(self) -> np.ndarray:
-        """Which features are one value, but for rounding."""
+        """Which features are constant but for rounding."""
         return np.asarray(self.width <= ROUNDING * self.size)
 
     @property
     def narrow(self) -> np.ndarray:
-        """Which features vary by a small part of their size."""
+        """Which features vary by a small part of their size, but are not constant."""
         return np.asarray((self.width <= NARROW * self.size) & ~self.constant)
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """(x - shift) / width, of which the columns `again` then become (x - mean) / deviation.
+    """Computes (x - shift) / width; the columns `again` of the result then become (x - mean) / deviation.
 
-    rounding: how far from the shift a value may be and still count as it; 0 but for features of one value, rounded.
+    rounding: a value that is no further than this from the shift counts as equal to it; 0 unless a feature is constant.
+    All are vectors: `again` of booleans, `mean` and `deviation` of its columns alone.
     """
 
     shift: np.ndarray
@@ -65,7 +67,7 @@ class Scaling:
     deviation: np.ndarray
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Samples x features, scaled; what is too far from the training samples is infinite."""
+        """Samples x features (float64), scaled; a value too far from the training samples becomes infinite."""
         with np.errstate(over="ignore"):
             difference = x - self.shift
             difference[np.abs(difference) <= self.rounding] = 0.0
@@ -76,7 +78,10 @@ class Scaling:
 
 
 def scaling(train: np.ndarray, scale: str) -> Scaling:
-    """How features are scaled by the training samples: to mean 0 and deviation 1, to 0 ... 1, or not at all."""
+    """The scaling by the training samples (float64, samples x features).
+
+    scale: `standard` (mean 0 and deviation 1), `minmax` (0 to 1) or `none`.
+    """
     features = train.shape[1]
     none, nothing = np.zeros(features, np.bool_), np.zeros(0)
     if scale == "none":

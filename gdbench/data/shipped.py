@@ -1,4 +1,4 @@
-"""The data sets that come inside scikit-learn's own wheel: real data, no download."""
+"""The data sets in scikit-learn's own wheel: real data, no download."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ KNOWN = {
     "iris": {"65979432c20753fa32ac7a1f1aedcd59a34541cf7876987f3f1d2c05d3219a70": "scikit-learn 1.3 to 1.9"},
     "wine": {"f46bd61505987c0f968508780b6b469894a6ec6af2cd89794edaa07776427f74": "scikit-learn 1.3 to 1.9"},
     "breast-cancer": {"ac89a3157c981fba49f935582716f684ac4d7629692485aeb10a9f281c44a8a7": "scikit-learn 1.3 to 1.9"},
-    "diabetes": {  # which it standardises itself: 11 values differ by a unit in the last place
+    "diabetes": {  # scikit-learn standardises it: 11 values differ by a unit in the last place between versions
         "3917b2e5b06ea09c39c48b219b31e792c11d70952464c33158c01090af5ce2bb": "scikit-learn 1.7 and before",
         "91ca83bd798e39a99454704ca5673071c6efa528804edf1344428774e8083551": "scikit-learn 1.8 and later",
     },
@@ -19,7 +19,7 @@ KNOWN = {
 
 def load_shipped(name: str) -> Dataset:
     """The shipped data set of that name."""
-    from sklearn import datasets  # takes a second to import, so only where it is needed
+    from sklearn import datasets  # here, since the import takes a second
 
     bunch = getattr(datasets, f"load_{name.replace('-', '_')}")()
     x = np.ascontiguousarray(bunch.data, np.float64)

@@ -2,14 +2,14 @@
 
     dataset = {name = "sparse", samples = 2000, features = 1000, density = 0.01, exponent = 1.0, classes = 2}
 
-Feature j = 0, 1, ... of a sample is 1 with probability p_j, independently of all others, else 0:
+Feature j = 0, 1, ... of a sample is 1 with probability p_j, independently of all others, and else 0:
 
     p_j = min(1/2, s (1 + j)^-exponent), with s such that the mean of all p_j is `density`
 
-A random linear teacher answers with z_k = sum_j w_jk (x_j - p_j) / sqrt(sum_j p_j (1 - p_j)), where all w_jk are
-standard normal: a feature that is present moves z by as much whether it is rare or frequent, and z has mean 0 and
-variance 1 over teachers and samples. `noise` times a standard normal number is added; then the greatest of the z_k is
-the label, or, with classes = 0, the one z is the target of a regression.
+The outputs of a random linear teacher are z_k = sum_j w_jk (x_j - p_j) / sqrt(sum_j p_j (1 - p_j)), where all w_jk are
+standard normal. A feature that is present moves z by as much whether it is rare or frequent, and z has mean 0 and
+variance 1 over teachers and samples. `noise` times a standard normal number is added. The label is the k of the
+greatest z_k; with classes = 0 there is one z, the target of a regression.
 """
 
 import math
@@ -55,20 +55,20 @@ def load_sparse(options: Mapping[str, Any]) -> Dataset:
     return labelled("sparse", x, z - mean, options)
 
 
-# The cache knows the sources of the kernels' own folder; this one is told to it.
+# The cache hashes the sources of the kernels' own folder alone, so this file's hash is passed to it.
 @kernel(source=hash_files([Path(__file__)], Path(__file__).parent))
 def _power_law(exponent, out):  # type: ignore[no-untyped-def]
-    """out[j] = (1 + j)^-exponent, by our exp and log, since libm's powers differ from machine to machine."""
+    """out[j] = (1 + j)^-exponent, by our own exp and log, since libm's powers differ from machine to machine."""
     for j in range(out.size):
         out[j] = exp(-exponent * log(1.0 + j))
 
 
 def probabilities(features: int, density: float, exponent: float) -> np.ndarray:
-    """How often each feature is present: a power law, capped at 1/2, whose mean is `density` (at most 1/2)."""
+    """The probability that each feature is present: a power law, capped at 1/2, with mean `density` (at most 1/2)."""
     law = np.empty(features)
     _power_law(exponent, law)
-    rest = np.cumsum(law[::-1])[::-1]  # of feature j and those after it; cumsum adds in order
-    free = density * features - 0.5 * np.arange(features)  # what is left for them when all before are at 1/2
+    rest = np.cumsum(law[::-1])[::-1]  # the sum of the law from feature j on; cumsum adds in order
+    free = density * features - 0.5 * np.arange(features)  # the sum left for them if all before have 1/2
     capped = int(np.argmax(free * law <= 0.5 * rest))
     p: np.ndarray = law * (free[capped] / rest[capped])
     p[:capped] = 0.5

@@ -1,4 +1,4 @@
-"""Train, validation and test: the same samples for every trial, scaled by what the training split shows."""
+"""Training, validation and test splits: the same samples for every trial, scaled by the training split."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ SEED = 0  # one split for all trials, so that seeds differ in weights and batche
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of a data set."""
+    """One split: features x (float64, samples x features) and their labels or targets y."""
 
     x: np.ndarray
     y: np.ndarray
@@ -23,11 +23,11 @@ class Split:
 def split(
     data: Dataset, *, validation_fraction: float, test_fraction: float, scale: str, subset: int | None
 ) -> tuple[Split, Split, Split]:
-    """Train, validation and test splits, stratified by label, features scaled; targets stay in their own units.
+    """Training, validation and test splits, stratified by label, features scaled; targets stay in their own units.
 
-    subset: how many samples of the data to use at all, drawn from each split with the same stratification, so that what
-    is learnt of a subset was never learnt from a test sample of the whole. Where the data has a test file, that is the
-    test split, whole and in its order, and the others come out of the training file.
+    subset: the number of samples to use, drawn from each split with the same stratification; a trial on a subset never
+    trains on a test sample of the whole. If the data has a test file, that is the test split, whole and in its order,
+    and the other splits come from the training file. Raises the errors of `rows`.
     """
     train, validation, test = rows(data, validation_fraction, test_fraction, subset)
     scaled = scaling(data.x[train], scale)
@@ -42,7 +42,10 @@ def split(
 def rows(
     data: Dataset, validation_fraction: float, test_fraction: float, subset: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which samples of the (training) file are in which split: their numbers in ascending order, as int64."""
+    """The samples of the training, validation and test splits: row numbers of `data.x`, ascending, as int64.
+
+    Raises UsageError for a subset of more samples than the data has, and if no sample is left to train on.
+    """
     count = len(data.x)
     if data.test:
         test_fraction = 0.0
@@ -53,7 +56,7 @@ def rows(
             raise UsageError(f"subset = {subset} is more than the {count} samples of {data.name}")
         count = subset
         tested, validated = round(test_fraction * count), round(validation_fraction * count)
-        # Two fractions that are both rounded down may ask for more than there is to train on; the rest is validated on.
+        # If both fractions are rounded down, the training split may have too few samples; validation takes the rest.
         more = max(0, count - tested - validated - len(train))
         validated, tested = _shared(validated + more, len(validation), tested)
         test, validation, train = (
@@ -70,12 +73,12 @@ def rows(
 
 
 def _shared(wanted: int, most: int, others: int) -> tuple[int, int]:
-    """As many as are wanted, up to the most that there are; what is left over goes to the others."""
+    """`wanted`, but at most `most`, and `others` plus what exceeds it."""
     return min(wanted, most), others + max(0, wanted - most)
 
 
 def _take(data: Dataset, rows: np.ndarray, count: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` rows at random, each class by its share (largest remainders first), and the others; both sorted."""
+    """`count` random rows, each class by its share (largest remainders first), and the other rows; both sorted."""
     shuffled = rows[permutation(SEED, Stream.SPLIT, len(rows), step)]
     labels = data.y[shuffled] if data.classes else np.zeros(len(shuffled), np.int64)
     sizes = np.bincount(labels)

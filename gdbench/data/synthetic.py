@@ -1,4 +1,4 @@
-"""The data sets that are made by a formula: see teacher.py and sparse.py."""
+"""The synthetic data sets; teacher.py and sparse.py have their formulas."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,17 +13,17 @@ _LOADERS = {"teacher": load_teacher, "sparse": load_sparse}
 
 
 def synthetic_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a generator in full; raises UsageError for a wrong one."""
+    """The options of a generator, completed by the defaults; raises UsageError for a wrong one."""
     return options(_MODELS[name], name, given)
 
 
 def load_synthetic(resolved: Mapping[str, Any]) -> Dataset:
-    """The data of a generator whose `name` and options `resolve` gave."""
+    """The data of the generator whose `name` and options `resolve` gave."""
     return _LOADERS[resolved["name"]](resolved)
 
 
 def synthetic_work(resolved: Mapping[str, Any]) -> tuple[int, int]:
-    """How many numbers a generator makes, and by how many multiplications."""
+    """How many numbers a generator makes, and with how many multiplications."""
     given = {key: value for key, value in resolved.items() if key != "name"}
     model = _MODELS[resolved["name"]].model_validate(given)
     return model.samples * (model.features + model.outputs_of_teacher), model.samples * model.weights

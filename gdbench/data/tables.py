@@ -1,6 +1,6 @@
-"""Named columns, one or more to predict and the others features: what CSV and Parquet files share.
+"""Checks and parsing of named columns, for CSV and Parquet files: some to predict, the others as features.
 
-In both kinds row 1 is the first sample; errors about a CSV file name its line too.
+In both formats row 1 is the first sample. Errors about a CSV file name its line too.
 """
 
 import re
@@ -15,7 +15,7 @@ from gdbench.data.contents import first_unusable, named
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs.limits import FEATURES
 
-Place = Callable[[int, str], str]  # what errors call a cell: its row (0, 1, ...) and its column's name
+Place = Callable[[int, str], str]  # how errors name a cell, from its row (0, 1, ...) and its column's name
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
 
 
@@ -25,11 +25,11 @@ def is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return "_" not in text  # which Python allows in numbers
+    return "_" not in text  # Python allows it in numbers
 
 
 def parsed(texts: Sequence[str]) -> np.ndarray:
-    """Texts as what they are: booleans, int64, uint64 where they need it, or float64; objects if one is no number.
+    """Texts as booleans, int64, uint64 where needed, or float64; as objects if one of them is not a number.
 
     >>> parsed(["1", "-2"]).dtype, parsed(["9223372036854775808"]).dtype, parsed(["1", "2.5"]).dtype, parsed(["1", "u"])
     (dtype('int64'), dtype('uint64'), dtype('float64'), array(['1', 'u'], dtype=object))
@@ -47,7 +47,7 @@ def parsed(texts: Sequence[str]) -> np.ndarray:
 
 
 def divided(path: Path, names: list[str], target: str | list[str]) -> tuple[list[str], list[str]]:
-    """The names of the columns to predict and of the features."""
+    """The names of the columns to predict and of the features; raises UsageError for names that do not allow it."""
     if len(names) > FEATURES:
         raise UsageError(f"{path} has {len(names):,} columns, and at most {FEATURES:,} are read; keep fewer")
     twice = next((name for name, count in Counter(names).items() if count > 1 and name), None)
@@ -74,12 +74,12 @@ def divided(path: Path, names: list[str], target: str | list[str]) -> tuple[list
 
 
 def miss(place: str) -> NoReturn:
-    """Raise for an empty cell."""
+    """Raise UsageError for an empty cell."""
     raise UsageError(f"{place}, is missing; fill it in, or leave the row or the column out")
 
 
 def numbers(cells: np.ndarray, name: str, place: Place) -> np.ndarray:
-    """A column as float64; raises for its first cell that is no number."""
+    """A column as float64; raises UsageError for its first cell that is not a number."""
     if cells.dtype.kind != "O":
         return cells.astype(np.float64)
     row = next((i for i, cell in enumerate(cells) if not (isinstance(cell, str) and is_number(cell))), 0)
@@ -87,7 +87,7 @@ def numbers(cells: np.ndarray, name: str, place: Place) -> np.ndarray:
 
 
 def answers(columns: Sequence[np.ndarray], names: list[str], place: Place) -> np.ndarray:
-    """The columns to predict as `Contents` has them: one may hold texts, several are numbers."""
+    """The columns to predict as the y of `Contents`: a single one may hold texts, several must be numbers."""
     if len(columns) == 1 and columns[0].dtype.kind == "O":
         row = next((i for i, cell in enumerate(columns[0]) if not isinstance(cell, str)), None)
         if row is not None:
@@ -99,7 +99,7 @@ def answers(columns: Sequence[np.ndarray], names: list[str], place: Place) -> np
 
 
 def check_matrix(values: np.ndarray, names: Sequence[str], place: Place) -> None:
-    """Raise for the first number with which nothing can be computed."""
+    """Raise UsageError for the first number that is NaN, infinite or too great."""
     bad = first_unusable(values)
     if bad:
         raise UsageError(f"{place(bad[0], names[bad[1]])}, is {values[bad]}; values must be finite, below 1e100")

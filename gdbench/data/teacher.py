@@ -2,8 +2,8 @@
 
     dataset = {name = "teacher", samples = 2000, features = 20, hidden = [16], classes = 4}
 
-With classes = 0 the task is a regression on `outputs` values; `noise` is the standard deviation of what is added to the
-teacher's outputs before they become labels or targets. The teacher's weights are Glorot normal, its activation tanh.
+With classes = 0 the task is a regression on `outputs` values. Normal noise with standard deviation `noise` is added to
+the teacher's outputs before they become labels or targets. The weights are Glorot normal, and the activation is tanh.
 """
 
 from collections.abc import Mapping
@@ -36,12 +36,12 @@ class Teacher(Generator):
 
     @property
     def outputs_of_teacher(self) -> int:
-        """How many outputs the teacher has."""
+        """The number of the teacher's outputs."""
         return self.classes or self.outputs
 
     @property
     def weights(self) -> int:
-        """How many multiply-adds a sample's answer takes."""
+        """The teacher's weights: each takes one multiply-add a sample."""
         return sum(a * b for a, b in pairwise([self.features, *self.hidden, self.outputs_of_teacher]))
 
 

@@ -316,7 +316,7 @@ def test_what_is_read_is_said_once(tmp_path, monkeypatch):
         'problem.i = {kind = "mlp", dataset = "iris"}\n'
     )
     labels = (
-        "d.npz: 12 samples, 3 features, classification with 2 classes (u, v); where that is not meant, say "
+        "d.npz: 12 samples, 3 features, classification with 2 classes (u, v); if that is not meant, say "
         'task = "regression"'
     )
     targets = "r.csv: 12 samples, 3 features, regression on 1 target"
