@@ -1,10 +1,10 @@
-"""How results are shown: tables, figures and the page, from frames alone."""
+"""Shows results as tables, figures and pages, from frames alone."""
 
 import os
 from contextlib import suppress
 
-# A notebook's MPLBACKEND, which its commands inherit, may name what is not installed here, and then matplotlib cannot
-# even be imported. Pictures that are written to files need none; pyplot, if anybody uses it, still gets the wish.
+# A notebook's MPLBACKEND, which its commands inherit, may name a backend that is not installed here. Then matplotlib
+# cannot even be imported. Pictures that are written to files need no backend; pyplot still gets the one asked for.
 _wished = os.environ.pop("MPLBACKEND", None)
 try:
     import matplotlib

@@ -1,4 +1,4 @@
-"""What a run answers, a paragraph a problem: which rule got there first, in steps and in time, and how sure that is.
+"""A run's answer for each problem, a paragraph: which rule was first, in steps and in time, and how sure that is.
 
 from gdbench.reports.ranking_table import ranking
 list(answers(ranking(run), run))
@@ -16,12 +16,12 @@ from gdbench.stats import FEW, GROUP, Interval, bootstrap_quotient, censored_ste
 from gdbench.stats.timings import step_costs
 from gdbench.stats.tolerance import FACTOR, tolerance
 
-NAMED = 5  # rules in a row; of more, their number
+NAMED = 5  # rules that a list names; the others are counted
 BASE = "sgd"  # the rule that the others are compared with
 
 
 def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
-    """frame: the ranking of `results`."""
+    """A paragraph for each problem. frame: the ranking of `results`."""
     goal = target(results)
     samples, widths = _Samples(results), tolerance(results.trials)
     for problem, rows in frame.groupby("problem", sort=False) if len(frame) else []:
@@ -52,7 +52,7 @@ def answers(frame: pd.DataFrame, results: Results) -> Iterator[str]:
 
 
 def _all_lost(trials: pd.DataFrame) -> str:
-    """That every trial diverged, and from which step on; empty where one did not."""
+    """Says that every trial diverged or failed, and at which steps; empty if one did neither."""
     if trials.empty or not trials["status"].isin(LOST).all():
         return ""
     diverged = trials.loc[trials["status"] == "diverged", "steps"]
@@ -67,7 +67,7 @@ def _all_lost(trials: pd.DataFrame) -> str:
 
 
 class _Samples:
-    """Steps to target, a number a seed, and seconds a step, a number a round, of the rows of a ranking."""
+    """The samples behind a ranking's rows: steps to target, one a seed, and seconds a step, one a round."""
 
     def __init__(self, results: Results) -> None:
         final = reported(results.trials)
@@ -76,7 +76,7 @@ class _Samples:
         self._costs = step_costs(results.timings, results.subjects)
 
     def over(self, row: pd.Series, base: pd.Series, timed: bool) -> Interval:
-        """How many times as long, or as many steps, `row` takes as `base` does, with its interval."""
+        """The time of `row`, or its steps, as a multiple of those of `base`, with its interval."""
         return bootstrap_quotient(self._of(row, timed), self._of(base, timed))
 
     def _of(self, row: pd.Series, timed: bool) -> list[np.ndarray]:
@@ -86,7 +86,7 @@ class _Samples:
 
 
 def _in_time(best: pd.Series, rows: pd.DataFrame, samples: _Samples) -> str:
-    """How long the fewest steps take, which setting takes the least time, and which others may do as well."""
+    """Says how long the fewest steps take, which setting takes the least time, and which others may be as fast."""
     soonest = rows.loc[rows["time_to_target"].idxmin()]
     quickest = rows.sort_values("time_to_target", kind="stable").drop_duplicates("rule")
     others = [row for _, row in quickest.iterrows() if row["rule"] != soonest["rule"]]
@@ -101,18 +101,18 @@ def _in_time(best: pd.Series, rows: pd.DataFrame, samples: _Samples) -> str:
 
 
 def _may_be_one(ratio: Interval) -> bool:
-    return not (ratio.low > 1.0 or ratio.high < 1.0)  # without an interval nothing is ruled out
+    return not (ratio.low > 1.0 or ratio.high < 1.0)  # also true of NaN: without an interval nothing is ruled out
 
 
 def _sooner(best: pd.Series, rows: pd.DataFrame, samples: _Samples, timed: bool = False) -> str:
-    """By what factor it beats the tuned base rule, with the interval; nothing where that is itself, or was not run."""
+    """The factor by which `best` beats the tuned base rule, with its interval; empty without another base rule."""
     base = rows[rows["rule"] == BASE]
     if base.empty or best["rule"] == BASE:
         return ""
     ratio = samples.over(base.iloc[0], best, timed)
     if np.isinf(base.iloc[0]["steps_to_target"]):
         return f"; tuned {BASE} does not get there"
-    if np.isinf(ratio.estimate):  # over nothing at all
+    if np.isinf(ratio.estimate):  # the best rule starts at the target, so it takes 0 steps
         return f"; tuned {BASE} needs {text.steps(base.iloc[0]['steps_to_target'])}"
     if np.isnan(ratio.estimate):
         return ""
@@ -127,13 +127,16 @@ def _times(ratio: float) -> str:
 
 
 def _least_sensitive(rows: pd.DataFrame, widths: pd.DataFrame) -> str:
-    """Which rules do nearly as well over the most decades of learning rates (`tolerance`), each at its best batch."""
+    """Says which rules do nearly as well over the most decades of learning rates (`tolerance`).
+
+    Each rule is taken at its best batch size.
+    """
     widths = rows[rows["best_batch"]][GROUP].merge(widths, on=GROUP)
     if len(widths) < 2:
         return ""
     if widths["decades"].max() == 0:
         return (
-            " No learning rate next to a best one does nearly as well: a finer grid would tell who is sensitive to it."
+            " No learning rate next to a best one does nearly as well: a finer grid would show which rule is sensitive."
         )
     widest = widths[np.isclose(widths["decades"], widths["decades"].max())]
     names = _listed(widest["rule"].tolist())
@@ -142,8 +145,8 @@ def _least_sensitive(rows: pd.DataFrame, widths: pd.DataFrame) -> str:
     width = widest["decades"].iloc[0]
     cut = widths[widths["at_edge"] & (widths["decades"] < width * 0.999)]["rule"].tolist()
     wider = f" ({_listed(cut)} may do so over more, beyond the edge of the grid)" if cut else ""
-    told = text.number(width, 2)
-    decades = f"{'at least ' if widest['at_edge'].any() else ''}{told} decade{'' if told == '1' else 's'}"
+    number = text.number(width, 2)
+    decades = f"{'at least ' if widest['at_edge'].any() else ''}{number} decade{'' if number == '1' else 's'}"
     return (
         f" Over all learning rates tried, {names} {'is' if len(widest) == 1 else 'are'} the least sensitive: the "
         f"median trial takes at most {text.number(FACTOR)} times the best one’s steps over {decades} of them{wider}."
@@ -156,14 +159,14 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _setting(row: pd.Series) -> str:
-    """What a sentence begins with: `adam at lr 0.1`, or `adam at lr 0.1, batch size 16,`."""
+    """A setting as the beginning of a sentence: `adam at lr 0.1`, or `adam at lr 0.1, batch size 16,`."""
     batch = "" if row["objective"] == "value" else f"batch size {row['batch_size']}"
     more = ", ".join(words for words in (row["other"], batch) if words)
     return f"{row['rule']} at lr {text.number(row['lr'])}" + (f", {more}," if more else "")
 
 
 def timing_notes(frame: pd.DataFrame, results: Results) -> Iterator[str]:
-    """What to know of the times in the ranking, or why there are none."""
+    """Says how far to trust the times in the ranking, or why there are none."""
     facts = results.environment
     if "timing_error" in facts:
         yield f"Steps could not be timed ({facts['timing_error']})."

@@ -1,4 +1,4 @@
-"""Tables as the page has them: cells that know the number that they are sorted by, rows what they are filtered by.
+"""The page's tables: each cell has the number that sorts it, each row the facts that filter it.
 
 grid([{"rule": "adam", "step": "2.5 µs"}]), numbers(frame)
 """
@@ -14,12 +14,12 @@ import pandas as pd
 
 from gdbench.reports import text
 
-# What the whole page is filtered by, and the columns that hold it.
+# The facts that filter the whole page, and the columns that hold them.
 FACTS = {"problem": "problem", "rule": "rule", "batch": "batch", "batch_size": "batch"}
 
 
 class Cell(NamedTuple):
-    """words: what is shown. value: what it is sorted by, if something else. parts: words, each kept in one line."""
+    """A cell. words: its text. value: what sorts it, if not the text. parts: pieces of the text, a line each at most."""
 
     words: str
     value: str | None
@@ -28,14 +28,14 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """columns: names, and whether they are sorted as numbers. rows: facts and cells."""
+    """A table. columns: names, and whether they are sorted as numbers. rows: facts and cells."""
 
     columns: list[tuple[str, bool]]
     rows: list[tuple[dict[str, str], list[Cell]]]
 
 
 def grid(rows: Sequence[Mapping[str, str]]) -> Table | None:
-    """Rows of text; a column is numeric where every cell begins with a number. None without rows."""
+    """A table of rows of text; None without rows. A column is numeric if every cell begins with a number."""
     if not rows:
         return None
     keys = {name: [text.sort_key(row[name]) for row in rows] for name in rows[0]}
@@ -48,7 +48,7 @@ def grid(rows: Sequence[Mapping[str, str]]) -> Table | None:
 
 
 def numbers(frame: pd.DataFrame) -> Table | None:
-    """A frame in full: numbers are shown shortened, and sorted and downloaded with all their digits."""
+    """A table of a whole frame. Numbers are shown rounded, but sorted and downloaded with all digits."""
     if frame.empty:
         return None
     rows = frame.astype(object).to_dict("records")
@@ -60,12 +60,12 @@ def numbers(frame: pd.DataFrame) -> Table | None:
 
 
 def facts(row: Mapping[Any, Any]) -> dict[str, str]:
-    """What a row is filtered by."""
+    """The facts that filter a row."""
     return {fact: str(row[name]) for name, fact in FACTS.items() if name in row and not _missing(row[name])}
 
 
 def _spoken(words: str, key: float | None) -> Cell:
-    """A number as text; where there is no room, its interval or remark goes below it."""
+    """A cell for a number's text; if there is little room, its interval or remark goes below it."""
     return Cell(words, _plain(key), tuple(re.split(r" (?=[\[(])|(?<=steps,) ", words)))
 
 
@@ -79,7 +79,7 @@ def _cell(value: Any, numeric: bool) -> Cell:
 
 
 def _plain(value: Any) -> str:
-    """A number as scripts read it."""
+    """A number in the form that scripts read."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return repr(float(value)).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Curves of several seeds at steps that all of them have, so that a median over them is fair.
+"""Curves of several seeds at the steps that all of them have, so that a median over them is fair.
 
 complete(points, ["train_loss", "test_accuracy"])
 """
@@ -8,17 +8,17 @@ import pandas as pd
 
 from gdbench.results.metrics import worst
 
-# Points of a line at equal factors, and as many at equal distances: it is drawn thinner than it was evaluated, and yet
-# thinner where there are many, so that the page can be sent.
+# POINTS of a line have equal factors, and as many equal distances. A line gets fewer points than it was evaluated at,
+# and fewer still if there are many lines, so that the page stays small enough to send.
 FEWEST, POINTS, TOGETHER = 6, 20, 1200
 
 
 def complete(points: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    """Steps at which every seed of a rule and batch size has a loss, a diverged one an infinite one; not all if many.
+    """The points at the steps that all seeds of a rule and batch size have; a selection of them if they are many.
 
-    A median over those that are still there would praise a rule for losing its bad trials. One that stalled stays where
-    it is; an accuracy of a diverged one is 0. points: a row a trial and step, with `rule, batch_size,
-    trial, status, step` and the metrics.
+    A diverged trial keeps an infinite loss and accuracy 0 to the end: a median over the remaining trials would praise a
+    rule for losing its bad ones. A stalled trial keeps its last values. points: a row a trial and step, with `rule,
+    batch_size, trial, status, step` and the metrics.
     """
     parts = []
     groups = points.groupby(["rule", "batch_size"])
@@ -29,7 +29,7 @@ def complete(points: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
         for _, trial in group.groupby("trial"):
             losses = trial.set_index("step")[metrics]
             if trial["status"].iloc[0] == "diverged":
-                losses = losses.iloc[:-1]
+                losses = losses.iloc[:-1]  # a diverged trial is infinite from its last point on
                 losses = pd.DataFrame({name: losses[name].reindex(steps, fill_value=worst(name)) for name in metrics})
             elif trial["status"].iloc[0] == "stalled":
                 losses = losses.reindex(steps, method="ffill")
@@ -41,7 +41,7 @@ def complete(points: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
 
 
 def _thinned(steps: list[int], most: int) -> list[int]:
-    """At most twice as many of the steps, the first and the last among them."""
+    """At most 2 x `most` of the steps, including the first and the last."""
     if len(steps) <= 2 * most:
         return steps
     wanted = np.r_[np.geomspace(max(steps[0], 1), steps[-1], most), np.linspace(steps[0], steps[-1], most)]

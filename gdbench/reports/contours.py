@@ -1,4 +1,4 @@
-"""Contours of a surface, at heights above its lowest point by equal factors: a valley's floor and its walls both show.
+"""Contours of a surface. Their heights above the lowest point grow by equal factors, to show both floor and walls.
 
 draw_contours(ax, xs, ys, values)
 """
@@ -11,7 +11,7 @@ LEVELS = 30
 
 
 def draw_contours(ax: Axes, xs: np.ndarray, ys: np.ndarray, values: np.ndarray, count: int = LEVELS) -> None:
-    """Grey contours, `count` of them. values: len(ys) x len(xs); what is not finite is left out."""
+    """Draw `count` grey contours. values: len(ys) x len(xs); those that are not finite are left out."""
     low = np.nanmin(values[np.isfinite(values)])
     heights = np.where(np.isfinite(values), values - low, np.nan)
     positive = heights[heights > 0]

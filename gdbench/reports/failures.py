@@ -1,4 +1,4 @@
-"""Which trials failed, and why, as text for a page.
+"""The failed trials and their errors, as text for a page.
 
 failures(run.trials)
 """
@@ -9,7 +9,10 @@ from gdbench.reports import text
 
 
 def failures(trials: pd.DataFrame) -> list[dict[str, str]]:
-    """A row for each error of each problem, rule and batch size, with one of the trials that it ended."""
+    """A row for each error of each problem, rule and batch size, with one of the trials that it ended.
+
+    trials: `Run.trials`.
+    """
     failed = trials[trials["status"] == "failed"]
     keys = ["problem", "rule", "batch_size", "error"]
     return [

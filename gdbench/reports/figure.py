@@ -1,10 +1,10 @@
-"""What a figure of the page is, and what one is drawn from. `figures/__init__.py` lists all of them.
+"""The contract of a figure, and a figure together with its data. `figures/__init__.py` lists the page's figures.
 
     FIGURE = Figure(
         name="ert", title="Expected running time", alt="Line plots ...", spans="problem", draw=figure, caption=caption
     )
 
-A figure of lessons is one too, drawn from the frames of its lesson instead of a run's results.
+A lesson's figure follows the same contract, but is drawn from the frames of its lesson, not from a run's results.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,19 +15,19 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 Of = TypeVar("Of")
-Words = tuple[str, ...]  # what a variant is called, a word for each thing that variants differ in
+Words = tuple[str, ...]  # a variant's name: a word for each thing in which variants differ
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Figure(Generic[Of]):
-    """A figure: its words, and the functions of what it is drawn from (`Of`: results, or a lesson's frames).
+    """A figure: its words, and functions of its data (`Of`: results, or a lesson's frames).
 
-    name: of its element on the page and of its files. alt: what the picture shows, for those who cannot see it.
-    spans: what of a page it is drawn for: each problem, all problems of a run, several runs; None for a lesson.
-    draw: the picture; None where there is nothing to draw, and then the page leaves the figure out.
-    caption: the sentences under it. table: rows of cells as they are written. data: the frame of the numbers drawn.
-    variants: pictures to choose from, the usual one first; none where there is nothing to draw. varies: what they
-    differ in.
+    name: that of its element on the page and of its files. alt: a description for readers who cannot see the picture.
+    spans: whether a page draws it for each problem, for all problems of a run or for several runs; None for a lesson.
+    draw: the picture, or None if there is nothing to draw; then the page leaves the figure out.
+    caption: the sentences under it. table: rows of cells as text. data: the frame of the numbers drawn.
+    variants: pictures to choose from, the usual one first; none if there is nothing to draw. varies: the things in
+    which variants differ.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Figure(Generic[Of]):
 
 @dataclass(frozen=True, eq=False)
 class Picture(Generic[Of]):
-    """A figure with what it is drawn from, and the code that repeats it where there is some: what the page shows."""
+    """A figure with its data, as the page shows it. code: the Python that repeats it, if there is any."""
 
     of: Figure[Of]
     source: Of
@@ -52,29 +52,29 @@ class Picture(Generic[Of]):
 
     @property
     def name(self) -> str:
-        """What the figure is called in a file's or an element's name."""
+        """The figure's name in names of files and elements."""
         return self.of.name
 
     @property
     def alt(self) -> str:
-        """What the picture shows, for those who cannot see it."""
+        """A description for readers who cannot see the picture."""
         return self.of.alt
 
     @property
     def varies(self) -> Words:
-        """What its variants differ in."""
+        """The things in which its variants differ."""
         return self.of.varies
 
     def title(self) -> str:
-        """What the figure is called."""
+        """The figure's title."""
         return self.of.title if isinstance(self.of.title, str) else self.of.title(self.source)
 
     def figure(self) -> Drawing | None:
-        """The picture; None where there is nothing to draw."""
+        """The picture; None if there is nothing to draw."""
         return self.of.draw(self.source)
 
     def drawings(self, *, every: bool) -> Iterator[tuple[Words, Drawing]]:
-        """The picture by what its variant is called, or every variant; one without variants is called nothing."""
+        """The usual picture by the name of its variant, or every variant; without variants the name is empty."""
         if every and self.of.variants:
             yield from self.of.variants(self.source)
         elif (drawing := self.figure()) is not None:
@@ -85,9 +85,9 @@ class Picture(Generic[Of]):
         return self.of.caption(self.source)
 
     def table(self) -> list[dict[str, str]] | None:
-        """Its numbers, as they are written; None for a figure without a table."""
+        """The rows of its table as text; None for a figure without a table."""
         return self.of.table(self.source) if self.of.table else None
 
     def data(self) -> pd.DataFrame:
-        """The numbers drawn; an empty frame for a figure that does not give them."""
+        """The numbers drawn; an empty frame for a figure that does not provide them."""
         return self.of.data(self.source) if self.of.data else pd.DataFrame()

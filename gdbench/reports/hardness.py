@@ -1,7 +1,7 @@
-"""A metric as a positive number that falls as it gets better, for a logarithmic axis whose better end is far away.
+"""A metric as a positive number that falls as the metric gets better, for a logarithmic axis.
 
-An accuracy becomes its error, so that 98 % and 99 % are as far apart as 80 % and 90 %; a function's value its height; a
-loss stays a loss.
+An accuracy becomes its error, so that 98 % and 99 % are as far apart as 80 % and 90 %. A function's value becomes its
+height. A loss stays a loss.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from gdbench.results.metrics import rises
 
 
 class Hardness:
-    """How one metric of some results is drawn."""
+    """The hardness of one metric of some results: its error, its height or the metric itself."""
 
     def __init__(self, results: Results, metric: str) -> None:
         self.metric = metric
@@ -28,30 +28,30 @@ class Hardness:
         self._floor = float(errors[errors > 0].min()) / 2 if (errors > 0).any() else 0.005
 
     def of(self, values: pd.Series) -> pd.Series:
-        """Of values of the metric; an accuracy of 100 % stands at half the least error in the run's curves."""
+        """The hardness of values of the metric; an accuracy of 100 % gets half the least error in the run's curves."""
         if self.rises:
             return (1.0 - values).clip(lower=self._floor)
         return self._heights.above(values) if self._heights else values
 
     def level(self, hardness: np.ndarray) -> np.ndarray:
-        """The metric's value there."""
+        """The metric's value at that hardness."""
         if self.rises:
             return 1.0 - hardness
         return hardness + self._heights.least if self._heights else hardness
 
     def words(self, hardness: float) -> str:
-        """A value of `of`, written."""
+        """A hardness as text."""
         if self.rises:
             return f"error {text.percent(0.0 if hardness <= self._floor else hardness)}"
         return text.number(hardness)
 
     def level_words(self, level: float) -> str:
-        """A level of the metric, written; a value that may be negative as its height."""
+        """A level of the metric as text; a value that may be negative is written as its height."""
         least = self._heights.least if self._heights else 0.0
         return f"{text.number(level - least)} above {text.number(least)}" if least else text.metric(self.metric, level)
 
     def label(self, axis: Axis) -> None:
-        """Ticks of an axis that is logarithmic already: accuracies in per cent."""
+        """Label the ticks of an axis that is logarithmic already: accuracies in per cent."""
         if not self.rises:
             plain_ticks(axis)
             return

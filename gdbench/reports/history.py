@@ -16,9 +16,9 @@ from gdbench.inputs.visible import visible
 from gdbench.reports.history_table import date, is_cost, ratio_text
 from gdbench.reports.style import PATH, panels, style
 
-TICKS = 4  # dates below a panel, at most
-WIDTH = 34  # letters of a line of a title
-NOTE = 22  # letters of a line of why a change is accepted
+TICKS = 4  # the most dates below a panel
+WIDTH = 34  # letters in a line of a title
+NOTE = 22  # letters in a line of the reason why a change is accepted
 UNITS = {"steps_to_target": "steps to the target", "final_loss": "final loss"}
 COST = "step / peak kernel"
 OURS, SCALED, LEVEL = "value", "seconds, to the same median", "level"
@@ -26,10 +26,10 @@ CHANGED, ACCEPTED, LOST = "change", "accepted change", "infinite"
 
 
 def history(frame: pd.DataFrame) -> Figure:
-    """A panel a metric of the frame of `gdbench.api.history.history`, runs at equal distances in order of time.
+    """A panel for each metric of the frame of `gdbench.api.history.history`; runs are evenly spaced, in order of time.
 
-    Of costs, the grey crosses are seconds, multiplied so that their median is that of the values: where they leave the
-    values, the machine as a whole was slower or faster. What is infinite is at the upper edge.
+    The grey crosses of a cost are seconds, scaled to the median of the values. Where they differ from the values, the
+    whole machine was slower or faster. Infinite values are at the upper edge.
     """
     groups = list(frame.groupby("metric", sort=False))
     with style():
@@ -72,7 +72,10 @@ def _panel(ax: Axes, metric: str, points: pd.DataFrame) -> None:
 
 
 def _mark(ax: Axes, index: int, point: pd.Series, *, top: bool) -> None:
-    """A line before the first run of a new level, with its ratio, and why it is accepted if it is, above or below."""
+    """Draw a line before the first run of a new level, with its ratio and the reason if the change is accepted.
+
+    top: whether this text is above the points, else below.
+    """
     accepted = isinstance(point["accepted"], str)
     words = ratio_text(point["change"])
     if accepted:

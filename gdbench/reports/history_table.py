@@ -1,4 +1,4 @@
-"""Metrics over stored runs as text for a terminal: where they are, and where they changed.
+"""Metrics over stored runs as text for a terminal: their levels, and where they changed.
 
 Takes the frame of `gdbench.api.history.history`.
 """
@@ -11,12 +11,12 @@ import pandas as pd
 
 from gdbench.reports import text
 
-DIGITS = 8  # of a commit
-COST = "step"  # what the names of costs begin with, and their unit is the reference's
+DIGITS = 8  # digits of a commit
+COST = "step"  # the first word of a cost's name; costs are multiples of the reference
 
 
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row a metric, those with changes first; `changes` has a line a change."""
+    """A row a metric, those with changes first; `changes` has a line for each change."""
     groups = [group for _, group in frame.groupby("metric", sort=False)]
     return [_row(group) for group in sorted(groups, key=lambda group: group["change"].isna().all())]
 
@@ -37,14 +37,14 @@ def _row(points: pd.DataFrame) -> dict[str, Any]:
 
 
 def change_text(point: Mapping[Any, Any]) -> str:
-    """A change in a line: its ratio, its run, and whether it is accepted."""
+    """A change in one line: its ratio, its run, and whether it is accepted."""
     p = "p < 0.0001" if point["p"] < 1e-4 else f"p = {text.number(point['p'], 1)}"
     accepted = f"accepted: {point['accepted']}" if isinstance(point["accepted"], str) else "not accepted"
     return f"{ratio_text(point['change'])} at {run_text(point)}, {p}, {accepted}"
 
 
 def ratio_text(ratio: float) -> str:
-    """A factor with its sign of multiplication.
+    """A factor after a multiplication sign.
 
     >>> ratio_text(1.0834)
     '× 1.083'
@@ -59,17 +59,17 @@ def run_text(point: Mapping[Any, Any]) -> str:
 
 
 def date(created: float) -> str:
-    """The day of a moment, given in seconds since 1970, where we are."""
+    """The local date of a time in seconds since 1970."""
     return datetime.fromtimestamp(created).date().isoformat()
 
 
 def is_cost(metric: str) -> bool:
-    """Whether a metric is seconds over those of the reference."""
+    """Whether a metric is a cost: seconds divided by those of the reference."""
     return metric.partition(":")[0] == COST
 
 
 def writer(metric: str) -> Any:
-    """How a metric's values are written."""
+    """A function that writes a metric's values."""
     if is_cost(metric):
         return lambda value: f"{text.number(value, 4)} peaks"
     return text.steps if metric.startswith("steps_to_target") else lambda value: text.number(value, 4)

@@ -1,4 +1,4 @@
-"""What a rule is called where several runs stand side by side: `adam (run 2)`."""
+"""The labels of rules where several runs stand side by side: `adam (run 2)`."""
 
 import re
 
@@ -11,7 +11,7 @@ def of_run(rule: str, number: int) -> str:
 
 
 def parts(label: str) -> tuple[str, int]:
-    """The rule and the number of its run; 1 where there is but one.
+    """The rule and the number of its run; 1 if the label names no run.
 
     >>> parts("adam (run 2)"), parts("adam")
     (('adam', 2), ('adam', 1))

@@ -16,14 +16,14 @@ from gdbench.reports.names import KEY, inches, legend
 from gdbench.reports.style import looks, order
 from gdbench.stats import summarise
 
-LINE_HEIGHT = 0.22  # inches of a line of a legend
+LINE_HEIGHT = 0.22  # inches of a line in a legend
 ROOM = 2.0  # inches that a legend takes from the axes beside it
 
 
 def draw_lines(ax: Axes, points: pd.DataFrame, x: str, y: str, rules: list[str], **options: Any) -> None:
-    """Median of y over the seeds at each x for each rule, with the 95 % bootstrap interval as a band.
+    """Draw the median of y over the seeds at each x for each rule, with the 95 % bootstrap interval as a band.
 
-    points: columns rule, x and y, a row a seed. options: as of `draw_medians`.
+    points: columns rule, x and y, a row a seed. options: those of `draw_medians`.
     """
     draw_medians(ax, summarise(points, ["rule", x], y), x, rules, **options)
 
@@ -40,11 +40,11 @@ def draw_medians(
     write_x: Callable[[float], str] = text.number,
     write_y: Callable[[float], str] = text.number,
 ) -> None:
-    """A line with its band for each rule, on logarithmic axes but those in `linear`, such as "y" or "xy".
+    """Draw a line with its band for each rule, on logarithmic axes except those in `linear`, such as "y" or "xy".
 
-    lines: columns rule, x, `median` (or another estimate), `low` and `high`; where the estimate is infinite there is a
-    gap, where the interval's upper end is, the band goes to the upper edge. batch: the batch size that they are of.
-    write_x, write_y: how the values that the page tells are written.
+    lines: columns rule, x, `median` (or another estimate), `low` and `high`. An infinite estimate leaves a gap; a band
+    with an infinite upper end goes to the upper edge. batch: the batch size of the lines. write_x, write_y: functions
+    that write the values that the page shows on hover.
     """
     lines = lines[np.isfinite(lines[x].astype(float))]  # an export may hold anything
     shown = np.isfinite(lines["median"]) & ((lines["median"] > 0) | ("y" in linear))
@@ -77,13 +77,13 @@ def draw_medians(
 
 
 def batch_panel(ax: Axes, batch: Any) -> None:
-    """Let the page hide this panel by its batch size: the others then need numbers of their own along the y axis."""
+    """Let the page hide this panel by its batch size, and label its y axis, since the page may hide its neighbours."""
     mark(ax, batch=batch)
     ax.tick_params(axis="y", labelleft=True)
 
 
 def line_options(rule: str, rules: list[str], markers: bool = False) -> dict[str, Any]:
-    """How `Axes.plot` draws the line of one of these rules: seaborn does not say which of its lines is whose."""
+    """The options with which `Axes.plot` draws a rule's line; seaborn does not say which line is which rule's."""
     look = looks(rules)
     marked = {"marker": look["markers"][rule], "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.75}
     dashes = (0, look["dashes"][rule]) if look["dashes"][rule] else "-"
@@ -91,7 +91,7 @@ def line_options(rule: str, rules: list[str], markers: bool = False) -> dict[str
 
 
 def line_name(rule: str, batch: Any) -> str:
-    """What a line is, where its batch size is told."""
+    """A line's name: its rule, and its batch size if there is one."""
     return rule if batch is None else f"{rule}, batch size {batch}"
 
 
@@ -101,9 +101,9 @@ def _label(x: str, row: Mapping[Any, Any], write_x: Callable[[float], str], writ
 
 
 def mark_lost(ax: Axes, lost: pd.DataFrame, x: str, rules: list[str], fate: str, batch: Any = None) -> None:
-    """A cross near the upper edge for each row (rule, x); rules at the same place stand one below the other.
+    """Draw a cross near the upper edge for each row (rule, x); crosses at the same x stand one below the other.
 
-    fate: what became of the median trial there; batch: as in `draw_medians`.
+    fate: what happened to the median trial, as the end of a sentence. batch: as in `draw_medians`.
     """
     palette, edge = looks(rules)["palette"], ax.get_xaxis_transform()
     for _, crosses in lost.groupby(x):
@@ -116,7 +116,7 @@ def mark_lost(ax: Axes, lost: pd.DataFrame, x: str, rules: list[str], fate: str,
 
 
 def plain_ticks(axis: Axis) -> None:
-    """On a logarithmic axis of less than two decades, label 1, 2 and 5 of each; on a longer one, the decades alone."""
+    """Label 1, 2 and 5 of each decade of a logarithmic axis, or the decades alone if there are two or more."""
     low, high = sorted(axis.get_view_interval())
     if axis.get_scale() != "log":
         return
@@ -127,7 +127,7 @@ def plain_ticks(axis: Axis) -> None:
 
 
 def share_legend(figure: Figure, axes: list[Axes]) -> None:
-    """One legend beside the figure, of the rules whose lines its axes have; long names make the figure wider."""
+    """Put one legend beside the figure, with the rules whose lines its axes have. Long names widen the figure."""
     lines = [(marked_rule(line), line) for ax in axes for line in ax.lines]
     handles = {rule: line for rule, line in reversed(lines) if rule is not None}
     rules = order(handles)

@@ -1,4 +1,4 @@
-"""What the page's script needs to know of a drawing: which rule and batch size an artist shows, and its values.
+"""Facts about a drawing for the page's script: which rule and batch size an artist shows, and its values.
 
 mark(line, rule="adam", batch=16, name="adam", points=zip(steps, losses, labels))
 named = name_marks(figure)
@@ -25,9 +25,10 @@ POINTS_AN_INCH = 72  # SVG's unit as matplotlib writes it
 
 @dataclass(frozen=True)
 class Mark:
-    """facts: what the page filters by. points: x, y (in `transform`, the axes' data unless given) and what is there.
+    """What an artist shows. facts: those that filter it. points: x, y (in `transform`, else in data) and their text.
 
-    says: what a text says, if something else than it is laid out with; title: what the page tells of it on hover.
+    name: that of a line or point. cover: whether it is drawn over another artist. says: the text that the SVG shows, if
+    it is not the one laid out. title: the text that the page shows on hover.
     """
 
     facts: dict[str, str]
@@ -55,9 +56,9 @@ def mark(
     says: str = "",
     title: str = "",
 ) -> None:
-    """Say what an artist shows: the page hides it by rule, batch size and problem, and tells its values on hover.
+    """Record what an artist shows: the page hides it by rule, batch size and problem, and shows its values on hover.
 
-    A cover is drawn over what it stands for, without a colour, and gets one when the page hides that.
+    A cover lies over a part of the picture. It has no colour until the page hides that part.
     """
     known = {"rule": rule, "batch": batch, "problem": problem}
     facts = {key: str(value) for key, value in known.items() if value not in (None, "")}
@@ -65,7 +66,7 @@ def mark(
 
 
 def name_marks(figure: Figure) -> dict[str, Artist]:
-    """Give each marked artist an id of its own; ids and artists."""
+    """Give each marked artist an id of its own; returns the artists by id."""
     named = {f"mark{number}": artist for number, artist in enumerate(_of(figure))}
     for identity, artist in named.items():
         artist.set_gid(identity)
@@ -73,12 +74,12 @@ def name_marks(figure: Figure) -> dict[str, Artist]:
 
 
 def _of(figure: Figure) -> list[Artist]:
-    """In the order in which they were marked; to walk the figure would take longer than to draw it."""
+    """The marked artists of a figure, in the order of marking. A search of the figure would take longer than drawing."""
     return [artist for artist in _marks if artist.figure is figure]
 
 
 def annotated(svg: str, figure: Figure, named: dict[str, Artist]) -> str:
-    """The SVG that `figure` has been saved as, with what is known of each mark written to its element."""
+    """The SVG of `figure`, with the facts of each mark written to its element."""
 
     def written(found: re.Match[str]) -> str:
         known = _marks[named[found[1]]]
@@ -90,12 +91,12 @@ def annotated(svg: str, figure: Figure, named: dict[str, Artist]) -> str:
 
 
 def marked_rule(artist: Artist) -> str | None:
-    """The rule that an artist was said to show."""
+    """The rule that an artist was marked with."""
     return _marks[artist].facts.get("rule") if artist in _marks else None
 
 
 def _attributes(identity: str, artist: Artist, figure: Figure) -> str:
-    """As `page.js` reads them; places are in the SVG's own unit, from its upper left corner."""
+    """The attributes that `page.js` reads; positions are in the SVG's own unit, from its upper left corner."""
     known = _marks[artist]
     words = {"id": identity, "class": "mark cover" if known.cover else "mark"}
     words |= {f"data-{key}": value for key, value in known.facts.items()}

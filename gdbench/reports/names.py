@@ -1,10 +1,10 @@
-"""Names in pictures: whole while they are short, else cut in the middle, and different where the names are.
+"""Names in pictures: a long name is cut in the middle, and different names stay different.
 
     short(["adam", "a name of eighty letters ..."])    # {"adam": "adam", "a name of ...": "a name of eig… letters"}
     legend(figure, [(line, "adam", "adam")], loc="upper right")
 
-A picture is laid out by matplotlib, whose font lacks most of the world's letters, and shown by a browser, which has
-them. So an artist holds letters of the same width while it is laid out, and its SVG what it says (`marks.mark`).
+Matplotlib lays out a picture, but its font lacks most of the world's letters. A browser, which has them, shows it. So an
+artist holds other letters of the same width during layout, and its SVG gets the real text (`marks.mark`).
 """
 
 import re
@@ -21,13 +21,13 @@ from matplotlib.text import Text
 from gdbench.inputs.visible import visible
 from gdbench.reports.marks import mark
 
-COLUMNS = 30  # of a name; a letter of Chinese, and most emoji, take two
-INCHES = 0.075  # of a column, in the size of legends and ticks
-KEY = 0.5  # inches of a legend beside each of its names
+COLUMNS = 30  # columns of a name; a Chinese letter and most emoji take two
+INCHES = 0.075  # inches of a column, in the size of legends and ticks
+KEY = 0.5  # inches that a legend needs beside each name
 
 
 def short(names: Iterable[str], most: int = COLUMNS) -> dict[str, str]:
-    """What stands in a picture for each name."""
+    """The text for each name in a picture: the name, or a cut one of `most` columns."""
     made: dict[str, str] = {}
     for name in dict.fromkeys(names):
         whole, number = visible(name), 1
@@ -40,29 +40,29 @@ def short(names: Iterable[str], most: int = COLUMNS) -> dict[str, str]:
 
 
 def columns(text: str) -> int:
-    """How wide a text is, in letters of the Latin alphabet."""
+    """The width of a text, in Latin letters."""
     return sum(_width(letter) for letter in text)
 
 
 def inches(names: Iterable[str]) -> float:
-    """How wide the widest of these names is, as `short` cuts them."""
+    """The width of the widest of these names, as `short` cuts them."""
     return INCHES * max(map(columns, short(names).values()), default=0)
 
 
 def write(artist: Text, name: str, cut: str, after: str = "", rule: str | None = None) -> None:
-    """Let a text say a name, or what stands for it, and something after it; the page shows the whole name on hover.
+    """Let a text show a name, cut if it is long, and `after` behind it. The page shows the whole name on hover.
 
-    A tick's label is set by its axis each time that it is drawn: give that `laid_out(cut)` too.
+    An axis sets the labels of its ticks at each drawing, so it needs `laid_out(cut)` too.
     """
     artist.set_text(laid_out(cut + after))
     mark(artist, rule=rule, says=cut + after, title="" if cut == visible(name) else name)
 
 
 def legend(owner: Figure | Axes, entries: Sequence[tuple[Artist, str, str | None, str]], **options: Any) -> Legend:
-    """A legend of handles with their names; the page hides an entry with its rule, where it has one.
+    """A legend of handles with their names; the page hides an entry with its rule, if it has one.
 
-    entries: handle, name, rule, and what stands behind the name. What matplotlib thinks of a name does not matter: it
-    leaves out those that begin with `_`.
+    entries: handle, name, rule, and the text behind the name. A name may begin with `_`, although matplotlib's own
+    legends leave such names out.
     """
     names = short(name for _, name, _, _ in entries)
     made = owner.legend([handle for handle, *_ in entries], ["x"] * len(entries), **options)
@@ -74,7 +74,7 @@ def legend(owner: Figure | Axes, entries: Sequence[tuple[Artist, str, str | None
 
 
 def _cut(text: str, most: int) -> str:
-    """A text, or where it is too long its beginning and a shorter end, with an ellipsis between them."""
+    """A text, or the beginning and a shorter end of a long one, with an ellipsis between them."""
     if columns(text) <= most:
         return text
     end = most // 3
@@ -97,5 +97,5 @@ def _width(letter: str) -> int:
 
 
 def laid_out(text: str) -> str:
-    """Letters of about the same width that every font has; without a dollar sign, which would begin a formula."""
+    """A text of about the same width in letters that every font has. A dollar sign would begin a formula."""
     return re.sub(r"[^ -#%-~\xa0-\u024f…–×µ]", lambda found: ("", "x", "m")[_width(found[0])], text)

@@ -1,4 +1,4 @@
-"""What was run, where, when and at which commit, and how to repeat it.
+"""The origin of results: what was run, where, when and at which commit, and how to repeat it.
 
 sentence(run), command(run), list(facts(run)), list(machine(run.environment)), overview([run, other])
 """
@@ -14,7 +14,7 @@ TOLD = ("run", "suite", "when", "commit", "code", "backend", "trials")  # of eac
 
 
 def sentence(results: Results) -> str:
-    """All of it in a sentence."""
+    """The origin in a sentence."""
     about, environment = results.about, results.environment
     gpu = f"{environment['gpu']}, " if about["backend"] != "cpu" and environment.get("gpu") else ""
     machine = f" on {gpu}{environment['cpu']} ({environment['cores']} cores)" if "cpu" in environment else ""
@@ -27,7 +27,7 @@ def sentence(results: Results) -> str:
 
 
 def command(results: Results) -> str:
-    """What runs the same trials again: the command that ran them, or the suite as it is stored, which has no file."""
+    """A command that runs the same trials again: the original one, or one that takes the suite from the store."""
     again = f"import gdbench; gdbench.run(gdbench.load(run='{results.about['run']}').about['table'])"
     return str(results.environment.get("command") or f'python -c "{again}"')
 
@@ -57,7 +57,7 @@ def machine(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def overview(runs: Sequence[Results]) -> list[dict[str, str]]:
-    """A row for each run: its number, what was run, and the facts of its machine that are not the same for all."""
+    """A row for each run: its number, what was run, and the facts in which the machines differ."""
     names = list(dict.fromkeys(name for run in runs for name in run.environment))
     differ = [name for name in names if len({str(run.environment.get(name)) for run in runs}) > 1]
     return [

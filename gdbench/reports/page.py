@@ -1,4 +1,4 @@
-"""The page: one self-contained HTML file with the ranking, the figures, and what was run and where."""
+"""The page: one self-contained HTML file with the ranking, the figures, and the origin of the results."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -21,14 +21,14 @@ from gdbench.reports.templates import template
 from gdbench.reports.together import cautions, together
 from gdbench.stats import FEW
 
-SETTINGS = 60  # chosen ones on a page, up to which its figures have variants: more would make a file too large to send
-ROWS = 8000  # of all figures' data on the page, for the same reason
+SETTINGS = 60  # with more chosen settings, figures have no variants: the file would be too large to send
+ROWS = 8000  # rows of all figures' data on the page, for the same reason
 
 
 def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
     """The page of a run, or of several side by side, as HTML; it needs no other file and makes no request.
 
-    Where there are lessons, it shows these alone.
+    If there are lessons, it shows these alone.
     """
     results = runs[0] if len(runs) == 1 else together(runs)
     frame = ranking(results).iloc[: 0 if lessons else None]
@@ -70,7 +70,7 @@ def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
 
 @contextmanager
 def _collecting_seldom() -> Iterator[None]:
-    """Figures are made of many objects that refer to each other: to look for dead ones takes a sixth of the time."""
+    """Collect garbage less often: a figure's many objects refer to each other, and a sixth of the time went to it."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, *usual[1:])
     try:
@@ -94,9 +94,9 @@ def _problems(results: Results, rich: bool) -> Iterator[dict[str, Any]]:
 def _figures(
     pictures: Sequence[Picture[Results]] | Sequence[Lesson], results: Results, prefix: str, rich: bool
 ) -> list[dict[str, Any]]:
-    """What the page needs of each figure that has data, the table under it too if there is one.
+    """The figures that have data, as the page's template takes them.
 
-    rich: with all variants of those that have some. The data are the numbers drawn, or the table where there are none.
+    rich: draw all variants. The data are the numbers drawn or, if a figure has none, its table.
     """
     figures = []
     for picture in pictures:
@@ -122,7 +122,7 @@ def _figures(
 
 
 def _drawings(picture: Picture[Any], name: str, rich: bool) -> dict[Words, str]:
-    """SVG by what the variant is called; a figure without variants is called nothing."""
+    """SVG by the name of the variant; without variants the name is empty."""
     return {
         words: svg(drawing, f"{name}-{number}" if words else name)
         for number, (words, drawing) in enumerate(picture.drawings(every=rich))
@@ -130,14 +130,14 @@ def _drawings(picture: Picture[Any], name: str, rich: bool) -> dict[Words, str]:
 
 
 def _choices(picture: Picture[Any], drawings: dict[Words, str]) -> list[tuple[str, list[str]]]:
-    """What the variants of a figure differ in, and the values that there are."""
+    """The things in which a figure's variants differ, with their values."""
     names = picture.varies if len(drawings) > 1 else ()
     values = [list(dict.fromkeys(words[place] for words in drawings)) for place in range(len(names))]
     return [(name, each) for name, each in zip(names, values, strict=True)]
 
 
 def _fit(figures: Sequence[dict[str, Any]]) -> None:
-    """Make tables of the frames of data, the longest of them left out where all together are too long for a page."""
+    """Turn the figures' frames of data into tables; leave out the longest if all are too long for a page."""
     room = ROWS
     for figure in sorted(figures, key=lambda figure: len(figure["data"])):
         room -= len(figure["data"])
@@ -146,13 +146,13 @@ def _fit(figures: Sequence[dict[str, Any]]) -> None:
 
 
 def _without_batches(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
-    """A frame without what functions do not have."""
+    """A frame without the columns about batches if the trials have none."""
     batches = [] if has_batches(results.trials) else ["batch", "batch_size", "best_batch"]
     return frame.drop(columns=batches, errors="ignore")
 
 
 def _filters(trials: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """What the whole page is filtered by, where there is a choice."""
+    """The facts that filter the whole page, with their values, where there is a choice."""
     batches = sorted(trials["batch_size"].unique()) if len(trials) and has_batches(trials) else []
     found = [
         ("problem", list(dict.fromkeys(trials["problem"]))),

@@ -1,4 +1,4 @@
-"""The path of one descent: over contours in two dimensions, over the graph with its tangents in one.
+"""Draws the path of one descent: over contours in two dimensions, over the graph with its tangents in one.
 
 gdbench.minimize("rosenbrock", [-1.2, 1.0], "adam", lr=0.05, steps=500).plot()
 """
@@ -25,10 +25,10 @@ def figure(
     domain: tuple[float, float] | None,
     title: str,
 ) -> Figure:
-    """The path (a frame with step, x0, x1, ..., value, grad_norm) of a descent over `function`.
+    """A figure of the path (a frame with step, x0, x1, ..., value, grad_norm) of a descent over `function`.
 
-    minimisers: known ones, points x parameters. domain: what to show at least in part; None shows the path alone.
-    With three parameters and more the value is drawn by step.
+    minimisers: the known ones, points x parameters. domain: the range near which an axis stays if the path starts
+    there; None shows the path alone. With three or more parameters the value is drawn by step.
     """
     names = [name for name in path if name.startswith("x") and name[1:].isdigit()]
     draw = {1: _graph, 2: _contours}.get(len(names))
@@ -106,15 +106,15 @@ def _finite(points: np.ndarray) -> np.ndarray:
 
 
 def _window(coordinates: np.ndarray, known: np.ndarray, domain: tuple[float, float] | None) -> tuple[float, float]:
-    """What an axis shows: the start, the path as far as it stays near, and the minimisers that are not far away."""
+    """The range of an axis: the start, the part of the path that stays near it, and the minimisers nearby."""
     start = float(coordinates[0])
     width = 1.0 if domain is None else domain[1] - domain[0]
     if domain is not None and domain[0] - width <= start <= domain[1] + width:
         near = (coordinates >= domain[0] - width) & (coordinates <= domain[1] + width)
-    else:  # begun far away: there is no telling which part matters
+    else:  # the start is far outside the domain, so the window goes around the start
         near = np.abs(coordinates - start) <= 2.0 * max(abs(start), width)
     near[0] = True
-    # What leaves for good is cut; what comes back is not.
+    # All near points count, also those after the path has gone far away and come back.
     low, high = float(coordinates[near].min()), float(coordinates[near].max())
     near_known = [x for x in known if low - width <= x <= high + width]
     low, high = min([low, *near_known]), max([high, *near_known])

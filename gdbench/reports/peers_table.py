@@ -1,4 +1,4 @@
-"""gdbench beside other libraries, as text: frames with the rows of `gdbench.peers.comparison.PeerResults`.
+"""gdbench beside other libraries, as text, from the frames of `gdbench.peers.comparison.PeerResults`.
 
 ours: the peer that the others are compared with.
 """
@@ -14,7 +14,7 @@ CASE = ["problem", "batch_size", "dtype", "rule"]
 
 
 def agreement_rows(frame: pd.DataFrame, ours: str) -> list[dict[str, str]]:
-    """A row a network and rule: the largest relative difference of the losses, a column a peer."""
+    """A row for each network and rule, with each peer's largest relative difference of the losses."""
     rows = []
     for case, group in frame[frame["peer"] != ours].groupby(CASE, sort=False):
         found = zip(group["peer"], group["difference"], strict=True)
@@ -23,16 +23,16 @@ def agreement_rows(frame: pd.DataFrame, ours: str) -> list[dict[str, str]]:
 
 
 def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """What was timed beside what, each with its title."""
+    """The groups of peers that were timed together, each with its title."""
     for (cores, trials), group in frame.groupby(["cores", "trials"], sort=False):
         work = "One trial" if trials == 1 else f"{trials} trials"
         yield f"{work} on {cores} {'core' if cores == 1 else 'cores'}: trial-steps a second", group
 
 
 def speed_rows(frame: pd.DataFrame, ours: str) -> list[dict[str, str]]:
-    """A row a network and rule: each one's speed, behind it how many times as fast ours was, with the interval.
+    """A row for each network and rule: each peer's speed, then ours as a multiple of it, with its interval.
 
-    The last column is ours over the fastest of the others.
+    The last column is our speed over that of the fastest peer.
     """
     rows = []
     for case, group in frame.groupby(CASE, sort=False):
@@ -44,7 +44,7 @@ def speed_rows(frame: pd.DataFrame, ours: str) -> list[dict[str, str]]:
 
 
 def reasons(frame: pd.DataFrame) -> Iterator[str]:
-    """A sentence for each peer and reason why it has no number; where, unless it is everywhere."""
+    """A sentence for each peer and reason why it has no number, with the cases unless it has none at all."""
     for (peer, reason), group in frame[frame["reason"] != ""].groupby(["peer", "reason"], sort=False):
         if len(group) == (frame["peer"] == peer).sum():
             yield f"{peer}: {reason}"
@@ -54,7 +54,7 @@ def reasons(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def prepared(frame: pd.DataFrame) -> str:
-    """What compiling and the first call took, the longest of each peer."""
+    """The longest time that each peer took for compiling and its first call."""
     longest = frame.groupby("peer", sort=False)["prepare_seconds"].max().dropna()
     return ", ".join(f"{peer} {text.seconds(seconds)}" for peer, seconds in longest.items())
 

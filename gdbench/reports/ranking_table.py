@@ -23,20 +23,20 @@ from gdbench.stats import (
 from gdbench.stats.timings import step_costs
 
 NO_STEPS = np.zeros(0)
-NO_COSTS = np.zeros(0)  # a setting whose trials failed is not timed
+NO_COSTS = np.zeros(0)  # for a setting that was not timed, since its trials failed
 
 
 def ranking(results: Results) -> pd.DataFrame:
-    """One row for each problem, rule and batch size; within a problem first each rule at its best batch size.
+    """One row for each problem, rule and batch size; within a problem each rule at its best batch size comes first.
 
-    Both parts are in order of median steps to target, then of `loss`: what `objective` names, infinite for a lost
-    trial. `score` names what `test` holds, if anything; `rank` counts the first part alone.
-    The setting was chosen on the tuning seeds; every other number is a median over the reporting seeds with its 95 %
-    bootstrap interval (`_low`, `_high`). `best_batch` marks the batch size that the tuning seeds prefer for the rule;
-    `default_*` is the rule with its own defaults; `at_edge` says that the chosen lr is the least or greatest tried;
-    `diverged` is the share of the tuning trials of the group that diverged.
-    Where the run's steps were timed, `step` is the seconds of one, measured alone (median over rounds), and
-    `time_to_target` the product of the median steps to target and it (`bootstrap_product`); both with intervals.
+    Both parts are in order of median steps to target, then of `loss`: the metric that `objective` names, infinite for
+    a lost trial. `score` names the metric in `test`, if any; `rank` counts the first part alone. The tuning seeds chose
+    the setting. Every other number is a median over the reporting seeds with its 95 % bootstrap interval (`_low`,
+    `_high`). `best_batch` marks the rule's best batch size on the tuning seeds. `default_*` is the rule with its own
+    defaults. `at_edge` marks a chosen lr that is the least or greatest tried. `diverged` is the share of the group's
+    tuning trials that diverged.
+    If the run's steps were timed, `step` is the seconds of one, measured alone (median over rounds). `time_to_target`
+    is the median steps to target times `step` (`bootstrap_product`). Both have intervals.
     """
     return _ranking(results).copy()
 
@@ -111,7 +111,7 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
         }
         if (frame["other"] != "").any():
             cells["other settings"] = row["other"]
-        function = row["objective"] == "value"  # which has neither batches nor epochs
+        function = row["objective"] == "value"  # a function has neither batches nor epochs
         if batches:
             cells["batch"] = text.NONE if function else str(row["batch_size"])
         if goal:
@@ -140,12 +140,12 @@ def readable(frame: pd.DataFrame, results: Results) -> list[dict[str, str]]:
 
 
 def _times(steps: np.ndarray, rounds: np.ndarray) -> dict[str, float]:
-    """What a step costs, a number a round, and the time to target."""
+    """The cost of a step and the time to target, both with intervals. cost: seconds a step, one number a round."""
     return {**_median("step", rounds), **_named("time_to_target", bootstrap_product(steps, rounds))}
 
 
 def _epochs(steps: float, a_step: float) -> float:
-    """How many epochs so many steps are; 0 and infinity are so in any unit, also where no trial took a step."""
+    """Steps as epochs. 0 and infinity are the same in any unit, also if no trial took a step."""
     return steps if steps in (0.0, np.inf) else steps * a_step
 
 
@@ -158,7 +158,7 @@ def _named(name: str, interval: Interval) -> dict[str, float]:
 
 
 def _varied(results: Results) -> dict[str, list[str]]:
-    """What the run varied of each rule besides lr."""
+    """The hyperparameters that the run varied for each rule besides lr."""
     names = [name for name in results.about["hyperparameters"] if name != "lr"]
     names += ["schedule", "dtype", "clip_norm", "clip_value"]
     counts = results.trials[results.trials["role"] != "default"].groupby("rule")[names].nunique()
@@ -166,7 +166,7 @@ def _varied(results: Results) -> dict[str, list[str]]:
 
 
 def _other(mine: pd.DataFrame, varied: list[str]) -> str:
-    """The chosen values of what was varied."""
+    """The chosen values of the hyperparameters that were varied."""
     if mine.empty:
         return ""
     return ", ".join(f"{n} {text.number(v) if isinstance(v := mine[n].iloc[0], float) else v}" for n in varied)

@@ -1,4 +1,4 @@
-"""What a report reads: the frames of one run, wherever they come from."""
+"""The data of a report: the frames of one run, wherever they come from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ class Results(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What was run: run, suite, title, description, target ..."""
+        """The run's facts: run, suite, title, description, target ..."""
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        """Where it ran."""
+        """The facts of the machine and the software."""
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -32,16 +32,16 @@ class Results(Protocol):
 
     @property
     def timings(self) -> pd.DataFrame:
-        """A row a sample of what a step costs."""
+        """A row a sample of the cost of a step."""
 
     @property
     def subjects(self) -> pd.DataFrame:
-        """A row a subject of `timings`: what it does."""
+        """A row for each subject of `timings`, with what it does."""
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Results of some of a run's trials."""
+    """The results of some of a run's trials."""
 
     about: Mapping[str, Any]
     environment: Mapping[str, Any]
@@ -55,9 +55,9 @@ T = TypeVar("T")
 
 
 def once(compute: Callable[[Results], T]) -> Callable[[Results], T]:
-    """A function of results, computed once for each: a figure, its table, its data and its caption need the same.
+    """Compute a function once for each results: a figure, its table, its data and its caption need the same value.
 
-    What it returns is shared and must not be changed.
+    Callers share the value and must not change it.
     """
     known: WeakKeyDictionary[Results, T] = WeakKeyDictionary()
 
@@ -67,7 +67,7 @@ def once(compute: Callable[[Results], T]) -> Callable[[Results], T]:
             return known[results]
         except KeyError:
             return known.setdefault(results, compute(results))
-        except TypeError:  # what cannot be held weakly is not remembered
+        except TypeError:  # results of a type without weak references are not remembered
             return compute(results)
 
     return remembered
@@ -83,7 +83,7 @@ def only_problem(results: Results, problem: str) -> Part:
 
 
 def target(results: Results) -> tuple[str, float] | None:
-    """The metric that the trials were to reach and its hardest level."""
+    """The target's metric and its hardest level; None without a target."""
     for metric, levels in results.about["target"].items():
         return metric, levels[-1]
     return None
@@ -93,10 +93,10 @@ SCORES = ("test_accuracy", "test_mse", "test_loss")
 
 
 def score_name(trials: pd.DataFrame) -> str:
-    """The metric on test data that the trials of one problem are reported by; empty for a function."""
+    """The metric on test data by which the trials of one problem are reported; empty for a function."""
     return next((name for name in SCORES if name in trials and trials[name].notna().any()), "")
 
 
 def has_batches(trials: pd.DataFrame) -> bool:
-    """Whether any of these trials has batches of samples: a function has none."""
+    """Whether any of these trials has batches of samples; those of a function have none."""
     return objective(trials) != "value"

@@ -1,4 +1,4 @@
-"""What a run shows of how costs grow: a panel for each thing that varies while all else is the same."""
+"""The growth of costs in a run: a panel for each thing that varies while all else is the same."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ SECONDS, STEPS, SPEED = "seconds a step", "steps to the target", "steps a second
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One thing that varies, and what it changes.
+    """One thing that varies, and the quantity that it changes.
 
-    points: a row a measurement: `rule`, `batch` (a number's text, full, or nothing), `x`, `y` and `repetition` (round
-    or seed); `floor` and `memory`, the level where the update's arrays fit, are missing where nobody knows. ends: for
-    each cache, by rule, the x from which on the arrays of its update no longer fit. note: a sentence for the caption.
+    points: a row a measurement: `rule`, `batch` (a number as text, `full` or empty), `x`, `y` and `repetition` (round
+    or seed). `floor` and `memory` (the level of memory that holds the update's arrays) are missing if unknown. ends:
+    for each cache and rule, the x from which its update's arrays no longer fit. note: a sentence for the caption.
     """
 
     title: str
@@ -36,9 +36,9 @@ class Panel:
 
 @once
 def panels(results: Results) -> list[Panel]:
-    """All panels for which the run has three sizes, far enough apart; of several families along one axis the largest.
+    """All panels for which the run has three sizes that are far enough apart.
 
-    Costs are those that were measured alone, where there are any, else those of the trials.
+    Of several families along one axis the largest is shown. Costs are those measured alone, else those of the trials.
     """
     costs = cost_rows(results)
     found = {family.axis: _with_size(costs, family) for family in families(results.about.get("problems", {}))}
@@ -46,26 +46,27 @@ def panels(results: Results) -> list[Panel]:
     shown = []
     largest = max(grown, key=lambda axis: _span(grown[axis]["parameters"]), default=None)
     if largest and tell_a_power(grown[largest]["parameters"].dropna()):
-        # In the smallest batch the update, and with it the memory, weighs most.
+        # The update, and so the memory, has the largest share of a step in the smallest batch.
         batch = min(_common(grown[largest]))
         frame = _at(grown[largest], batch).assign(x=lambda rows: rows["parameters"])
         shown.append(Panel(f"Parameters{_batch(frame)}", "parameters", SECONDS, frame, _ends(frame, results)))
         if batch == max(_common(grown[largest])):
-            del grown[largest]  # the same steps once more
+            del grown[largest]  # its panel would show the same steps again
     for axis, frame in grown.items():
         frame = _at(frame, max(_common(frame)))
         shown.append(Panel(f"{axis.capitalize()}{_batch(frame)}", AXES[axis], SECONDS, frame))
     shown += _batch_sizes(costs)
     if "samples" in found:
         shown += _samples(found["samples"], results)
-    # Every run times two numbers of jobs: by themselves they are no growth, but all there is where nothing was trained.
+    # Every run times two numbers of jobs. Two show no growth, but a run without trials has nothing else to show.
     return [*shown, *_jobs(results)] if shown or results.trials.empty else []
 
 
 def cost_rows(results: Results) -> pd.DataFrame:
     """Seconds a step (`y`) of each problem, rule and batch size, a row a repetition, with the facts of `Panel.points`.
 
-    Also `problem`, `batch_size`, `parameters`, `moved` (bytes of an update), `itemsize`. Of several dtypes, the first.
+    Also has `problem`, `batch_size`, `parameters`, `moved` (bytes of an update) and `itemsize`. Of several dtypes only
+    the first is kept.
     """
     trials, subjects = results.trials, results.subjects
     steps = subjects[(subjects["part"] == "step") & (subjects["jobs"] == 1)]
@@ -77,7 +78,7 @@ def cost_rows(results: Results) -> pd.DataFrame:
         costs = trials[(trials["steps"] > 0) & (trials["seconds"] > 0)].rename(columns={"seed": "repetition"})
         costs = costs.assign(y=costs["seconds"] / costs["steps"], moved=np.nan, floor=np.nan, memory=None)
     costs = costs[costs["dtype"] == (costs["dtype"].iloc[0] if len(costs) else None)]
-    whole = trials[(trials["steps"] > 0) & (trials["epochs"] == trials["steps"])]  # an epoch is one step
+    whole = trials[(trials["steps"] > 0) & (trials["epochs"] == trials["steps"])]  # full batches: an epoch is one step
     full = set(zip(whole["problem"], whole["batch_size"], strict=True))
     sizes = trials.groupby("problem")["parameters"].first()
     functions = {name for name, own in results.about.get("problems", {}).items() if own["kind"] == "function"}
@@ -98,7 +99,7 @@ def _with_size(costs: pd.DataFrame, family: Family) -> pd.DataFrame:
 
 
 def _common(frame: pd.DataFrame) -> list[int]:
-    """The batch sizes that every size has."""
+    """The batch sizes that every size of the family has."""
     sizes = frame.groupby("x")["batch_size"].unique()
     return sorted(set.intersection(*map(set, sizes))) if len(sizes) and tell_a_power(sizes.index) else []
 
@@ -113,7 +114,7 @@ def words(batch: str) -> str:
 
 
 def _batch(frame: pd.DataFrame) -> str:
-    """Which batch size a panel is about, for its title."""
+    """The batch size of a panel, for its title."""
     batch = frame["batch"].iloc[0]
     return f" ({words(batch)})" if batch else ""
 
@@ -123,7 +124,7 @@ def _span(sizes: pd.Series) -> float:
 
 
 def _batch_sizes(costs: pd.DataFrame) -> Iterator[Panel]:
-    """Of the problem with the most batch sizes."""
+    """The panel of batch sizes, for the problem that has most of them."""
     counts = costs.groupby("problem", sort=False)["batch_size"].nunique()
     if counts.empty:
         return
@@ -137,7 +138,7 @@ def _batch_sizes(costs: pd.DataFrame) -> Iterator[Panel]:
 
 
 def _samples(frame: pd.DataFrame, results: Results) -> Iterator[Panel]:
-    """A full batch beside the largest minibatch that all sizes have, in cost and in steps to the target."""
+    """Panels of a full batch beside the largest common minibatch: the cost, and the steps to the target."""
     whole = frame["batch"] == FULL
     common = _common(frame[~whole])
     frame = frame[whole | frame["batch_size"].isin(common[-1:])]
@@ -152,7 +153,7 @@ def _samples(frame: pd.DataFrame, results: Results) -> Iterator[Panel]:
 
 
 def _jobs(results: Results) -> Iterator[Panel]:
-    """How many steps are taken a second where several trials run side by side."""
+    """The panel of steps a second when several trials run side by side."""
     subjects = results.subjects[results.subjects["part"] == "step"]
     counts = subjects.groupby(["problem", "batch_size", "dtype"], sort=False, dropna=False)["jobs"].nunique()
     if counts.empty or counts.max() < 2:
@@ -167,7 +168,7 @@ def _jobs(results: Results) -> Iterator[Panel]:
 
 
 def _ends(frame: pd.DataFrame, results: Results) -> dict[str, dict[str, float]]:
-    """Where, in parameters, the arrays of each rule's update outgrow each cache, within what is shown."""
+    """The number of parameters at which the arrays of each rule's update outgrow each cache, within the panel."""
     known = frame.dropna(subset=["moved", "parameters"])
     caches = {
         name.removesuffix("_kib"): 2**10 * size for name, size in results.environment.items() if name.endswith("_kib")

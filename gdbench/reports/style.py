@@ -1,4 +1,4 @@
-"""One look for all figures: seaborn's, safe for the colour-blind, with the same colour for a rule everywhere."""
+"""One style for all figures: seaborn's, safe for the colour-blind, with the same colour for a rule everywhere."""
 
 import io
 import re
@@ -16,7 +16,7 @@ from gdbench.reports.compact import compact
 from gdbench.reports.labels import parts
 from gdbench.reports.marks import annotated, name_marks
 
-# The order fixes each rule's colour; a label that is not here comes after them, by name.
+# The order fixes each rule's colour. A label that is not here comes after them.
 RULES = (
     "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adadelta", "adamax", "nadam", "amsgrad",
     "adamw", "radam", "lookahead", "ranger", "lion",
@@ -33,10 +33,10 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw inside this: matplotlib's own defaults and our style, whatever a user's matplotlibrc says.
+    """A context for drawing: matplotlib's own defaults with our style, whatever a user's matplotlibrc says.
 
-    Nothing outside is changed. A character that matplotlib's font lacks is no matter for a warning: an SVG holds text
-    as text, and whoever shows it has fonts of their own.
+    Nothing outside is changed. Characters that matplotlib's font lacks cause no warning: an SVG holds text as text, and
+    the program that shows it has its own fonts.
     """
     defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
     settings: Any = {
@@ -51,7 +51,7 @@ def style() -> Iterator[None]:
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a default that this matplotlib would rather not be asked for
+            warnings.simplefilter("ignore")  # some of matplotlib's defaults are deprecated
             mpl.rcParams.update(defaults | settings)
         yield
 
@@ -68,12 +68,12 @@ def order(labels: Iterable[str]) -> list[str]:
 
 
 def looks(labels: Iterable[str]) -> dict[str, dict[Any, Any]]:
-    """`palette`, `dashes` and `markers` for seaborn: by rule, ten colours, then the same with other dashes.
+    """`palette`, `dashes` and `markers` for seaborn, by rule: ten colours, then the same with other dashes.
 
-    A rule has its colour in every run that stands beside others, and other dashes and markers in each.
+    With several runs side by side, a rule has one colour in all of them, and other dashes and markers in each.
     """
     colours = sns.color_palette("colorblind", 10)
-    colours[5], colours[9] = colours[9], colours[5]  # adam's would be near momentum's
+    colours[5], colours[9] = colours[9], colours[5]  # else adam's colour is close to momentum's
     known = {label: parts(label) for label in order(labels)}
     others = dict.fromkeys(rule for rule, _ in known.values() if rule not in RULES)
     numbers = {rule: place for place, rule in enumerate([*RULES, *others])}
@@ -88,9 +88,9 @@ def looks(labels: Iterable[str]) -> dict[str, dict[Any, Any]]:
 def panels(
     count: int, groups: int = 1, *, width: float = 4.2, height: float = 3.2, share: bool = True
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `groups` times `count` axes, at most three in a row, so that text stays readable on a page.
+    """A figure with `groups` times `count` axes, at most three in a row, so that text stays readable on a page.
 
-    Every group begins a row; the axes of a row share their y axis unless `share` is false.
+    Every group begins a row. The axes of a row share their y axis unless `share` is false.
     """
     columns = min(count, 3)
     rows = -(-count // columns)
@@ -104,9 +104,9 @@ def panels(
 
 
 def svg(figure: Figure, name: str) -> str:
-    """The figure as an SVG element whose ids all begin with `name`, so that several fit in one page.
+    """The figure as an SVG element whose ids all begin with `name`, so that one page can hold several.
 
-    What `marks.mark` was told of its artists is written to their elements.
+    The elements have the facts that `marks.mark` recorded for their artists.
     """
     buffer = io.StringIO()
     named = name_marks(figure)

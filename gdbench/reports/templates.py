@@ -1,4 +1,4 @@
-"""The HTML templates of this folder: what is put into one is made visible and escaped; what it lacks is an error."""
+"""The HTML templates of this folder: values are made visible and escaped, and a missing value is an error."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 
 
 def template(name: str) -> jinja2.Template:
-    """A template by its path from this folder; in it, `asset("page.css")` is the text of a file, as it stands."""
+    """A template by its path from this folder; in it, `asset("page.css")` is the unchanged text of a file."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -29,10 +29,10 @@ def template(name: str) -> jinja2.Template:
 
 
 def policy(*elements: str) -> str:
-    """A Content-Security-Policy under which a page runs and wears these `<script>`s and `<style>`s, and nothing else.
+    """A Content-Security-Policy that allows these `<script>` and `<style>` elements and nothing else.
 
-    elements: HTML with such elements. Each is allowed by its hash, so that no text of a run can add one; no request is
-    allowed, and no form is sent.
+    elements: HTML with such elements. Each is allowed by its hash, so that no text of a run can add one. Requests and
+    forms are forbidden.
     """
     allowed: dict[str, dict[str, None]] = {"style": {}, "script": {}}  # sets that keep their order
     for element in elements:
@@ -44,7 +44,7 @@ def policy(*elements: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """Text as it can be shown; HTML that is made already as it is."""
+    """Text made visible; HTML that is already safe stays as it is."""
     return visible(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

@@ -1,4 +1,4 @@
-"""How numbers are written, in the terminal and on the page alike."""
+"""Writes numbers, in the same form for the terminal and the page."""
 
 import math
 import re
@@ -13,9 +13,9 @@ _CONTEXT = Context(prec=800)  # digits: all that a float64 can have before and a
 
 
 def rounded(value: float | Decimal, places: int) -> Decimal:
-    """A number with so many decimals (negative: tens, hundreds), halves away from zero, as people round.
+    """A number rounded to so many decimals (negative: to tens, hundreds), halves away from zero, as people round.
 
-    What is rounded is the shortest decimal that stands for the float: 2.675 is not taken for 2.67499999999999982.
+    It rounds the shortest decimal that stands for the float: 2.675 is not taken for 2.67499999999999982.
     >>> rounded(2.5, 0), rounded(-0.125, 2), rounded(2.675, 2), rounded(-0.2, 0)
     (Decimal('3'), Decimal('-0.13'), Decimal('2.68'), Decimal('0'))
     """
@@ -24,7 +24,7 @@ def rounded(value: float | Decimal, places: int) -> Decimal:
 
 
 def fixed(value: float | Decimal, places: int, comma: bool = False) -> str:
-    """A finite number with so many decimals; comma: between thousands.
+    """A finite number with so many decimals; comma: whether commas separate thousands.
 
     >>> fixed(2.5, 0), fixed(1234.5, 0, comma=True), fixed(1.005, 2)
     ('3', '1,235', '1.01')
@@ -33,7 +33,7 @@ def fixed(value: float | Decimal, places: int, comma: bool = False) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number with that many significant digits; an en dash for none, an infinity sign for a censored one.
+    """A number with so many significant digits; an en dash for NaN, an infinity sign for a censored one.
 
     >>> number(0.031623), number(2.5e-7), number(0.125, 2)
     ('0.0316', '2.50e-7', '0.13')
@@ -50,7 +50,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def whole(value: float) -> str:
-    """A whole number with all its digits; an en dash for none.
+    """A whole number with all its digits; an en dash for NaN.
 
     >>> whole(999999.0)
     '999999'
@@ -68,7 +68,7 @@ def _exact(value: float | Decimal) -> Decimal:
 
 
 def seconds(value: float) -> str:
-    """A time in the unit that fits it.
+    """A time, given in seconds, in the unit that fits it.
 
     >>> seconds(2.5e-6), seconds(0.031), seconds(math.inf), seconds(math.nan)
     ('2.5 µs', '31 ms', '∞', '–')
@@ -84,7 +84,7 @@ def seconds(value: float) -> str:
 
 
 def interval(write: Callable[[float], str], row: Mapping[str, Any], name: str) -> str:
-    """`row[name]` with its bounds `_low` and `_high`, where it has any that differ from it as written.
+    """`row[name]` with its bounds `_low` and `_high`, if there are bounds whose text differs.
 
     >>> interval(seconds, {"t": 2e-3, "t_low": 1.9e-3, "t_high": 2.2e-3}, "t")
     '2 ms [1.9 ms, 2.2 ms]'
@@ -93,7 +93,7 @@ def interval(write: Callable[[float], str], row: Mapping[str, Any], name: str) -
 
 
 def bounded(write: Callable[[float], str], estimate: float, low: float, high: float) -> str:
-    """An estimate with its bounds, where it has any that differ from it as written.
+    """An estimate with its bounds, if there are bounds whose text differs.
 
     >>> bounded(percent, 0.5, 0.25, 1.0), bounded(percent, 0.5, math.nan, math.nan)
     ('50.0 % [25.0 %, 100.0 %]', '50.0 %')
@@ -114,7 +114,7 @@ _LEADING = re.compile(r"(-?)(∞|[0-9][0-9,]*\.?[0-9]*(?:e[-+]?[0-9]+)?)(?: (s|m
 
 
 def sort_key(words: str) -> float | None:
-    """The number that a cell of a table begins with, in its unit, for sorting; NaN for an en dash, None for words.
+    """The number at the start of a table's cell, with its unit, for sorting; NaN for an en dash, None for words.
 
     >>> sort_key("0.18 s [0.17 s, 0.2 s]"), sort_key("395 µs"), sort_key("1,024"), sort_key("∞"), sort_key("adam")
     (0.18, 0.000395, 1024.0, inf, None)

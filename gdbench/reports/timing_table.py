@@ -1,4 +1,4 @@
-"""What steps and kernels cost beside what the machine allows, as text for a terminal or a page.
+"""The costs of steps and kernels beside the machine's limits, as text for a terminal or a page.
 
 Each function takes the frame of `gdbench.stats.timings.roofline`.
 """
@@ -16,9 +16,9 @@ CASE = ["problem", "batch_size", "dtype", "jobs"]
 
 
 def step_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """A row for each whole step, with its parts where they were timed (floor: `gdbench.stats.timings.roofline`).
+    """A row for each whole step, with its parts if they were timed (floor: `gdbench.stats.timings.roofline`).
 
-    products: all products of the step together, one after another, as a share of the peak.
+    products: the speed of all the step's products, one after another, as a share of the peak.
     """
     rows = []
     for _, step in frame[frame["part"] == "step"].iterrows():
@@ -37,7 +37,7 @@ def step_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def kernel_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """A row for each product of each layer, in useful FLOPs, and for each update, in bytes that it must move."""
+    """A row for each product of each layer, in useful FLOPs, and for each update, in the bytes that it must move."""
     rows = []
     for _, kernel in frame[frame["part"].str.endswith("product") | (frame["part"] == "update")].iterrows():
         name = f"{kernel['part']}, {kernel['rule']}" if pd.isna(kernel["layer"]) else _layer(kernel)
@@ -68,13 +68,13 @@ def machine_rows(frame: pd.DataFrame, spreads: pd.DataFrame) -> list[dict[str, s
 
 
 def speed(row: pd.Series) -> str:
-    """Of all jobs together."""
+    """The speed of all jobs together."""
     amount, unit = (row["flops"], "GFLOP/s") if pd.notna(row["flops"]) else (row["bytes"], "GB/s")
     return f"{text.number(amount * row['jobs'] / row['median'] / 1e9)} {unit}"
 
 
 def ratio(row: pd.Series) -> str:
-    """Cost over floor with its interval."""
+    """The cost over the floor, with its interval."""
     if pd.isna(row["ratio"]):
         return "–"
     interval = (
@@ -88,7 +88,7 @@ def _layer(kernel: pd.Series) -> str:
 
 
 def _case(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
-    """Which problem, at which batch size and dtype."""
+    """The problem, batch size and dtype of a row."""
     cells = {"problem": row["problem"], "batch": text.whole(row["batch_size"]), "dtype": row["dtype"]}
     return {**cells, **_jobs(row, frame)}
 
@@ -98,7 +98,7 @@ def _jobs(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
 
 
 def _speedup(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
-    """How much more is done a second than by one job, where one was timed too."""
+    """The speed as a multiple of that of one job, if one job was timed too."""
     if frame["jobs"].nunique() < 2:
         return {}
     alone = frame[(frame["jobs"] == 1) & (frame["subject"] == row["subject"].removesuffix(f", {row['jobs']} jobs"))]
@@ -108,14 +108,14 @@ def _speedup(row: pd.Series, frame: pd.DataFrame) -> dict[str, str]:
 
 
 def cost(row: pd.Series) -> str:
-    """Seconds a step with their interval."""
+    """Seconds a step, with their interval."""
     if pd.isna(row["low"]):
         return text.seconds(row["median"])
     return f"{text.seconds(row['median'])} [{text.seconds(row['low'])}, {text.seconds(row['high'])}]"
 
 
 def moved(spreads: pd.DataFrame, bound: float) -> Iterator[str]:
-    """A sentence where the references' speed changed more than `bound` from round to round."""
+    """A sentence about the reference with the slowest round, if that exceeds the median one by more than `bound`."""
     worst = spreads.sort_values("spread").tail(1)
     for _, row in worst[worst["spread"] > bound].iterrows():
         yield (

@@ -1,4 +1,4 @@
-"""Several runs as one: each rule of each run is a rule of its own, `adam (run 1)`, so that all figures show them.
+"""Several runs as one: each rule of each run becomes a rule of its own, `adam (run 1)`, so that all figures work.
 
 results = together([run.frames, other.frames])
 list(cautions([run.frames, other.frames]))
@@ -13,16 +13,16 @@ from gdbench.reports import labels
 from gdbench.reports.results import Part, Results
 from gdbench.results.files import without_places
 
-SAME = ("title", "suite", "backend", "code", "git_commit")  # said once where all runs agree
-WORDS = ("title", "description", "problem", "target")  # of a suite: they make no trial, or are told by themselves
-NAMED = 8  # keys of a suite; of more, their number
+SAME = ("title", "suite", "backend", "code", "git_commit")  # kept if all runs agree
+WORDS = ("title", "description", "problem", "target")  # keys not compared: they make no trial, or have a sentence
+NAMED = 8  # keys of a suite that a sentence names; the others are counted
 
 
 def together(runs: Sequence[Results]) -> Part:
-    """The trials, curves and costs of a step of all runs; `environment` holds what they agree on.
+    """The trials, curves and costs of a step of all runs; `environment` holds the facts on which they agree.
 
-    Trials get numbers of their own, and a column `side`, the number of their run from 1. Where the runs had different
-    targets they have none together. Reference kernels are left out: they tell of one machine each.
+    Trials get new numbers, and a column `side`, the number of their run from 1. Runs with different targets have no
+    target together. Reference kernels are left out, since each describes one machine.
     """
     first = runs[0].about
     trials: list[pd.DataFrame] = []
@@ -56,13 +56,13 @@ def together(runs: Sequence[Results]) -> Part:
 
 
 def cautions(runs: Sequence[Results]) -> Iterator[str]:
-    """What makes runs hard to compare."""
+    """Sentences about what makes runs hard to compare."""
     if len({str(run.about["target"]) for run in runs}) > 1:
         yield "The runs had different targets, so they are compared by their last loss."
     for name in dict.fromkeys(name for run in runs for name in _problems(run)):
         own = [without_places(_problems(run)[name]) for run in runs if name in _problems(run)]
         if any(each != own[0] for each in own):
-            yield f"{name} is not defined alike in all runs: its losses and steps are of different problems."
+            yield f"{name} is not defined alike in all runs: its losses and steps belong to different problems."
     keys = [_keys({k: v for k, v in run.about["table"].items() if k not in WORDS}) for run in runs]
     differ = [
         key for key in dict.fromkeys(key for own in keys for key in own) if len({own.get(key) for own in keys}) > 1
@@ -80,7 +80,7 @@ def _problems(run: Results) -> dict[str, Any]:
 
 
 def _keys(table: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    """What a suite says, by the path of each key: `rule.adam.lr`."""
+    """The values of a suite by the path of each key: `rule.adam.lr`."""
     found: dict[str, str] = {}
     for name, value in table.items():
         found |= _keys(value, f"{before}{name}.") if isinstance(value, dict) and value else {before + name: str(value)}
@@ -88,7 +88,7 @@ def _keys(table: Mapping[str, Any], before: str = "") -> dict[str, str]:
 
 
 def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One below the other; an empty frame's columns have no dtypes worth keeping."""
+    """The frames one below the other, without empty ones: the dtypes of their columns mean nothing."""
     return pd.concat([frame for frame in frames if len(frame)] or list(frames[:1]), ignore_index=True)
 
 
