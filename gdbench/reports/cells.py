@@ -19,7 +19,7 @@ FACTS = {"problem": "problem", "rule": "rule", "batch": "batch", "batch_size": "
 
 
 class Cell(NamedTuple):
-    """A cell. words: its text. value: what sorts it, if not the text. parts: pieces of the text, a line each at most."""
+    """A cell. words: its text. value: what sorts it, if not the text. parts: pieces of the text, never broken."""
 
     words: str
     value: str | None

@@ -26,13 +26,13 @@ def _row(points: pd.DataFrame) -> dict[str, Any]:
     changes = points[points["change"].notna()].to_dict("records")
     write = writer(last["metric"])
     latest = f"{text.seconds(last['raw'])}, {write(last['value'])}" if is_cost(last["metric"]) else write(last["value"])
-    told: str | list[str] = [*map(change_text, changes)] or "–"
+    found: str | list[str] = [*map(change_text, changes)] or "–"
     return {
         "metric": last["metric"],
         "runs": str(len(points)),
         "latest": latest,
         "level": write(last["level"]),
-        "changes": told if (points["value"] > 0).all() else "not looked for: not all positive",
+        "changes": found if (points["value"] > 0).all() else "not looked for: not all positive",
     }
 
 

@@ -74,7 +74,7 @@ def name_marks(figure: Figure) -> dict[str, Artist]:
 
 
 def _of(figure: Figure) -> list[Artist]:
-    """The marked artists of a figure, in the order of marking. A search of the figure would take longer than drawing."""
+    """The marked artists of a figure, in the order of marking. To search the figure would take longer than drawing."""
     return [artist for artist in _marks if artist.figure is figure]
 
 

@@ -3,8 +3,8 @@
     short(["adam", "a name of eighty letters ..."])    # {"adam": "adam", "a name of ...": "a name of eig… letters"}
     legend(figure, [(line, "adam", "adam")], loc="upper right")
 
-Matplotlib lays out a picture, but its font lacks most of the world's letters. A browser, which has them, shows it. So an
-artist holds other letters of the same width during layout, and its SVG gets the real text (`marks.mark`).
+Matplotlib lays out a picture, but its font lacks most of the world's letters. The browser that shows it has them. So
+an artist holds other letters of the same width during layout, and its SVG gets the real text (`marks.mark`).
 """
 
 import re

@@ -1,6 +1,6 @@
-"""The figures of a run's page, a file each, in the order in which the page shows them.
+"""The figures of a run's page, a file each, in the order of the page.
 
-Of each problem: how far and how soon, how sensitive and how hard to tune, what was learned.
+For each problem: how far and how soon, how sensitive and how hard to tune, and how well on test data.
 """
 
 from gdbench.reports.figure import Figure

@@ -23,7 +23,7 @@ LABELS = {"steps_to_target": "steps to target", "time_to_target": "time to targe
 
 
 def caption(results: Results) -> str:
-    """What the lines are."""
+    """Explains the lines."""
     words = (
         "Medians over the reporting seeds at the setting that was chosen for each rule and batch size, with 95 % "
         "bootstrap intervals as bands. A cross near the upper edge: the median trial did not arrive."
@@ -37,7 +37,7 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """A panel for steps and one for time, where it was measured; None with one batch size or without a target."""
+    """A panel for steps, and one for time if it was measured; None with one batch size or without a target."""
     lines = _lines(results)
     if lines.empty or lines["batch_size"].nunique() < 2 or not np.isfinite(lines["steps_to_target"]).any():
         return None
@@ -84,14 +84,14 @@ def data(results: Results) -> pd.DataFrame:
 
 
 def _lines(results: Results) -> pd.DataFrame:
-    """The ranking's rows where there are batches and a target."""
+    """The ranking's rows if there are batches and a target, else none."""
     if target(results) is None or results.trials.empty or not has_batches(results.trials):
         return pd.DataFrame()
     return ranking(results)
 
 
 def _name_sizes(ax: Axes, lines: pd.DataFrame) -> None:
-    """A tick at each batch size; at some of them where they are many."""
+    """Put a tick at each batch size, or at some of them if they are many."""
     sizes = sorted(lines["batch_size"].unique())
     shown = sizes[:: -(-len(sizes) // 8)]
     ax.xaxis.set_major_locator(FixedLocator(shown))

@@ -1,4 +1,4 @@
-"""How hard is a rule to tune: the expected best of k settings drawn at random from its grid.
+"""Shows how hard a rule is to tune: the expected best of k settings drawn at random from its grid.
 
 from gdbench.reports.figures import best_of
 best_of.figure(run), best_of.table(run)
@@ -23,15 +23,15 @@ from gdbench.stats.best_of import chance_of_any, expected_best
 from gdbench.stats.intervals import Interval, bootstrap
 
 LINE = ["rule", "batch_size"]
-POINTS = 40  # draws at which a line is drawn; with fewer settings, each number of them
-SHOWN = (1, 2, 3, 5, 10, 20, 50, 100, 1000)  # draws in the table
+POINTS = 40  # points of a line; with fewer settings, a point for each number of them
+SHOWN = (1, 2, 3, 5, 10, 20, 50, 100, 1000)  # numbers of draws in the table
 SURE = 0.95
 ACCURACY = "val_accuracy"
 LOST = "counts as infinite: where a draw may hold nothing else, there is no line"
 
 
 def caption(results: Results) -> str:
-    """What the lines are."""
+    """Explains the lines."""
     judged = text.metric_title(_judged(results.trials))
     lost = "has an accuracy of 0" if _judged(results.trials) == ACCURACY else LOST
     chance = (
@@ -49,7 +49,7 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """Chance and expected best by number of settings, a column a batch size; None where no rule has two settings."""
+    """Chance and expected best by number of settings, a column a batch size; None if no rule has two settings."""
     points = _drawn(results)
     if points.empty:
         return None
@@ -83,7 +83,7 @@ def figure(results: Results) -> Drawing | None:
 
 
 def table(results: Results) -> list[dict[str, str]]:
-    """A row for each rule and batch size: the chance to arrive, and the expected best of some numbers of settings."""
+    """A row for each rule and batch size: the chance to reach the target, and the expected best of some draws."""
     points = _points(results, shown=True)
     most, judged = points["settings"].max(), _judged(results.trials)
     rows = []
@@ -108,7 +108,7 @@ def table(results: Results) -> list[dict[str, str]]:
 
 
 def data(results: Results) -> pd.DataFrame:
-    """The points: by number of settings drawn the chance that one arrives (`chance`) and the expected best (`best`)."""
+    """The points: the chance to reach the target (`chance`) and the expected best (`best`) by number of draws."""
     points = _drawn(results)
     keys = [*LINE, "settings", "draws"]
     best = summarise(points, keys, "best").assign(quantity="best")
@@ -124,7 +124,7 @@ def _drawn(results: Results) -> pd.DataFrame:
 def _points(results: Results, shown: bool = False) -> pd.DataFrame:
     """`rule`, `batch_size`, `seed`, `settings`, `arriving`, `draws`, `best` and `chance`, of each seed's tuning trials.
 
-    arriving: how many of the settings reach the target. shown: at the numbers of draws in the table too.
+    arriving: the number of settings that reach the target. shown: whether to include the draws of the table.
     """
     trials = results.trials
     tuned = tuning(trials)
@@ -155,25 +155,25 @@ def _points(results: Results, shown: bool = False) -> pd.DataFrame:
 
 
 def _judged(trials: pd.DataFrame) -> str:
-    """What makes a setting good: validation accuracy, which is never infinite, or what trials are judged by."""
+    """The metric of a setting: validation accuracy, which is never infinite, or else the trials' objective."""
     return ACCURACY if ACCURACY in trials and trials[ACCURACY].notna().any() else objective(trials)
 
 
 def _losses(trials: pd.DataFrame) -> pd.Series:
-    """Less is better: the error of an accuracy, 1 for a trial that was lost; else the final loss."""
+    """The score of each trial, where less is better: the error of an accuracy, 1 if lost, or the final loss."""
     loss = final_loss(trials)
     return (1.0 - trials[ACCURACY]).where(np.isfinite(loss), 1.0) if _judged(trials) == ACCURACY else loss
 
 
 def _draws(settings: int, shown: bool) -> np.ndarray:
-    """Every number of them where they are few; else as many on a logarithmic scale, and those of the table."""
+    """All numbers of settings if they are few, else `POINTS` on a logarithmic scale, and those of the table."""
     few = np.geomspace(1, settings, POINTS).round().astype(int)
     table = [k for k in SHOWN if k <= settings] if shown else []
     return np.arange(1, settings + 1) if settings <= POINTS else np.unique([*few, *table])
 
 
 def _chances(points: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """The mean chance over seeds with its interval, as `draw_medians` takes it."""
+    """The mean chance over the seeds with its interval, in the columns that `draw_medians` takes."""
     rows = [(*key, *_mean(own.to_numpy())) for key, own in points.groupby(keys, sort=True)["chance"]]
     return pd.DataFrame(rows, columns=[*keys, "median", "low", "high"])
 

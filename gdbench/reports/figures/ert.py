@@ -1,4 +1,4 @@
-"""Expected running time against the level to reach: what each rule costs when failed trials are paid for.
+"""Expected running time against the level to reach: each rule's cost in steps, those of failed trials included.
 
 from gdbench.reports.figures import ert
 ert.figure(run), ert.table(run)
@@ -22,14 +22,14 @@ from gdbench.stats.ert import running_times
 KEYS = ["rule", "batch_size", "level"]
 LEVELS = 30
 COLUMNS = 4  # levels in the table, besides the target
-LEAST = 1e-12  # of the start: nearer to the least value there is nothing to tell apart
+LEAST = 1e-12  # of the start: levels nearer to the least value cannot be told apart
 
 
 def caption(results: Results) -> str:
-    """What the lines are."""
+    """Explains the lines."""
     words = (
-        "Expected running time (ERT): the steps of all reporting trials, those that never arrived with all that they "
-        "made, over the number of trials that reached the level. Each rule at its chosen setting; bands are 95 % "
+        "Expected running time (ERT): the steps of all reporting trials, including all steps of those that never "
+        "arrived, over the number of trials that reached the level. Each rule at its chosen setting; bands are 95 % "
         "bootstrap intervals over the reporting seeds. A line ends at the last level that a trial reached; to the "
         "right is harder. Trials that diverged or failed reach nothing."
     )
@@ -38,7 +38,7 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """ERT by level, a panel for each batch size; None where no chosen trial has a curve that gets anywhere."""
+    """ERT by level, a panel for each batch size; None if no trial of a chosen setting reaches any level."""
     times = _times(results)
     if not np.isfinite(times["ert"].astype(float)).any():
         return None
@@ -93,7 +93,7 @@ def data(results: Results) -> pd.DataFrame:
 
 
 def _metric(results: Results) -> str:
-    """What is to be reached: the target's metric, else what trials are judged by."""
+    """The metric of the levels: the target's, else the trials' objective."""
     goal = target(results)
     return goal[0] if goal and goal[0] in results.curves else objective(results.trials)
 
@@ -115,9 +115,9 @@ def _times(results: Results) -> pd.DataFrame:
 
 
 def _levels(results: Results, curves: pd.DataFrame, metric: str) -> np.ndarray:
-    """From what trials begin with to the best that one reached, evenly on the axis, and the target.
+    """Levels from the start to the best value that a trial reached, evenly spaced on the axis, and the target.
 
-    Where trials stop at the target, none beyond it: nobody knows what they would have cost.
+    If trials stop at the target, none is beyond it, since the cost of reaching it is unknown.
     """
     hardness = Hardness(results, metric)
     heights = hardness.of(curves[metric])

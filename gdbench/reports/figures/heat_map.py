@@ -1,4 +1,4 @@
-"""Rule x learning rate x batch size at a glance, divergence marked.
+"""Rule x learning rate x batch size at a glance, with divergence marked.
 
 from gdbench.reports.figures import heat_map
 heat_map.figure(run)
@@ -25,12 +25,12 @@ from gdbench.reports.results import Results, has_batches, target
 from gdbench.reports.style import order, style
 from gdbench.stats import censored_steps, final_loss, tuning
 
-LABEL = 1.1  # inches of a rule's name for which there is room
-LABELLED = 30  # learning rates; more have no room for numbers, which the page tells under the pointer
+LABEL = 1.1  # inches of room for a rule's name
+LABELLED = 30  # with more learning rates, cells have no room for numbers; the page shows these on hover
 
 
 def caption(results: Results) -> str:
-    """What the cells show."""
+    """Explains the cells."""
     goal = target(results)
     cell = (
         f"steps until {text.metric_title(goal[0])} reaches {text.metric(*goal)}"
@@ -47,7 +47,7 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """Median steps to target (final loss without a target) for each rule and lr; None when nothing varies."""
+    """Median steps to target (without one, final loss) for each rule and lr; None if nothing varies."""
     tuned = tuning(results.trials)
     if tuned.empty or tuned["lr"].nunique() * tuned["rule"].nunique() < 2:
         return None
@@ -64,7 +64,7 @@ def figure(results: Results) -> Drawing | None:
     width = 1.5 + max(0.0, inches(rules) - LABEL) + 0.62 * max(min(len(rates), LABELLED), 7)
     size = (width, (1.3 + 0.34 * len(rules)) * len(batches))
     with style():
-        # seaborn draws it as pixels to see whether labels overlap: at 100 to the inch that takes a gigabyte.
+        # seaborn renders the figure to see whether labels overlap; at 100 pixels to the inch that takes a gigabyte.
         figure = Drawing(figsize=size, layout="constrained", dpi=20)
         axes = figure.subplots(len(batches), 1, squeeze=False, sharex=True)[:, 0]
         for ax, batch in zip(axes, batches, strict=True):
@@ -88,7 +88,7 @@ def data(results: Results) -> pd.DataFrame:
 
 
 def _mark_rows(ax: Axes, values: pd.DataFrame, diverged: pd.DataFrame, batch: int | None, unit: str) -> None:
-    """A cover for each rule's row, which knows what it covers."""
+    """Draw a cover over each rule's row, marked with the values of its cells."""
     for place, (rule, row) in enumerate(values.iterrows()):
         cover = ax.add_patch(Rectangle((0, place), len(row), 1, facecolor="none", edgecolor="none", zorder=9))
         points = [
@@ -100,7 +100,7 @@ def _mark_rows(ax: Axes, values: pd.DataFrame, diverged: pd.DataFrame, batch: in
 
 
 def _said(value: float, lost: float, unit: str) -> str:
-    """A cell in words."""
+    """A cell's value in words."""
     words = f"{text.steps(value)} {unit}" if unit else text.number(value)
     return f"{words}, {text.percent(lost, 0)} diverged" if lost else words
 
@@ -113,7 +113,7 @@ def _draw(
     norm: LogNorm,
     spell: Callable[[float], str],
 ) -> None:
-    """One heat map, values as text and heights as colours; infinite cells are grey, cells not tried are empty."""
+    """Draw one heat map, values as text and heights as colours; infinite cells are grey, cells not tried are empty."""
     empty = ~np.isfinite(values.to_numpy())
     labels = np.empty(values.shape, object)
     for place, value in np.ndenumerate(values.to_numpy()):
@@ -128,7 +128,7 @@ def _draw(
         cbar=False, ax=ax, linewidths=0.0 if wide else 0.5, linecolor="white", annot_kws={"size": 8}, mask=empty,
         xticklabels=False, yticklabels=list(map(laid_out, names.values())), rasterized=wide,
     )  # fmt: skip
-    # seaborn leaves out the cells of the mask, their labels too.
+    # seaborn leaves out the masked cells with their labels, so these are drawn here.
     grey = np.where(empty & values.notna().to_numpy(), 1.0, np.nan)
     edges = {"rasterized": True} if wide else {"edgecolor": "white", "linewidth": 0.5}
     ax.pcolormesh(grey, cmap=ListedColormap(["0.88"]), **edges)
@@ -144,7 +144,7 @@ def _draw(
 
 
 def _cells(tuned: pd.DataFrame, steps: bool) -> pd.DataFrame:
-    """One row for each rule, batch size and lr: median value and share diverged of its best setting."""
+    """One row for each rule, batch size and lr: the median value and the share diverged of its best setting."""
     value = censored_steps(tuned) if steps else final_loss(tuned)
     tuned = tuned.assign(value=value, diverged=(tuned["status"] == "diverged").astype(float))
     keys = ["rule", "batch_size", "lr"]

@@ -1,4 +1,4 @@
-"""Loss, or a function's value, by step, epoch or time: each rule at the setting that the tuning seeds chose for it.
+"""Loss, or a function's value, by step, epoch or time, for each rule at the setting that the tuning seeds chose.
 
 from gdbench.reports.figures import loss_curves
 loss_curves.figure(run), dict(loss_curves.variants(run))
@@ -28,12 +28,12 @@ LOGARITHMIC, LINEAR = "logarithmic", "linear"
 
 
 def title(results: Results) -> str:
-    """What the figure is called."""
+    """The figure's title."""
     return "Loss curves" if has_batches(results.trials) else "Curves of the value"
 
 
 def caption(results: Results) -> str:
-    """What the lines are."""
+    """Explains the lines."""
     words = (
         "Each rule at its chosen setting. Lines are medians over the reporting seeds, bands their 95 % bootstrap "
         "intervals. A diverged trial counts as infinite from there on, one that stalled stays where it is; a line ends "
@@ -44,12 +44,12 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """Training and validation loss, or the value, by step, a panel for each batch size; None without chosen trials."""
+    """Training and validation loss, or value, by step, a panel for each batch size; None without chosen trials."""
     return next((drawing for _, drawing in variants(results)), None)
 
 
 def variants(results: Results) -> Iterator[tuple[tuple[str, str], Drawing]]:
-    """The figure by what it is drawn against and the kind of its axes, the usual one first; nothing without data."""
+    """The figure for each quantity on the x axis and each kind of axes, the usual one first; none without data."""
     medians = data(results)
     if medians.empty:
         return
@@ -65,9 +65,9 @@ def variants(results: Results) -> Iterator[tuple[tuple[str, str], Drawing]]:
 
 
 def data(results: Results) -> pd.DataFrame:
-    """The points: `metric, batch_size, rule, step, median, low, high`, and of each also its `epoch` and `time`.
+    """The points: `metric, batch_size, rule, step, median, low, high`, and the `epoch` and `time` of each.
 
-    epoch: of networks alone. time: seconds, step times the median cost of one (`step_costs`), where it was timed.
+    epoch: for networks alone. time: seconds, the step times the median cost of one (`step_costs`), NaN if not timed.
     """
     return _medians(results).copy()
 
@@ -77,7 +77,7 @@ def _medians(results: Results) -> pd.DataFrame:
     final = reported(results.trials)
     facts = ["trial", "problem", "rule", "batch_size", "status"]
     seen = results.curves.merge(final[facts], on="trial") if len(final) else results.curves.iloc[:0]
-    if seen.empty:  # every one has failed
+    if seen.empty:  # all trials have failed
         return pd.DataFrame()
     names = [name for name in METRICS if name in seen and seen[name].notna().any()]
     points = complete(seen, names)
@@ -124,17 +124,17 @@ def _draw(medians: pd.DataFrame, titles: dict[str, str], against: str, linear: b
 
 
 def _without_zero(medians: pd.DataFrame, against: str) -> pd.DataFrame:
-    """Step 0, for which a logarithmic axis has no place, where step 1 would be, or left out where that is known."""
+    """The medians without step 0, which a logarithmic axis cannot show: it moves to step 1 unless that is known."""
     lines = [medians[name] for name in ("metric", "rule", "batch_size")]
     zero = medians["step"] == 0
     one = (medians["step"] == 1).groupby(lines).transform("any")
     each = (medians[against] / medians["step"].where(~zero)).groupby(lines).transform("first")
-    each = each.fillna(each.min()).fillna(1.0)  # a trial may have ended where it began
+    each = each.fillna(each.min()).fillna(1.0)  # a line may have no point but step 0
     return medians.assign(**{against: medians[against].where(~zero, each)})[~(zero & one)]
 
 
 def _top(lines: pd.DataFrame) -> float:
-    """Where a linear axis ends: a loss that grows would leave no room for those that fall."""
+    """The upper end of a linear axis: a loss that grows would leave no room for those that fall."""
     starts = lines.loc[lines["step"] == lines["step"].min(), "median"]
     highest = starts[np.isfinite(starts)].max()
     return 1.1 * float(highest) if highest > 0 else 1.0

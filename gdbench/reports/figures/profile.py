@@ -25,20 +25,21 @@ from gdbench.stats.profiles import bands, profile, ratios
 
 CASE = ["problem", "batch_size", "seed"]
 REFERENCE = "sgd"
-POINTS = 200  # of a line; with fewer steps than that, every one is drawn
-BANDED = 6  # rules; of more, bands cover one another
+POINTS = 200  # points of a line; up to so many steps, every one is drawn
+BANDED = 6  # with more rules, bands would cover one another
 FACTORS = (1.0, 2.0, 4.0)
 
 
 def caption(results: Results) -> str:
-    """What the lines are."""
+    """Explains the lines."""
     times = _times(results)
     batches = has_batches(results.trials)
     words = (
         f"Over {_cases(times, batches)}, each rule at its chosen setting: the share of cases in which it reaches the "
-        "target within the factor times the best rule’s steps there (Dolan and Moré). At 1 stands how often it is the "
-        "best, ties included; at the right how often it arrives at all. Cases that no rule solves count too: they keep "
-        f"all lines below 100 %. Rules{', batch sizes' if batches else ''} and problems that are hidden count still."
+        "target within the factor times the best rule’s steps there (Dolan and Moré). A line shows at 1 how often its "
+        "rule is the best, ties included, and at the right how often it arrives at all. Cases that no rule solves "
+        "count too: they keep all lines below 100 %. "
+        f"Rules{', batch sizes' if batches else ''} and problems that are hidden still count."
     )
     reference = _reference(times)
     return (
@@ -49,7 +50,7 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """Shares by factor, to the best rule and to a reference; None with one rule, or where no rule arrives."""
+    """Shares by factor, to the best rule and to a reference; None with one rule, or if no rule arrives."""
     times = _times(results)
     if times.shape[1] < 2 or not np.isfinite(times).any(axis=None):
         return None
@@ -99,7 +100,7 @@ def _lines(times: pd.DataFrame, base: str | None) -> pd.DataFrame:
 
 @once
 def _times(results: Results) -> pd.DataFrame:
-    """Steps to target, at least 1: a row a case that every rule was tried on, a column a rule."""
+    """Steps to target, at least 1: a row for each case on which every rule was tried, a column for each rule."""
     final = reported(results.trials)
     if final.empty or target(results) is None:
         return pd.DataFrame()
@@ -119,7 +120,7 @@ def _reference(times: pd.DataFrame) -> str:
 
 
 def _strata(times: pd.DataFrame) -> np.ndarray:
-    """The number of the problem and batch size of each case."""
+    """A number for each case, the same for all cases of a problem and batch size."""
     return np.asarray(times.groupby(["problem", "batch_size"], sort=False).ngroup())
 
 
@@ -141,7 +142,7 @@ def _draw(ax: Axes, lines: pd.DataFrame, rules: list[str]) -> None:
 
 
 def _factors(table: pd.DataFrame) -> np.ndarray:
-    """Every factor at which a share rises, from 1 or below and to a little beyond the greatest; at most `POINTS`."""
+    """The factors at which a share rises, from 1 or below to a little beyond the greatest; about `POINTS` at most."""
     steps = np.unique(profile(table)["tau"].to_numpy(np.float64))
     steps = np.append(steps[steps > 0], 1.0)
     low, high = steps.min(), max(1.1 * steps.max(), 2.0)

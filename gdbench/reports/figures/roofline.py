@@ -1,4 +1,4 @@
-"""What was timed under the roofs of this machine: arithmetic under its peak and its memory, updates beside its triad.
+"""Timed steps and kernels under the roofs of this machine: arithmetic under its peak, updates beside its triad.
 
 from gdbench.reports.figures import roofline
 roofline.figure(run), roofline.table(run)
@@ -25,12 +25,12 @@ from gdbench.stats.timings import MOVED, REFERENCES, roofline, spreads
 MARKERS = {"step": "o", "forward": "^", "backward": "v", "forward product": ">", "weight product": "D"}
 MARKERS |= {"input product": "<", "update": "s"}
 PLAIN, ROOF = "0.35", "0.55"
-NAMED = 4  # groups of steps that have room for a name
+NAMED = 4  # groups of steps for whose names there is room
 WIDTH, HEIGHT = 6.8, 4.2
 
 
 def caption(results: Results) -> str:
-    """What points and lines are, and whether the machine held still."""
+    """Explains points and lines, and says whether the machine's speed changed."""
     frame = _of_one_job(results)
     words = [
         "Lines: what one core can do, measured in the same rounds; the peak of fused multiply-adds, and the triad "
@@ -38,7 +38,7 @@ def caption(results: Results) -> str:
         "FLOPs are the useful ones. A whole step’s bytes are those that its update must move",
     ]
     if frame["part"].str.endswith("product").any():
-        words[-1] += ", a product’s its three matrices once, wherever they lie: so it may rise above a slanted line"
+        words[-1] += ", a product’s are its three matrices once, wherever they lie: so it may rise above a slanted line"
     if (frame["part"] == "update").any():
         words.append("Below: updates by the bytes that they move, beside the triad.")
     words[1] += "."
@@ -46,7 +46,7 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """GFLOP/s against FLOPs a byte, and GB/s of updates against bytes; None where nothing timed counts its FLOPs."""
+    """GFLOP/s against FLOPs a byte, and GB/s of updates against bytes; None if nothing timed has known FLOPs."""
     frame = _of_one_job(results)
     points, updates = _points(frame), frame[frame["part"] == "update"]
     if points.empty or not set(REFERENCES) <= set(frame["part"]):
@@ -88,7 +88,7 @@ def table(results: Results) -> list[dict[str, str]]:
 
 
 def data(results: Results) -> pd.DataFrame:
-    """The points in full: seconds a step or kernel (`median, low, high`), what it does, and its floor."""
+    """The points in full: seconds a step or kernel (`median, low, high`), its work, and its floor."""
     frame = _of_one_job(results)
     points = pd.concat([_points(frame), frame[frame["part"] == "update"]])
     names = ["part", "problem", "rule", "batch_size", "dtype", "layer", "median", "low", "high", "flops", "bytes"]
@@ -97,7 +97,7 @@ def data(results: Results) -> pd.DataFrame:
 
 @once
 def _of_one_job(results: Results) -> pd.DataFrame:
-    """What was timed, at the smallest number of jobs."""
+    """The rows at the smallest number of jobs."""
     if results.timings.empty:
         return results.subjects.iloc[:0].assign(median=np.nan, ratio=np.nan)
     frame = roofline(results.timings, results.subjects)
@@ -105,7 +105,7 @@ def _of_one_job(results: Results) -> pd.DataFrame:
 
 
 def _points(frame: pd.DataFrame) -> pd.DataFrame:
-    """What has FLOPs and bytes, with `intensity` (FLOPs a byte) and `speed` (GFLOP/s)."""
+    """The rows with FLOPs and bytes, with `intensity` (FLOPs a byte) and `speed` (GFLOP/s)."""
     counted = frame[frame["flops"].notna() & frame["bytes"].notna()]
     return counted.assign(
         intensity=counted["flops"] / counted["bytes"], speed=counted["flops"] / counted["median"] / 1e9
@@ -113,7 +113,7 @@ def _points(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_roofs(ax: Axes, points: pd.DataFrame, frame: pd.DataFrame) -> None:
-    """The peak of each dtype, and up to the highest the line of each level of memory."""
+    """Draw the peak of each dtype, and the line of each level of memory up to the highest peak."""
     peaks, triads = (frame[frame["part"] == part] for part in REFERENCES)
     highest = (peaks["flops"] / peaks["median"]).max() / 1e9
     fastest = (triads["bytes"] / triads["median"]).max() / 1e9
@@ -127,7 +127,7 @@ def _draw_roofs(ax: Axes, points: pd.DataFrame, frame: pd.DataFrame) -> None:
         bandwidth = triad["bytes"] / triad["median"] / 1e9
         ridge = min(highest / bandwidth, high)
         ax.plot([low, ridge], [low * bandwidth, ridge * bandwidth], color=ROOF, lw=1.2, zorder=1)
-        beside = max(low, 0.75 * highest * 0.65**place / bandwidth)  # each name lower than the one before
+        beside = max(low, 0.75 * highest * 0.65**place / bandwidth)  # each name is lower than the one before
         _label(ax, beside, beside * bandwidth, f"{triad['memory']}, {timing_table.speed(triad)}", "left", "center")
     ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, top))
     ax.set(xlabel="FLOPs a byte", ylabel="GFLOP/s")
@@ -136,7 +136,7 @@ def _draw_roofs(ax: Axes, points: pd.DataFrame, frame: pd.DataFrame) -> None:
 
 
 def _draw_updates(ax: Axes, updates: pd.DataFrame, frame: pd.DataFrame, palette: dict[str, object]) -> None:
-    """GB/s against bytes: the triads joined, and each update."""
+    """Draw GB/s against bytes: the triads as a line, and each update."""
     triads = frame[frame["part"] == "triad"].sort_values("bytes")
     speeds = triads["bytes"] / triads["median"] / 1e9
     ax.plot(triads["bytes"], speeds, color=ROOF, lw=1.2, marker=".", zorder=1)
@@ -161,7 +161,7 @@ def _scatter(ax: Axes, points: pd.DataFrame, x: str, y: str, palette: dict[str, 
 
 
 def _name_steps(ax: Axes, points: pd.DataFrame) -> None:
-    """Which problem and batch size a group of whole steps is, where nothing else is drawn and there is room."""
+    """Name the problem and batch size of each group of whole steps if nothing else is drawn and there is room."""
     groups = points.groupby(["problem", "batch_size", "dtype"], sort=False)
     if (points["part"] != "step").any() or len(groups) > NAMED:
         return
@@ -176,7 +176,7 @@ def _name_steps(ax: Axes, points: pd.DataFrame) -> None:
 
 
 def _label(ax: Axes, x: float, y: float, words: str, side: str, height: str = "bottom") -> None:
-    """Words just above a line, or beside one that slants."""
+    """Write words just above a line, or beside one that slants."""
     shift = 5 if side == "left" else 0, 4 if height == "bottom" else 0
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
     ax.annotate(
@@ -186,7 +186,7 @@ def _label(ax: Axes, x: float, y: float, words: str, side: str, height: str = "b
 
 
 def _legend(frame: pd.DataFrame, rules: list[str]) -> list[tuple[Line2D, str, str | None, str]]:
-    """The rules by their colours, then parts by their marks where there are others than whole steps."""
+    """Draw a legend of the rules' colours, and of the parts' marks if there are others than whole steps."""
     palette = looks(rules)["palette"]
     parts = [part for part in MARKERS if (frame["part"] == part).any()]
     handles: list[tuple[Line2D, str, str | None, str]] = [
@@ -203,7 +203,7 @@ def _words(part: str) -> str:
 
 
 def _called(row: pd.Series) -> str:
-    """What a point is."""
+    """The name of a point."""
     layer = f", layer {row['layer']:.0f}" if pd.notna(row["layer"]) else ""
     rule = f", {row['rule']}" if isinstance(row.get("rule"), str) else ""
     return f"{_words(row['part'])}{layer}{rule}"

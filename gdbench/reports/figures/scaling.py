@@ -1,4 +1,4 @@
-"""What a step costs against everything that varies in a run: width, depth, batch size, samples, trials at a time.
+"""The cost of a step against everything that varies in a run: width, depth, batch size, samples, trials at a time.
 
 from gdbench.reports.figures import scaling
 scaling.figure(run), scaling.table(run)
@@ -29,12 +29,12 @@ from gdbench.stats.powers import exponents
 LINE = ["rule", "batch"]
 WIDTH = 4.4  # inches of a panel
 COLUMNS = 2  # panels in a row, so that text stays readable on a page
-LABELS = 5  # sizes up to which each has a tick
-ROOM = 8.0  # a panel shows at least this factor from bottom to top, so that what hardly changes looks so
+LABELS = 5  # up to so many sizes, each has a tick
+ROOM = 8.0  # a panel's top is at least this factor above its bottom, so that a line that hardly changes looks flat
 
 
 def figure(results: Results) -> Drawing | None:
-    """A panel for each thing that varies; None where nothing does at three sizes."""
+    """A panel for each thing that varies; None if nothing has three sizes."""
     shown = panels(results)
     if not shown:
         return None
@@ -52,7 +52,7 @@ def figure(results: Results) -> Drawing | None:
 
 
 def caption(results: Results) -> str:
-    """What the points are and how they were measured."""
+    """Explains the points and how they were measured."""
     shown = panels(results)
     alone, together = "alone: medians over rounds", "during the sweep, while other trials ran: medians over seeds"
     how = alone if len(results.timings) else together
@@ -79,7 +79,7 @@ def caption(results: Results) -> str:
 
 
 def table(results: Results) -> list[dict[str, str]]:
-    """A row for each line of each panel: its ends and its exponent, within each level of memory too."""
+    """A row for each line of each panel: its ends and its exponent, also within each level of memory."""
     shown = [(panel, _powers(panel), _within_levels(panel)) for panel in panels(results)]
     levels = sorted({level for _, _, within in shown for level in within["memory"]})
     return [
@@ -155,13 +155,13 @@ def _draw(ax: Axes, panel: Panel) -> None:
 
 
 def _beside(panel: Panel) -> int:
-    """How many names of its lines fit in a row below a panel."""
+    """The number of its lines' names that fit in a row below a panel."""
     names = [f"{rule}, {words(batch)}" for rule, batch in panel.points[LINE].drop_duplicates().itertuples(index=False)]
     return 2 if 2 * (inches(names) + KEY) <= WIDTH else 1
 
 
 def _ends(ax: Axes, panel: Panel, palette: dict[Any, Any]) -> None:
-    """Where each rule's update outgrows each cache, with the cache's name above."""
+    """Draw a line where each rule's update outgrows each cache, with the cache's name above."""
     for name, ends in panel.ends.items():
         for rule, x in ends.items():
             mark(ax.axvline(x, color=palette[rule], linewidth=0.9, linestyle=(0, (4, 2))), rule=rule)
@@ -179,19 +179,19 @@ def _lines(medians: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFram
 
 
 def _powers(panel: Panel) -> pd.DataFrame:
-    """Exponents of a panel's lines; speed stops growing where the cores end, which is no power."""
+    """The exponents of a panel's lines; none for speed, which is no power: it stops growing where the cores end."""
     return exponents(panel.points if panel.y != SPEED else panel.points.iloc[:0], LINE, "x", "y")
 
 
 def _within_levels(panel: Panel) -> pd.DataFrame:
-    """Exponents within each level of memory, of the lines that span several."""
+    """The exponents within each level of memory, for the lines that span several."""
     known = panel.points.dropna(subset=["memory"])
     several = known.groupby(LINE)["memory"].transform("nunique") > 1
     return exponents(known[several], [*LINE, "memory"], "x", "y")
 
 
 def _power(powers: pd.DataFrame, rule: str, batch: str, *, interval: bool = True) -> str:
-    """An exponent, with its interval, as text."""
+    """An exponent as text, with its interval."""
     for _, row in powers[(powers["rule"] == rule) & (powers["batch"] == batch)].iterrows():
         middle, low, high = (
             text.fixed(row[name], 2) if pd.notna(row[name]) else "" for name in ("median", "low", "high")
@@ -201,7 +201,7 @@ def _power(powers: pd.DataFrame, rule: str, batch: str, *, interval: bool = True
 
 
 def _point(row: pd.Series, panel: Panel) -> str:
-    """A point of a line: `868: 3.6 µs`."""
+    """A point of a line as text: `868: 3.6 µs`."""
     return f"{text.steps(row['x'])}: {_value(row['median'], panel)}"
 
 

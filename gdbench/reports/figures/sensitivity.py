@@ -1,4 +1,4 @@
-"""How much the learning rate matters: final validation loss, or value, against lr.
+"""Shows how much the learning rate matters: final validation loss, or value, against lr.
 
 from gdbench.reports.figures import sensitivity
 sensitivity.figure(run)
@@ -18,7 +18,7 @@ from gdbench.stats import final_loss, objective, summarise, tuning
 
 
 def caption(results: Results) -> str:
-    """What the lines are."""
+    """Explains the lines."""
     words = (
         f"Median final {'loss' if has_batches(results.trials) else 'value'} over the tuning seeds at each learning "
         "rate, with its 95 % bootstrap interval; where a rule has other hyperparameters in the grid, the best of them "
@@ -29,7 +29,7 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """Final loss or value against lr, one column a batch size; None when no rule has at least two learning rates."""
+    """Final loss or value against lr, one column a batch size; None if no rule has at least two learning rates."""
     tuned = _tuned(results)
     if tuned.empty:
         return None
@@ -56,19 +56,19 @@ def figure(results: Results) -> Drawing | None:
 
 
 def data(results: Results) -> pd.DataFrame:
-    """The points: medians and intervals, a row for each batch size, rule and learning rate."""
+    """The points: a median with its interval for each batch size, rule and learning rate."""
     return summarise(_best_of_others(_tuned(results)), ["batch_size", "rule", "lr"], "loss")
 
 
 def _tuned(results: Results) -> pd.DataFrame:
-    """The trials that choose, of rules with several learning rates, each with its final `loss`."""
+    """The tuning trials of rules with several learning rates, each with its final `loss`."""
     tuned = tuning(results.trials)
     tuned = tuned[tuned.groupby("rule")["lr"].transform("nunique") > 1]
     return tuned.assign(loss=final_loss(tuned))
 
 
 def _best_of_others(tuned: pd.DataFrame) -> pd.DataFrame:
-    """For every rule, batch size and lr the trials of the setting with the least median loss."""
+    """The trials of the setting with the least median loss, for every rule, batch size and lr."""
     medians = tuned.groupby(["rule", "batch_size", "lr", "setting"], sort=False, as_index=False)["loss"].median()
     best = medians.sort_values("loss", kind="stable").drop_duplicates(["rule", "batch_size", "lr"])
     return tuned.merge(best[["rule", "batch_size", "setting"]], on=["rule", "batch_size", "setting"])

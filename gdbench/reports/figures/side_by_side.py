@@ -1,4 +1,4 @@
-"""Runs side by side: what each rule takes on each problem, at each batch size, as a multiple of the first run's.
+"""Runs side by side: the steps, time and loss of each rule on each problem, as multiples of the first run's.
 
 from gdbench.reports.figures import side_by_side
 from gdbench.reports.together import together
@@ -35,25 +35,25 @@ WRITE: Mapping[str, Callable[[float], str]] = {
 }
 ROW = ["problem", "plain", "batch_size"]
 COLUMNS = (*ROW, "rule", "side", "lr", "shared", "equal", "quantity", "value", "base", "ratio", "low", "high")
-LABEL = 1.6  # inches of a row's name for which there is room
+LABEL = 1.6  # inches of room for a row's name
 MOST = 60  # rows that are drawn; the table has all
 
 
 def caption(results: Results) -> str:
-    """What the points are."""
+    """Explains the points."""
     rows = len(data(results)[ROW].drop_duplicates())
     return (
         "Each rule at the setting that its run chose: medians over the reporting seeds (of a step’s cost, over rounds) "
         "as multiples of run 1’s, with 95 % bootstrap intervals; where both runs chose the same setting, seed by seed. "
-        "Left of 1 is less than in run 1; an arrow at the edge: none in this run, or in run 1, arrived. Steps were "
+        "Left of 1 is less than in run 1; an arrow at the edge: no trial of this run, or of run 1, arrived. Steps were "
         "timed at different hours, perhaps on different machines, which can matter more than these intervals say. "
         "“Same bits” counts the trials whose whole curves are equal, of those that both runs have."
-        + (f" Drawn are the first {MOST} of {rows} rows." if rows > MOST else "")
+        + (f" The figure shows the first {MOST} of {rows} rows." if rows > MOST else "")
     )
 
 
 def figure(results: Results) -> Drawing | None:
-    """A panel for each quantity; None for one run, or where no two runs share a problem, rule and batch size."""
+    """A panel for each quantity; None for one run, or if no two runs share a problem, rule and batch size."""
     points = data(results)
     points = points[points["ratio"].notna()]
     if points.empty:
@@ -81,7 +81,7 @@ def figure(results: Results) -> Drawing | None:
 
 
 def table(results: Results) -> list[dict[str, str]]:
-    """A row for each problem, rule and batch size that run 1 shares with another: what it takes in each of them."""
+    """A row for each problem, rule and batch size that run 1 shares with another, with the values of each run."""
     points = data(results)
     names = [name for name in WRITE if (points["quantity"] == name).any()]
     sides = sorted(points["side"].unique())
@@ -100,7 +100,7 @@ def table(results: Results) -> list[dict[str, str]]:
 
 
 def answers(results: Results) -> Iterator[str]:
-    """A sentence for each run but the first: the middle of its multiples, between what they lie, and equal bits."""
+    """A sentence for each run but the first: the median and range of its multiples, and the trials with equal bits."""
     points = data(results)
     for side in range(2, results.trials["side"].max() + 1) if "side" in results.trials else ():
         own = points[points["side"] == side]
@@ -108,7 +108,7 @@ def answers(results: Results) -> Iterator[str]:
             yield f"run {side} beside run 1: no problem, rule and batch size that both have."
             continue
         ratios = own[own["ratio"].notna()].groupby("quantity")["ratio"]
-        told = [
+        words = [
             f"{name} ×{text.number(ratios.median()[name])} "
             f"[{text.number(ratios.min()[name])}, {text.number(ratios.max()[name])}]"
             for name in WRITE
@@ -121,16 +121,17 @@ def answers(results: Results) -> Iterator[str]:
         bits = f"{equal:,} of the {shared:,} trials that both have are the same bit for bit"
         yield (
             f"run {side} beside run 1, over the {len(rows)} combinations of problem, rule and batch size that both "
-            f"have{others}: {', '.join(told) or 'nothing to compare'} (median, least and greatest); "
+            f"have{others}: {', '.join(words) or 'nothing to compare'} (median, least and greatest); "
             f"{bits if shared else 'they have no trial in common'}."
         )
 
 
 def data(results: Results) -> pd.DataFrame:
-    """A row for each quantity of a problem, rule and batch size in a later run that run 1 has too, columns `COLUMNS`.
+    """Rows with the columns `COLUMNS`: a quantity of a problem, rule and batch size that a later run shares with run 1.
 
-    plain: the rule, `rule` its label here. value: the median in run `side`; base: in run 1; ratio, low, high: of them.
-    lr: the one chosen there. shared, equal: trials of this row that both runs have (by key), with equal digests.
+    plain: the rule; rule: its label on the page. value: the median in run `side`; base: that in run 1; ratio, low,
+    high: value over base. lr: the one chosen in run `side`. shared: the number of trials that both runs have (by key);
+    equal: those of them with equal digests.
     """
     return _data(results).copy()
 
@@ -173,13 +174,13 @@ def _compared(results: Results) -> Iterator[dict[str, Any]]:
 
 
 def _groups(results: Results, side: int) -> set[tuple[str, str, int]]:
-    """Problem, rule and batch size of all trials of a run."""
+    """The problem, rule and batch size of all trials of a run."""
     own = results.trials[results.trials["side"] == side].drop_duplicates(GROUP)
     return {(row.problem, labels.parts(row.rule)[0], row.batch_size) for row in own.itertuples()}
 
 
 def _samples(own: pd.DataFrame, cost: np.ndarray | None, results: Results) -> dict[str, list[np.ndarray]]:
-    """Of each quantity the samples whose medians' product it is; those of seeds first."""
+    """The samples of each quantity, which is the product of their medians; samples over seeds come first."""
     steps = own["_steps"].to_numpy()
     taken = {"final loss": [own["_loss"].to_numpy()]}
     if results.about["target"]:
@@ -192,7 +193,7 @@ def _samples(own: pd.DataFrame, cost: np.ndarray | None, results: Results) -> di
 
 
 def _draw(ax: Axes, points: pd.DataFrame, rows: list[tuple[Any, ...]]) -> None:
-    """A dot and its interval for each run, those of one row a little apart; an arrow at the edge for none at all."""
+    """Draw a dot with its interval for each run, those of one row a little apart; an arrow if it is off the axis."""
     look = looks(points["rule"])["palette"]
     places, most = {row: place for place, row in enumerate(rows)}, points["side"].max()
     known = points[["ratio", "low", "high"]].to_numpy(float).ravel()
@@ -215,7 +216,7 @@ def _draw(ax: Axes, points: pd.DataFrame, rows: list[tuple[Any, ...]]) -> None:
 
 
 def _taken(row: Mapping[Any, Any] | None, write: Callable[[float], str]) -> str:
-    """`1,024 (×1.02 [0.99, 1.05])`."""
+    """A value with its ratio: `1,024 (×1.02 [0.99, 1.05])`."""
     if row is None:
         return text.NONE
     words = text.bounded(text.number, row["ratio"], row["low"], row["high"])
@@ -227,7 +228,7 @@ def _same(row: Mapping[Any, Any] | None) -> str:
 
 
 def _called(rows: list[tuple[Any, ...]], trials: pd.DataFrame) -> list[tuple[str, str]]:
-    """Each row's name, without what is the same in all of them, and what stands for it in the picture."""
+    """Each row's name, without the parts that all rows share, and the same name cut for the picture."""
     several, batches = trials["problem"].nunique() > 1, has_batches(trials)
     problems, rules = (short(row[place] for row in rows) for place in (0, 1))
     called = []

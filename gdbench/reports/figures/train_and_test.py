@@ -24,11 +24,11 @@ from gdbench.reports.style import looks, order, panels, style
 from gdbench.stats import choose, final_score, reported, summarise, tuning
 
 SETTING = ["rule", "batch_size", "setting"]
-DRAWN = 1500  # points of a scatter that are drawn as shapes; more become one picture
+DRAWN = 1500  # a scatter of more points is drawn as one image, not as shapes
 
 
 def caption(results: Results) -> str:
-    """What the points and lines are."""
+    """Explains the points and lines."""
     score = text.metric_title(score_name(results.trials))
     return (
         "Left: a point for each setting of the grid, medians over its seeds; ringed: the settings that were chosen, by "
@@ -40,7 +40,7 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """Scatter and curves; None where nothing is tested or no trial of a chosen setting ended well."""
+    """A scatter and curves; None without test data, or if no trial of a chosen setting ended with a finite loss."""
     score = score_name(results.trials)
     if not score or "train_loss" not in results.trials:
         return None
@@ -69,7 +69,7 @@ def figure(results: Results) -> Drawing | None:
 
 
 def table(results: Results) -> list[dict[str, str]]:
-    """A row for each chosen setting: training loss and the metric on test data at the end, on the reporting seeds."""
+    """A row for each chosen setting: its last training loss and test metric on the reporting seeds."""
     score = score_name(results.trials)
     final = _valued(reported(results.trials), score)
     loss, tested = (summarise(final, ["rule", "batch_size", "lr"], name) for name in ("train_loss", score))
@@ -87,7 +87,7 @@ def table(results: Results) -> list[dict[str, str]]:
 
 
 def data(results: Results) -> pd.DataFrame:
-    """The points of the scatter, medians over seeds: those of the grid and, on the reporting seeds, the chosen ones."""
+    """The points of the scatter, medians over seeds: the grid's, and the chosen settings' on the reporting seeds."""
     score = score_name(results.trials)
     chosen = _medians(reported(results.trials), score).assign(seeds="reporting")
     return pd.concat([_grid(results, score).assign(seeds="tuning"), chosen], ignore_index=True)
@@ -99,12 +99,12 @@ def _written(metric: str, row: Mapping[Any, Any], suffix: str) -> str:
 
 
 def _valued(trials: pd.DataFrame, score: str) -> pd.DataFrame:
-    """With the two columns as they count: a trial that was lost has the worst value of each."""
+    """The trials with the worst training loss and test metric for those that were lost."""
     return trials.assign(**{name: final_score(trials, name) for name in ("train_loss", score)})
 
 
 def _medians(trials: pd.DataFrame, score: str) -> pd.DataFrame:
-    """One row a setting, those whose median trial was lost left out."""
+    """One row a setting, without those whose median trial was lost."""
     groups = _valued(trials, score).groupby(SETTING, sort=False)
     medians = groups.agg({"lr": "first", "train_loss": "median", score: "median"}).reset_index()
     return medians[np.isfinite(medians["train_loss"])]
@@ -123,7 +123,7 @@ def _best_batch(results: Results) -> pd.DataFrame:
 def _scatter(ax: Axes, grid: pd.DataFrame, chosen: pd.DataFrame, hardness: Hardness, rules: list[str]) -> None:
     palette, score = looks(rules)["palette"], hardness.metric
     losses = pd.concat([grid["train_loss"], chosen["train_loss"]])
-    floor = losses[losses > 0].min() / 2  # a loss of 0 has no other place on a logarithmic axis
+    floor = losses[losses > 0].min() / 2  # where a loss of 0 is drawn, since a logarithmic axis has no 0
     for points, size, edge, z in ((grid, 14, "none", 2), (chosen, 34, "black", 3)):
         many = len(points) > DRAWN
         for (rule, batch), own in points.groupby(["rule", "batch_size"], sort=False):
@@ -131,7 +131,7 @@ def _scatter(ax: Axes, grid: pd.DataFrame, chosen: pd.DataFrame, hardness: Hardn
                 own["train_loss"].clip(lower=floor), own[score], s=size, color=palette[rule], edgecolors=edge,
                 linewidths=0.8, alpha=0.8, zorder=z, rasterized=many,
             )  # fmt: skip
-            places = zip(own["train_loss"].clip(lower=floor), own[score], _told(own, hardness), strict=True)
+            places = zip(own["train_loss"].clip(lower=floor), own[score], _words(own, hardness), strict=True)
             mark(dots, rule=rule, batch=batch, name=line_name(rule, batch), points=() if many else places)
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -139,8 +139,8 @@ def _scatter(ax: Axes, grid: pd.DataFrame, chosen: pd.DataFrame, hardness: Hardn
     ax.set(xlabel=f"final {text.metric_title('train_loss')}", ylabel=f"final {text.metric_title(score)}")
 
 
-def _told(points: pd.DataFrame, hardness: Hardness) -> list[str]:
-    """`lr 0.01: training loss 0.02, test accuracy: error 3.1 %`."""
+def _words(points: pd.DataFrame, hardness: Hardness) -> list[str]:
+    """The text of each point: `lr 0.01: training loss 0.02, test accuracy: error 3.1 %`."""
     return [
         f"lr {text.number(row['lr'])}: {text.metric_title('train_loss')} {text.number(row['train_loss'])}, "
         f"{hardness.title} {hardness.words(row[hardness.metric])}"

@@ -1,4 +1,4 @@
-"""Lessons: what textbooks draw. A figure a file, from frames alone; `gdbench.lessons` computes the frames."""
+"""The lessons' figures, which textbooks draw too: a file each, from the frames that `gdbench.lessons` computes."""
 
 from gdbench.reports.lessons.lesson import Frames, Lesson
 

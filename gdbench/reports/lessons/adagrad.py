@@ -14,7 +14,7 @@ SHOWN = (1, 10, 100, 1000)  # steps in the table
 
 
 def figure(frames: Frames) -> Drawing:
-    """The loss by step, and the length of each step where the slope stays the same."""
+    """The loss by step, and the length of each step on a constant gradient."""
     curves = frames["curves"]
     points = curves.assign(step=curves["step"].clip(lower=1))
     with style():
@@ -31,7 +31,7 @@ def figure(frames: Frames) -> Drawing:
                 textcoords="offset points", ha="right",
             )  # fmt: skip
         right.set(xscale="log", yscale="log", xlabel="step", ylabel="length of the step / lr")
-        right.set_title("the slope stays the same")
+        right.set_title("the gradient stays the same")
     return drawing
 
 
@@ -43,15 +43,15 @@ def lasts(frames: Frames) -> pd.Series:
 
 
 def caption(frames: Frames) -> str:
-    """One sentence."""
+    """What the figure shows, in one sentence."""
     losses = lasts(frames)
     slow = _lengths(frames)["adagrad"]
     return (
         "Adagrad divides each step of a parameter by the root of all its squared gradients so far, so that the weights "
         "of rare features, which have few gradients, move as far as others: its training loss ends at "
         f"{number(losses['adagrad'])}, SGD's at {number(losses['sgd'])}, each at its best learning rate (medians over "
-        f"seeds, bands their 95 % bootstrap intervals); but where gradients go on, step {steps(slow.index[-1])} is "
-        f"only {number(slow.iloc[-1] / slow.iloc[0])} of the first."
+        f"seeds, bands their 95 % bootstrap intervals); but if the gradient stays the same, step "
+        f"{steps(slow.index[-1])} is only {number(slow.iloc[-1] / slow.iloc[0])} of the first."
     )
 
 
@@ -61,7 +61,7 @@ def _lengths(frames: Frames) -> pd.DataFrame:
 
 
 def table(frames: Frames) -> list[dict[str, str]]:
-    """Last losses and some of the steps' lengths."""
+    """The last losses, and the lengths of some steps."""
     losses, lengths = lasts(frames), _lengths(frames)
     return [
         {

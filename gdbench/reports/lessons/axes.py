@@ -9,13 +9,13 @@ from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number, steps
 
-LEVEL = 1e-4  # of the first value
+LEVEL = 1e-4  # times the first value
 SHOWN = 100  # steps of each path
 PATHS = ("sgd", "adagrad", "adam")  # more would hide one another
 
 
 def figure(frames: Frames) -> Drawing:
-    """Paths over contours, and the value by step."""
+    """The paths over contours, and the value by step."""
     paths = frames["paths"]
     with style():
         drawing, (left, right) = canvas(2, width=5.2)

@@ -1,4 +1,4 @@
-"""Basins: which start ends in which minimum."""
+"""Basins: the minimum in which each start ends."""
 
 import matplotlib as mpl
 import numpy as np
@@ -42,7 +42,7 @@ def caption(frames: Frames) -> str:
     same = (wide["sgd"] == wide["momentum"]).mean()
     shares = ends[ends["rule"] == "sgd"]["minimum"].value_counts(normalize=True)
     return (
-        f"The shade of a start tells in which of {len(frames['minimisers'])} equally deep minima (stars) it ends: "
+        f"The shade of a start shows in which of {len(frames['minimisers'])} equally deep minima (stars) it ends: "
         f"gradient descent leads {percent(shares.min(), 0)} to {percent(shares.max(), 0)} of the starts to each, in "
         f"whole regions; momentum, which overshoots, agrees with it on {percent(same, 0)} of them."
     )

@@ -38,7 +38,7 @@ def caption(frames: Frames) -> str:
 
 
 def table(frames: Frames) -> list[dict[str, str]]:
-    """Where each path is at some steps."""
+    """The position of each path at some steps."""
     return [
         {
             "batch size": str(p.batch_size),

@@ -1,4 +1,4 @@
-"""What bias correction does to Adam's first steps."""
+"""Adam's first steps with and without bias correction."""
 
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
@@ -30,19 +30,19 @@ def caption(frames: Frames) -> str:
     bare = _lengths(frames)["without"]
     return (
         "Adam's averages of the gradient and of its square begin at 0, and the second leaves it more slowly: without "
-        f"bias correction, where the slope stays the same, its first step is {number(bare.iloc[0])} learning rates "
+        f"bias correction, if the gradient stays the same, its first step is {number(bare.iloc[0])} learning rates "
         f"long, its longest, step {steps(bare.idxmax())}, is {number(bare.max())}, and only from step "
         f"{steps(bare.index[bare > 1.01].max() + 1)} on are they within 1 % of one learning rate, as all are with it."
     )
 
 
 def _lengths(frames: Frames) -> pd.DataFrame:
-    """The length of each step with and without it, a column each, by step."""
+    """The length of each step with and without bias correction, a column each, by step."""
     return frames["paths"].dropna(subset="moved").pivot(index="step", columns="label", values="moved")
 
 
 def table(frames: Frames) -> list[dict[str, str]]:
-    """Some of the steps."""
+    """The lengths of some of the steps."""
     lengths = _lengths(frames)
     return [
         {"step": steps(step), **{f"{name}, in learning rates": number(x) for name, x in lengths.loc[step].items()}}

@@ -8,12 +8,12 @@ from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import PATH, style
 from gdbench.reports.text import number
 
-LENGTH = 1.1  # of an arrow
-EDGE = 0.22  # of the square in a right angle
+LENGTH = 1.1  # length of an arrow
+EDGE = 0.22  # edge of the square in a right angle
 
 
 def figure(frames: Frames) -> Drawing:
-    """The contours through some points, with the direction of steepest descent at each."""
+    """The contours through some points, with the direction of steepest descent at each point."""
     surface, points = frames["surface"], frames["points"]
     grid = surface.pivot(index="x1", columns="x0", values="value")
     with style():

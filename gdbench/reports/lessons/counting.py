@@ -1,4 +1,4 @@
-"""How many steps a path takes to a value."""
+"""Counts the steps of a path to a value."""
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,6 @@ def steps_to(path: pd.DataFrame, level: float) -> float:
 
 
 def steps_by_rule(paths: pd.DataFrame, share: float) -> dict[str, float]:
-    """For each path, by its label, the steps to that share of its first value."""
+    """The steps of each path, by its label, to that share of its first value."""
     groups = paths.groupby("label", sort=False)
     return {str(rule): steps_to(path, share * path["value"].iloc[0]) for rule, path in groups}

@@ -9,7 +9,7 @@ from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import PATH, style
 from gdbench.reports.text import number
 
-REACH = 0.55  # of what is drawn to either side of a point
+REACH = 0.55  # how far a tangent or parabola goes to either side of its point
 
 
 def figure(frames: Frames) -> Drawing:
@@ -25,7 +25,7 @@ def figure(frames: Frames) -> Drawing:
                 ax.plot(point.x + away, line, color=PATH, linewidth=2.0, linestyle="--" if bend else "-")
                 ax.plot(point.x, point.value, color=PATH, marker="o", markersize=7)
                 words = f"f'' = {number(point.curvature)}" if bend else f"f' = {number(point.slope)}"
-                # Where the curve is not.
+                # Labels go where the curve is not.
                 across, up, side = (0, -20 if point.curvature > 0 else 12, "center") if bend else (
                     (10, 0, "left") if point.slope < 0 else (-6, 16, "center")
                 )  # fmt: skip

@@ -10,12 +10,12 @@ from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import PATH, style
 from gdbench.reports.text import number, percent
 
-FITTED = 0.01  # a training loss
-SPREAD = 0.15  # of the points of a width, to either side
+FITTED = 0.01  # a network with a smaller training loss fits
+SPREAD = 0.15  # how far the points of a width spread to either side
 
 
 def figure(frames: Frames) -> Drawing:
-    """The share of starts that find the least minimum, and the last loss of each start of each network."""
+    """The share of starts that find the least minimum, and the last loss of each network from each start."""
     share, networks = frames["share"], frames["networks"]
     with style():
         drawing, (left, right) = canvas(2, width=5.0)
@@ -40,7 +40,7 @@ def figure(frames: Frames) -> Drawing:
         left.set_title("a sum of one-dimensional wells")
         left.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         left.legend()
-        # Beside each other in the order of their seeds: seaborn's jitter would be another one in every page.
+        # Points lie side by side in the order of their seeds, since seaborn's jitter would differ from page to page.
         starts, widths = networks.groupby("width"), list(networks.groupby("width").groups)
         others = (starts["width"].transform("size") - 1).clip(lower=1)
         across = starts.ngroup() + SPREAD * (2 * starts.cumcount() / others - 1)
@@ -62,7 +62,7 @@ def figure(frames: Frames) -> Drawing:
 
 
 def fitted(frames: Frames) -> pd.DataFrame:
-    """For each width the share of starts that end below `FITTED`, and the median and greatest last loss."""
+    """The share of starts that end below `FITTED` and the median and greatest last loss, for each width."""
     groups = frames["networks"].groupby("width")["train_loss"]
     return pd.DataFrame(
         {
@@ -80,7 +80,7 @@ def caption(frames: Frames) -> str:
     few, many = share.iloc[0], share.iloc[-1]
     narrow, wide = widths.iloc[0], widths.iloc[-1]
     return (
-        "Where coordinates know nothing of each other, minima multiply, and the starts that find the least one fall "
+        "If coordinates are independent of each other, minima multiply, and the starts that find the least one fall "
         f"from {percent(few['found'], 0)} in {few['dimension']:.0f} dimension to {percent(many['found'])} in "
         f"{many['dimension']:.0f}; in a network, more units open ways past bad ends: with {narrow['width']:.0f} hidden "
         f"units {percent(narrow['share'], 0)} of the starts train to a loss below {number(FITTED)} and others stay as "

@@ -1,4 +1,4 @@
-"""What several lessons draw: a surface's contours, paths over it, values by step."""
+"""Drawing for several lessons: a surface's contours, paths over it, values by step."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,13 +17,13 @@ def canvas(panels: int, *, width: float = 4.4, height: float = 4.0) -> tuple[Fig
 
 
 def colour(rule: str) -> tuple[float, float, float]:
-    """The colour that a rule has everywhere."""
+    """The rule's colour, the same in all figures."""
     shade: tuple[float, float, float] = looks([rule])["palette"][rule]
     return shade
 
 
 def draw_surface(ax: Axes, surface: pd.DataFrame, levels: int = 16) -> None:
-    """Grey contours of a frame of x0, x1 and value on a grid; names the axes."""
+    """Draw grey contours of a frame of x0, x1 and value on a grid, and name the axes."""
     grid = surface.pivot(index="x1", columns="x0", values="value")
     draw_contours(ax, grid.columns.to_numpy(), grid.index.to_numpy(), grid.to_numpy(), levels)
     xs, ys = surface["x0"], surface["x1"]
@@ -32,7 +32,7 @@ def draw_surface(ax: Axes, surface: pd.DataFrame, levels: int = 16) -> None:
 
 
 def draw_path(ax: Axes, path: pd.DataFrame, rule: str) -> None:
-    """A path over a surface: its line, the rule's mark at every step, a square where it starts, a cross at its end."""
+    """Draw a path over a surface, with the rule's mark at every step, a square at its start and a cross at its end."""
     x, y, look = path["x0"].to_numpy(), path["x1"].to_numpy(), looks([rule])
     shade = look["palette"][rule]
     ax.plot(x, y, color=shade, linewidth=1.4, marker=look["markers"][rule], markersize=4, label=rule)
@@ -41,7 +41,7 @@ def draw_path(ax: Axes, path: pd.DataFrame, rule: str) -> None:
 
 
 def draw_line(ax: Axes, x: pd.Series, y: pd.Series, rule: str) -> None:
-    """What a rule did by step; its mark at a few places tells its line from others of a like colour."""
+    """Draw a rule's values by step, with its mark at a few places to distinguish lines of similar colours."""
     look = looks([rule])
     ax.plot(
         x, y, color=look["palette"][rule], linewidth=1.8, marker=look["markers"][rule], markersize=6, markevery=0.12,
@@ -50,7 +50,7 @@ def draw_line(ax: Axes, x: pd.Series, y: pd.Series, rule: str) -> None:
 
 
 def draw_minima(ax: Axes, points: pd.DataFrame) -> None:
-    """A star on each minimum."""
+    """Draw a star on each minimum."""
     ax.plot(
         points["x0"], points["x1"], color=INK, marker="*", markersize=14, linestyle="none",
         markeredgecolor="white", zorder=5,

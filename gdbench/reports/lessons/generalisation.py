@@ -1,4 +1,4 @@
-"""Learning is not optimisation: where training and validation loss part ways."""
+"""Learning is not optimisation: the validation loss rises while the training loss still falls."""
 
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
@@ -45,7 +45,7 @@ def medians(frames: Frames) -> pd.DataFrame:
 
 
 def least(frames: Frames) -> pd.Series:
-    """The epoch at which the median validation loss is least, and the losses there."""
+    """The epoch with the least median validation loss, and the losses at it."""
     lines = medians(frames)
     row: pd.Series = lines.loc[lines["val_loss"].idxmin()]
     return row
@@ -64,7 +64,7 @@ def caption(frames: Frames) -> str:
 
 
 def table(frames: Frames) -> list[dict[str, str]]:
-    """About ten epochs."""
+    """The losses at about ten epochs."""
     lines = medians(frames)
     rows = lines.iloc[:: max(1, len(lines) // 10)]
     return [

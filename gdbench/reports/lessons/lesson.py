@@ -10,9 +10,9 @@ Frames = Mapping[str, pd.DataFrame]
 
 
 class Lesson(Picture[Frames]):
-    """A figure of this folder with its own frames, whatever the results are."""
+    """A figure of this folder with its own frames, which do not depend on a run's results."""
 
     @property
     def frames(self) -> Frames:
-        """What it is drawn from."""
+        """The frames that it is drawn from."""
         return self.source

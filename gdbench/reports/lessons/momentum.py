@@ -9,7 +9,7 @@ from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import number, steps
 
-LEVEL = 1e-4  # of the first value
+LEVEL = 1e-4  # times the first value
 SHOWN = 40  # steps of each path
 
 
@@ -41,7 +41,7 @@ def needed(frames: Frames) -> dict[str, float]:
 
 
 def table(frames: Frames) -> list[dict[str, str]]:
-    """What each rule needs to ever smaller values."""
+    """The steps of each rule to ever smaller values."""
     return [
         {
             "value, of the first": number(share),

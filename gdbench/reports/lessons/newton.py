@@ -10,7 +10,7 @@ from gdbench.reports.style import style
 from gdbench.reports.text import number, steps
 
 LEVEL = 1e-6
-FLOOR = 1e-16  # where smaller values, zero too, are drawn
+FLOOR = 1e-16  # smaller values, zero too, are drawn here
 
 
 def figure(frames: Frames) -> Drawing:
@@ -40,15 +40,15 @@ def caption(frames: Frames) -> str:
     """One sentence."""
     taken = needed(frames)
     return (
-        "Gradient descent knows the slope alone and follows the curved valley for "
-        f"{steps(taken['sgd'])} steps to a value of {number(LEVEL)}; Newton's method knows the curvature too, leaps to "
+        "Gradient descent uses the gradient alone and follows the curved valley for "
+        f"{steps(taken['sgd'])} steps to a value of {number(LEVEL)}; Newton's method uses the curvature too, leaps to "
         f"the minimum of the parabola that fits where it stands, and needs {steps(taken['newton'])}, each of which "
         "asks for all second derivatives (what they cost as networks grow: the suite second-order)."
     )
 
 
 def table(frames: Frames) -> list[dict[str, str]]:
-    """The steps to ever smaller values."""
+    """The steps of each rule to ever smaller values."""
     groups = list(frames["paths"].groupby("label", sort=False))
     return [
         {"value": number(level), **{f"steps of {rule}": steps(steps_to(path, level)) for rule, path in groups}}

@@ -9,8 +9,8 @@ from gdbench.reports.lessons.lesson import Frames
 from gdbench.reports.style import style
 from gdbench.reports.text import steps
 
-HALF = 0.5  # of the first value: off the plateau
-OUT = 0.01  # of the first value: where a line ends
+HALF = 0.5  # times the first value: a path below it has left the plateau
+OUT = 0.01  # times the first value: a line ends there
 
 
 def figure(frames: Frames) -> Drawing:
@@ -52,9 +52,9 @@ def caption(frames: Frames) -> str:
     """One sentence."""
     out, off = escapes(frames), waits(frames)
     return (
-        "Where the gradient all but vanishes, so do SGD's steps: it takes "
+        "SGD's steps all but vanish where the gradient does: it takes "
         f"{steps(out['sgd'])} to be halfway down from the saddle (momentum {steps(out['momentum'])}, adam "
-        f"{steps(out['adam'])}; Newton's method, which looks for any point without slope, ends on it), and "
+        f"{steps(out['adam'])}; Newton's method, which looks for any point with zero gradient, ends on it), and "
         f"{steps(off['sgd'])} to half the value on the plateau (momentum {steps(off['momentum'])}; adam, whose steps "
         f"do not shrink with the gradient, {steps(off['adam'])})."
     )

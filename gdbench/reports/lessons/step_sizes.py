@@ -32,9 +32,10 @@ def caption(frames: Frames) -> str:
     ends = paths.groupby("label", sort=False).tail(1).set_index("label")["x0"].abs()
     steps, start = paths["step"].max(), paths["x0"].iloc[0]
     return (
-        f"After {steps} steps down x²/2 from x = {number(start)}, too small ones are still {number(ends['too small'])} "
-        f"from the minimum and good ones {number(ends['good'])}; too large ones, with a learning rate above 2 over the "
-        f"curvature, leap further out each time and are {number(ends['too large'])} away."
+        f"After {steps} steps down x²/2 from x = {number(start)}, steps that are too small end "
+        f"{number(ends['too small'])} from the minimum and good ones {number(ends['good'])}; too large ones, with a "
+        "learning rate above 2 over the curvature, leap further out each time and end "
+        f"{number(ends['too large'])} away."
     )
 
 

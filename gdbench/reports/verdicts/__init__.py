@@ -1,1 +1,1 @@
-"""How a comparison is shown: for a terminal, for programs, for CI systems, and as a page."""
+"""Shows a comparison: for a terminal, for programs, for CI systems, and as a page."""

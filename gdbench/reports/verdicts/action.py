@@ -1,9 +1,9 @@
 """A comparison as the JSON that github-action-benchmark draws over commits, for its tool `customSmallerIsBetter`.
 
 A list of {name, unit, value, range, extra}. The action finds an earlier value by `name`, divides the two, and alerts
-above its threshold, so values are finite and less is better: costs as multiples of base, counts as they are, and where
-bits differ what the trials of head came to. A value that is infinite (the median trial did not arrive) or negative (a
-function's), of which the action's ratio would say nothing, is left out.
+above its threshold. So values are finite and less is better: costs as multiples of base, counts, and the results of
+head's trials if bits differ. Infinite values (the median trial did not arrive) and negative ones (of a function) are
+left out, since their ratios would mean nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ UNITS = {"steps_to_target": "steps", "final_loss": "loss", "success": "of trials
 
 
 def benchmarks(comparison: Comparison) -> list[dict[str, Any]]:
-    """The list, sorted by name."""
+    """The list in JSON, sorted by name."""
     found = [made for row in comparison.findings.to_dict("records") for made in _benchmark(row)]
     return sorted(found, key=lambda made: str(made["name"]))
 

@@ -10,11 +10,11 @@ from gdbench.reports.verdicts.words import counts, has, touched
 from gdbench.results.export import plain, plain_rows
 
 VERSION = 1
-WHOLE = ("batch_size", "pairs")  # NaN in some rows, so that pandas holds them as floats
+WHOLE = ("batch_size", "pairs")  # whole numbers that pandas holds as floats, since some rows have NaN
 
 
 def document(comparison: Comparison, *, strict: bool = False) -> dict[str, Any]:
-    """What JSON can hold: NaN is null, infinity "inf"."""
+    """A value that JSON can hold: NaN becomes null, infinity "inf"."""
     return {
         "gdbench_verdicts": VERSION,
         "verdict": comparison.verdict,

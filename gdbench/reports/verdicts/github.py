@@ -2,9 +2,9 @@
 
     for line in annotations(found): print(line)
 
-GitHub keeps 10 errors, 10 warnings and 10 notices of a step and drops the others without a word, and of a step's
-summary no more than 1 MiB. (docs.github.com, "Workflow commands for GitHub Actions"; actions/toolkit,
-docs/problem-matchers.md, "Limitations".)
+GitHub keeps 10 errors, 10 warnings and 10 notices of a step and drops the others silently. A step's summary may have
+1 MiB. (docs.github.com, "Workflow commands for GitHub Actions"; actions/toolkit, docs/problem-matchers.md,
+"Limitations".)
 """
 
 import re
@@ -26,20 +26,20 @@ _MARKUP = re.compile(r"[^\w\s.,;:()/%+=×–∞'…-]|(?<!\w)_|_(?!\w)|:(?=//)|(
 
 
 def annotations(comparison: Comparison, *, strict: bool = False) -> list[str]:
-    """Workflow commands: an error each for what fails the check, warnings for what is undecided, notices for the rest.
+    """Workflow commands: errors for metrics that fail the check, warnings for undecided ones, notices for the rest.
 
-    Metrics that share a verdict and its reason for one cause, or for want of data, share an annotation.
+    Metrics with the same verdict and reason share an annotation if they have one cause, or too little data.
     """
     levels: dict[str, list[tuple[str, str]]] = {"error": [], "warning": [], "notice": []}
-    for verdict, reason, title, message in _told(comparison.findings):
+    for verdict, reason, title, message in _annotated(comparison.findings):
         levels[_level(verdict, reason, strict)].append((f"{verdict}: {title}", message))
     if not len(comparison.findings):
         levels["error"].append((comparison.verdict, NOTHING))
-    return [_command(level, *each) for level, told in levels.items() for each in _fewer(told)]
+    return [_command(level, *each) for level, found in levels.items() for each in _fewer(found)]
 
 
-def _told(findings: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
-    """Verdict, reason, title and message of each annotation, the gravest first."""
+def _annotated(findings: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    """The verdict, reason, title and message of each annotation, the gravest first."""
     one = findings["verdict"].isin([*GRAVE, "improved"]) & (findings["reason"] != "suite-wide")
     kinds = findings["family"] + ":" + findings["verdict"] + ":" + findings["reason"]
     keys = kinds.where(~one, [str(number) for number in range(len(findings))])
@@ -52,7 +52,7 @@ def _told(findings: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
         yield rows[0]["verdict"], rows[0]["reason"], title, message
 
 
-_NO_NUMBERS = dict.fromkeys(("ratio", "margin", "q", "detail"), float("nan"))  # those of the first speak for it alone
+_NO_NUMBERS = dict.fromkeys(("ratio", "margin", "q", "detail"), float("nan"))  # those of one metric, not of all
 
 
 def _level(verdict: str, reason: str, strict: bool) -> str:
@@ -61,13 +61,13 @@ def _level(verdict: str, reason: str, strict: bool) -> str:
     return "warning" if verdict == "inconclusive" else "notice"
 
 
-def _fewer(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """As many as GitHub keeps; the last says how many it stands for."""
-    if len(told) <= MOST:
-        return told
-    rest = told[MOST - 1 :]
+def _fewer(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """As many annotations (title, message) as GitHub keeps; the last one counts those that it replaces."""
+    if len(found) <= MOST:
+        return found
+    rest = found[MOST - 1 :]
     titles = listed([title for title, _ in rest], NAMES, "; ")
-    return [*told[: MOST - 1], (f"{len(rest)} more", f"{titles}. The job's log and summary have all of them.")]
+    return [*found[: MOST - 1], (f"{len(rest)} more", f"{titles}. The job's log and summary have all of them.")]
 
 
 def _command(level: str, title: str, message: str) -> str:
@@ -85,7 +85,7 @@ def _short(words: str, most: int) -> str:
 
 
 def summary(comparison: Comparison, *, everything: bool = False, room: int = ROOM) -> str:
-    """The job summary in Markdown, in no more than `room` bytes of UTF-8; rows that find no room are counted."""
+    """The job summary in Markdown, at most `room` bytes of UTF-8; rows without room are counted."""
     rows = table.rows(comparison, everything)
     head = [f"### gdbench {_text(headline(comparison))}", ""]
     if rows:
@@ -93,7 +93,7 @@ def summary(comparison: Comparison, *, everything: bool = False, room: int = ROO
     tail = ["", *(f"- {name}: {_text(words)}" for name, words in table.sides(comparison))]
     tail += [f"- {_text(sentence)}" for sentence in table.sentences(comparison, everything)]
     lines = ["| " + " | ".join(map(_text, row.values())) + " |" for row in rows]
-    left = room - _size([*head, *tail]) - 200  # the sentence about what is left out
+    left = room - _size([*head, *tail]) - 200  # 200 for the sentence about rows that are left out
     kept = 0
     while kept < len(lines) and left >= _size([lines[kept]]):
         left -= _size([lines[kept]])
@@ -111,5 +111,5 @@ def _size(lines: list[str]) -> int:
 
 
 def _text(words: object) -> str:
-    """Text that Markdown and HTML leave as it is: what could be markup, or the middle of a link, as a reference."""
+    """Text that Markdown and HTML show as it is: possible markup and middles of links become character references."""
     return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", visible(words))

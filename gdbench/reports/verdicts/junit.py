@@ -1,8 +1,8 @@
 """A comparison as JUnit XML, as Jenkins and GitLab read it (jenkinsci/xunit-plugin, junit-10.xsd).
 
-A testsuite a family, a testcase a metric. `regressed` is a failure, `failed` and `missing` are errors, `inconclusive`
-is skipped, each with its reason; `changed` passes and says so, and with `strict` is a failure. Where nothing was
-compared, one testcase says so as an error, since some systems take no testcases for success.
+A family is a testsuite, a metric a testcase. `regressed` is a failure, `failed` and `missing` are errors, and
+`inconclusive` is skipped, each with its reason. `changed` passes with a line of output, and is a failure with `strict`.
+If nothing was compared, one testcase says so as an error, since some systems take no testcases for success.
 """
 
 import re
@@ -34,7 +34,7 @@ def junit(comparison: Comparison, *, strict: bool = False) -> str:
         _outcome(ElementTree.SubElement(suite, "testcase", name="comparison", classname="gdbench"), "error", NOTHING)
         _tally(suite)
     root.attrib.update({name: str(sum(int(suite.get(name, 0)) for suite in root)) for name in ("tests", *TALLIES)})
-    del root.attrib["skipped"]  # the schema has it in a testsuite alone
+    del root.attrib["skipped"]  # the schema allows it in a testsuite alone
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 

@@ -1,4 +1,4 @@
-"""A comparison as one self-contained HTML file: each metric with verdict and interval; what base and head are."""
+"""A comparison as one self-contained HTML file: each metric with verdict and interval, and facts of base and head."""
 
 import math
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from gdbench.reports.templates import template
 from gdbench.reports.verdicts import table
 from gdbench.reports.verdicts.words import counts, headline, margins, metric_name, ratio, reason, value, why
 
-WIDTH, HEIGHT, EDGE = 180, 18, 6  # of an interval's picture, in pixels
-LEAST, MOST = math.log(1.1), math.log(4.0)  # how far from 1 the axis goes, as a log-ratio
+WIDTH, HEIGHT, EDGE = 180, 18, 6  # pixels of an interval's picture
+LEAST, MOST = math.log(1.1), math.log(4.0)  # bounds on how far from 1 the axis goes, as log-ratios
 FACTS = ("name", "suite", "state", "commit", "code", "created", "cpu", "machine")
 
 
@@ -52,13 +52,13 @@ def _metric(row: Mapping[Any, Any], reach: float) -> dict[str, Any]:
         "head": value(row, "head"),
         "ratio": "" if pd.isna(row["ratio"]) else ratio(row),
         "reason": row["reason"],
-        "why": why({**row, "ratio": math.nan}),  # which has a column of its own
+        "why": why({**row, "ratio": math.nan}),  # the ratio has a column of its own
         "plot": _plot(row, reach),
     }
 
 
 def _reach(found: pd.DataFrame) -> float:
-    """How far from 1 the widest interval goes, within bounds: one axis for all metrics."""
+    """How far from 1 the widest interval goes, within bounds; all metrics share one axis."""
     numbers = found[["ratio", "low", "high"]].astype(float).to_numpy().ravel()
     sizes = [abs(math.log(number)) for number in numbers if 0 < number < math.inf]
     sizes += [2 * math.log1p(margin) for margin in found["margin"].astype(float).dropna()]
@@ -66,7 +66,7 @@ def _reach(found: pd.DataFrame) -> float:
 
 
 def _plot(row: Mapping[Any, Any], reach: float) -> dict[str, float] | None:
-    """Where margin, interval and ratio lie in the picture, on a log scale; what is beyond its ends is drawn there."""
+    """The positions of margin, interval and ratio in the picture, on a log scale and cut at its ends."""
     if not row["ratio"] > 0:
         return None
 

@@ -1,4 +1,4 @@
-"""A comparison for a terminal: what is flagged as rows of a table, and sentences about the whole.
+"""A comparison for a terminal: rows of a table for the metrics that matter, and sentences about the whole.
 
 print(headline(found)); rows(found); sentences(found)
 """
@@ -27,17 +27,17 @@ from gdbench.reports.verdicts.words import (
     value,
 )
 
-FEW = 10  # rows of one family, verdict and reason that are listed where they are not grave
-RULES = 12  # rules that are named
+FEW = 10  # rows of one family, verdict and reason that are listed unless they are grave
+RULES = 12  # rules that a sentence names
 
 
 def sides(comparison: Comparison) -> list[tuple[str, str]]:
-    """What was compared, and by which measure."""
+    """The sides that were compared, and the margins."""
     return [("base", side(comparison.base)), ("head", side(comparison.head)), ("by", margins(comparison))]
 
 
 def shown(comparison: Comparison, everything: bool = False) -> pd.DataFrame:
-    """The findings that are listed: all that is grave, and of the rest but `unchanged` the first few of a kind."""
+    """The findings that are listed: all grave ones, and the first few of each other kind except `unchanged`."""
     found = comparison.findings
     if everything:
         return found
@@ -46,7 +46,7 @@ def shown(comparison: Comparison, everything: bool = False) -> pd.DataFrame:
 
 
 def rows(comparison: Comparison, everything: bool = False) -> list[dict[str, str]]:
-    """A row a metric, the gravest first; `finds` is the least slow-down that such data show four times in five."""
+    """A row a metric, the gravest first; `finds` is the smallest slow-down that such data show four times in five."""
     found = shown(comparison, everything)
     once = set(_shared(found))
     cells = [_cells(row, once) for row in found.to_dict("records")]
@@ -73,13 +73,13 @@ def _cells(row: dict[Any, Any], once: set[str]) -> dict[str, str]:
 
 
 def _shared(found: pd.DataFrame) -> list[str]:
-    """The details that all rows of a family that have one share: they are said once."""
+    """The details that are the same in all rows of a family, so that one sentence is enough."""
     details = found.dropna(subset="detail").groupby("family", sort=False)["detail"]
     return list(dict.fromkeys(group.iloc[0] for _, group in details if len(group) > 1 and group.nunique() == 1))
 
 
 def sentences(comparison: Comparison, everything: bool = False) -> Iterator[str]:
-    """What the rows have in common, what they leave out, and what could not have been seen."""
+    """Sentences about what the rows have in common, what they leave out, and what could not have been seen."""
     rules = touched(comparison)
     if rules:
         yield f"touched: {listed([label(rule) for rule in rules], RULES)}"
@@ -95,7 +95,7 @@ def sentences(comparison: Comparison, everything: bool = False) -> Iterator[str]
 
 
 def unseen(comparison: Comparison) -> Iterator[str]:
-    """How small a slow-down may be that data like these would have missed."""
+    """Sentences about the smallest slow-downs that data like these show four times in five."""
     found = comparison.findings
     tested = found[np.isfinite(found["detectable"].astype(float))]
     for family, group in tested.groupby("family", sort=False):

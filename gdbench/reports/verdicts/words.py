@@ -1,4 +1,4 @@
-"""What every form of a comparison says in the same words: names, numbers, reasons and the headline."""
+"""The words that every form of a comparison shares: names, numbers, reasons and the headline."""
 
 import json
 import re
@@ -13,8 +13,8 @@ from gdbench.gate.verdicts import REASONS, VERDICTS
 from gdbench.inputs.visible import visible
 from gdbench.reports import text
 
-GRAVE = ("regressed", "failed", "missing")  # what a check fails for
-# In a name: what parts names in a metric's own name, and spaces that are hardly seen.
+GRAVE = ("regressed", "failed", "missing")  # verdicts that fail a check
+# In a name: the separators of a metric's own name, and spaces that are hard to see.
 _MISTAKABLE = re.compile(r'[,:"]|(?<!\S)(of|on)(?!\S)|^\s|\s$|\s\s|[^\S ]')
 NOTHING = "nothing was compared: base and head have no metric in common"
 
@@ -36,12 +36,12 @@ def metric_name(row: Mapping[Any, Any]) -> str:
 
 
 def has(name: Any) -> bool:
-    """Whether a metric has that: a part of a step may have no rule, and what it lacks is NaN, empty or 0."""
+    """Whether a part of a metric's name is there: a missing one, such as a kernel's rule, is NaN, empty or 0."""
     return bool(name) and not pd.isna(name)
 
 
 def label(name: object) -> str:
-    r"""A user's own name as it stands, and in quotes where it could be taken for something else.
+    r"""A user's own name as it is, but in quotes if it could be taken for something else.
 
     >>> print(label("größe eins"), label("a, b\n"))
     größe eins "a, b\n"
@@ -52,13 +52,13 @@ def label(name: object) -> str:
 
 
 def ratio(row: Mapping[Any, Any], digits: int = 4) -> str:
-    """Head as a multiple of base, with its interval where it has one."""
+    """Head as a multiple of base, with its interval if it has one."""
     bounds = {"ratio": row["ratio"], "ratio_low": row["low"], "ratio_high": row["high"]}
     return text.interval(lambda value: text.number(value, digits), bounds, "ratio")
 
 
 def value(row: Mapping[Any, Any], side: str) -> str:
-    """What a metric is in `base` or `head`, in its unit; costs are in multiples of the reference of their round."""
+    """A metric's value in `base` or `head`, in its unit; costs are multiples of the reference in the same round."""
     metric = kind(str(row["metric"]))
     if metric == "success":
         return text.percent(row[side], 0)
@@ -89,7 +89,7 @@ def counts(comparison: Comparison) -> dict[str, int]:
 
 
 def headline(comparison: Comparison) -> str:
-    """The verdict on the whole, and how many metrics have which.
+    """The gravest verdict, and how many metrics have each verdict.
 
     `regressed: 2 of 145 metrics; changed: 3, unchanged: 140`
     """
@@ -102,23 +102,23 @@ def headline(comparison: Comparison) -> str:
 
 
 def touched(comparison: Comparison) -> list[str]:
-    """The rules of which something is not as it was; what is inconclusive may only be noise."""
+    """The rules with a metric that is neither unchanged nor inconclusive, which may be noise alone."""
     found = comparison.findings
     moved = found[~found["verdict"].isin(["unchanged", "inconclusive"])]
     return [str(rule) for rule in dict.fromkeys(moved["rule"]) if has(rule)]
 
 
 def margins(comparison: Comparison) -> str:
-    """By how much head may differ, and how often a difference may be called one that is none."""
-    told = f"margin {percent(comparison.margin)}"
+    """The margins within which head may differ, and the rate of false discoveries."""
+    words = f"margin {percent(comparison.margin)}"
     for family, margin in comparison.findings.groupby("family", sort=False)["margin"].max().dropna().items():
         if margin != comparison.margin:
-            told += f", of {family} {percent(margin)}"
-    return f"{told}; false discovery rate {percent(comparison.level)} of each family"
+            words += f", of {family} {percent(margin)}"
+    return f"{words}; false discovery rate {percent(comparison.level)} of each family"
 
 
 def percent(share: float) -> str:
-    """A share that somebody chose, with the digits that it has.
+    """A share that a user chose, as a percentage with all its digits.
 
     >>> percent(0.03), percent(0.125)
     ('3 %', '12.5 %')
@@ -127,7 +127,7 @@ def percent(share: float) -> str:
 
 
 def side(facts: Mapping[str, Any]) -> str:
-    """A side in a line: what it is called, of which suite and commit, when, and on what processor."""
+    """A side in a line: its name, suite, commit, time and processor."""
     commit = str(facts.get("commit") or "")[:12]
     parts = [
         str(facts["name"]) + (f" of {label(facts['suite'])}" if facts.get("suite") else ""),
@@ -140,11 +140,11 @@ def side(facts: Mapping[str, Any]) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 metric`, `2 metrics`."""
+    """A count with its noun: `1 metric`, `2 metrics`."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def listed(names: list[str], most: int, between: str = ", ") -> str:
-    """Names in a row, the last of too many only counted."""
+    """Names in a row; those beyond `most` are counted."""
     more = len(names) - most
     return between.join(names[:most]) + (f" and {more} more" if more > 0 else "")
