@@ -62,8 +62,8 @@ def load(resolved: Mapping[str, Any]) -> Dataset:
 def identified(resolved: Mapping[str, Any]) -> dict[str, Any]:
     """What `resolve` gave, with the hash of the contents unless the options determine these.
 
-    Synthetic data are a function of their options; `tests/data/test_data.py` pins it to the bit. Data from files or from
-    scikit-learn are not: versions differ, and so do the rules for reading files.
+    Synthetic data are a function of their options; `tests/data/test_data.py` pins them to the bit. Data from files or
+    from scikit-learn are not: versions differ, and so do the rules for reading files.
     """
     return dict(resolved) if resolved.get("name") in SYNTHETIC else {**resolved, CONTENTS: load(resolved).contents}
 
