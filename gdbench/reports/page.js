@@ -1,4 +1,4 @@
-// Shows, hides and labels what is on the page: nothing is drawn or computed here. Without it the page is whole, but still.
+// Shows, hides and labels parts of the page; it draws and computes nothing. The page is complete without it.
 "use strict";
 (() => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -42,7 +42,7 @@
     });
   }
 
-  // The filter of the whole page: what says that it is of a problem, a rule or a batch size which is not chosen is hidden.
+  // The filter of the whole page: it hides all elements of a problem, rule or batch size that is not chosen.
   const form = document.querySelector(".filters");
   const boxes = form ? all("input", form) : [];
 
@@ -85,7 +85,7 @@
     if (choices.length) choose();
   }
 
-  // Values of the point next to the pointer, or of one after another by the arrow keys.
+  // Shows the values of the point next to the pointer; the arrow keys go from point to point.
   const tip = document.getElementById("tip");
   const NEAR = 24;
 
@@ -113,7 +113,7 @@
   for (const picture of all(".picture")) {
     let known = [];
     let current = -1;
-    const forget = () => { known = []; put(null); };  // places are those in the window
+    const forget = () => { known = []; put(null); };  // the known places are those in the window, so they change when it does
     forgotten.push(forget);
     picture.addEventListener("pointerenter", forget);
     picture.addEventListener("pointermove", (event) => {
@@ -140,7 +140,7 @@
   addEventListener("keydown", (event) => { if (event.key === "Escape") put(null); });
 
   // Downloads: the picture as it is shown, the numbers of all rows. A spreadsheet takes text that begins with one of
-  // these for a formula, and would run what a label says: an apostrophe before it makes it text.
+  // these characters for a formula and would run it. An apostrophe before it makes it text.
   const text = (cell) => (/^[=+\-@\t\r]/.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell);
   const quoted = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
   const csv = (table, full = table.closest(".data")) => [...table.rows]
