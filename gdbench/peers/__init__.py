@@ -7,7 +7,7 @@ from gdbench.peers.contract import Adapter, Task, UnsupportedError
 
 
 class Peer(NamedTuple):
-    """A library in one way of use.
+    """A library, used in one way.
 
     module, kind, options: of the adapter's class. needs: modules that must be installed. together: whether it trains
     trials side by side. device: `cpu` or `cuda`. extra: of gdbench, which installs the modules. cores: of its process

@@ -213,7 +213,7 @@ def _processes(name: str, peer: Peer, trials: int, cores: int) -> list[int]:
     """
     together = peer.together or peer.device != "cpu"  # a GPU is not faster with two processes
     if trials == 1 and peer.together and name != OURS:
-        return []  # this way of use matters only for several trials
+        return []  # it differs from the plain library only for several trials
     several = min(trials, cores)
     return [1] if together or several == 1 else [1, several]
 

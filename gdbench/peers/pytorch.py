@@ -1,7 +1,7 @@
 """PyTorch: autograd over a few dense layers and an optimiser of torch.optim, one trial after another.
 
-The data is one tensor, a batch is an `index_select` of it, gradients are set to None rather than filled with zeros, and
-nothing is read back between steps.
+The data is one tensor, and a batch is an `index_select` of it. Gradients are set to None rather than filled with zeros.
+Nothing is read back between steps.
 """
 
 from collections.abc import Callable

@@ -28,7 +28,7 @@ LEAST, EACH, MOST = 1.0, 0.08, 10.0  # seconds: a pass takes at least LEAST and 
 
 
 class Chosen(NamedTuple):
-    """A chosen setting. steps: the median steps to target of its trials; infinite if there is no such step."""
+    """A chosen setting. steps: the median steps to target of its trials; infinite without a target or a crossing."""
 
     setting: Setting
     steps: float

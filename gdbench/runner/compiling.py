@@ -30,6 +30,7 @@ def compile_settings(chosen: Sequence[Setting]) -> None:
     """
     started = time.perf_counter()
     settings = {(s.problem, s.definition["rule"], s.definition["dtype"]): s for s in chosen}
+    # This process compiles the first rule itself, with the first problem; the other process gets the others.
     with _elsewhere(list(dict.fromkeys(kind[1:] for kind in settings))[1:]) as wait:
         for setting in settings.values():
             probe = {**setting.definition, "budget": {"steps": 1}, "evaluate": {"points": 2}}

@@ -35,7 +35,7 @@ CHUNK = 10_000  # steps a call
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """What `minimize` found.
+    """The result of `minimize`.
 
     x: the last point. path: one row per recorded step, the start first: step, x0, x1, ..., value, grad_norm, lr.
     status: `exhausted` (all steps taken), `diverged` (a value was not finite) or `stalled` (no step led further).
@@ -313,7 +313,7 @@ def _compile(function: Any, grad: Any, hess: Any) -> Compiled:
         _takes("hess", hess, derivative_forms),
     )
     state = tuple(_outside(part) for part in (function, grad, hess))
-    cached = _compiled if None not in state else _compiled.__wrapped__
+    cached = _compiled if None not in state else _compiled.__wrapped__  # compiled every time if not comparable
     return cached(function, grad, hess, takes, state)
 
 

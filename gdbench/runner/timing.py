@@ -1,4 +1,4 @@
-"""Store timings: those of a run, and those of `gdbench time`, which are a run of their own."""
+"""Store timings: those of a run, and those of `gdbench time`, which make a run without trials."""
 
 import hashlib
 import time

@@ -41,7 +41,7 @@ _BUDGETS = {"mlp": {"epochs": 30}, "quadratic": {"epochs": 30}, "function": {"st
 
 @dataclass(eq=False)
 class Search:
-    """What `tune` found.
+    """The result of `tune`.
 
     tried: the trials on the subset by lr, in increasing order. winner, default: the trials on all data, with the best
     lr and with the rule's default. samples, of: the number of samples in the subset and in all data; None for a

@@ -21,8 +21,8 @@ NUMBERS = 2**26  # inputs in these samples, at most; two batches always fit
 def of_shape(text: str, batch_size: int, dtype: str) -> Case:
     """A network such as 784-128-10 (inputs, hidden widths, outputs) on random samples.
 
-    It has relu and cross-entropy; with one output, mean squared error. Raises UsageError if the text is not a shape, if
-    the batch size is not a number, or if the network or its data would be too large.
+    It has relu and cross-entropy; with one output, mean squared error. Raises UsageError if the text is not a shape,
+    the batch size not a number, or the network or its data too large.
     """
     if not re.fullmatch(r"[1-9][0-9]{0,8}(-[1-9][0-9]{0,8})+", text):
         raise UsageError(f"net {shown(text)} must be the widths of two layers or more, such as 784-128-10")

@@ -337,7 +337,7 @@ def test_a_rule_that_raises_in_a_step_failed_whichever_family_is_asked_for(suite
         (["--registers", "latest"], "--registers works only with --ab"),
         (["--ab", ".", "--family", "costs"], "did you mean 'cost'"),
         (["--ab", ROOT, "--suite", "no.toml"], "suite file no.toml does not exist"),
-        (["--ab", "nothing"], "no environment"),
+        (["--ab", "nothing"], "not an environment"),
         (["--ab", ".", "."], "run the same code, so there is nothing to compare"),
         (["--selfcheck", "--html", "x"], "--html works only with two runs or --baseline or --ab"),
         (["latest", "--suite", "quick"], "--suite works only with --ab or --selfcheck"),

@@ -4,9 +4,9 @@ The cache is gdbench's own. Numba's cache does not notice a change of a function
 folder is named by the hash of all kernel sources and of the compiler's versions; plug-ins get folders of their own. It
 lies in `NUMBA_CACHE_DIR` if the user has set it, else in the user's cache folder.
 
-Machine code from the cache is run, so it must not have been changed by others. `read` returns a file's content only if
-the file belongs to this user, if nobody else may write to it or to its folders, and if the hash that `write` put before
-it fits content, name and folder. Anything else counts as missing: it is compiled again and replaced.
+Machine code from the cache is run, so others must not have changed it. `read` returns a file's content only if the file
+belongs to this user, and nobody else may write to it or to its folders. The hash that `write` put before the content
+must also fit content, name and folder. Anything else counts as missing: it is compiled again and replaced.
 """
 
 import hashlib

@@ -5,8 +5,8 @@
 `linked` does the same for a function that other kernels call as machine code, so that it is compiled only once.
 
 Flags: `error_model="numpy"` (dividing by zero gives inf, not an exception) and `nogil` (threads train trials side by
-side), but never fastmath. It would let the compiler reorder sums, contract products and drop the NaN checks that
-divergence detection needs, so that bits would depend on the processor. For GPUs (compile/cuda.py), `fma=False` keeps
+side), but never fastmath. It would let the compiler reorder sums and contract products, so that bits would depend on
+the processor. It would also drop the NaN checks that show divergence. For GPUs (compile/cuda.py), `fma=False` keeps
 NVVM from contracting products and sums; numba-cuda's own error model is "numpy" too.
 """
 

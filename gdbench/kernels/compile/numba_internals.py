@@ -6,8 +6,8 @@
 Any release may rename them. If one is missing, the import of this file, or the call, raises an error. It says what is
 installed, what was tried (`TRIED`) and what to install.
 
-We have tried numba 0.61.0, 0.62.1, 0.63.1, 0.64.0, 0.65.1, 0.66.0, 0.67.0 and 0.68.1, each with the llvmlite that it
-requires (0.44.0 to 0.50.0), and numba-cuda 0.30.4 with five of them. numba-cuda 0.30.0 to 0.30.3 cannot be loaded with
+We have tried numba 0.61.0, 0.62.1, 0.63.1, 0.64.0, 0.65.1, 0.66.0, 0.67.0 and 0.68.1. Each had the llvmlite that it
+requires (0.44.0 to 0.50.0), and five of them had numba-cuda 0.30.4. numba-cuda 0.30.0 to 0.30.3 cannot be loaded with
 numba 0.66 and later.
 
 Names that the manuals import count as public, and any file may import them: those of `numba` itself, `numba.extending`,
@@ -115,7 +115,7 @@ COUNTS_REFERENCES = "_nrt"  # the flag of numba.njit that lets a function make a
 
 
 class _Locator(_CacheLocator):
-    """Tells Numba's cache to use our folder."""
+    """Makes Numba's cache use our folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

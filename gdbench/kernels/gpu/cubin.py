@@ -26,7 +26,7 @@ _RESERVED = {True: 1024, False: 0}  # bytes of shared memory of the driver, whic
 
 
 class Needs(NamedTuple):
-    """What a kernel needs."""
+    """The resources that a kernel needs."""
 
     registers: int  # of a thread
     shared: int  # bytes of shared memory per block that the kernel itself declares
@@ -36,8 +36,8 @@ class Needs(NamedTuple):
 def needs(cubin: bytes, entry: str) -> Needs:
     """The needs of a kernel and of the functions that it calls; a cubin holds nothing else.
 
-    entry: the name of the kernel's function. Raises ValueError if the file is no ELF file or has no such function, and
-    GdbenchError without pyelftools.
+    entry: the name of the kernel's function. Raises ValueError if the cubin is not an ELF file or has no such function,
+    and GdbenchError without pyelftools.
     """
     try:
         from elftools.common.exceptions import ELFError

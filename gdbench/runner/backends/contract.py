@@ -50,7 +50,7 @@ def orders_of(trials: Sequence[Trial]) -> list[Order]:
 
 
 class Backend(Protocol):
-    """What trains. name: it is stored with each trial. summary: a sentence for the user; may be empty."""
+    """Trains the trials of a run. name: is stored with each trial. summary: a sentence for the user; may be empty."""
 
     @property
     def name(self) -> str: ...

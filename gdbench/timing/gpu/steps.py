@@ -4,7 +4,7 @@
     found.timing.subjects, found.timing.samples, found.words
 
 Subjects, facts and references are those of `gdbench time` on a CPU. jobs: trials that are trained side by side. A step
-is timed as in a run, with its launches, and with the CPU's preparation as far as the GPU has to wait for it.
+is timed as in a run, with its launches, and with the CPU's preparation where the GPU has to wait for it.
 """
 
 import time
