@@ -59,7 +59,7 @@ def page(found: Report) -> str:
 
 def _lines(found: Report) -> Iterator[str]:
     facts = found.facts
-    yield f"# {facts.get('gpu', 'A gpu')}, {facts.get('date', '')}"
+    yield f"# {facts.get('card', 'A GPU')}, {facts.get('date', '')}"
     yield ""
     yield from table([{"what": name, "value": value} for name, value in facts.items() if value is not None])
     for part in found.parts:
