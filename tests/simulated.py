@@ -120,8 +120,8 @@ def rates(lr, first, count):
 def run(case):
     """What differs from the CPU, and what the host decided."""
     from gdbench.kernels import RULES
-    from gdbench.kernels.gpu.sweep.kernel import engine as sweep_engine
-    from gdbench.kernels.gpu.sweep.kernel import planning
+    from gdbench.kernels.gpu.sweep import engine as sweep_engine
+    from gdbench.kernels.gpu.sweep import planning
 
     gpu = replace(sweep_engine.cuda.gpu(), shared=case.shared, shared_together=case.shared)
     net, lrs = problem(**case.problem), partial(rates, case.lr)
@@ -191,7 +191,7 @@ def alone(case, gpu_trial, training, last):
 def main():
     """Every case, or those named."""
     from gdbench.kernels.compile import cuda
-    from gdbench.kernels.gpu.sweep.kernel import planning
+    from gdbench.kernels.gpu.sweep import planning
 
     assert cuda.SIMULATED
     planning.THREADS = {4: {THREADS: 4}, 8: {THREADS: 2}}

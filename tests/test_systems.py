@@ -84,7 +84,7 @@ def test_sqlite_is_given_uris_without_a_host(path, uri):
     ["file:///x/gdbench.db", "file:////server/share/gdbench.db", "sqlite://server/share/x.db", "sqlite:///file:x.db"],
 )
 def test_a_store_is_a_path_or_an_sqlite_url_and_nothing_is_made_for_another(url):
-    with pytest.raises(UsageError, match=r"store '.*' is no .* URL"):
+    with pytest.raises(UsageError, match=r"store '.*' is not an? .* URL"):
         Store(url)
     assert list(Path().iterdir()) == []
 

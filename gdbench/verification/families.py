@@ -10,13 +10,13 @@ that take long to compile last.
 from collections.abc import Callable, Iterator, Sequence
 
 from gdbench.verification import (
+    card,
     data_sets,
     deepobs,
     digits,
     failures,
     first_steps,
     functions,
-    gpu,
     networks,
     peers,
     quadratics,
@@ -27,7 +27,7 @@ from gdbench.verification.compiling import FAMILIES, compiled_ahead
 
 _ORDER = (
     *(data_sets, quadratics, first_steps, failures, tables, peers, deepobs, functions, networks, digits),
-    gpu,
+    card,
 )
 _PLACES = {module.__name__.rpartition(".")[2].replace("_", "-"): place for place, module in enumerate(_ORDER)}
 # A family may have been imported by itself, before the others.

@@ -159,7 +159,7 @@ def test_a_base_that_is_not_complete_is_none_and_a_head_says_so(store, exported,
     exported["about"]["state"] = state
     part = planted(exported, tmp_path)
     code, out, err = call(capsys, "gate", part, store / "base.json")
-    assert code == 4 and out == "" and err.count("\n") == 1 and state in err and "no baseline" in err
+    assert code == 4 and out == "" and err.count("\n") == 1 and state in err and "cannot be a baseline" in err
     _, out, _ = call(capsys, "compare", store / "base.json", part)
     assert f"{state}, not complete" in out
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from tests.test_cli import call
+from test_cli import call
 
 import gdbench
 from gdbench.cli import kept

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
-from tests.test_cli import call
+from test_cli import call
 
 import gdbench
 from gdbench.cli import output, streams

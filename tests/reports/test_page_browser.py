@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from comparisons import one_of_each
 from extras import CHROMIUM
 
 import gdbench
@@ -23,7 +24,6 @@ from gdbench.reports.page import render
 from gdbench.reports.ranking_table import ranking
 from gdbench.reports.results import only_problem
 from gdbench.reports.verdicts.page import page as gate_page
-from tests.comparisons import one_of_each
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
 pytestmark = pytest.mark.needs("chromium")

@@ -368,7 +368,7 @@ import json, sys
 import numpy as np
 import gdbench
 from gdbench.kernels import MLP
-from gdbench.kernels.gpu import planning
+from gdbench.kernels.gpu.sweep import planning
 
 planning.THREADS = {4: {8: 4}, 8: {8: 4}}
 record = MLP.record  # without the compiler, a norm is a float64

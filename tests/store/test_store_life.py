@@ -240,7 +240,7 @@ except GdbenchError as error:
 def test_a_full_disk_leaves_a_store_that_can_be_used(size, code, tmp_path, request):
     path = tmp_path / "out" / "s.db"
     command = [sys.executable, "-c", FULL, str(path), str(size), str(request.path.parent)]
-    environment = {**os.environ, "PYTHONPATH": str(request.path.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(request.path.parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode in (code, 2, 3) and done.stdout.count("\n") == 1, done
     left = {each.name for each in path.parent.iterdir()}

@@ -310,12 +310,13 @@ PARITY = """
 import functools, json
 from gdbench.kernels.gpu.large.engine import LargeEngine
 from gdbench.kernels.gpu.large.products import Tile
-from gdbench.kernels.gpu import planning
+from gdbench.kernels.gpu.sweep import planning
 planning.THREADS.clear()
 planning.THREADS.update({4: {8: 4}, 8: {8: 4}})
+from gdbench.kernels.rules.contract import scalar_rules
 from gdbench.verification.gpu import parity
 parity.SPLITS = (7, 2, 0)
-chosen = [rule for rule in parity.rules() if rule.name in ("adam", "sgd")]
+chosen = [rule for rule in scalar_rules() if rule.name in ("adam", "sgd")]
 given = parity.Case((4, 3), batch_size=4), "float32", chosen, (1, 3)
 clean = list(parity.compared(*given))
 honest = parity.on_gpu
