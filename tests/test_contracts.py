@@ -19,6 +19,8 @@ DEFINE = (
 CONTRACTS = {
     "gdbench.kernels.problem": {"Problem", "Training", "Objective"},
     "gdbench.kernels.rules.registry": {"Written", "BaseRule"},
+    "gdbench.kernels.rules.stepper": {"ScalarStepper"},
+    "gdbench.kernels.directions.objective": {"Derivatives"},
     "gdbench.runner.backends.contract": {"Backend", "Order"},
 }
 SEAMS = {"problem", "training", "rule", "backend", "stepper", "trial", "order", "update"}
@@ -45,7 +47,8 @@ def untyped(tree, contracts):
         if isinstance(node, ast.ClassDef) and node.name in contracts:
             yield from (each.lineno for each in ast.walk(node) if isinstance(each, ast.Name) and each.id == "Any")
         named = getattr(node, "arg", None) or getattr(getattr(node, "target", None), "id", None)
-        if named in SEAMS and getattr(getattr(node, "annotation", None), "id", "") == "Any":
+        typed = getattr(node, "annotation", None)
+        if named in SEAMS and typed is not None and "Any" in {getattr(each, "id", "") for each in _choices(typed)}:
             yield node.lineno
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "cast":
             names = {each.id for each in ast.walk(node.args[0]) if isinstance(each, ast.Name)}
@@ -54,14 +57,25 @@ def untyped(tree, contracts):
                 yield node.lineno
 
 
+def _choices(annotation):
+    """A type, or those of a union."""
+    if isinstance(annotation, ast.BinOp):
+        return [*_choices(annotation.left), *_choices(annotation.right)]
+    return [annotation]
+
+
 @pytest.fixture(scope="module")
 def trees():
     return {name: ast.parse(text) for name, text in modules(ROOT / "gdbench").items()}
 
 
 def test_few_ask_which_problem_or_rule_it_is(trees):
-    found = [(name, line) for name, tree in trees.items() if not name.startswith(DEFINE) for line in asks(tree)]
-    assert len(found) < 10, found
+    found = [name for name, tree in trees.items() if not name.startswith(DEFINE) for _ in asks(tree)]
+    # Those that read a definition, in a suite or in stored results; and the cache of kernels, for the source alone.
+    assert sorted(found) == [
+        *("gdbench.data.notices", "gdbench.gate.measures", "gdbench.kernels.compile.cuda"),
+        *("gdbench.reports.scaling_panels", "gdbench.runner.code", "gdbench.runner.tuning", "gdbench.suites.counting"),
+    ]
 
 
 def test_no_seam_says_any(trees):
@@ -81,7 +95,13 @@ def test_a_planted_question_is_found(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["def f(problem: Any): ...", "rule: Any = 1", "cast('MLP', problem)", "class Backend:\n def f(self) -> Any: ..."],
+    [
+        "def f(problem: Any): ...",
+        "def f(*, rule: int | Any): ...",
+        "rule: Any = 1",
+        "cast('MLP', problem)",
+        "class Backend:\n def f(self) -> Any: ...",
+    ],
 )
 def test_a_planted_any_is_found(text):
     assert len(list(untyped(ast.parse(text), {"Backend"}))) == 1

@@ -81,12 +81,12 @@ class WorkerCommands:
         No GPU is needed. Raises GdbenchError if CUDA's compiler is missing.
         """
         from gdbench.kernels.compile import cuda
-        from gdbench.kernels.gpu import offline
+        from gdbench.kernels.gpu import cubin, offline
         from gdbench.kernels.gpu.large import kernels as large_kernels
         from gdbench.kernels.rules.contract import is_scalar
         from gdbench.kernels.rules.registry import find
 
-        missing = cuda.missing_compiler()
+        missing = cuda.missing_compiler() or cubin.missing_reader()
         if missing:
             raise GdbenchError(f"registers cannot be counted: {missing}")
         settings = _settings(suite, overrides)

@@ -34,8 +34,9 @@ def gpu_check(
     if not offline:
         return check_gpu(out, as_json)
     from gdbench.kernels.compile.cuda import missing_compiler
+    from gdbench.kernels.gpu.cubin import missing_reader
 
-    problem = missing_compiler()
+    problem = missing_compiler() or missing_reader()
     if problem:
         return fail(problem, 3)
     from gdbench.kernels.gpu.offline import examined, subjects

@@ -70,13 +70,13 @@ def _resolve_place(key: str, given: Any, folder: Path) -> dict[str, Any]:
         if key != "file":
             raise UsageError(f"{key} = {given!r} is a folder; give a file, or the folder alone as the dataset")
     elif not os.path.isfile(path):
-        what = "is no file that can be read from its beginning twice" if os.path.exists(path) else "does not exist"
+        what = "is a pipe or a device; save its contents to a file" if os.path.exists(path) else "does not exist"
         raise UsageError(f"dataset file {path} {what}")
     elif format_of(path) is None:
         if path.name.lower().endswith(".gz"):
             raise UsageError(f"{key} = {given!r} is gzipped, which only {gzipped()} files may be; unpack it")
         names, endings = of_files()
-        raise UsageError(f"dataset {given!r} is no {names} file; its name must end in {endings}")
+        raise UsageError(f"dataset {given!r} is not a {names} file; its name must end in {endings}")
     return {"file": str(path), "sha256": _content_hash(path)}
 
 

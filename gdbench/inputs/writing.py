@@ -76,9 +76,14 @@ def _locked(folder: Path) -> tuple[int, Path]:
         if fcntl is None:  # Windows cannot rename an open file
             os.close(handle)
             return -1, Path(name)
-        with suppress(OSError):  # a file system without locks
+        try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if Path(name).exists():  # else another command removed it as a leftover before it was locked
+        except BlockingIOError:  # another command takes it for a leftover, and is about to remove it
+            os.close(handle)
+            continue
+        except OSError:  # a file system without locks
+            pass
+        if Path(name).exists():  # otherwise another command has just removed it as a leftover
             return handle, Path(name)
         os.close(handle)
 

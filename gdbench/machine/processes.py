@@ -39,7 +39,7 @@ def command(code: str, python: Path | str | None = None) -> list[str]:
 
 def variables() -> dict[str, str]:
     """The environment variables with which another interpreter imports the same modules, this gdbench included."""
-    paths = [path or os.getcwd() for path in sys.path]
+    paths = [path or os.getcwd() for path in sys.path if isinstance(path, str)]  # Python ignores what is no text
     paths.append(str(Path(gdbench.__file__).parents[1]))  # last; a path that is there already keeps its place
     return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
@@ -82,8 +82,8 @@ def helper(code: str) -> Iterator[Callable[[float], int | None]]:
 class Interpreter:
     """A module's function, called in its own interpreter: `target(pipe, *given)`; `self.pipe` is our end of the pipe.
 
-    It ignores Ctrl-C, which reaches all processes of a terminal; the first process ends the others. Raises OSError if
-    no process can be started.
+    It ignores Ctrl-C, which reaches all processes of a terminal; the first process ends the others. Raises
+    NotStartedError.
     """
 
     def __init__(self, target: Callable[..., object], *given: Any) -> None:
@@ -92,9 +92,9 @@ class Interpreter:
         self.process = context.Process(target=_begin, args=(target, theirs, *given), daemon=True)
         try:
             self.process.start()
-        except BaseException:
+        except OSError as error:
             self.pipe.close()
-            raise
+            raise NotStartedError(f"no other process can be started ({error.strerror or error})") from None
         finally:
             theirs.close()  # now only the other process holds this end, so we notice when the process ends
 
@@ -108,6 +108,10 @@ class Interpreter:
 def _begin(target: Callable[..., object], pipe: Connection, *given: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     target(pipe, *given)
+
+
+class NotStartedError(GdbenchError):
+    """The system refuses another process."""
 
 
 class EndedError(GdbenchError):
@@ -138,7 +142,7 @@ def apart(work: Callable[..., Result], *given: Any) -> Result:
     """`work(*given)`, by another interpreter that does nothing else.
 
     work: a module's function, or a partial of one. It, its arguments and its result are sent between processes. Raises
-    what `work` raises, EndedError if the process ends early, and OSError if it cannot be started.
+    what `work` raises, EndedError if the process ends early, and NotStartedError.
     """
     with closing(Interpreter(_answer, work, *given)) as other:
         result: Result = _result(other)
@@ -172,7 +176,7 @@ def _others(work: Callable[..., Any], shares: Sequence[Sequence[Any]]) -> Iterat
     try:
         for share in shares:
             others.append(None)
-            with suppress(OSError):
+            with suppress(NotStartedError):
                 others[-1] = Interpreter(_answer, _each, work, share)
         yield others
     finally:

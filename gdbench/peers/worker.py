@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdbench.errors import GdbenchError
-from gdbench.machine.processes import Interpreter
+from gdbench.machine.processes import Interpreter, NotStartedError
 from gdbench.peers.contract import Adapter, InTurns, Task, Training, UnsupportedError
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Worker:
         try:
             with _confined(cores, peer.device):
                 self._other = Interpreter(serve, peer, len(cores))
-        except OSError as error:
-            raise PeerError(f"its process cannot be started ({error.strerror})") from None
+        except NotStartedError as error:
+            raise PeerError(str(error)) from None
 
     @property
     def alive(self) -> bool:

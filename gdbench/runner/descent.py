@@ -8,7 +8,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from gdbench.kernels.directions.stepper import DirectionStepper, begin
 from gdbench.kernels.functions.callables import Compiled, compiled
 from gdbench.kernels.functions.contract import MAX_DIMENSION, Function
 from gdbench.kernels.functions.contract import find as find_function
-from gdbench.kernels.functions.problem import FunctionProblem
+from gdbench.kernels.functions.problem import FunctionProblem, FunctionTraining
 from gdbench.kernels.problem import Training
 from gdbench.kernels.rules import schedules
 from gdbench.kernels.rules.registry import find as find_rule
@@ -124,7 +124,7 @@ def minimize(
 
     stepper = begin(chosen, values, training, rates)
     if isinstance(stepper, ScalarStepper):
-        rows, status = _scalar_path(stepper, int(steps), int(every))
+        rows, status = _scalar_path(stepper, training, int(steps), int(every))
     else:
         rows, status = _direction_path(stepper, int(steps), int(every))
     return Descent(
@@ -156,9 +156,8 @@ def _row(training: Training) -> np.ndarray:
     return np.array([training.steps, *training.theta, *training.evaluate()])
 
 
-def _scalar_path(stepper: ScalarStepper, steps: int, every: int) -> tuple[np.ndarray, str]:
+def _scalar_path(stepper: ScalarStepper, training: FunctionTraining, steps: int, every: int) -> tuple[np.ndarray, str]:
     """Take the steps; returns the rows [step, x ..., value, grad_norm], float64, and the status."""
-    training = stepper.training
     parts = [_row(training)[None]]
     if not math.isfinite(parts[0][0, -2]):
         return parts[0], "diverged"
@@ -169,7 +168,7 @@ def _scalar_path(stepper: ScalarStepper, steps: int, every: int) -> tuple[np.nda
         count = min(chunk or min(CHUNK, every - before % every), steps - before)
         recorded = bool(chunk) or (before + count) % every == 0 or before + count == steps
         path = np.empty((-(-count // every) if recorded else 0, training.problem.size + 2))
-        stepper.advance(count, every=every, path=path)
+        stepper.advance(count, by=partial(training.advance, every=every, path=path))
         taken = training.steps - before
         lost = taken < count or not np.isfinite(training.theta).all()
         if recorded:

@@ -13,7 +13,7 @@ from typing import Any
 from gdbench.errors import GdbenchError
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.caches import Level
-from gdbench.machine.processes import apart
+from gdbench.machine.processes import NotStartedError, apart
 from gdbench.timing.cases import cases
 from gdbench.timing.plan import plan
 from gdbench.timing.rounds import Sample, measure
@@ -70,8 +70,8 @@ def timed_apart(
         watch(f"process {number + 1} of {processes}")
         try:
             found.append(apart(_alone, asked, rounds, number))
-        except OSError as error:
-            raise GdbenchError(f"no process can be started for timing ({error.strerror}); use --processes 1") from None
+        except NotStartedError as error:
+            raise GdbenchError(f"{error}; --processes 1 times in this one") from None
     visit = 1 + max(sample.sample for timing in found for sample in timing.samples)
     samples = [
         sample._replace(round=number, sample=sample.round * visit + sample.sample)

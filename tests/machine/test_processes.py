@@ -16,7 +16,7 @@ import gdbench
 from gdbench.api import history
 from gdbench.cli import options
 from gdbench.errors import DamagedError, UsageError
-from gdbench.machine.processes import EndedError, apart, command, helper, shared, variables
+from gdbench.machine.processes import EndedError, NotStartedError, apart, command, helper, shared, variables
 from gdbench.store import Store
 
 
@@ -56,7 +56,7 @@ def test_where_no_process_can_be_started_this_one_does_the_work(monkeypatch):
     assert [process for _, process in shared(doubled, range(4), 3)] == [os.getpid()] * 4
     with helper("") as wait:
         assert wait(1.0) is None
-    with pytest.raises(BlockingIOError):
+    with pytest.raises(NotStartedError, match="no other process can be started"):
         apart(doubled, 1)
 
 
@@ -65,7 +65,7 @@ def test_a_helper_is_silent_imports_what_this_process_does_and_ends_with_the_blo
     (tmp_path / "cwd").mkdir()
     (tmp_path / "cwd" / "random.py").write_text("raise SystemExit(9)")  # what lies in the current folder
     monkeypatch.chdir(tmp_path / "cwd")
-    monkeypatch.setattr(sys, "path", [*filter(None, sys.path), str(tmp_path)])
+    monkeypatch.setattr(sys, "path", [*filter(None, sys.path), str(tmp_path), tmp_path])  # Python ignores a Path
     same = f"import gdbench, only_here, random, sys; sys.exit(gdbench.__file__ != {gdbench.__file__!r})"
     with helper(same) as wait:
         assert wait(60) == 0

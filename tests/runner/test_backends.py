@@ -79,7 +79,7 @@ def test_processes_give_the_bits_of_threads_with_a_rule_of_a_plug_in(plugin, in_
     pool = gdbench.run(suite, store=tmp_path / "pool.db", backend=Pool(), time=False)
     assert set(pool.trials["backend"]) == {"pool"} and pool.about["backend"] == "pool"
     assert digests(pool) == digests(threads) and len(digests(pool)) == 3
-    with pytest.raises(UsageError, match="plug-in of the trial, as a --plugin file: unknown rule 'halved'"):
+    with pytest.raises(UsageError, match=r"rules of your own as plug-in files \(unknown rule 'halved'"):
         gdbench.run({**SUITE, "rule": {in_memory: {"lr": 0.1}}}, store=tmp_path / "pool.db", backend=Pool(), time=False)
 
 

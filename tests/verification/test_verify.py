@@ -69,7 +69,12 @@ def faulty_rule(name, function, derive=None):
         monkeypatch.setitem(
             RULES,
             name,
-            Rule(name, function or real.function, real.defaults, real.derived, derived, slots=real.slots),
+            Rule(
+                *(name, function or real.function, real.defaults),
+                derived=real.derived,
+                derive=derived,
+                slots=real.slots,
+            ),
         )
 
     return plant

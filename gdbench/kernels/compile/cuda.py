@@ -205,7 +205,7 @@ class Kernel:
     @property
     def name(self) -> str:
         """The kernel's name in the cache and in tables."""
-        place = self.function.__module__.rpartition("kernels.gpu.")[2].replace(".", "_")  # such as large_kernels
+        place = self.function.__module__.removeprefix("gdbench.kernels.gpu.").replace(".", "_")  # such as large_kernels
         short = f"{place}.{self.function.__name__}"
         return f"{short}-{self.variant}" if self.variant else short
 

@@ -14,6 +14,7 @@ Section .nv.info is a sequence of entries: a byte of format, a byte of attribute
 import re
 import struct
 from collections.abc import Iterator
+from importlib.util import find_spec
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -23,6 +24,13 @@ _SIZED = 4  # the format of attributes with a size
 _REGISTERS = 0x2F  # EIATTR_REGCOUNT
 _STACKS = (0x11, 0x12, 0x23)  # EIATTR_FRAME_SIZE, EIATTR_MIN_STACK_SIZE, EIATTR_MAX_STACK_SIZE
 _RESERVED = {True: 1024, False: 0}  # bytes of shared memory of the driver, which a cubin counts from sm_90 on
+
+MISSING = "pyelftools, which reads a GPU's machine code, is not installed; `pip install pyelftools` installs it"
+
+
+def missing_reader() -> str | None:
+    """Why no machine code can be read, with the remedy; None if it can."""
+    return None if find_spec("elftools") else MISSING
 
 
 class Needs(NamedTuple):
@@ -43,11 +51,11 @@ def needs(cubin: bytes, entry: str) -> Needs:
         from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
     except ImportError:
-        raise GdbenchError("a GPU's machine code cannot be read; `pip install pyelftools` installs what does") from None
+        raise GdbenchError(MISSING) from None
     try:
         elf = ELFFile(BytesIO(cubin))
         sections = {section.name: section for section in elf.iter_sections()}
-    except ELFError as error:
+    except (ELFError, struct.error) as error:
         raise ValueError(f"no ELF file ({error})") from None
     if ".nv.info" not in sections or f".text.{entry}" not in sections:
         raise ValueError(f"no machine code of {entry}")

@@ -55,9 +55,9 @@ class Rule(BaseRule):
     """A rule that is one scalar function of a parameter, its gradient, its slots and the step's coefficients."""
 
     needs = ELEMENTS
-    derived: tuple[str, ...] = ()
-    derive: Callable[..., Any] | None = None
-    _updates: dict[str, Update] = field(default_factory=dict, repr=False)
+    derived: tuple[str, ...] = field(default=(), kw_only=True)
+    derive: Callable[..., Any] | None = field(default=None, kw_only=True)
+    _updates: dict[str, Update] = field(default_factory=dict, init=False, repr=False)
 
     def functions(self) -> list[Callable[..., Any]]:
         """The scalar function, and the function of derived coefficients if there is one."""

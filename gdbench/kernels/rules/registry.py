@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from gdbench.kernels.rules import hyperparameters
 from gdbench.kernels.rules.hyperparameters import Hyperparameter
 
 _OURS = "gdbench.kernels."
-ELEMENTS, OBJECTIVE = "elements", "objective"  # what a rule may need: one parameter and its gradient, or everything
+Needs = Literal["elements", "objective"]
+ELEMENTS: Needs = "elements"  # a parameter and its gradient alone
+OBJECTIVE: Needs = "objective"  # the whole loss function
 # Other columns of a table of trials, which no hyperparameter may be named after.
 RESERVED = {
     *("run", "trial", "key", "code", "problem", "rule", "schedule", "batch_size", "seed", "role", "dtype", "backend"),
@@ -100,13 +102,16 @@ class BaseRule(Written):
     slots: names of the state that it keeps for each parameter. dense: whether it uses the Hessian's matrix.
     """
 
-    needs: ClassVar[str]  # one of the above
+    needs: ClassVar[Needs]  # one of the above
     defaults: dict[str, float | bool]
     slots: tuple[str, ...] = field(default=(), kw_only=True)
     dense: bool = field(default=False, kw_only=True)
 
     def compile(self, dtype: str) -> None:
-        """Compile the rule, or load it from the cache; raises UsageError if that fails."""
+        """Compile what the rule will need, or load it from the cache: nothing, unless a rule says otherwise.
+
+        Raises UsageError if that fails.
+        """
 
     def parts(self) -> "list[BaseRule]":
         """This rule, and the rules that it wraps."""

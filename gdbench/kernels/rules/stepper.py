@@ -8,17 +8,17 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
 from gdbench.kernels.compile.jit import first_class
-from gdbench.kernels.problem import Training
+from gdbench.kernels.problem import Training, Update
 from gdbench.kernels.rules.contract import Rule
 
 _LOOK = 0.5  # seconds between two checks for cancellation
 
 Rates = Callable[[int, int], np.ndarray]
+Advance = Callable[[Update, np.ndarray, np.ndarray], None]  # as `Training.advance`
 
 
 class ScalarStepper:
@@ -49,12 +49,12 @@ class ScalarStepper:
         """One per step."""
         return int(self.training.steps)
 
-    def advance(self, count: int, **path: Any) -> None:
-        """Take the next `count` steps; fewer if one is not finite."""
+    def advance(self, count: int, by: Advance | None = None) -> None:
+        """Take the next `count` steps; fewer if one is not finite. by: instead of the training's own `advance`."""
         lrs = self.rates(self.training.steps + 1, count)
         table = self.rule.table(self.hyperparameters, self.training.steps + 1, lrs, self.dtype)
         before, started = self.training.steps, time.perf_counter()
-        self.training.advance(self.update, self.state, table, **path)
+        (by or self.training.advance)(self.update, self.state, table)
         self.seconds += time.perf_counter() - started
         taken = self.training.steps - before
         self.ended = taken < count

@@ -141,13 +141,17 @@ def train_order(
     An error makes a record of a failed trial. Raises UsageError if this process has another plug-in or other code.
     chunk, cancelled, threads: as `train` takes them.
     """
+    plugins.load_installed()
     for file, content in order.plugins:
         if plugins.load_file(file) != content:
             raise UsageError(f"plug-in {file} is not the one that the run began with; give every worker the same file")
     try:
         code = code_hash(written_for(order.trial.definition))
     except UsageError as error:
-        raise UsageError(f"give this worker the plug-in of the trial, as a --plugin file: {error}") from None
+        raise UsageError(
+            "a worker lacks what its trial needs: install the same packages there, and give rules of your own as "
+            f"plug-in files ({error})"
+        ) from None
     if code != order.code:
         raise UsageError("the code of this worker is not that of the run; install the same gdbench and plug-ins here")
     return safely(order.trial, chunk, cancelled, threads)

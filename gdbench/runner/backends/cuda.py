@@ -91,6 +91,7 @@ class Cuda:
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
         self.groups: dict[Key, Group] = {}
+        self._unsuited: dict[str, str] = {}  # by setting: asked once, since a suite has more trials than problems fit
         for setting, count, again in self._settings():
             definition = setting.definition
             problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
@@ -114,9 +115,10 @@ class Cuda:
 
     def refuses(self, setting: Setting) -> str:
         """See `Backend`. It also refuses trials that are not of its suite."""
-        why = unsuited(setting)
-        if why:
-            return why
+        if setting.hash not in self._unsuited:
+            self._unsuited[setting.hash] = unsuited(setting)
+        if self._unsuited[setting.hash]:
+            return self._unsuited[setting.hash]
         group = self.groups.get(_key(setting))
         return "what was not planned for the GPU" if group is None else group.refused
 
