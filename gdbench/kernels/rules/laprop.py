@@ -20,7 +20,8 @@ def laprop(p, g, m, v, c):
     p = p - lr / (1 - beta1^t) m
 
     Adam averages first and divides afterwards, so that an old gradient is divided by a newer size. Defaults are the
-    paper's. weight_decay is decoupled, as in AdamW.
+    paper's. weight_decay is decoupled, as in AdamW. The authors' code multiplies each gradient by the lr of its own
+    step before it averages; this is the same while lr is constant. It does not multiply its weight decay by lr.
     """
     p = p - c.decay * p
     v = c.beta2 * v + c.one_minus_beta2 * (g * g)
