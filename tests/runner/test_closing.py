@@ -157,7 +157,7 @@ class StopEarly(Watcher):
 
 def test_only_the_call_that_ends_a_run_times_it(small, tmp_path):
     watcher = StopEarly()
-    with pytest.raises(InterruptedRunError, match="goes on from there"):
+    with pytest.raises(InterruptedRunError, match="the same command continues it"):
         gdbench.run(small, store=tmp_path / "s.db", watcher=watcher)
     stopped = gdbench.load(tmp_path / "s.db")
     assert not watcher.timed and stopped.timings.empty
