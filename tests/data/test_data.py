@@ -249,7 +249,7 @@ def test_files_that_are_no_npz_are_refused(tmp_path):
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(UsageError, match="cannot be read as an NPZ file"):
         loading.load(loading.resolve("text.npz", tmp_path))
-    with pytest.raises(UsageError, match=r"no CSV, Parquet or NPZ file; its name must end in \.csv"):
+    with pytest.raises(UsageError, match=r"not a CSV, Parquet or NPZ file; its name must end in \.csv"):
         (tmp_path / "table.xlsx").write_bytes(b"PK")
         loading.resolve("table.xlsx", tmp_path)
 

@@ -274,7 +274,7 @@ BAD_TABLES = {
     "no such file": ("nowhere.csv", ["nowhere.csv", "does not exist"]),
     "a path that no system has": ("x" * 5000 + ".csv", ["has 5,004 bytes; use at most 4,095"]),
     "no such folder": ("nowhere/", ["nowhere", "does not exist"]),
-    "another kind": ("d.xlsx", ["d.xlsx", "no CSV, Parquet or NPZ file", ".csv"]),
+    "another kind": ("d.xlsx", ["d.xlsx", "not a CSV, Parquet or NPZ file", ".csv"]),
     "gzipped NPZ": ("d.npz.gz", ["d.npz.gz", "only CSV", "unpack it"]),
     "a folder without data": ("empty", ["empty", "train-images-idx3-ubyte", "give a folder with"]),
     "a folder called CSV": ("folder.csv", ["folder.csv", "is a folder", "path of one file"]),
