@@ -128,13 +128,13 @@ def _objective(jax: Any, optax: Any, task: Task) -> Any:
         "huber": optax.huber_loss,
     }
     activate = its("JAX", "activation", activations, task.activation)
-    charge = its("Optax", "loss", losses, task.loss)
+    loss_of = its("Optax", "loss", losses, task.loss)
 
     def objective(parameters: Any, x: Any, y: Any) -> Any:
         weights, biases = parameters[::2], parameters[1::2]
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             x = activate(x @ weight + bias)
-        value = charge(x @ weights[-1] + biases[-1], y).mean()
+        value = loss_of(x @ weights[-1] + biases[-1], y).mean()
         return value + 0.5 * task.l2 * sum((weight**2).sum() for weight in weights) if task.l2 else value
 
     return objective

@@ -98,14 +98,14 @@ def objective_of(torch: Any, task: Task) -> Callable[..., Any]:
         "mse": functional.mse_loss,
         "huber": functional.huber_loss,
     }
-    charge = its("PyTorch", "loss", known, task.loss)
+    loss_of = its("PyTorch", "loss", known, task.loss)
     half = 0.5 * task.l2
 
     def objective(parameters: list[Any], x: Any, y: Any) -> Any:
         weights, biases = parameters[::2], parameters[1::2]
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             x = activate(torch.addmm(bias, x, weight))
-        value = charge(torch.addmm(biases[-1], x, weights[-1]), y)
+        value = loss_of(torch.addmm(biases[-1], x, weights[-1]), y)
         return value + half * sum(weight.square().sum() for weight in weights) if half else value
 
     return objective
