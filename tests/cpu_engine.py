@@ -27,6 +27,7 @@ class CpuEngine:
         assert largest >= max(m.batch_size for m in gpu_trials)
         self.gpu_trials, self.gpu, self.kernel = list(gpu_trials), GPU, SimpleNamespace(image=self.compiled)
         self.seconds, self.launches, self.ended = np.zeros(len(gpu_trials)), 0, set()
+        self.suspects = set()
         self.trainings = [
             problem.begin(seed=m.seed, batch_size=m.batch_size, clip_norm=m.clip_norm, clip_value=m.clip_value)
             for m in gpu_trials
@@ -41,7 +42,9 @@ class CpuEngine:
         return any(not self._over(i) for i in range(len(self.gpu_trials)))
 
     def _over(self, i):
-        return i in self.ended or (self.launches > 0 and self.trainings[i].steps >= self.gpu_trials[i].steps)
+        return i in self.ended | self.suspects or (
+            self.launches > 0 and self.trainings[i].steps >= self.gpu_trials[i].steps
+        )
 
     def advance(self):
         if self.gpu_trials[0].points != [0]:
@@ -58,8 +61,14 @@ class CpuEngine:
             for _ in range(min(self.STEPS, gpu_trial.steps - training.steps)):
                 stepper.advance(1)
                 self.seconds[i] += 1.0
+                if stepper.ended:
+                    self.suspects.add(i)
+                    break
                 if training.steps in gpu_trial.points:
                     yield Evaluation(i, training.steps, training.evaluate(), stepper.lr)
+
+    def suspect(self, gpu_trial):
+        return gpu_trial in self.suspects
 
     def end(self, gpu_trial):
         self.ended.add(gpu_trial)

@@ -35,12 +35,12 @@ class Activation:
 class Loss:
     """What the tests know of a loss, in float64.
 
-    charge(z, y): the mean loss of outputs z with targets y, and its derivative by z. classes: whether it compares
+    mean_loss(z, y): the mean loss of outputs z with targets y, and its derivative by z. classes: whether it compares
     classes, so that y has rows of 0 and 1. by_label: whether it takes labels themselves. fewest: outputs that it needs.
     outputs: of two classes.
     """
 
-    charge: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+    mean_loss: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
     classes: bool = False
     by_label: bool = False
     fewest: int = 1
@@ -100,8 +100,8 @@ def _huber(z, y):
 
 
 LOSSES = {
-    "cross-entropy": Loss(charge=_cross_entropy, classes=True, by_label=True, fewest=2),
-    "binary-cross-entropy": Loss(charge=_binary_cross_entropy, classes=True, outputs=1),
-    "mse": Loss(charge=_mse),
-    "huber": Loss(charge=_huber),
+    "cross-entropy": Loss(mean_loss=_cross_entropy, classes=True, by_label=True, fewest=2),
+    "binary-cross-entropy": Loss(mean_loss=_binary_cross_entropy, classes=True, outputs=1),
+    "mse": Loss(mean_loss=_mse),
+    "huber": Loss(mean_loss=_huber),
 }

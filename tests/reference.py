@@ -44,21 +44,21 @@ def as_targets(y, columns):
     return y[:, None].astype(float) if columns == 1 else np.eye(columns)[y]
 
 
-def charge(name, z, y):
+def mean_loss(name, z, y):
     """The mean loss of outputs z, and its derivative by z; y is labels or targets."""
-    return LOSSES[name].charge(z, as_targets(y, z.shape[1]))
+    return LOSSES[name].mean_loss(z, as_targets(y, z.shape[1]))
 
 
 def loss(theta, sizes, activation, loss_name, l2, x, y):
     """Mean loss plus the penalty 1/2 l2 |W|^2; y is labels or targets."""
-    value, _ = charge(loss_name, outputs(theta, sizes, activation, x), y)
+    value, _ = mean_loss(loss_name, outputs(theta, sizes, activation, x), y)
     return value + 0.5 * l2 * sum((w**2).sum() for w, _ in unpack(theta, sizes))
 
 
 def gradient(theta, sizes, activation, loss_name, l2, x, y):
     """Backpropagation, written from the chain rule with whole matrices."""
     layers, sums = unpack(theta, sizes), _sums(theta, sizes, activation, x)
-    _, d = charge(loss_name, sums[-1], y)
+    _, d = mean_loss(loss_name, sums[-1], y)
     parts = []
     for i in range(len(layers) - 1, -1, -1):
         w, _ = layers[i]

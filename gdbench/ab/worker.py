@@ -122,8 +122,7 @@ class WorkerCommands:
             if is_network(problem) and is_scalar(rule):
                 size = batch_size(definition)
                 gpu_trial = GpuTrial(
-                    rule, rule.defaults, Constant(0.0), "", 0, size, steps=1, points=(0,), stop=None,
-                    **clipping(definition),
+                    rule, rule.defaults, Constant(0.0), "", 0, size, steps=1, points=(0,), **clipping(definition)
                 )  # fmt: skip
                 facts = {"problem": setting.problem, "rule": setting.rule, "batch_size": size}
                 count = len(launches(problem, gpu_trial, H100))

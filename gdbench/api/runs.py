@@ -16,6 +16,7 @@ from gdbench.store import RunRecord, Store
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure as Drawing
 
     from gdbench.results.frames import Frames
     from gdbench.runner import Watcher
@@ -93,6 +94,44 @@ class Run:
     def notices(self) -> list[str]:
         """Sentences about what was left out because it is damaged, and about what could not be checked."""
         return list(self.about.get("notices", ()))
+
+    @property
+    def ranking(self) -> "pd.DataFrame":
+        """A row per problem and rule, the soonest first; see `stats/soonest.py`.
+
+        `problem, rule, lr, batch_size, unit, to_target, low, high, ratio, ratio_low, ratio_high, p_holm, group,
+        reached, test`. unit: `time` (seconds) where the timing can be trusted, else `epochs` (`steps` for functions).
+        Rules of one group cannot be told apart by the seeds.
+        """
+        from gdbench.reports.judgement import ranking
+
+        return ranking(self.frames)
+
+    @property
+    def answers(self) -> list[str]:
+        """The page's sentences: what to use for each problem, and what limits the answer."""
+        from gdbench.reports.answers import answers
+
+        return answers(self.frames)
+
+    def figure(self, name: str, problem: str | None = None) -> "Drawing":
+        """A figure of the page as matplotlib's Figure, such as `standing`, `loss_curves`, `sensitivity`, `heat_map`.
+
+        problem: which one, for figures of one problem; the first by default. Raises UsageError for an unknown name.
+        """
+        from gdbench.reports.notebook import figure
+
+        return figure(self.frames, name, problem)
+
+    def plot(self) -> "Drawing":
+        """The cost to the target by rule, of the first problem."""
+        return self.figure("standing")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first screen of the page."""
+        from gdbench.reports.notebook import first_screen
+
+        return first_screen(self.frames)
 
     def report(self, path: str | Path, *others: "Run") -> Path:
         """Write the page, one self-contained HTML file, and return its path. others: runs to show beside this one."""

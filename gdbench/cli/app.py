@@ -27,6 +27,8 @@ COMMANDS = {
     "compare": ("gate", "compare"),
     "gate": ("gate", "gate"),
     "history": ("history", "history"),
+    "figure": ("paper", "figure"),
+    "table": ("paper", "table"),
     "export": ("results", "export"),
     "remove": ("results", "remove"),
     "verify": ("verify", "verify"),

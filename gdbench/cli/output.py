@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from rich.text import Text
 from gdbench.cli.streams import encodable
 from gdbench.inputs.visible import inert, visible
 
+UNBROKEN: Any = {"break_long_words": False, "break_on_hyphens": False}
 console = Console(highlight=False, soft_wrap=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -43,6 +45,23 @@ def say(*lines: str) -> None:
     """Print lines as they are; without any, print an empty line."""
     for line in lines or ("",):
         _put(Text(shown(line, console)), console, soft_wrap=True)
+
+
+def print_lines(text: str) -> None:
+    """Print a document of several lines as it stands, but for characters that could change the terminal."""
+    for line in text.splitlines():
+        _put(Text(shown(line, console)), console, soft_wrap=True)
+
+
+def paragraph(words: str, indent: str = "") -> None:
+    """Print sentences, broken between words at the width of the console."""
+    for line in wrap(shown(words, console), width(), initial_indent=indent, subsequent_indent=indent, **UNBROKEN):
+        _put(Text(line), console, soft_wrap=True)
+
+
+def width() -> int:
+    """Columns of the console; without a terminal COLUMNS, or 80."""
+    return console.width
 
 
 def print_json(value: Any) -> None:

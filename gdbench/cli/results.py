@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import JsonOption, OutOption, RunArgument, SkipOption, StoreOption, open_run, open_store
-from gdbench.cli.output import print_json, say
+from gdbench.cli.output import paragraph, print_json, print_table, say, width
 from gdbench.errors import UsageError
 from gdbench.results.files import RESULTS, is_given, run_folder
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gdbench.api.runs import Run
 
 
+WIDE = 120  # characters from which a table shows all its columns
 MOST = 6  # runs side by side: more lines of one colour cannot be told apart
 
 
@@ -26,18 +27,43 @@ def report_path(out: Path, run: str) -> Path:
 def summary(run: "Run") -> dict[str, Any]:
     """A run in a few numbers, as JSON can hold them."""
     from gdbench.reports.answers import answers
-    from gdbench.reports.ranking_table import ranking
+    from gdbench.reports.judgement import ranking
+    from gdbench.reports.settings_table import settings
     from gdbench.results.export import plain_rows
 
-    frame = ranking(run.frames)
     statuses = run.trials["status"].value_counts()
     about = {name: run.about[name] for name in ("run", "suite", "title", "state", "created", "code", "backend")}
     return {
         **about,
         "trials": {str(k): int(v) for k, v in statuses.items()},
-        "answers": list(answers(frame, run.frames)),
-        "ranking": plain_rows(frame),
+        "answers": answers(run.frames),
+        "ranking": plain_rows(ranking(run.frames)),
+        "settings": plain_rows(settings(run.frames)),
     }
+
+
+def print_answer(run: "Run") -> None:
+    """Print what a run says: its advice, the ranking, and what limits it."""
+    from gdbench.reports.answers import advices, caveats, overall
+    from gdbench.reports.judgement import judgement
+    from gdbench.reports.ranking_table import readable
+
+    results = run.frames
+    found, several = judgement(results), run.trials["problem"].nunique() > 1
+    say()
+    say(run.about["title"])
+    if several:
+        paragraph(overall(results))
+    for advice in advices(results):
+        paragraph(f"{advice.problem}: {advice.words}" if several else advice.words)
+    if len(found.rules):
+        say()
+        print_table(readable(found, results, wide=width() >= WIDE))
+    for caveat in caveats(results):
+        say()
+        paragraph(f"{caveat.title} {caveat.words}".rstrip())
+        if caveat.command:
+            say(f"  {caveat.command}" + (f"  ({caveat.takes})" if caveat.takes else ""))
 
 
 def report(

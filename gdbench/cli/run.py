@@ -24,7 +24,7 @@ from gdbench.cli.options import (
     store_location,
 )
 from gdbench.cli.output import note, print_json, print_table, say, warn
-from gdbench.cli.results import report_path, summary
+from gdbench.cli.results import print_answer, report_path, summary
 from gdbench.inputs.writing import remove_all_leftovers
 from gdbench.results.curves import LOST
 from gdbench.results.files import RESULTS
@@ -130,18 +130,7 @@ def _tell_saved(saved: "Saved | None", done: "Run", *, silent: bool) -> dict[str
 
 
 def _print_result(done: "Run", page: Path | None) -> None:
-    from gdbench.reports.answers import answers, timing_notes
-    from gdbench.reports.ranking_table import ranking, readable
-
-    frame = ranking(done.frames)
-    if len(frame):
-        say()
-        several = done.trials.groupby("problem")["batch_size"].nunique().max() > 1
-        suffix = " (each rule at its best batch size)" if several else ""
-        print_table(readable(frame[frame["best_batch"]], done.frames), title=f"{done.about['title']}{suffix}")
-    say()
-    for sentence in [*answers(frame, done.frames), *timing_notes(frame, done.frames)]:
-        say(sentence)
+    print_answer(done)
     failed = done.trials[done.trials["status"] == "failed"]
     if len(failed):
         say(f"{len(failed)} trials failed; the first: {failed['error'].iloc[0]}")

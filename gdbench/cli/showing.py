@@ -149,8 +149,7 @@ def _show_suite(name: str, as_json: bool) -> None:
 
 def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool) -> None:
     from gdbench.api.runs import is_export
-    from gdbench.cli.results import summary
-    from gdbench.reports.ranking_table import ranking, readable
+    from gdbench.cli.results import print_answer, summary
 
     try:
         run = open_run(name, store, out, skip=skip)
@@ -167,7 +166,6 @@ def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool
     if as_json:
         print_json({**document, "environment": run.environment})
         return
-    say(run.about["title"], "")
     statuses = ", ".join(f"{count} {status}" for status, count in document["trials"].items())
     print_facts(
         [
@@ -178,6 +176,4 @@ def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool
             ("code", run.about["code"][:12]),
         ]
     )
-    say()
-    frame = ranking(run.frames)
-    print_table(readable(frame[frame["best_batch"]], run.frames) if len(frame) else [])
+    print_answer(run)

@@ -28,6 +28,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import print_json, print_table, say, status, warn
 from gdbench.cli.results import report_path
+from gdbench.errors import UsageError
 from gdbench.inputs import limits
 from gdbench.results.files import RESULTS
 
@@ -64,6 +65,12 @@ def time(
     backend: BackendOption = "auto",
     plugin: PluginOption = None,
     no_plugins: NoPluginsOption = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run", metavar="RUN", help="Time the chosen settings of this stored run again, in place of its times."
+        ),
+    ] = None,
     save: Annotated[bool, typer.Option("--save", help="Store the samples as a run of their own, with a page.")] = False,
     store: StoreOption = None,
     out: OutOption = RESULTS,
@@ -85,6 +92,16 @@ def time(
     from gdbench.timing import TimingRequest, cases, timed, timed_apart
     from gdbench.timing.pace import ALONE
 
+    if run is not None:
+        given = {
+            "RULE": rules,
+            "--net": net,
+            "--problem": problem,
+            "--batch": batch,
+            "--jobs": jobs,
+            "--rounds": rounds,
+        }
+        return _time_run(run, [name for name, value in given.items() if value], plugin, store, out, quiet, as_json)
     rounds = rounds or ALONE.rounds
     chosen, words = choose_backend(backend), ""
     load_plugins(plugin)
@@ -116,6 +133,32 @@ def time(
     saved = _save(store, out, timing, repeated, chosen) if save else {}
     _print(timing, repeated, saved, as_json, chosen, words, out)
     return 3 if saved and not saved["report"] else 0
+
+
+def _time_run(
+    name: str, others: list[str], plugin: list[Path] | None, store: str | None, out: Path, quiet: bool, as_json: bool
+) -> int:
+    """Time a stored run again, write its page anew and print what it says now."""
+    from gdbench.api.runs import load
+    from gdbench.cli.results import print_answer, summary
+    from gdbench.runner.timing import time_run
+    from gdbench.store import Store
+
+    if others:
+        raise UsageError(f"--run times the settings of a run; leave out {', '.join(others)}")
+    load_plugins(plugin)
+    database = Store(store_location(store, out))
+    record = database.find(name)
+    with status("timing steps", quiet or as_json):
+        time_run(database, record.run)
+    done = load(store_location(store, out), record.run)
+    page = write_page(done, report_path(out, record.run))
+    if as_json:
+        print_json({**summary(done), "report": None if page is None else str(page)})
+    elif not quiet:
+        print_answer(done)
+        say(*([f"report: {page}"] if page else []))
+    return 0 if page is not None else 3
 
 
 def _save(store: str | None, out: Path, timing: "Timing", repeated: str, backend: str) -> dict[str, str]:

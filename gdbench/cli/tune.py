@@ -137,7 +137,7 @@ def _row(lr: float, trials: "list[TrialRecord]") -> dict[str, Any]:
         if name in trials[0].columns:
             values = [worst(name) if math.isinf(trial.loss) else trial.final[name] for trial in trials]
             row[name] = bootstrap_median(np.array(values))
-    return {**row, "diverged": sum(trial.status == "diverged" for trial in trials) / len(trials)}
+    return {**row, "diverged": sum(math.isfinite(trial.diverged_step) for trial in trials) / len(trials)}
 
 
 def _judged(search: "Search") -> str:

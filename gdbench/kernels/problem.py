@@ -1,7 +1,7 @@
 """The contracts of a problem and of its training. Other code relies on these alone, never on the kind of problem."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -9,13 +9,28 @@ from gdbench.kernels.layers import Layers
 
 SPLITS = ("train", "val", "test")
 
-# A trial has diverged where its loss exceeds this times (1 + |loss at step 0|).
+# A trial has diverged at the first step whose batch has a loss above this times (1 + |loss of the first batch|), before
+# the update and without a penalty, or not finite; or whose update leaves a parameter that is not finite.
 DIVERGED = 1e4
 
 # A rule's compiled update: parameters, gradient, state, the step's coefficients, number of the first parameter.
 Update = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int], None]
 
 UPDATE = 10  # the update of the parameters takes about as long as this many samples of a batch
+
+
+class Target(NamedTuple):
+    """Levels of a metric that a trial is to cross, the easiest first.
+
+    every: steps between two looks at it. rises: whether the metric rises to its levels, and does not fall to them.
+    stop: whether the trial ends where it crosses the last level.
+    """
+
+    metric: str
+    levels: tuple[float, ...]
+    every: int
+    rises: bool = False
+    stop: bool = False
 
 
 class Objective(Protocol):
@@ -44,6 +59,10 @@ class Objective(Protocol):
         """The Hessian at x times v."""
         ...
 
+    def known(self, x: np.ndarray) -> float | None:
+        """The objective at x if it was computed just now; it is not counted again."""
+        ...
+
 
 class Training(Protocol):
     """A problem in training: its parameters and the number of its steps. Not to be shared between threads."""
@@ -55,13 +74,37 @@ class Training(Protocol):
 
     theta: np.ndarray
     steps: int
+    diverged_step: float
 
-    def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
-        """Take one step for each row of the table of coefficients."""
+    @property
+    def crossings(self) -> tuple[float, ...]:
+        """The step at which each level of the target was crossed; infinite if it was not."""
         ...
 
-    def move(self, x: np.ndarray) -> None:
-        """Set the parameters to x, and count one step."""
+    @property
+    def look_seconds(self) -> float:
+        """The time that looks at the target took."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether the trial has diverged, or has crossed its last level and is to stop there."""
+        ...
+
+    def advance(self, update: Update, state: np.ndarray, table: np.ndarray, *, lasting: bool = True) -> None:
+        """Take one step for each row of the table of coefficients, fewer if the trial ends.
+
+        lasting: whether a parameter that is not finite stays so in later steps, as in all our rules. Then it is enough
+        to look for one now and then, and to take the steps since the last look again where there is one.
+        """
+        ...
+
+    def move(self, x: np.ndarray, known: float | None = None) -> None:
+        """Set the parameters to x, and count one step. known: the objective before it, if that was computed."""
+        ...
+
+    def look(self) -> None:
+        """Look at the target, if a look is due; `advance` and `move` do so after each step."""
         ...
 
     def objective(self) -> Objective:
@@ -114,6 +157,10 @@ class Problem(Protocol):
         """The row numbers (int64) that step 1, 2, ... uses."""
         ...
 
+    def look_cost(self, metric: str, batch_size: int) -> float:
+        """What a whole look at a metric costs as a multiple of a step, by the sizes of network, split and batch."""
+        ...
+
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
         """The objective over `rows`, all by default."""
         ...
@@ -131,7 +178,17 @@ class Problem(Protocol):
         ...
 
     def begin(
-        self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
+        self,
+        *,
+        seed: int,
+        batch_size: int,
+        clip_norm: float = 0.0,
+        clip_value: float = 0.0,
+        threads: int = 1,
+        target: Target | None = None,
     ) -> Training:
-        """Begin a trial at its initial parameters. threads: the size of its team, more than 1 only with `teams`."""
+        """Begin a trial at its initial parameters.
+
+        threads: the size of its team, more than 1 only with `teams`. target: to be crossed; the loop looks at it.
+        """
         ...

@@ -6,6 +6,7 @@ A library whose formula differs from ours (`gdbench show RULE`) counts as one wi
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from gdbench.peers.contract import UnsupportedError
@@ -52,18 +53,18 @@ def pytorch(rule: str, hyperparameters: Mapping[str, Any]) -> tuple[str, dict[st
     return PYTORCH[rule], {**options, **given}
 
 
-def optax(rule: str, hyperparameters: Mapping[str, Any], lr: Any) -> Any:
+def optax(rule: str, hyperparameters: Mapping[str, Any], lr: Any, library: Any = None) -> Any:
     """Optax's transformation for a rule with all its hyperparameters. lr: may be traced.
 
-    Lookahead's takes `optax.LookaheadParams`. Raises UnsupportedError if Optax lacks the rule or an option.
+    Lookahead's takes `optax.LookaheadParams`. library: stands for Optax, which is imported otherwise. Raises
+    UnsupportedError if Optax lacks the rule or an option.
     """
-    import optax as library
-
+    library = library or import_module("optax")
     given = {name: value for name, value in hyperparameters.items() if name != "lr"}
     if rule == "lookahead" or rule.startswith("lookahead("):
         inner = rule.partition("(")[2].removesuffix(")") or "adam"
         k, alpha = given.pop("k"), given.pop("alpha")
-        return library.lookahead(optax(inner, given, lr), k, alpha)
+        return library.lookahead(optax(inner, given, lr, library), k, alpha)
     if not given.pop("bias_correction", True):
         raise UnsupportedError(f"optax.{rule} always corrects its running means")
     decay = given.pop("weight_decay", 0.0)

@@ -8,7 +8,7 @@ from gdbench.kernels.gpu.costs import choose
 from gdbench.kernels.gpu.engines import Engine, engines, take
 from gdbench.kernels.gpu.sweep.engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
-from gdbench.kernels.rules.registry import find
+from gdbench.kernels.rules.contract import find_scalar
 from gdbench.peers.contract import InTurns, Task, UnsupportedError
 from gdbench.peers.ours import problem_of
 from gdbench.timing.rates import Constant
@@ -46,7 +46,7 @@ class GdbenchCuda:
 def _members(task: Task) -> list[GpuTrial]:
     return [
         GpuTrial(
-            rule=find(task.rule),  # type: ignore[arg-type]  # `of_case` takes scalar rules only
+            rule=find_scalar(task.rule),
             hyperparameters={**task.hyperparameters, "lr": float(lr)},
             rates=Constant(float(lr)),
             recipe=(task.rule, float(lr)),

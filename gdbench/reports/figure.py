@@ -74,7 +74,7 @@ class Picture(Generic[Of]):
         return self.of.draw(self.source)
 
     def drawings(self, *, every: bool) -> Iterator[tuple[Words, Drawing]]:
-        """The usual picture by the name of its variant, or every variant; without variants the name is empty."""
+        """The usual picture with an empty name, or every variant by its name."""
         if every and self.of.variants:
             yield from self.of.variants(self.source)
         elif (drawing := self.figure()) is not None:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from gdbench.inputs.visible import visible
 from gdbench.reports.history_table import date, is_cost, ratio_text
-from gdbench.reports.style import PATH, panels, style
+from gdbench.reports.style import INK, PATH, panels, style
 
 TICKS = 4  # the most dates below a panel
 WIDTH = 34  # letters in a line of a title
@@ -61,7 +61,7 @@ def _panel(ax: Axes, metric: str, points: pd.DataFrame) -> None:
         if np.isfinite(level["level"].iloc[0]):
             ends = [level.index[0] - 0.5, level.index[-1] + 0.5]
             label = LEVEL if number == 0 else "_"
-            ax.plot(ends, [level["level"].iloc[0]] * 2, color="black", lw=1.2, label=label)
+            ax.plot(ends, [level["level"].iloc[0]] * 2, color=INK, lw=1.2, label=label)
     for number, (index, point) in enumerate(points[points["change"].notna()].iterrows()):
         _mark(ax, int(str(index)), point, top=number % 2 == 0)
     places = np.unique(np.linspace(0, len(points) - 1, min(TICKS, len(points))).round().astype(int))

@@ -10,6 +10,7 @@ from typing import Any
 from gdbench.reports import text
 from gdbench.reports.results import Results
 
+ELSEWHERE = ("problems", "references", "references_before")  # facts of a run that are not about its machine
 TOLD = ("run", "suite", "when", "commit", "code", "backend", "trials")  # of each run that stands beside others
 
 
@@ -52,7 +53,7 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
 def machine(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Where it was run, one fact a row."""
     for name, value in environment.items():
-        if value is not None:
+        if value is not None and name not in ELSEWHERE:
             yield str(name).replace("_", " "), _written(value)
 
 

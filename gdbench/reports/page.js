@@ -53,7 +53,7 @@
     for (const element of all("tr, section[data-problem], .answer[data-problem]")) element.hidden = off(element.dataset);
     for (const mark of all("g.mark")) {
       const gone = off(mark.dataset);
-      if (mark.classList.contains("cover")) mark.querySelector("path").style.fill = gone ? "#fff" : "none";
+      if (mark.classList.contains("cover")) mark.querySelector("path").style.fill = gone ? "var(--paper)" : "none";
       else mark.style.display = gone ? "none" : "";
       mark.classList.toggle("off", gone);
     }
@@ -72,6 +72,17 @@
     form.addEventListener("reset", () => setTimeout(show));
     form.addEventListener("submit", (event) => event.preventDefault());
     show();
+  }
+
+  // The unit that the rules are ranked in: sentences and tables of each were written beforehand.
+  const unit = document.getElementById("unit");
+  if (unit) {
+    const choose = () => {
+      for (const element of all("[data-unit]")) element.hidden = element.dataset.unit !== unit.value;
+      for (const picture of all(".first .picture[data-variant]")) picture.hidden = picture.dataset.variant !== unit.value;
+      say(`Ranked by ${unit.value}.`);
+    };
+    unit.addEventListener("change", choose);
   }
 
   // Variants of a figure, drawn beforehand.

@@ -8,14 +8,19 @@ from typing import Any
 import pandas as pd
 
 from gdbench.reports import origins, text
-from gdbench.reports.answers import answers, timing_notes
+from gdbench.reports.answers import advices, caveats, facts, overall
 from gdbench.reports.cells import grid, numbers
 from gdbench.reports.failures import failures
 from gdbench.reports.figure import Picture, Words
 from gdbench.reports.figures import FIGURES, side_by_side
+from gdbench.reports.judgement import judgement, units
 from gdbench.reports.lessons import Lesson
-from gdbench.reports.ranking_table import ranking, readable
+from gdbench.reports.ranking_table import explained
+from gdbench.reports.ranking_table import readable as ranked
+from gdbench.reports.rate_map import rate_maps
 from gdbench.reports.results import Results, has_batches, only_problem, target
+from gdbench.reports.settings_table import readable, settings
+from gdbench.reports.snippet import snippets
 from gdbench.reports.style import svg
 from gdbench.reports.templates import template
 from gdbench.reports.together import cautions, together
@@ -31,14 +36,16 @@ def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
     If there are lessons, it shows these alone.
     """
     results = runs[0] if len(runs) == 1 else together(runs)
-    frame = ranking(results).iloc[: 0 if lessons else None]
+    frame = settings(results).iloc[: 0 if lessons else None]
     goal = target(results)
     rich = len(frame) <= SETTINGS
     with _collecting_seldom():
         comparison = _figures(_pictures("runs", results), results, "run", rich)
         figures = _figures(lessons or _pictures("run", results), results, "run", rich)
         problems = [] if lessons else list(_problems(results, rich))
+    standing = _first(problems)
     shown = [*comparison, *figures, *(figure for problem in problems for figure in problem["figures"])]
+    shown += [standing] if standing else []
     _fit(shown)
     return template("page.html").render(
         about=results.about,
@@ -48,14 +55,16 @@ def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
         overview=grid(origins.overview(runs)) if len(runs) > 1 else None,
         machine=list(origins.machine(results.environment)),
         filters=[] if lessons else _filters(results.trials),
-        ranking=grid(readable(frame[frame["best_batch"]], results)) if len(frame) else None,
-        others=grid(readable(frame[~frame["best_batch"]], results)) if len(frame) else None,
+        views=[] if lessons else list(_views(results)),
+        described=facts(results),
+        caveats=[] if lessons else caveats(results),
+        standing=standing,
+        maps=[] if lessons else rate_maps(results),
+        snippets=_snippets(results) if not lessons and results.trials["problem"].nunique() == 1 else {},
+        settings=grid(readable(frame, results)) if len(frame) else None,
         all_numbers=numbers(_without_batches(frame, results)),
         few=bool(len(frame) and frame["trials"].max() < FEW),
         differences=list(side_by_side.answers(results)),
-        answers=list(zip(dict.fromkeys(frame["problem"]) if len(frame) else (), answers(frame, results), strict=True)),
-        timing=list(dict.fromkeys(note for run in runs for note in timing_notes(frame, run))),
-        timed="step" in frame,
         goal=f"{text.metric_title(goal[0])} of {text.metric(*goal)}" if goal else None,
         tuned=bool((results.trials["role"] == "tune").any()),
         batches=has_batches(results.trials),
@@ -66,6 +75,47 @@ def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
         lessons=bool(lessons),
         pictures=[picture for figure in shown for picture in figure["drawings"].values()],
     )
+
+
+def _first(problems: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The figure of the only problem that belongs to the first screen, taken out of its section."""
+    figures = problems[0]["figures"] if len(problems) == 1 else []
+    if not figures or not figures[0]["name"].endswith("standing"):
+        return None
+    return {**figures.pop(0), "choices": []}  # the page's own choice of the unit switches it
+
+
+def _views(results: Results) -> Iterator[dict[str, Any]]:
+    """The answer in each unit that the run can be ranked in, the usual one first."""
+    for unit in units(results):
+        found = judgement(results, unit)
+        yield {
+            "unit": unit,
+            "overall": overall(results, unit),
+            "advices": advices(results, unit),
+            "ranking": grid(ranked(found, results)),
+            "numbers": numbers(_without_batches(found.rules, results)),
+            "explained": explained(found),
+        }
+
+
+def _snippets(results: Results) -> dict[str, str]:
+    """Code for the setting that is advised, by library."""
+    rules = judgement(results).rules
+    mine = results.trials.merge(rules.head(1)[["rule", "setting"]], on=["rule", "setting"])
+    if mine.empty:
+        return {}
+    row = mine.iloc[0]
+    names = ["lr", *(name for name in results.about["hyperparameters"] if name != "lr")]
+    return snippets(row["rule"], {name: _plain(row[name]) for name in names if not _is_missing(row[name])})
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gdbench.reports.contours import draw_contours
-from gdbench.reports.style import PATH, style
+from gdbench.reports.style import INK, PATH, style
 
 GRID = 161  # points along each axis
 TANGENTS = 6
@@ -64,7 +64,7 @@ def _contours(
     ax.plot(*points[0], color=PATH, marker="s", markersize=7, linestyle="none", label="start")
     ax.plot(*points[-1], color=PATH, marker="X", markersize=9, linestyle="none", label=f"step {path['step'].iloc[-1]}")
     if len(minimisers):
-        ax.plot(*minimisers.T, color="black", marker="*", markersize=11, linestyle="none", label="minimum")
+        ax.plot(*minimisers.T, color=INK, marker="*", markersize=11, linestyle="none", label="minimum")
     ax.set(xlim=(x_low, x_high), ylim=(y_low, y_high), xlabel=names[0], ylabel=names[1])
     ax.legend(framealpha=0.9)
 
@@ -81,7 +81,7 @@ def _graph(
     low, high = _window(points, minimisers[:, 0], domain)
     xs = np.linspace(low, high, 4 * GRID)
     curve = np.array([function(np.array([x])) for x in xs])
-    ax.plot(xs, curve, color="black", linewidth=1.2, label="f")
+    ax.plot(xs, curve, color=INK, linewidth=1.2, label="f")
     heights = np.array([function(np.array([x])) for x in points])
     ax.plot(points, heights, color=PATH, linewidth=0.8, marker="o", markersize=4, label="path")
     reach = 0.06 * (high - low)
@@ -92,7 +92,7 @@ def _graph(
         label = "tangents of the first steps" if number == 0 else None
         ax.plot(ends, y + derivative * (ends - x), color=PATH, linestyle="--", linewidth=1.0, label=label)
     for x in minimisers[:, 0]:
-        ax.plot(x, function(np.array([x])), color="black", marker="*", markersize=11, linestyle="none")
+        ax.plot(x, function(np.array([x])), color=INK, marker="*", markersize=11, linestyle="none")
     shown = curve[np.isfinite(curve)]
     room = 0.08 * float(np.ptp(shown)) or 1.0
     ax.set(xlim=(low, high), ylim=(shown.min() - room, shown.max() + room), xlabel=names[0], ylabel="f")

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from gdbench.stats import objective
+from gdbench.stats import objective, score_name
 
 
 class Results(Protocol):
@@ -49,6 +49,7 @@ class Part:
     curves: pd.DataFrame
     timings: pd.DataFrame
     subjects: pd.DataFrame
+    whole: Results | None = None  # of which this is the part of one problem: rules are judged over all problems
 
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ def only_problem(results: Results, problem: str) -> Part:
     curves = results.curves[results.curves["trial"].isin(trials["trial"])]
     subjects = results.subjects[results.subjects["problem"].isna() | (results.subjects["problem"] == problem)]
     timings = results.timings[results.timings["subject"].isin(subjects["subject"])]
-    return Part(results.about, results.environment, trials, curves, timings, subjects)
+    return Part(results.about, results.environment, trials, curves, timings, subjects, results)
 
 
 def target(results: Results) -> tuple[str, float] | None:
@@ -89,12 +90,9 @@ def target(results: Results) -> tuple[str, float] | None:
     return None
 
 
-SCORES = ("test_accuracy", "test_mse", "test_loss")
-
-
-def score_name(trials: pd.DataFrame) -> str:
-    """The metric on test data by which the trials of one problem are reported; empty for a function."""
-    return next((name for name in SCORES if name in trials and trials[name].notna().any()), "")
+def score_of(results: Results) -> str:
+    """The metric on test data that a table of all problems shows: that of the first problem which has one."""
+    return next(filter(None, (score_name(own) for _, own in results.trials.groupby("problem", sort=False))), "")
 
 
 def has_batches(trials: pd.DataFrame) -> bool:

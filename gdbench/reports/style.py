@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -22,6 +23,9 @@ RULES = (
     "adamw", "radam", "lookahead", "ranger", "lion",
     "gd-armijo", "gd-exact", "newton", "newton-damped", "newton-cg", "lbfgs",
 )  # fmt: skip
+# What is drawn in these colours takes those of the page, which may be dark (`svg`).
+INK, LINE, PAPER = "#1b2331", "#d7dee7", "#fffefe"
+OF_PAGE = {INK: "currentColor", LINE: f"var(--line, {LINE})", PAPER: f"var(--paper, {PAPER})"}
 PATH = "#d55e00"  # the vermilion of Okabe and Ito: stands out on grey contours
 DASHES = (
     *("", (4, 1.5), (1, 1)),  # of one run
@@ -45,6 +49,10 @@ def style() -> Iterator[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "gdbench",
         "font.family": "sans-serif",
+        **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+        **dict.fromkeys(("axes.edgecolor", "grid.color"), LINE),
+        "legend.facecolor": PAPER,
         "axes.titleweight": "bold",
         "figure.constrained_layout.use": True,
     }
@@ -103,6 +111,14 @@ def panels(
     return figure, list(table[:, :count].flat)
 
 
+def saved(figure: Figure, path: Path, form: str, dpi: int) -> None:
+    """Write a figure by itself: what takes the page's colours has black ink, grey lines and white paper there."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=None if form in ("png", "pgf") else {"Creator": None})
+    path.write_bytes(buffer.getvalue())
+
+
 def svg(figure: Figure, name: str) -> str:
     """The figure as an SVG element whose ids all begin with `name`, so that one page can hold several.
 
@@ -114,6 +130,8 @@ def svg(figure: Figure, name: str) -> str:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = annotated(compact(text[text.index("<svg") :], name), figure, named)
+    for colour, of_page in OF_PAGE.items():
+        text = text.replace(colour, of_page)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{name}-\2"', text)
     return re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)

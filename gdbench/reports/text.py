@@ -83,6 +83,20 @@ def seconds(value: float) -> str:
     return f"{number(value / 1e-9)} ns"
 
 
+def about(value: float) -> str:
+    """A rough time, given in seconds, in the words of people; empty for NaN.
+
+    >>> about(8.0), about(75.0), about(5400.0), about(math.nan)
+    ('about 8 s', 'about 1 min', 'about 1.5 h', '')
+    """
+    if value is None or math.isnan(value):
+        return ""
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if value >= size:
+            return f"about {number(value / size, 2 if value / size < 10 and unit == 'h' else 1)} {unit}"
+    return f"about {fixed(max(1.0, value), 0)} s"
+
+
 def interval(write: Callable[[float], str], row: Mapping[str, Any], name: str) -> str:
     """`row[name]` with its bounds `_low` and `_high`, if there are bounds whose text differs.
 
@@ -131,6 +145,15 @@ def sort_key(words: str) -> float | None:
 def metric(name: str, value: float) -> str:
     """A value of a metric, in its unit."""
     return percent(value) if rises(name) else number(value)
+
+
+def level(name: str, value: float) -> str:
+    """A level of a metric, as people write it.
+
+    >>> level("val_accuracy", 0.95), level("val_accuracy", 0.985), level("val_loss", 0.5)
+    ('95 %', '98.5 %', '0.5')
+    """
+    return f"{number(float(_exact(value).scaleb(2)), 4)} %" if rises(name) else number(value)
 
 
 def metric_title(name: str) -> str:

@@ -1,5 +1,6 @@
 """A run as pandas frames in long form, for reports, statistics and exports."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +34,7 @@ class Frames:
 
 
 def frames_of(stored: StoredRun) -> Frames:
-    """The frames of a stored run. Its curves are taken out of `stored`, since there may be very many.
-
-    If not all of their points were read, `targets` has no rows.
-    """
+    """The frames of a stored run. Its curves are taken out of `stored`, since there may be very many."""
     record = stored.record
     curves = _curves(stored)
     trials = trials_frame(stored)
@@ -52,7 +50,7 @@ def frames_of(stored: StoredRun) -> Frames:
         environment=record.environment,
         trials=trials.drop(columns=[name for name in METRICS if name not in curves]),
         curves=curves,
-        targets=_targets(curves, trials, (record.target or {}) if stored.points == ALL else {}),
+        targets=_targets(stored, curves, trials),
         timings=timings,
         subjects=subjects,
     )
@@ -115,7 +113,10 @@ def _once(definitions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any
     return list({id(definition): definition for definition in definitions}.values())
 
 
-_LAST = ("setting", "error", "parameters", "gradient_evaluations", "function_evaluations")
+_LAST = (
+    *("setting", "error", "parameters", "gradient_evaluations", "function_evaluations"),
+    *("diverged_step", "crossing_seconds"),
+)
 _AFTER = (
     "batch_size",
     "seed",
@@ -173,9 +174,20 @@ def _place(part: Curves, starts: np.ndarray, values: dict[str, np.ndarray]) -> N
                 values[name][rows] = block[:, column]
 
 
-def _targets(curves: pd.DataFrame, trials: pd.DataFrame, target: Mapping[str, list[float]]) -> pd.DataFrame:
-    """For each trial and level, the first evaluated step that reaches it; infinite if none does or it was lost."""
-    parts = [first_steps(curves, trials, metric, levels) for metric, levels in target.items() if metric in curves]
+def _targets(stored: StoredRun, curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """For each trial and level, the step that crosses it; infinite if none does.
+
+    Runs of earlier versions stored no crossings; theirs are the first evaluated steps, if all points were read.
+    """
+    texts, parts = stored.trials["crossings"], []
+    for metric, levels in (stored.record.target or {}).items():
+        if None not in texts:
+            steps = np.array([json.loads(text) for text in texts], np.float64).reshape(len(texts), len(levels))
+            steps = np.where(np.isnan(steps), np.inf, steps)
+            for level, column in zip(levels, steps.T, strict=True):
+                parts.append(pd.DataFrame({"trial": trials["trial"], "metric": metric, "level": level, "step": column}))
+        elif stored.points == ALL and metric in curves:
+            parts.append(first_steps(curves, trials, metric, levels))
     if not parts:
         return pd.DataFrame({"trial": [], "metric": [], "level": [], "step": []}).astype({"trial": "int64"})
     return pd.concat(parts, ignore_index=True).sort_values(["trial", "metric"], kind="stable", ignore_index=True)

@@ -79,6 +79,9 @@ class TrialRecord:
     epochs: float
     seconds: float
     steps_to_target: float | None
+    crossings: list[float] = field(default_factory=list)  # of the target's levels; infinite where there was none
+    diverged_step: float = math.inf
+    crossing_seconds: float = 0.0
     parameters: int | None = None
     gradient_evaluations: int | None = None
     function_evaluations: int | None = None
@@ -96,4 +99,5 @@ class TrialRecord:
         """The last value of the metric that the trial is judged by; infinite for a lost trial."""
         final = self.final
         values = (final[name] for name in OBJECTIVES if not math.isnan(final.get(name, math.nan)))
-        return math.inf if self.status in LOST else next(values, math.inf)
+        lost = self.status in LOST or math.isfinite(self.diverged_step)
+        return math.inf if lost else next(values, math.inf)

@@ -21,11 +21,11 @@ from gdbench.kernels.functions.callables import Compiled, compiled
 from gdbench.kernels.functions.contract import MAX_DIMENSION, Function
 from gdbench.kernels.functions.contract import find as find_function
 from gdbench.kernels.functions.problem import FunctionProblem, FunctionTraining
+from gdbench.kernels.loop.sampling import check_seed
 from gdbench.kernels.problem import Training
 from gdbench.kernels.rules import schedules
 from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.kernels.rules.stepper import ScalarStepper
-from gdbench.kernels.sampling import check_seed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +106,7 @@ def minimize(
         noise=noise,
         bounds=None if bounds is None else _bounds(bounds, start.size),
         timed=any(_takes_step(part) for part in (grad, hess)),
+        explodes=False,
         dtype=dtype,
     )
     inner = hyperparameters.pop("inner", None)

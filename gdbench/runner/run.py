@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gdbench.data.facts import facts_of
 from gdbench.errors import GdbenchError, InterruptedRunError
 from gdbench.machine import git
 from gdbench.machine.environment import environment, usable_cores
@@ -18,7 +19,7 @@ from gdbench.runner.backends.contract import Backend, First, orders_of
 from gdbench.runner.backends.threads import Threads
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
-from gdbench.runner.timing import rows
+from gdbench.runner.timing import store_closing_pass
 from gdbench.runner.trajectory import named
 from gdbench.runner.trial import CHUNK
 from gdbench.store import Store, TrialRecord
@@ -85,6 +86,7 @@ def run_suite(
     facts = {**environment(), **trains.facts()}
     facts |= {"command": suite.command} if suite.command else {}
     facts |= {"data": suite.notices} if suite.notices else {}
+    facts["problems"] = [f"{label}: {facts_of(one, suite.model.dtype[0])}" for label, one in suite.problems.items()]
     watcher.notices(suite.notices)
     refused = git.refusal(Path.cwd())
     facts |= {"git_refused": refused} if refused else {}
@@ -203,9 +205,7 @@ def _time(store: Store, run: str, chosen: Sequence[Chosen], trains: First, jobs:
         samples = closing_pass(plan, wall)
     except Exception as error:
         return {"timing_error": named(error)}
-    store.add_timings(run, "cpu", *rows(plan.subjects, samples))
-    rounds = 1 + max((sample.round for sample in samples), default=-1)
-    return {"timing_seconds": time.perf_counter() - started, "timing_rounds": rounds}
+    return store_closing_pass(store, run, plan, samples, time.perf_counter() - started)
 
 
 def _execute(store: Store, run: str, code: str, trains: Backend, watcher: Watcher, trials: Sequence[Trial]) -> None:

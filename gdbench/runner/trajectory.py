@@ -1,32 +1,45 @@
-"""Judge a trial on its way, whatever trains it: its curve, its status, and when it has ended.
+"""A trial on its way, whatever trains it: when to evaluate it, its curve, and its record at the end.
 
 trajectory = Trajectory(trial, problem)
+training = problem.begin(..., target=trajectory.target)
 for point in trajectory.points:
-    ...                                          # train up to that step
-    trajectory.observe(point, training.evaluate(), lr)
-    if trajectory.ended:
-        break
-record = trajectory.record(seconds=...)
+    ...                                          # train up to that step, fewer if the trial ends
+    trajectory.observe(training.steps, training.evaluate(), lr)
+record = trajectory.record(training, seconds=...)
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels.problem import DIVERGED, Problem
+from gdbench.kernels.problem import Problem, Target
 from gdbench.kernels.rules import schedules
 from gdbench.results.metrics import rises
-from gdbench.runner.points import evaluation_points, total_steps
+from gdbench.runner.points import evaluation_points, steps_between_looks, total_steps
 from gdbench.store import TrialRecord
 from gdbench.suites import Trial
 
 
-class Trajectory:
-    """A trial on its way, which depends on nothing but the evaluations that it is given.
+class Outcome(Protocol):
+    """What came of a trial: `Training` in kernels/problem.py has it."""
 
-    total: steps of the budget. points: the steps to evaluate it at, from 0 to total. ended: whether it has ended.
+    diverged_step: float
+
+    @property
+    def crossings(self) -> tuple[float, ...]: ...
+
+    @property
+    def look_seconds(self) -> float: ...
+
+
+class Trajectory:
+    """A trial on its way. Evaluations are only stored; they decide nothing.
+
+    total: steps of the budget. points: the steps to evaluate it at, from 0 to total. target: what to look for, and how
+    often.
     """
 
     def __init__(self, trial: Trial, problem: Problem) -> None:
@@ -37,12 +50,18 @@ class Trajectory:
         self.total = total_steps(definition["budget"], self.per_epoch)
         epochs = self.per_epoch if problem.batched else None  # a function has no epochs: each step would end one
         self.points = evaluation_points(definition["evaluate"], self.total, epochs)
+        self.target = self._target()
         self.columns = ("step", "epoch", *problem.columns, "lr")
-        self.ended = False
         self._schedule, self._lr = definition["schedule"], definition["hyperparameters"]["lr"]
-        self._stop = definition["stop"]
         self._curve: list[tuple[float, ...]] = []
-        self._status, self._steps_to_target = "exhausted", math.inf
+
+    def _target(self) -> Target | None:
+        trial, stop = self.trial, self.trial.definition["stop"]
+        metric, levels = trial.target or (stop[0], (stop[1],)) if trial.target or stop else ("", ())
+        if not metric:
+            return None
+        every = steps_between_looks(trial.role, self.total, self.problem.look_cost(metric, self.batch_size))
+        return Target(metric, levels, every, rises(metric), bool(stop))
 
     @property
     def step(self) -> int:
@@ -53,37 +72,31 @@ class Trajectory:
         """The learning rates of steps first, first + 1, ... (1 is the first), in float64."""
         return schedules.learning_rates(self._schedule, self._lr, first, count, self.total)
 
-    def observe(self, step: int, values: tuple[float, ...], lr: float) -> None:
-        """Judge the trial by an evaluation after `step` steps.
-
-        values: of the problem's columns. lr: of the last step.
-        """
+    def observe(self, step: int, values: Sequence[float], lr: float) -> None:
+        """Store an evaluation after `step` steps. values: of the problem's columns. lr: of the last step."""
         self._curve.append((float(step), step / self.per_epoch, *values, lr))
-        now = dict(zip(self.columns, self._curve[-1], strict=True))
-        target = self.trial.target
-        if math.isinf(self._steps_to_target) and target is not None and _past(now, *target):
-            self._steps_to_target, self._status = float(step), "reached"
-        if _diverged(self.problem.columns[0], now, dict(zip(self.columns, self._curve[0], strict=True))):
-            self._status, self._steps_to_target = "diverged", math.inf  # censored, though it may have met the target
-            self.ended = True
-        elif step >= self.total or (self._stop and _past(now, *self._stop)):
-            self.ended = True
 
-    def record(self, *, seconds: float, stalled: bool = False, **counted: int) -> TrialRecord:
+    def record(self, outcome: Outcome, *, seconds: float, stalled: bool = False, **counted: int) -> TrialRecord:
         """The record of the trial.
 
         seconds: of its steps. stalled: whether its rule found no further step. counted: `gradient_evaluations` and
         `function_evaluations`; by default one gradient per step.
         """
+        crossings = list(outcome.crossings) if self.trial.target else []
+        reached = bool(crossings) and math.isfinite(crossings[-1])
+        diverged = math.isfinite(outcome.diverged_step)
         return _record(
             self.trial,
             batch_size=self.batch_size,
             parameters=self.problem.size,
-            status="stalled" if stalled and self._status == "exhausted" else self._status,
+            status="reached" if reached else "diverged" if diverged else "stalled" if stalled else "exhausted",
             steps=self.step,
             epochs=self.step / self.per_epoch,
             seconds=seconds,
-            steps_to_target=None if self.trial.target is None else self._steps_to_target,
+            crossing_seconds=outcome.look_seconds,
+            steps_to_target=crossings[-1] if crossings else None,
+            crossings=crossings,
+            diverged_step=outcome.diverged_step,
             columns=self.columns,
             curve=np.array(self._curve),
             **{"gradient_evaluations": self.step, "function_evaluations": 0, **counted},
@@ -100,6 +113,7 @@ def failed(trial: Trial, error: str) -> TrialRecord:
         epochs=0.0,
         seconds=0.0,
         steps_to_target=None if trial.target is None else math.inf,
+        crossings=[math.inf] * len(trial.target[1]) if trial.target else [],
         error=error,
     )
 
@@ -133,19 +147,3 @@ def _record(trial: Trial, **outcome: Any) -> TrialRecord:
         definition=trial.definition,
         **outcome,
     )
-
-
-def _past(now: dict[str, float], metric: str, level: float) -> bool:
-    """Whether a metric is at or past its level; NaN never is."""
-    return now[metric] >= level if rises(metric) else now[metric] <= level
-
-
-def _diverged(objective: str, now: dict[str, float], first: dict[str, float]) -> bool:
-    """Whether the objective, a loss or the gradient is not finite, or the objective has exploded.
-
-    first: the evaluation at step 0, where the loss of an empty split is NaN.
-    """
-    losses = [name for name in now if name.endswith("_loss") and not math.isnan(first[name])]
-    if not all(math.isfinite(now[name]) for name in (objective, *losses, "grad_norm")):
-        return True
-    return now[objective] > DIVERGED * (1.0 + abs(first[objective]))

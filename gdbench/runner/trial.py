@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gdbench.data.problems import build
 from gdbench.kernels.arithmetic.team import WORTH
 from gdbench.kernels.directions.stepper import begin
-from gdbench.kernels.problem import UPDATE, Problem
+from gdbench.kernels.problem import UPDATE, Problem, Training
 from gdbench.kernels.rules.contract import is_scalar
 from gdbench.kernels.rules.registry import BaseRule, find
 from gdbench.runner.points import total_steps
@@ -29,24 +29,47 @@ def train(
     trajectory = Trajectory(trial, problem)
     rule, hyperparameters = find(definition["rule"]), definition["hyperparameters"]
     threads = threads if _for_a_team(problem, rule, trajectory.batch_size) else 1
-    training = problem.begin(seed=trial.seed, batch_size=trajectory.batch_size, **clipping(definition), threads=threads)
+    training = problem.begin(
+        seed=trial.seed,
+        batch_size=trajectory.batch_size,
+        **clipping(definition),
+        threads=threads,
+        target=trajectory.target,
+    )
     stepper = begin(rule, hyperparameters, training, trajectory.rates, definition["budget"])
     for point in trajectory.points:
         while training.steps < point and not stepper.ended:
             if cancelled():
                 return None
             stepper.advance(min(chunk, stepper.chunk, point - training.steps))
-        if training.steps == trajectory.step:  # it stalled right at the last evaluation
+        if training.steps == trajectory.step:  # it ended right at the last evaluation
             break
         trajectory.observe(training.steps, training.evaluate(), stepper.lr)
-        if stepper.ended or trajectory.ended:
+        if stepper.ended:
             break
     return trajectory.record(
+        training,
         seconds=stepper.seconds,
         stalled=stepper.stalled,
         gradient_evaluations=stepper.gradient_evaluations,
         function_evaluations=stepper.function_evaluations,
     )
+
+
+def to_target(trial: Trial) -> Training:
+    """Take the steps of `trial` until it has crossed its target, for the crossings alone; its rule must be scalar."""
+    definition = trial.definition
+    problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
+    trajectory = Trajectory(trial, problem)
+    assert trajectory.target is not None
+    target = trajectory.target._replace(stop=True)
+    training = problem.begin(
+        seed=trial.seed, batch_size=trajectory.batch_size, target=target, threads=1, **clipping(definition)
+    )
+    stepper = begin(rule, definition["hyperparameters"], training, trajectory.rates)
+    while training.steps < trajectory.total and not stepper.ended:
+        stepper.advance(min(CHUNK, trajectory.total - training.steps))
+    return training
 
 
 def _for_a_team(problem: Problem, rule: BaseRule, batch_size: int) -> bool:

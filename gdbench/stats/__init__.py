@@ -4,11 +4,13 @@ from gdbench.stats.choice import (
     GROUP,
     censored_steps,
     choose,
+    ending,
     epochs_a_step,
     final_loss,
     final_score,
     objective,
     reported,
+    score_name,
     tuning,
 )
 from gdbench.stats.intervals import FEW, Interval, bootstrap_median, bootstrap_product, bootstrap_quotient, summarise
@@ -22,11 +24,13 @@ __all__ = [
     "bootstrap_quotient",
     "censored_steps",
     "choose",
+    "ending",
     "epochs_a_step",
     "final_loss",
     "final_score",
     "objective",
     "reported",
+    "score_name",
     "summarise",
     "tuning",
 ]

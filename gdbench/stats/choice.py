@@ -27,7 +27,7 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     tuned["_loss"] = final_loss(tuned)
     tuned["_steps"] = censored_steps(tuned)
-    tuned["_diverged"] = tuned["status"] == "diverged"
+    tuned["_diverged"] = ending(tuned) == "diverged"
     settings = tuned.groupby([*GROUP, "setting"], sort=False, as_index=False).agg(
         lr=("lr", "first"),
         median_steps=("_steps", "median"),
@@ -74,18 +74,19 @@ def epochs_a_step(trials: pd.DataFrame) -> pd.Series:
 def final_loss(trials: pd.DataFrame) -> pd.Series:
     """Each trial's last validation loss; without validation data the training loss, for a function its value.
 
-    Infinite if the trial diverged or failed.
+    Infinite if the trial diverged, even after it reached its target, or failed.
     """
     loss = pd.Series(np.nan, index=trials.index)
     for name in OBJECTIVES:
         if name in trials:
             loss = loss.fillna(trials[name])
-    return loss.where(~_lost(trials), np.inf).fillna(np.inf)
+    return loss.where(~_broken(trials), np.inf).fillna(np.inf)
 
 
 def final_score(trials: pd.DataFrame, name: str) -> pd.Series:
-    """Each trial's last value of a metric. A lost trial gets the worst: 0 for an accuracy, infinity for others."""
-    return trials[name].where(~_lost(trials), worst(name)).fillna(worst(name))
+    """Each trial's last value of a metric. A trial that diverged or failed gets the worst: 0 for an accuracy, infinity
+    for others."""
+    return trials[name].where(~_broken(trials), worst(name)).fillna(worst(name))
 
 
 def objective(trials: pd.DataFrame) -> str:
@@ -94,5 +95,24 @@ def objective(trials: pd.DataFrame) -> str:
     return next((name for name in present if trials[name].notna().any()), (present or OBJECTIVES)[0])
 
 
+SCORES = ("test_accuracy", "test_mse", "test_loss")
+
+
+def score_name(trials: pd.DataFrame) -> str:
+    """The metric on test data by which the trials of one problem are reported; empty for a function."""
+    return next((name for name in SCORES if name in trials and trials[name].notna().any()), "")
+
+
 def _lost(trials: pd.DataFrame) -> pd.Series:
     return trials["status"].isin(LOST)
+
+
+def ending(trials: pd.DataFrame) -> pd.Series:
+    """How each trial ended: its status, but `diverged` also for one that had reached its target before."""
+    later = np.isfinite(trials["diverged_step"]) if "diverged_step" in trials else np.zeros(len(trials), bool)
+    return trials["status"].mask(later, "diverged")
+
+
+def _broken(trials: pd.DataFrame) -> pd.Series:
+    """Whether a trial diverged, before or after it reached its target, or failed."""
+    return ending(trials).isin(LOST)

@@ -74,7 +74,7 @@ def signed_rank(found: np.ndarray, margin: float, level: float = 0.95) -> Test:
     low, high = _median_interval(found, level)
     with np.errstate(over="ignore"):
         ratio, low, high = (float(np.exp(value)) for value in (_median(found), low, high))
-    return Test(ratio, low, high, _above(found - margin), _above(-found - margin), found.size)
+    return Test(ratio, low, high, one_sided(found - margin), one_sided(-found - margin), found.size)
 
 
 def _median(found: np.ndarray) -> float:
@@ -83,7 +83,7 @@ def _median(found: np.ndarray) -> float:
     return 0.0 if np.isinf(middle).all() and middle[0] != middle[1] else float(middle.mean())
 
 
-def _above(found: np.ndarray) -> float:
+def one_sided(found: np.ndarray) -> float:
     """The probability of ranks above zero that are at least as high in sum, if each difference may have either sign."""
     found = np.round(found, DECIMALS)
     found = found[found != 0.0]
@@ -93,11 +93,11 @@ def _above(found: np.ndarray) -> float:
         spread = np.sqrt((ranks**2).sum()) / 2
         return float(stats.norm.sf((above - 0.5 - ranks.sum() / 2) / spread))
     doubled = sorted(round(2 * rank) for rank in ranks)  # doubled, since ties have half ranks
-    return float(_at_least(tuple(doubled))[round(2 * above)])
+    return float(at_least(tuple(doubled))[round(2 * above)])
 
 
 @lru_cache(maxsize=64)  # without ties, the ranks depend only on the number of pairs
-def _at_least(ranks: tuple[int, ...]) -> np.ndarray:
+def at_least(ranks: tuple[int, ...]) -> np.ndarray:
     """The probability that the ranks picked by fair coins sum to at least 0, at least 1, ..."""
     chances = np.zeros(sum(ranks) + 1)
     chances[0] = 1.0

@@ -1,5 +1,7 @@
 """The database: SQLite in WAL mode, unless a URL says otherwise. One process writes a run; any process may read it."""
 
+import json
+import math
 import os
 import time
 import uuid
@@ -389,12 +391,21 @@ class Store:
             )
 
     def add_timings(
-        self, run: str, backend: str, subjects: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
+        self,
+        run: str,
+        backend: str,
+        subjects: Sequence[Mapping[str, Any]],
+        samples: Sequence[Mapping[str, Any]],
+        *,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Store the subjects and every raw sample of a timing, in place of what the run had before.
 
-        subjects, samples: rows by the names of the columns of `subjects` and `timings`.
+        subjects, samples: rows by the names of the columns of `subjects` and `timings`. facts: about the timing, which
+        the run's environment gets.
         """
+        if self._engine is None:  # the run was stored by another process
+            self._writable()
         tables = (
             (schema.timings, [as_stored(schema.timings, {**row, "run": run, "backend": backend}) for row in samples]),
             (schema.subjects, [as_stored(schema.subjects, {**row, "run": run}) for row in subjects]),
@@ -405,7 +416,9 @@ class Store:
                 connection.execute(delete(table).where(table.c.run == run))
                 if rows:
                     connection.execute(insert(table), rows)
-            self._change(connection, run, timed=timed_hash(*hashed))
+            known = connection.scalar(select(raw(schema.runs.c.environment)).where(schema.runs.c.run == run))
+            environment = {**json.loads(known or "{}"), **(facts or {})}
+            self._change(connection, run, timed=timed_hash(*hashed), environment=environment)
 
     def keep(self, run: str, keys: Mapping[int, str]) -> None:
         """Delete trials that are not in the plan (keys by number): a failed trial may have led to another choice."""
@@ -451,6 +464,7 @@ def _trial_rows(records: Sequence[TrialRecord], run: str, code: str, backend: st
         facts = {
             **{k: v for k, v in vars(record).items() if k not in ("columns", "curve")},
             **{name: final.get(name) for name in METRICS},
+            "crossings": [step if math.isfinite(step) else None for step in record.crossings] or None,
             "run": run,
             "code": code,
             "backend": backend,

@@ -87,6 +87,23 @@ def trial_hashes(cells: Mapping[Column[Any], Any], names: Sequence[str]) -> list
     ]
 
 
+LATER = {schema.trials.c[name] for name in schema.ADDED[6]["trials"]}
+
+
+def earlier_hash(row: Sequence[Any], names: str) -> tuple[str, ...]:
+    """The hashes that earlier versions gave a trial of that row (cells in the order of `covered`); none to a later one.
+
+    names: as `trial_hashes` takes them, for one trial.
+    """
+    cells = dict(zip(covered(schema.trials), row, strict=True))
+    if any(cells.pop(column) is not None for column in LATER):
+        return ()
+    return (
+        *trial_hashes({column: [cell] for column, cell in cells.items()}, [names]),
+        cells_hash((*cells.values(), names)),
+    )
+
+
 def _written(texts: Sequence[Any]) -> Sequence[str]:
     return [NOTHING if text is None else text for text in texts] if None in texts else texts
 
@@ -95,15 +112,20 @@ def hashes_of_trials(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
     """The hashes of rows of `trials` as they are stored (`trial_hashes`); columns that a row lacks are NULL."""
     if not rows:
         return []
-    cells = {
-        column: [_text(row[column.name]) if isinstance(column.type, JSON) else row.get(column.name) for row in rows]
+    columns = zip(*map(stored_cells, rows), strict=True)
+    return trial_hashes(dict(zip(covered(schema.trials), columns, strict=True)), names)
+
+
+def stored_cells(row: Mapping[str, Any]) -> list[Any]:
+    """The cells of a row of `trials` as they are stored, in the order of `covered`; a column that it lacks is NULL."""
+    return [
+        _text(row.get(column.name)) if isinstance(column.type, JSON) else row.get(column.name)
         for column in covered(schema.trials)
-    }
-    return trial_hashes(cells, names)
+    ]
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) or value is None else json.dumps(value)
 
 
 def as_stored(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from gdbench.results.records import RunRecord, StoredRun
 from gdbench.store import schema
 from gdbench.store.integrity import (
     UNVERIFIED,
-    cells_hash,
     covered,
+    earlier_hash,
     number_type,
     odd_cell,
     raw,
@@ -323,7 +323,9 @@ class _Block(NamedTuple):
         """Whether every row matches its hash, made as now or as by earlier versions."""
         if self.stored == trial_hashes(self.cells, self.names):
             return True
-        return all(stored == cells_hash(row[:-2]) for stored, row in zip(self.stored, self.rows, strict=True))
+        return all(
+            stored in earlier_hash(row[:-3], row[-3]) for stored, row in zip(self.stored, self.rows, strict=True)
+        )
 
     def is_good(self, last: int | None) -> bool:
         """Whether all rows are as they were written, each trial once. last: the number of the trial before them."""

@@ -10,7 +10,7 @@ from gdbench.errors import StoreError
 from gdbench.inputs.writing import temporary_in
 from gdbench.results.records import DONE
 from gdbench.store import schema
-from gdbench.store.integrity import UNVERIFIED, hashes_of_trials, names_text, row_hash
+from gdbench.store.integrity import UNVERIFIED, earlier_hash, hashes_of_trials, names_text, row_hash, stored_cells
 from gdbench.store.opening import FAULTS, WRITE, make_file, parse_url, reason, sqlite_engine
 
 
@@ -60,7 +60,7 @@ def _keep_whole(tables: dict[Table, list[dict[str, Any]]]) -> None:
     trials = {
         row["trial"]: row
         for row, names, hashed in zip(rows, columns, hashes, strict=True)
-        if row["hash"] in (UNVERIFIED, hashed, row_hash(schema.trials, row, names))
+        if row["hash"] in (UNVERIFIED, hashed, *earlier_hash(stored_cells(row), names))
     }
     tables[schema.trials] = list(trials.values())
     tables[schema.curves] = [curves[number] for number in trials]

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from gdbench.results.metrics import METRICS
 
-VERSION = 5
+VERSION = 6
 
 # By version and table, the columns that the version before lacks. New tables need no entry; migration.py says what old
 # rows hold in new columns.
@@ -34,6 +34,7 @@ ADDED: dict[int, dict[str, tuple[str, ...]]] = {
         "trials": ("hash",),
         "notes": ("hash",),
     },
+    6: {"trials": ("crossings", "diverged_step", "crossing_seconds")},
 }
 
 metadata = MetaData()
@@ -105,6 +106,9 @@ trials = Table(
     Column("gradient_evaluations", Integer),
     Column("function_evaluations", Integer),
     *(Column(name, Float) for name in METRICS),
+    Column("crossings", JSON(none_as_null=True)),  # where each level of the target was crossed, null: nowhere
+    Column("diverged_step", Float),
+    Column("crossing_seconds", Float),  # that the looks at the target took
     Column("hash", String(64)),  # of the row and the names of its curve's columns
     ForeignKeyConstraint(["run"], ["runs.run"], ondelete="CASCADE"),
     Index("trials_by_key", "key"),

@@ -145,7 +145,7 @@ class Suite:
         return self._setting(kind.problem, kind.rule, rule, first, *axes)
 
     def _number(self, settings: Iterable[Setting], seeds: list[int], role: str, first: int) -> list[Trial]:
-        target = (self.target[0], self.target[1][-1]) if self.target else None
+        target = (self.target[0], tuple(self.target[1])) if self.target else None
         pairs = itertools.product(settings, seeds)
         return [Trial(first + i, setting, seed, role, target) for i, (setting, seed) in enumerate(pairs)]
 

@@ -43,7 +43,9 @@ class Trial:
     setting: Setting
     seed: int
     role: str
-    target: tuple[str, float] | None  # counted to by steps_to_target; not part of the definition
+    target: (
+        tuple[str, tuple[float, ...]] | None
+    )  # a metric and its levels, the easiest first; not part of the definition
 
     @cached_property
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""The length of a sample, the samples per visit and the rounds: every constant of timing, with its reason.
+"""The length of a sample, the samples per visit and the rounds, each with its reason.
 
     samples = measure(subjects, **pace(len(subjects), seconds=10)._asdict())
 

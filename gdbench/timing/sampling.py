@@ -31,8 +31,8 @@ def by_the_clock(run: Callable[[int], object], clock: Callable[[], float] = time
 def calibrated(seconds_of: Seconds, least: float) -> tuple[int, float]:
     """The number of steps that take at least `least` seconds, and the seconds that they took.
 
-    The first step does not count, since it may compile, allocate and fetch. But one that takes `LONG` times `least` is
-    not repeated.
+    The first step does not count, since it may allocate and fetch. But one that takes `LONG` times `least` is not
+    repeated, so callers compile before.
     """
     count, first = 1, seconds_of(1)
     if first >= LONG * least:

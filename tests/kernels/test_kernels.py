@@ -278,9 +278,9 @@ def test_activations_and_losses_are_pytorchs():
     for name, function in (("gelu", functional.gelu), ("leaky-relu", functional.leaky_relu)):
         np.testing.assert_allclose(reference.activate(name, z), function(x).numpy(), rtol=1e-12, atol=1e-15)
     huber = functional.huber_loss(x, torch.tensor(y)).item()
-    assert reference.charge("huber", z, y)[0] == pytest.approx(huber, rel=1e-12)
+    assert reference.mean_loss("huber", z, y)[0] == pytest.approx(huber, rel=1e-12)
     binary = functional.binary_cross_entropy_with_logits(x, torch.tensor(zero)).item()
-    assert reference.charge("binary-cross-entropy", z, zero)[0] == pytest.approx(binary, rel=1e-12)
+    assert reference.mean_loss("binary-cross-entropy", z, zero)[0] == pytest.approx(binary, rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -292,7 +292,7 @@ def test_two_classes_have_one_output_that_says_yes_above_zero(dtype):
     values = dict(zip(problem.columns, trained.evaluate(), strict=True))
     assert 0.05 < values["train_accuracy"] < 0.95
     assert values["train_accuracy"] == pytest.approx(((z[:, 0] > 0) == problem.y).mean(), abs=2 / problem.n)
-    expected, _ = reference.charge("binary-cross-entropy", z, problem.y)
+    expected, _ = reference.mean_loss("binary-cross-entropy", z, problem.y)
     assert values["train_loss"] == pytest.approx(expected, rel=1e-12 if dtype == "float64" else 1e-5)
     trained.theta[:] = math.nan
     values = dict(zip(problem.columns, trained.evaluate(), strict=True))

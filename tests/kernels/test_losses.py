@@ -20,7 +20,8 @@ SCALE = 0.375
 
 @kernel(source=None)
 def _values(loss, z, labels, targets, order, first, scratch, values, scores):
-    losses.loss_values(loss, z, labels, targets, order, first, scratch, values, scores)
+    losses.loss_values(loss, z, labels, targets, order, first, scratch, values)
+    losses.score_values(z, labels, targets, order, first, scores)
 
 
 @kernel(source=None)
@@ -89,7 +90,7 @@ def test_values_and_gradients_follow_the_formula(name, rows, outputs):
     z, labels, targets, wanted = block(name, rows, outputs)
     got, d = values(name, z, labels, targets)[0], gradient(name, z, labels, targets)
     for i in range(rows):
-        value, slope = reference.charge(name, z[i : i + 1], wanted[i : i + 1])
+        value, slope = reference.mean_loss(name, z[i : i + 1], wanted[i : i + 1])
         assert got[i] == pytest.approx(value, rel=1e-13)
         np.testing.assert_allclose(d[i : i + 1], SCALE * slope, rtol=1e-12, atol=1e-14)
 

@@ -20,9 +20,10 @@ from extras import CHROMIUM
 
 import gdbench
 from gdbench.reports.figures import heat_map, loss_curves, sensitivity
+from gdbench.reports.judgement import judgement
 from gdbench.reports.page import render
-from gdbench.reports.ranking_table import ranking
 from gdbench.reports.results import only_problem
+from gdbench.reports.settings_table import settings
 from gdbench.reports.verdicts.page import page as gate_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
@@ -98,10 +99,10 @@ def column(page, title, name):
 
 def test_tables_sort_by_number_by_mouse_and_by_keyboard(opened):
     page = opened()
-    others = page.get_by_role("group", name="Table: The other batch sizes", exact=True)
+    others = page.get_by_role("group", name="Table: All settings", exact=True)
     head = others.locator("th", has_text="batch")
     head.click()
-    batches = [int(cell) for cell in column(page, "Table: The other batch sizes", "batch")]
+    batches = [int(cell) for cell in column(page, "Table: All settings", "batch")]
     assert set(batches) == {8, 16} and batches == sorted(batches)
     assert head.get_attribute("aria-sort") == "ascending" and "ascending" in page.locator("#said").text_content()
     for key, way in (("Enter", "descending"), ("Space", "ascending")):
@@ -114,10 +115,10 @@ def test_tables_sort_by_number_by_mouse_and_by_keyboard(opened):
     assert shown == sorted(shown) and len(set(shown)) > 1
 
 
-def test_the_ranking_sorts_censored_settings_last(opened):
+def test_the_table_of_settings_sorts_censored_ones_last(opened):
     page = opened()
-    table = page.locator("#ranking-data")
-    page.locator("details:has(#ranking-data) summary").click()
+    table = page.locator("#settings-data")
+    page.locator("details:has(#settings-data) summary").click()
     table.locator("th", has_text="default_steps_to_target").first.click()
     place = table.locator("th").all_text_contents().index("default_steps_to_target") + 1
     cells = table.locator(f"td:nth-child({place})").all_text_contents()
@@ -147,7 +148,7 @@ def test_the_filter_applies_to_the_whole_page(opened):
         page.locator("tr[data-rule=sgd]:visible").count() == 0 and page.locator("tbody tr[data-rule]:visible").count()
     )
     covers = page.locator("g.cover[data-rule=sgd] path")
-    assert covers.count() and covers.evaluate_all("all => all.every(path => path.style.fill === 'rgb(255, 255, 255)')")
+    assert covers.count() and covers.evaluate_all("all => all.every(path => path.style.fill === 'var(--paper)')")
     form.get_by_label("8", exact=True).uncheck()
     assert page.locator("tr[data-batch='8']:visible").count() == 0
     assert page.locator("g.mark[data-batch='8']:not(.cover)").evaluate_all(hidden)
@@ -220,7 +221,8 @@ def test_the_data_of_a_figure_are_downloaded_with_every_digit(module, opened, fr
 
 
 def test_the_ranking_is_downloaded_with_every_digit(opened, frames):
-    same(downloaded(opened(), "ranking", "csv"), ranking(frames))
+    same(downloaded(opened(), "settings", "csv"), settings(frames))
+    same(downloaded(opened(), "ranking-epochs", "csv"), judgement(frames).rules)
 
 
 def same(text, frame):
@@ -337,6 +339,6 @@ def test_every_control_can_be_reached_and_shows_its_focus(opened):
     page = opened()
     page.keyboard.press("Tab")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    assert page.evaluate("document.activeElement.type") == "checkbox" and outline != "none"
+    assert page.evaluate("document.activeElement.id") == "unit" and outline != "none"
     reached = page.locator("table.sortable th, .scroll, .picture, summary, button, select, input")
     assert reached.count() > 50 and reached.evaluate_all("all => all.every(each => each.tabIndex === 0)")

@@ -17,11 +17,12 @@ from matplotlib.figure import Figure
 import gdbench
 from gdbench.reports import cells, common_steps, figures, text
 from gdbench.reports.figures import heat_map, loss_curves, sensitivity
+from gdbench.reports.judgement import units
 from gdbench.reports.lines import draw_lines
 from gdbench.reports.marks import mark
 from gdbench.reports.page import render
-from gdbench.reports.ranking_table import ranking, readable
 from gdbench.reports.results import only_problem
+from gdbench.reports.settings_table import readable, settings
 from gdbench.reports.style import looks, panels, svg
 from gdbench.stats import reported
 
@@ -46,7 +47,7 @@ def run(tmp_path_factory):
 
 
 def test_the_ranking_reports_medians_of_the_chosen_settings(run):
-    frame = ranking(run.frames)
+    frame = settings(run.frames)
     assert len(frame) == 2 * 2 * 2
     for row in frame.itertuples():
         mine = run.trials[
@@ -74,12 +75,12 @@ def test_two_labels_of_one_rule_have_one_best_batch_each(tmp_path):
         "problem": {"i": {"kind": "mlp", "dataset": "iris"}},
     }
     rules = {"few": {"rule": "sgd", "lr": [0.1]}, "many": {"rule": "sgd", "lr": [0.01, 0.1, 0.3, 1.0]}}
-    frame = ranking(gdbench.run({**suite, "rule": rules}, store=tmp_path / "l.db").frames)
+    frame = settings(gdbench.run({**suite, "rule": rules}, store=tmp_path / "l.db").frames)
     assert frame.groupby("rule")["best_batch"].sum().to_dict() == {"few": 1, "many": 1}
 
 
 def test_the_ranking_shows_divergence_edges_and_other_hyperparameters(run):
-    frame = ranking(run.frames)
+    frame = settings(run.frames)
     sgd = frame[frame["rule"] == "sgd"]
     assert (sgd["diverged"] > 0).any()
     rows = readable(frame, run.frames)
@@ -197,8 +198,8 @@ def test_the_page_is_one_file_with_unique_ids_and_escaped_text(run, tmp_path):
     assert page.fetched == [] and "@import" not in html and not re.search(r"url\((?!#)", html)
     assert len(page.ids) == len(set(page.ids))
     shown = 2 * sum(figure.spans == "problem" for figure in figures.FIGURES) + 2
-    loss_curves_more = 2 * 5  # their variants, besides the first, of two problems
-    assert page.tags.count("figure") == shown and page.tags.count("svg") == shown + loss_curves_more
+    more = 2 * (5 + len(units(run.frames)) - 1)  # of loss curves and costs by rule, variants besides the first
+    assert page.tags.count("figure") == shown and page.tags.count("svg") == shown + more
     assert "Two flowers &lt;b&gt;&amp;" in html and "Two flowers <b>" not in html
     for words in ("wine", run.id, "tuning seeds", run.environment["cpu"], "code"):
         assert words in html
@@ -245,7 +246,7 @@ def test_a_run_of_which_every_trial_failed_has_a_page(small, tmp_path, monkeypat
 
 def test_the_points_of_the_loss_curves_are_medians_of_exported_curves(run):
     data = loss_curves.data(only_problem(run.frames, "iris"))
-    chosen = ranking(run.frames).query("problem == 'iris'")
+    chosen = settings(run.frames).query("problem == 'iris'")
     assert set(zip(data["rule"], data["batch_size"], strict=True)) == set(
         zip(chosen["rule"], chosen["batch_size"], strict=True)
     )

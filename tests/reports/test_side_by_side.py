@@ -11,7 +11,7 @@ from gdbench.cli import main
 from gdbench.reports import labels
 from gdbench.reports.figures import side_by_side
 from gdbench.reports.page import render
-from gdbench.reports.ranking_table import ranking
+from gdbench.reports.settings_table import settings
 from gdbench.reports.style import looks, order
 from gdbench.reports.together import cautions, together
 
@@ -71,8 +71,8 @@ def test_together_nothing_is_lost_or_mixed_up(run, slower):
         mine = both.trials[both.trials["side"] == number]
         assert (mine["steps_to_target"].to_numpy() == frames.trials["steps_to_target"].to_numpy()).all()
         assert set(mine["rule"]) == {f"sgd (run {number})", f"adam (run {number})"}
-    rows = ranking(both).set_index(["rule", "batch_size"])
-    for row in ranking(run.frames).to_dict("records"):
+    rows = settings(both).set_index(["rule", "batch_size"])
+    for row in settings(run.frames).to_dict("records"):
         for number, times in ((1, 1), (2, 2)):
             found = rows.loc[(f"{row['rule']} (run {number})", row["batch_size"])]
             assert found["steps_to_target"] == times * row["steps_to_target"] and found["lr"] == row["lr"]
@@ -175,7 +175,7 @@ def test_runs_that_share_no_setting_and_choose_otherwise_stand_side_by_side_too(
     other = run_of(tmp_path_factory, rule={"momentum": {"lr": [0.01, 0.1]}}, tune_seeds=0)
     both = together([run.frames, other.frames])
     assert side_by_side.data(both).empty and side_by_side.figure(both) is None
-    assert set(ranking(both)["rule"]) == {"sgd (run 1)", "adam (run 1)", "momentum (run 2)"}
+    assert set(settings(both)["rule"]) == {"sgd (run 1)", "adam (run 1)", "momentum (run 2)"}
     assert "momentum (run 2)" in render(run.frames, other.frames)
 
 

@@ -7,9 +7,9 @@ import pytest
 
 import gdbench
 from gdbench.reports import text
-from gdbench.reports.answers import answers
+from gdbench.reports.answers import advices
 from gdbench.reports.figures import batches
-from gdbench.reports.ranking_table import ranking, readable
+from gdbench.reports.settings_table import readable, settings
 from gdbench.stats.censored import over, times
 from gdbench.stats.intervals import bootstrap_product, bootstrap_quotient
 from gdbench.stats.powers import exponents
@@ -91,15 +91,15 @@ def with_steps(frames, **rules):
 )
 def test_epochs_follow_the_median_of_the_steps(frames, steps, median, epochs):
     changed = with_steps(frames, sgd=steps)
-    row = ranking(changed).set_index(["rule", "batch_size"]).loc[("sgd", 10)]
+    row = settings(changed).set_index(["rule", "batch_size"]).loc[("sgd", 10)]
     assert row["steps_to_target"] == median and row["epochs_to_target"] == pytest.approx(epochs)
-    cells = {(row["rule"], row["batch"]): row for row in readable(ranking(changed), changed)}["sgd", "10"]
+    cells = {(row["rule"], row["batch"]): row for row in readable(settings(changed), changed)}["sgd", "10"]
     assert cells["steps to target"].split(" ")[0] == text.steps(median) and cells["epochs"] == text.number(epochs, 2)
 
 
 def test_where_no_trial_took_a_step_zero_and_infinity_have_their_epochs(frames):
     changed = with_steps(frames, sgd=[0, 0, 0], adam=["failed", "failed", "failed"])
-    rows = ranking(changed).set_index(["rule", "batch_size"])["epochs_to_target"]
+    rows = settings(changed).set_index(["rule", "batch_size"])["epochs_to_target"]
     assert rows["sgd", 10] == 0 and rows["adam", 10] == INF
 
 
@@ -107,13 +107,15 @@ def test_samples_and_answers_tell_nothing_from_never(frames):
     changed = with_steps(frames, sgd=[5, 6, 7], adam=[0, 0, 0])
     trials = changed.trials[changed.trials["batch_size"] == 10]
     one = dataclasses.replace(changed, trials=trials)
-    (answer,) = answers(ranking(one), one)
-    assert "adam" in answer and ": 0; tuned sgd needs 6" in answer
+    (advice,) = advices(one)
+    assert "3 seeds can show no difference between 2 rules; 6 can." in advice.sentences
+    assert advice.instruction.startswith("Use adam (") and " 0 to " in advice.sentences[0]
     changed = with_steps(frames, sgd=["diverged"] * 3, adam=[0, 0, 0])
     cells = {(row["rule"], row["batch"]): row["samples to target"] for row in batches.table(changed)}
     assert cells["sgd", "10"] == "∞" and cells["adam", "10"] == "0"
     one = dataclasses.replace(changed, trials=changed.trials[changed.trials["batch_size"] == 10])
-    assert "; tuned sgd does not get there" in next(answers(ranking(one), one))
+    (advice,) = advices(one)
+    assert "sgd" not in advice.instruction and "after 0 epochs, in 3 of 3 seeds" in advice.sentences[0]
 
 
 @pytest.mark.parametrize(

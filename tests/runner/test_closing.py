@@ -1,7 +1,6 @@
 """The pass that ends a run: what steps cost and how long the target takes, without a word about absolute times."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +8,8 @@ import pytest
 import gdbench
 from gdbench.cli import main
 from gdbench.errors import InterruptedRunError
-from gdbench.reports.answers import answers, timing_notes
 from gdbench.reports.page import render
-from gdbench.reports.ranking_table import ranking, readable
+from gdbench.reports.settings_table import readable, settings
 from gdbench.results.export import export
 from gdbench.runner import Watcher, closing
 from gdbench.stats import bootstrap_product
@@ -47,7 +45,7 @@ def mixed(tmp_path_factory):
 
 
 def chosen(run):
-    return {(row.problem, row.rule, row.batch_size) for row in ranking(run.frames).itertuples()}
+    return {(row.problem, row.rule, row.batch_size) for row in settings(run.frames).itertuples()}
 
 
 def test_every_row_of_the_ranking_is_timed_beside_the_references(mixed):
@@ -63,7 +61,7 @@ def test_every_row_of_the_ranking_is_timed_beside_the_references(mixed):
 
 def test_functions_and_direction_rules_are_timed_too_and_have_a_time_to_target(tmp_path):
     run = gdbench.run(FUNCTIONS, store=tmp_path / "f.db")
-    frame = ranking(run.frames)
+    frame = settings(run.frames)
     assert set(step_costs(run.timings, run.subjects)) == chosen(run) and (frame["step"] > 0).all()
     reached = np.isfinite(frame["steps_to_target"])
     assert reached.any() and (frame["time_to_target"][reached] > 0).all()
@@ -76,7 +74,7 @@ def test_the_time_to_target_is_median_steps_times_the_median_cost_of_a_step(smal
     monkeypatch.setattr(closing, "LEAST", 0.6)
     run = gdbench.run(small, store=tmp_path / "r.db")
     costs = step_costs(run.timings, run.subjects)
-    for row in ranking(run.frames).itertuples():
+    for row in settings(run.frames).itertuples():
         trials = run.trials[(run.trials["role"] == "report") & (run.trials["rule"] == row.rule)]
         steps = trials[trials["batch_size"] == row.batch_size]["steps_to_target"].to_numpy()
         rounds = costs[row.problem, row.rule, row.batch_size]
@@ -102,10 +100,10 @@ def test_settings_of_one_problem_are_timed_as_they_clip(mixed, monkeypatch):
 def test_a_run_without_the_pass_shows_no_times(small, tmp_path, monkeypatch):
     run = gdbench.run(small, store=tmp_path / "n.db", time=False)
     assert run.timings.empty and run.subjects.empty and run.state == "complete"
-    frame = ranking(run.frames)
+    frame = settings(run.frames)
     assert "step" not in frame and "time_to_target" not in frame
     assert not {"time to target", "step"} & set(readable(frame, run.frames)[0])
-    assert "take" not in " ".join(answers(frame, run.frames)) and "Time to target" not in render(run.frames)
+    assert "No step was timed." in " ".join(run.answers) and "time to target" not in render(run.frames)
 
 
 @pytest.mark.pictures
@@ -113,8 +111,8 @@ def test_a_run_without_the_pass_shows_no_times(small, tmp_path, monkeypatch):
 def test_an_export_has_the_same_times(form, mixed, tmp_path):
     path = export(mixed.frames, tmp_path / f"out.{form}", form)
     again = gdbench.load(path)
-    assert readable(ranking(again.frames), again.frames) == readable(ranking(mixed.frames), mixed.frames)
-    assert "time_to_target" in ranking(again.frames)
+    assert readable(settings(again.frames), again.frames) == readable(settings(mixed.frames), mixed.frames)
+    assert "time_to_target" in settings(again.frames)
     assert render(again.frames).count("<figure") == render(mixed.frames).count("<figure")
 
 
@@ -140,7 +138,7 @@ def test_a_run_stopped_in_the_pass_is_complete_without_timings(small, tmp_path):
         gdbench.run(small, store=tmp_path / "i.db", watcher=Press())
     run = gdbench.load(tmp_path / "i.db")
     assert run.state == "complete" and run.timings.empty and len(run.trials) == 32
-    assert "wall_seconds" in run.environment and "step" not in ranking(run.frames)
+    assert "wall_seconds" in run.environment and "step" not in settings(run.frames)
 
 
 class StopEarly(Watcher):
@@ -183,9 +181,9 @@ def test_what_fails_in_its_trials_is_not_timed_and_takes_no_other_with_it(small,
     run = gdbench.run(suite, store=tmp_path / "b.db", plugins=[tmp_path / "breaking.py"])
     assert run.state == "failed" and "failed" in set(run.trials["status"])
     assert {rule for _, rule, _ in step_costs(run.timings, run.subjects)} == {"sgd"}
-    frame = ranking(run.frames).set_index("rule")
+    frame = settings(run.frames).set_index("rule")
     assert frame.loc["sgd", "step"] > 0 and np.isnan(frame.loc["breaking", "step"])
-    assert "–" in {row["step"] for row in readable(ranking(run.frames), run.frames)} and render(run.frames)
+    assert "–" in {row["step"] for row in readable(settings(run.frames), run.frames)} and render(run.frames)
 
 
 def test_trials_are_kept_when_the_pass_fails(small, tmp_path, monkeypatch):
@@ -195,30 +193,7 @@ def test_trials_are_kept_when_the_pass_fails(small, tmp_path, monkeypatch):
     monkeypatch.setattr("gdbench.runner.run.closing_pass", fail)
     run = gdbench.run(small, store=tmp_path / "e.db")
     assert run.state == "complete" and run.timings.empty
-    assert "no clock" in render(run.frames) and "no clock" in " ".join(timing_notes(ranking(run.frames), run.frames))
-
-
-def test_few_rounds_are_told(mixed):
-    frame = ranking(mixed.frames)
-    for rounds, told in ((1, 1), (4, 1), (5, 0), (10, 0)):
-        some = replace(mixed.frames, environment={**mixed.environment, "timing_rounds": rounds})
-        assert len(list(timing_notes(frame, some))) == told
-
-
-def test_an_answer_names_who_is_soonest_in_time(small, tmp_path):
-    run = gdbench.run(small, store=tmp_path / "a.db")
-    frame = ranking(run.frames)
-    first, other = frame.index[0], frame.index[-1]
-    frame["steps_to_target"] = np.linspace(10, 40, len(frame))
-    for name, value in (("time_to_target", 3.0), ("time_to_target_low", 2.5), ("time_to_target_high", 3.5)):
-        frame[name] = value
-    frame.loc[first, "time_to_target"] = 2.75
-    (sentence,) = answers(frame, run.frames)
-    assert "take 2.75 s [2.5 s, 3.5 s], the least time too" in sentence
-    frame.loc[other, "time_to_target"] = 1.0
-    (sentence,) = answers(frame, run.frames)
-    row = frame.loc[other]
-    assert f"{row['rule']} at lr {row['lr']:g}, batch size {row['batch_size']}, takes the least time: 1 s" in sentence
+    assert "no clock" in render(run.frames) and "no clock" in " ".join(run.answers)
 
 
 def test_the_command_line_times_unless_told_not_to(tmp_path, capsys):
@@ -233,8 +208,8 @@ def test_the_command_line_times_unless_told_not_to(tmp_path, capsys):
         assert ended.value.code == 0
         documents += json.loads(capsys.readouterr().out)
     timed, plain = documents
-    assert timed["ranking"][0]["time_to_target"] is not None and timed["ranking"][0]["step"] > 0
-    assert "step" not in plain["ranking"][0] and "take" in timed["answers"][0] and "take" not in plain["answers"][0]
+    assert timed["settings"][0]["time_to_target"] is not None and timed["settings"][0]["step"] > 0
+    assert "step" not in plain["settings"][0] and "No step was timed." in " ".join(plain["answers"])
 
 
 def test_more_trials_at_a_time_are_timed_beside_their_own_references(small, tmp_path):
@@ -251,4 +226,22 @@ def test_a_run_of_which_nothing_can_be_timed_says_nothing_of_it(small, tmp_path)
     (tmp_path / "failing.py").write_text(BROKEN.replace("breaking", "failing"))
     run = gdbench.run({**small, "rule": {"failing": {}}}, store=tmp_path / "f.db", plugins=[tmp_path / "failing.py"])
     assert set(run.trials["status"]) == {"failed"} and run.timings.empty
-    assert "timing_error" not in run.environment and list(timing_notes(ranking(run.frames), run.frames)) == []
+    assert "timing_error" not in run.environment and not any("seconds" in words for words in run.answers)
+
+
+def test_a_stored_run_is_timed_again(small, tmp_path, capsys):
+    store = tmp_path / "gdbench.db"
+    run = gdbench.run(small, store=store, time=False)
+    assert run.timings.empty and any(f"gdbench time --run {run.id}" in words for words in run.answers)
+    for turn in range(2):
+        with pytest.raises(SystemExit) as ended:
+            main(["time", "--run", run.id, "--out", str(tmp_path), "--json"])
+        document = json.loads(capsys.readouterr().out)
+        again = gdbench.load(store)
+        assert ended.value.code == 0 and document["run"] == again.id == run.id and len(again.timings)
+        assert again.trials.equals(run.trials) and again.state == "complete"
+        # Its own references are those of the session before it, if there was one.
+        assert len(again.environment["references_before"]) == turn * len(again.environment["references"]) > turn - 1
+    with pytest.raises(SystemExit) as ended:
+        main(["time", "adam", "--run", run.id, "--out", str(tmp_path)])
+    assert ended.value.code == 2 and "leave out RULE" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Running times, profiles, the best of k and tolerance: by hand, by property, and wrong formulas that must show."""
+"""Running times, profiles and the best of k: by hand, by property, and wrong formulas that must show."""
 
 import itertools
 import math
@@ -13,7 +13,6 @@ from gdbench.stats.best_of import chance_of_any, expected_best
 from gdbench.stats.ert import ert, running_times
 from gdbench.stats.intervals import bootstrap_quotient, bootstrap_ratio
 from gdbench.stats.profiles import bands, profile, ratios, share_within
-from gdbench.stats.tolerance import tolerance
 
 INF = math.inf
 NUMBERS = st.floats(0.5, 1e6)
@@ -248,66 +247,6 @@ def test_draws_outside_and_nan_are_refused():
     for values, k in (([1.0, 2.0], 3), ([1.0], 0), ([], 1), ([math.nan, 1.0], 1)):
         with pytest.raises(ValueError):
             expected_best(np.array(values), np.array([k]))
-
-
-# ---- tolerance of the learning rate
-
-
-def grid(steps_by_rate, **changes):
-    base = {"problem": "p", "rule": "sgd", "batch_size": 8, "role": "tune", "status": "reached"}
-    rows = [
-        {**base, "lr": lr, "setting": f"{lr}", "steps_to_target": s, **changes}
-        for lr, seeds in steps_by_rate.items()
-        for s in seeds
-    ]
-    return pd.DataFrame(rows)
-
-
-def test_tolerance_by_hand():
-    # Best at 0.1 with 10; 0.01 takes 20, twice as many; 1.0 takes 21; 10 is lost.
-    row = tolerance(grid({0.001: [99], 0.01: [20, 20], 0.1: [10], 1.0: [21], 10.0: [INF]})).iloc[0]
-    assert (row["low"], row["high"], row["decades"]) == (0.01, 0.1, pytest.approx(1.0))
-    assert (row["best"], row["within"], row["tried"], row["at_edge"]) == (10.0, 2, 5, False)
-
-
-def test_a_gap_ends_the_range_and_an_edge_is_told():
-    row = tolerance(grid({0.001: [11], 0.01: [90], 0.1: [10], 1.0: [12]})).iloc[0]
-    assert (row["low"], row["high"], row["within"], row["at_edge"]) == (0.1, 1.0, 3, True)
-    row = tolerance(grid({0.001: [90], 0.01: [12], 0.1: [10], 1.0: [90]})).iloc[0]
-    assert (row["low"], row["high"], row["at_edge"]) == (0.01, 0.1, False)
-
-
-def test_medians_count_lost_seeds_and_the_best_of_the_other_settings():
-    lost = grid({0.01: [10, INF, INF], 0.1: [40, 40, 40], 1.0: [70, 75, INF]})
-    assert tolerance(lost)[["best", "low", "high"]].values.tolist() == [[40.0, 0.1, 1.0]]
-    other = pd.concat([lost, grid({0.01: [30]}).assign(setting="other momentum")])
-    assert tolerance(other)[["best", "low", "high"]].values.tolist() == [[30.0, 0.01, 0.1]]
-
-
-def test_no_tolerance_of_few_rates_or_of_no_success_or_of_reporting_trials():
-    assert tolerance(grid({0.1: [1], 1.0: [1]})).empty
-    assert tolerance(grid({0.01: [INF], 0.1: [INF], 1.0: [INF]})).empty
-    assert tolerance(grid({0.01: [5], 0.1: [5], 1.0: [5]}, status="diverged")).empty
-    tuned, reported = grid({0.01: [5], 0.1: [5], 1.0: [50]}), grid({0.01: [50], 0.1: [5], 1.0: [5]}, role="report")
-    assert tolerance(pd.concat([tuned, reported]))["high"].item() == 0.1
-    assert tolerance(reported)["low"].item() == 0.1
-
-
-@settings(max_examples=30)
-@given(st.lists(TIMES, min_size=3, max_size=9))
-def test_tolerance_properties(steps):
-    rates = [10.0 ** (i / 2) for i in range(len(steps))]
-    frame = tolerance(grid({lr: [s] for lr, s in zip(rates, steps, strict=True)}))
-    if not np.isfinite(steps).any():
-        assert frame.empty
-        return
-    row = frame.iloc[0]
-    inside = [s for lr, s in zip(rates, steps, strict=True) if row["low"] <= lr <= row["high"]]
-    assert min(inside) == row["best"] == min(steps) and max(inside) <= 2 * row["best"]
-    assert row["decades"] == pytest.approx((len(inside) - 1) / 2) and len(inside) <= row["within"] <= row["tried"]
-    mirrored = tolerance(grid({lr: [s] for lr, s in zip(rates, steps[::-1], strict=True)}))
-    if steps.count(min(steps)) == 1:
-        assert mirrored["decades"].item() == pytest.approx(row["decades"])
 
 
 # ---- a time over another

@@ -16,7 +16,9 @@ from gdbench.cli import main
 from gdbench.errors import DamagedError, StoreError, UsageError
 from gdbench.results.export import export, sealed
 from gdbench.store import Store
+from gdbench.store.integrity import trial_hashes
 from gdbench.store.reading import TRIAL_COLUMNS
+from gdbench.store.schema import ADDED
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -231,15 +233,23 @@ def test_what_sqlite_quotes_of_a_damaged_file_stays_in_one_line(odd, store, caps
     assert code == 2 and err.count("\n") == 1
 
 
-def test_hashes_of_trials_as_they_were_once_are_still_read(store, capsys):
+@pytest.mark.parametrize("version", [4, 5])
+def test_hashes_of_trials_as_they_were_once_are_still_read(version, store, capsys):
     path, _ = store
-    columns = [column.name for column in TRIAL_COLUMNS]
+    columns = [column for column in TRIAL_COLUMNS if column.name not in ADDED[6]["trials"]]
     with closing(sqlite3.connect(path)) as connection, connection:
-        cells = ", ".join(f"t.{name}" for name in columns)
-        query = f"SELECT {cells}, c.columns FROM trials t JOIN curves c USING (run, trial)"
+        for name in ADDED[6]["trials"]:
+            connection.execute(f"UPDATE trials SET {name} = NULL")
+        names = ", ".join(f"t.{column.name}" for column in columns)
+        query = f"SELECT {names}, c.columns FROM trials t JOIN curves c USING (run, trial)"
         for cells in connection.execute(query).fetchall():
             hashed = hashlib.sha256(ascii(cells).encode()).hexdigest()
+            if version == 5:
+                *values, written = cells
+                (hashed,) = trial_hashes({c: [value] for c, value in zip(columns, values, strict=True)}, [written])
             connection.execute("UPDATE trials SET hash = ? WHERE run = ? AND trial = ?", (hashed, *cells[:2]))
+    targets = gdbench.load(path).targets
+    assert len(targets) == 12  # of the evaluated points, since no crossings are stored
     assert len(gdbench.load(path).trials) == 12 and gdbench.load(path).notices == []
     change(path, of_latest("UPDATE trials SET status = 'diverged'"))
     with pytest.raises(DamagedError, match="trial 3"):

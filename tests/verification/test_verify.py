@@ -12,8 +12,9 @@ from rule_table import ROWS
 
 from gdbench.cli import main
 from gdbench.errors import UsageError
-from gdbench.kernels import FUNCTIONS, MLP, RULES, Rule, sampling
+from gdbench.kernels import FUNCTIONS, MLP, RULES, Rule
 from gdbench.kernels.compile.jit import DISABLED, inlined
+from gdbench.kernels.loop import sampling
 from gdbench.kernels.networks.mlp import Training
 from gdbench.kernels.rules import schedules
 from gdbench.machine import environment
@@ -165,7 +166,7 @@ def short_batch_over_full_size_in_gradient(monkeypatch):
 def short_batch_over_full_size_in_training(monkeypatch):
     real = Training.advance
 
-    def advance(self, update, state, table):
+    def advance(self, update, state, table, **options):
         for row in table:
             rows = self.problem.batch(self.batches.seed, self.steps + 1, self.batches.size)
             before = self.theta.copy()

@@ -26,7 +26,8 @@ def check_order(size: int, itemsize: int = 8) -> None:
 
 
 @kernel
-def _dot(a, b, scratch):
+def inner(a, b, scratch):
+    """`dot` for kernels; scratch: a vector of the same size."""
     for i in range(a.size):
         scratch[i] = a[i] * b[i]
     return ordered_sum(scratch, a.size)
@@ -34,7 +35,7 @@ def _dot(a, b, scratch):
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
     """The inner product of two vectors of one dtype: their products, rounded, and then the ordered sum of these."""
-    return float(_dot(a, b, np.empty_like(a)))
+    return float(inner(a, b, np.empty_like(a)))
 
 
 @kernel
@@ -48,7 +49,8 @@ def length(a: np.ndarray) -> float:
 
 
 @kernel
-def _product(matrix, v, scratch, out):
+def multiply(matrix, v, scratch, out):
+    """`product` for kernels, written to `out`; scratch: a vector of the same size."""
     for i in range(matrix.shape[0]):
         for j in range(v.size):
             scratch[j] = matrix[i, j] * v[j]
@@ -58,7 +60,7 @@ def _product(matrix, v, scratch, out):
 def product(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
     """A square matrix times a vector of the same dtype."""
     out = np.empty_like(v)
-    _product(matrix, v, np.empty_like(v), out)
+    multiply(matrix, v, np.empty_like(v), out)
     return out
 
 

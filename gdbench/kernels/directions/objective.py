@@ -78,6 +78,10 @@ class Objective:
             _remember(self._values, key, self._value(x))
         return self._values[key]
 
+    def known(self, x: Vector) -> float | None:
+        """The objective at x if it is one of the last few that were computed; it is not counted again."""
+        return self._values.get((self._version(), x.tobytes()))
+
     def gradient(self, x: Vector) -> Vector:
         """Its gradient, a new vector."""
         key = self._version(), x.tobytes()

@@ -38,8 +38,8 @@ class DirectionStepper:
     """A direction rule: one step at a time, each with as many evaluations as the rule makes.
 
     stalled: whether the rule can go no further and the objective never changes. (If it changes, the step stays in
-    place, since another batch may help.) ended: whether it has stalled, has spent a budget of evaluations, or has a
-    parameter that is not finite.
+    place, since another batch may help.) ended: whether it has stalled, has spent a budget of evaluations, or has
+    diverged.
     """
 
     chunk = 10  # steps between two checks for cancellation: some steps take seconds
@@ -93,18 +93,24 @@ class DirectionStepper:
 
     def advance(self, count: int) -> None:
         """Take the next `count` steps, fewer if the trial ends."""
-        lrs = self.rates(self.training.steps + 1, count)
-        started = time.perf_counter()
+        training = self.training
+        if training.steps == 0:
+            training.look()
+        lrs = self.rates(training.steps + 1, count)
+        started, looked = time.perf_counter(), training.look_seconds
         for lr in lrs:
+            if training.ended:
+                self.ended = True
+                break
             c = SimpleNamespace(**{**self.hyperparameters, "lr": float(lr)})
             x = self._step(c)
             if x is None and not self.objective.changes:
                 self.stalled = self.ended = True
                 break
-            self.training.move(self.training.theta if x is None else self._checked(x))
+            known = self.objective.known(training.theta)
+            training.move(training.theta if x is None else self._checked(x), known)
             self.lr = float(lr)
-            spent = any(getattr(self, name) >= limit for name, limit in self.limits.items())
-            if spent or not np.isfinite(self.training.theta).all():
+            if training.ended or any(getattr(self, name) >= limit for name, limit in self.limits.items()):
                 self.ended = True
                 break
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.perf_counter() - started - (training.look_seconds - looked)

@@ -17,6 +17,7 @@ from gdbench.kernels.arithmetic.random import Stream, normal
 from gdbench.kernels.arithmetic.sums import norm
 from gdbench.kernels.compile.jit import kernel
 from gdbench.kernels.functions.callables import GRADIENT, VALUE
+from gdbench.kernels.loop.looks import crossed, due, looks_of
 from gdbench.kernels.rules.contract import update_type
 
 _NOISE = int(Stream.NOISE)
@@ -37,18 +38,25 @@ class Workspace(NamedTuple):
     gradient: np.ndarray  # the same with its noise, in the parameters' dtype
 
 
-def _descend(update, value, gradient, theta, state, table, first, work, every, path):
-    """Take steps first + 1, first + 2, ..., one per row of the table; returns how many were taken.
+def _descend(update, value, gradient, theta, state, table, first, work, limit, looks, every, path):
+    """Take steps first + 1, first + 2, ..., one per row of the table.
 
-    It ends early only if a parameter, or a value on the path, is not finite. After every `every` steps and after the
-    last, it writes a row of `path`: the point, its value and the norm of its gradient without noise. path has a row for
-    each of these, or none at all.
+    Returns how many were taken, and whether the last one diverged: a parameter, or a value on the path, is not finite,
+    or the value before the step was not or exceeded `limit` (infinite: any value will do). It also ends where the trial
+    is to stop at its target. After every `every` steps and after the last, it writes a row of `path`: the point, its
+    value and the norm of its gradient without noise. path has a row for each of these, or none at all.
     """
     n, row = theta.size, 0
     for i in range(table.shape[0]):
         t = first + i + 1
         for j in range(n):
             work.point[j] = theta[j]
+        exploded = False
+        if limit < math.inf:
+            before = value(work.point, work.options)
+            exploded = not before <= limit
+            if due(looks, t - 1) and crossed(looks, t - 1, before):
+                return i, False
         gradient(work.point, t, work.options, work.exact)
         for j in range(n):
             g = work.exact[j]
@@ -71,9 +79,14 @@ def _descend(update, value, gradient, theta, state, table, first, work, every, p
             gradient(work.point, t, work.options, work.exact)
             path[row, n + 1] = norm(work.exact)
             row += 1
-        if not finite:
-            return i + 1
-    return table.shape[0]
+        if exploded or not finite:
+            return i + 1, True
+    last = first + table.shape[0]
+    if due(looks, last):
+        for j in range(n):
+            work.point[j] = theta[j]
+        crossed(looks, last, value(work.point, work.options))
+    return table.shape[0], False
 
 
 @lru_cache(maxsize=2)
@@ -86,5 +99,6 @@ def descend(dtype: str) -> Any:
         *(np.zeros(1), 0, 0.0, np.zeros(1), np.zeros(1), number(0), number(0)),
         *(np.zeros(1), np.zeros(1), np.zeros(1, dtype)),
     )
-    rest = (vector, matrix, matrix, types.int64, numba.typeof(work), types.int64, types.float64[:, ::1])
-    return kernel(_descend, signature=types.int64(*functions, *rest), variant=dtype)
+    guarded = (numba.typeof(work), types.float64, numba.typeof(looks_of(None)))
+    rest = (vector, matrix, matrix, types.int64, *guarded, types.int64, types.float64[:, ::1])
+    return kernel(_descend, signature=types.Tuple((types.int64, types.boolean))(*functions, *rest), variant=dtype)

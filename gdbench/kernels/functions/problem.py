@@ -4,19 +4,21 @@ problem = gdbench.problem({"kind": "function", "function": "rosenbrock", "noise"
 problem.loss([0.0, 0.0]), problem.gradient([0.0, 0.0]), problem.hessian([0.0, 0.0])
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
 from gdbench.errors import UsageError
-from gdbench.kernels import sampling
 from gdbench.kernels.arithmetic import linear
 from gdbench.kernels.arithmetic.random import Stream, normals, uniforms
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.functions.callables import STEP, Compiled
 from gdbench.kernels.functions.descent import Workspace, descend
-from gdbench.kernels.problem import Update
+from gdbench.kernels.loop import sampling
+from gdbench.kernels.loop.looks import Watched, crossed, due
+from gdbench.kernels.problem import DIVERGED, Target, Update
 
 NO_PATH = np.empty((0, 0))
 
@@ -36,7 +38,8 @@ class FunctionProblem:
     start: the first point, or the domain (lower and upper bound of every coordinate) from which each seed draws one.
     noise: standard deviation of normal noise on every element of the gradient, drawn anew each step.
     bounds: lower and upper bounds to which the parameters are clipped after each step.
-    timed: whether derivatives depend on the step.
+    timed: whether derivatives depend on the step. explodes: whether a trial has diverged where its value is too large
+    (kernels/problem.py), and not only where something is not finite.
     """
 
     columns = ("value", "grad_norm")
@@ -55,10 +58,11 @@ class FunctionProblem:
         noise: float = 0.0,
         bounds: tuple[np.ndarray, np.ndarray] | None = None,
         timed: bool = False,
+        explodes: bool = True,
         dtype: str = "float64",
     ) -> None:
         self.compiled, self.size, self.start, self.noise, self.dtype = compiled, size, start, noise, dtype
-        self.timed = timed
+        self.timed, self.explodes = timed, explodes
         self.options = np.array(options, np.float64)
         self.low: np.ndarray = np.empty(0) if bounds is None else bounds[0]
         self.high: np.ndarray = np.empty(0) if bounds is None else bounds[1]
@@ -78,6 +82,10 @@ class FunctionProblem:
     def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
         """Row 0: the only one, the function itself."""
         return np.zeros(1, np.int64)
+
+    def look_cost(self, metric: str, batch_size: int) -> float:
+        """0: a step computes the value anyway."""
+        return 0.0
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
         """The function's value. Raises UsageError for a theta that does not fit."""
@@ -114,7 +122,14 @@ class FunctionProblem:
         return np.asarray((above - below) / (2.0 * h))
 
     def begin(
-        self, *, seed: int, batch_size: int = 1, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
+        self,
+        *,
+        seed: int,
+        batch_size: int = 1,
+        clip_norm: float = 0.0,
+        clip_value: float = 0.0,
+        threads: int = 1,
+        target: Target | None = None,
     ) -> "FunctionTraining":
         """Begin a trial at its first point; one thread trains it."""
         number = np.dtype(self.dtype).type
@@ -130,36 +145,60 @@ class FunctionProblem:
             np.zeros(self.size),
             np.zeros(self.size, self.dtype),
         )
-        return FunctionTraining(self, work)
+        return FunctionTraining(self, work, target)
 
     def _point(self, theta: object) -> np.ndarray:
         return sampling.check_vector("theta", theta, self.size, "float64").copy()  # central differences change it
 
 
-class FunctionTraining:
+class FunctionTraining(Watched):
     """A descent over a function: its point, the number of its steps, and its workspace."""
 
-    def __init__(self, problem: FunctionProblem, work: Workspace) -> None:
+    def __init__(self, problem: FunctionProblem, work: Workspace, target: Target | None) -> None:
+        super().__init__(target, problem.initial(work.seed))
         self.problem, self.work = problem, work
-        self.theta = problem.initial(work.seed)
-        self.steps = 0
+        self._limit = math.inf  # then no value is computed, since any will do
+        if problem.explodes:
+            limit = DIVERGED * (1.0 + abs(problem.loss(self.theta)))
+            self._limit = limit if math.isfinite(limit) else np.finfo(np.float64).max
 
     def advance(
-        self, update: Update, state: np.ndarray, table: np.ndarray, every: int = 1, path: np.ndarray = NO_PATH
+        self,
+        update: Update,
+        state: np.ndarray,
+        table: np.ndarray,
+        *,
+        lasting: bool = True,
+        every: int = 1,
+        path: np.ndarray = NO_PATH,
     ) -> None:
-        """Take one step for each row of the rule's coefficients, fewer if the point is no longer finite.
+        """Take one step for each row of the rule's coefficients, fewer if the trial ends.
 
-        every, path: as in functions/descent.py; the point, its value and gradient norm after so many steps each.
+        lasting: of no use here. every, path: as in functions/descent.py; the point, its value and gradient norm after
+        so many steps each.
         """
         loop = descend(self.problem.dtype)
         given = (update, *self.problem.compiled.first_class, self.theta, state, table)
         with _within_vectors(self.problem.size):
-            self.steps += loop(*given, self.steps, self.work, every, path)
+            taken, diverged = loop(*given, self.steps, self.work, self._limit, self.looks, every, path)
+        self.steps += taken
+        if diverged:
+            self.diverged_step = float(self.steps)
 
-    def move(self, x: np.ndarray) -> None:
-        """Set the point to x, clipped to the bounds, and count one step."""
+    def place(self, x: np.ndarray) -> None:
+        """Set the point to x, clipped to the bounds."""
         self.theta[:] = np.clip(x, self.problem.low, self.problem.high) if self.problem.low.size else x
-        self.steps += 1
+
+    def exploded(self, known: float | None) -> bool:
+        """Whether the value at the present point is not finite, or too large."""
+        if math.isinf(self._limit):
+            return False
+        return not (self.problem.loss(self.theta) if known is None else known) <= self._limit
+
+    def look(self) -> None:
+        """Look at the target, if a look is due."""
+        if due(self.looks, self.steps):
+            crossed(self.looks, self.steps, self.problem.loss(self.theta))
 
     def objective(self) -> Objective:
         """What the next step minimises; its gradient has that step's noise."""

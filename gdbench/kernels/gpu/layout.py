@@ -18,6 +18,7 @@ from gdbench.kernels.networks.activations import keeps_sums
 
 ROWS = 64  # samples at a time, at most
 SPLITS = 3
+SUSPECT = 2  # in Job.ENDED: a step may have diverged, so that the CPU must train the trial
 RECORD = 2 * SPLITS + 1  # numbers of an evaluation: mean losses, sums of scores, the gradient's norm
 
 
@@ -35,8 +36,7 @@ class Job(IntEnum):
     RESHUFFLE = 8  # whether each epoch has a permutation of its own
     POINT = 9  # index in `points` of the step of its next evaluation; written
     CURVE = 10  # row of its next evaluation; written
-    ENDED = 11  # whether it takes no more steps; written
-    STOP = 12  # 0, or 1 + the column of the metric that may end it, negative if small values do
+    ENDED = 11  # 0, 1 if it takes no more steps, or SUSPECT; written
 
 
 class Limit(IntEnum):
@@ -44,8 +44,7 @@ class Limit(IntEnum):
 
     CLIP_NORM = 0
     CLIP_VALUE = 1
-    STOP = 2  # the level of the metric of Job.STOP
-    EXPLOSION = 3  # training loss beyond which it has surely diverged; written
+    BOUND = 2  # the size of an output of a step beyond which it may have diverged (networks/training.py)
 
 
 def padded(sizes: Sequence[int] | np.ndarray) -> Layers:

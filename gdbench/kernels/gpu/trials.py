@@ -1,5 +1,6 @@
 """Trials for a GPU, and what the CPU prepares for them: tables of coefficients, permutations, data on the GPU."""
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,17 +20,12 @@ LOOK = 0.3  # seconds per launch; a run can be cancelled between two
 ORDERS = 2**28  # bytes of permutations that a launch may bring, and bytes of coefficients
 
 
-class Stop(NamedTuple):
-    """An evaluation that ends a trial: the column of the problem's `columns`, and its level."""
-
-    column: int
-    level: float
-    at_least: bool
-
-
 @dataclass(frozen=True)
 class GpuTrial:
-    """A trial to be trained on a GPU."""
+    """A trial to be trained on a GPU.
+
+    bound: an output of a step that exceeds it in size, or is NaN, ends the trial as a suspect: it may have diverged.
+    """
 
     rule: Rule
     hyperparameters: Mapping[str, float | bool]
@@ -41,7 +37,7 @@ class GpuTrial:
     points: Sequence[int]  # steps at which it is evaluated, in order; the first is 0
     clip_norm: float = 0.0
     clip_value: float = 0.0
-    stop: Stop | None = None
+    bound: float = math.inf
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, NaN for step 0."""

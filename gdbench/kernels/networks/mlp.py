@@ -14,20 +14,23 @@ from typing import NamedTuple, TypeGuard
 import numpy as np
 
 from gdbench.errors import UsageError
-from gdbench.kernels import sampling
 from gdbench.kernels.arithmetic import linear
 from gdbench.kernels.arithmetic.team import ALONE, Team, Worker
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.layers import Layers
+from gdbench.kernels.loop import sampling
+from gdbench.kernels.loop.looks import Looks, due, kept, looks_of, restore
+from gdbench.kernels.loop.sampling import Batches, SampledTraining
 from gdbench.kernels.networks import activations, losses, training
 from gdbench.kernels.networks.curvature import hessian, hessian_product
 from gdbench.kernels.networks.initial import initial_weights
+from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.networks.network import Network, Workspace, penalty, workspace
-from gdbench.kernels.networks.training import Samples
-from gdbench.kernels.problem import SPLITS, Problem, Update
-from gdbench.kernels.sampling import Batches, SampledTraining
+from gdbench.kernels.networks.training import Guard, Samples, Watch
+from gdbench.kernels.problem import DIVERGED, SPLITS, Problem, Target, Update
 
 MAX_PARAMETERS = 10**9
+FEW = 4  # steps at a time, after each of which it costs less to look for odd parameters than to be able to go back
 
 
 class MLP:
@@ -67,6 +70,8 @@ class MLP:
             raise UsageError(
                 f"hidden = {list(hidden)} makes {self.size:,} parameters, {gigabytes:,.0f} GB; use smaller layers"
             )
+        self.loss_name = loss
+        self.largest_target = float(np.abs(self.samples.targets).max(initial=0.0))
         self.judged_by = "val_loss" if len(self.splits[1].x) else "train_loss"
         score = "accuracy" if self.samples.labels.size else "mse"
         self.scores_a_sample = 1 if score == "accuracy" else outputs
@@ -114,6 +119,13 @@ class MLP:
         """The training rows (int64) of step 1, 2, ..., in order; size is a number or "full". Raises UsageError."""
         return sampling.batch(seed, step, size, n=self.n, reshuffle=self.reshuffle, drop_last=self.drop_last)
 
+    def look_cost(self, metric: str, batch_size: int) -> float:
+        """A whole look at a metric as a multiple of a step, by the multiplications of both."""
+        first, *others = (layer.inputs * layer.outputs for layer in self.layers.rows)
+        forward = first + sum(others)
+        samples = len(self.splits[SPLITS.index(metric.partition("_")[0])].x)
+        return samples * forward / (batch_size * (3 * forward - first))  # the first layer's inputs need no derivatives
+
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> float:
         """Mean loss over training rows (all by default), penalty included.
 
@@ -124,8 +136,12 @@ class MLP:
         rows = self._rows(rows, work)
         if rows.size > work.losses.size:
             raise UsageError(f"rows has {rows.size} numbers; this workspace has room for {work.losses.size}")
+        return self.mean_loss(theta, rows, work) + float(penalty(theta, self.network))
+
+    def mean_loss(self, theta: np.ndarray, rows: np.ndarray, work: Workspace) -> float:
+        """`loss` without the penalty, and without checks."""
         value, _, _ = training.evaluate(theta, self.network, self.samples, rows, work, ALONE, False)
-        return float(value) + float(penalty(theta, self.network))
+        return float(value)
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
         """The gradient of `loss` (size): a vector of `work`, which the next gradient overwrites."""
@@ -169,7 +185,14 @@ class MLP:
         return workspace(self.layers, self.n, largest, self.dtype, threads)
 
     def begin(
-        self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
+        self,
+        *,
+        seed: int,
+        batch_size: int,
+        clip_norm: float = 0.0,
+        clip_value: float = 0.0,
+        threads: int = 1,
+        target: Target | None = None,
     ) -> "Training":
         """Begin a trial at its initial weights.
 
@@ -178,7 +201,21 @@ class MLP:
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
         batches = Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
-        return Training(self, batches, threads)
+        return Training(self, batches, threads, target)
+
+    def guard(self, first: float) -> Guard:
+        """What shows that a trial has diverged whose first batch had the loss `first`."""
+        number = np.dtype(self.dtype).type
+        limit = DIVERGED * (1.0 + abs(first))
+        bound = LOSSES[self.loss_name].within(limit, self.largest_target) if math.isfinite(limit) else -1.0
+        # The squares of larger outputs may overflow.
+        return Guard(limit, number(min(bound, math.sqrt(np.finfo(number).max) / self.layers.sizes[-1])), False)
+
+    def watch(self, looks: Looks, metric: str) -> Watch:
+        """What a look at a metric, such as val_accuracy, computes."""
+        split, _, kind = metric.partition("_")
+        samples = self.splits[SPLITS.index(split)] if metric else self.splits[0]
+        return Watch(looks, samples, kind != "loss", float(len(samples.x) * self.scores_a_sample))
 
     def _vector(self, name: str, given: np.ndarray) -> np.ndarray:
         return sampling.check_vector(name, given, self.size, self.dtype)
@@ -218,31 +255,72 @@ class _OnWorkspace(NamedTuple):
 class Training(SampledTraining[MLP]):
     """A network in training: its parameters, workspace and team. Not to be shared between threads."""
 
-    def __init__(self, problem: MLP, batches: Batches, threads: int = 1) -> None:
-        super().__init__(problem, batches)
+    def __init__(self, problem: MLP, batches: Batches, threads: int = 1, target: Target | None = None) -> None:
+        super().__init__(problem, batches, target)
         self.team = Team(threads)
         self.work = problem.workspace(threads=threads)
-        # Each worker computes the epoch's order for itself, so none waits for another's.
+        # Each worker computes the epoch's order for itself, and judges each look, so none waits for another's.
         own = [(self.work.order.copy(), self.work.epoch.copy()) for _ in range(threads - 1)]
         self._works = [self.work, *(self.work._replace(order=order, epoch=epoch) for order, epoch in own)]
+        looks = [self.looks, *(looks_of(target) for _ in range(threads - 1))]
+        self._watches = [problem.watch(each, target.metric if target else "") for each in looks]
+        self._guard = problem.guard(self._loss())
+
+    @property
+    def bound(self) -> float:
+        """The size of a step's output up to which the trial has surely not diverged."""
+        return float(self._guard.bound)
+
+    def _loss(self) -> float:
+        """The loss of the next step's batch, without penalty."""
+        rows = self.problem.batch(self.batches.seed, self.steps + 1, self.batches.size)
+        return self.problem.mean_loss(self.theta, rows, self.work)
 
     def objective(self) -> Objective:
         """What the next step minimises; it has a workspace of its own."""
         return self.over_batch(_OnWorkspace(self.problem, self.problem.workspace()))
 
-    def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
-        """Take one step for each row of the rule's coefficients.
+    def advance(self, update: Update, state: np.ndarray, table: np.ndarray, *, lasting: bool = True) -> None:
+        """Take one step for each row of the rule's coefficients; see `Training` in kernels/problem.py.
 
         In a team the update must not raise, so a rule that is not ours may only have a team of one.
         """
+        few = len(table) <= FEW or not lasting
+        before = None if few else (self.theta.copy(), state.copy(), [kept(watch.looks) for watch in self._watches])
+        taken, diverged = self._advance(update, state, table, self._guard._replace(each_step=few))
+        if before and not np.isfinite(self.theta).all():
+            self.theta[:], state[:] = before[:2]
+            for watch, crossed in zip(self._watches, before[2], strict=True):
+                restore(watch.looks, crossed)
+            taken, diverged = self._advance(update, state, table, self._guard._replace(each_step=True))
+        self.steps += taken
+        if diverged:
+            self.diverged_step = float(self.steps)
+
+    def _advance(self, update: Update, state: np.ndarray, table: np.ndarray, guard: Guard) -> tuple[int, bool]:
+        """The compiled loop, by the whole team."""
         problem, loop = self.problem, training.train(self.problem.dtype)
 
-        def part(worker: Worker) -> None:
-            given = (problem.network, problem.samples, self.batches, self._works[worker.rank], worker)
-            loop(update, self.theta, state, table, self.steps, *given)
+        def part(worker: Worker) -> tuple[int, bool]:
+            place = self._works[worker.rank]
+            given = (problem.network, problem.samples, self.batches, place, worker, guard, self._watches[worker.rank])
+            found: tuple[int, bool] = loop(update, self.theta, state, table, self.steps, *given)
+            return found
 
-        self.team.together(part)
-        self.steps += len(table)
+        return self.team.together(part)
+
+    def look(self) -> None:
+        """Look at the target, if a look is due."""
+        if due(self.looks, self.steps):
+            watch = self._watches[0]
+            training.look_once(self.theta, self.problem.network, watch, self.steps, self.work)
+
+    def exploded(self, known: float | None) -> bool:
+        """Whether the loss of the next step's batch shows that the trial has diverged."""
+        # What the step minimises is at least its loss: a penalty is not negative.
+        if known is not None and known <= self._guard.limit:
+            return False
+        return not self._loss() <= self._guard.limit
 
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present parameters."""

@@ -27,6 +27,7 @@ from gdbench.kernels.networks.activations import activate, backpropagate
 
 BLOCK = 256  # samples per block and thread of a team; no number depends on it
 CACHED = 2**20  # bytes of samples from which they outgrow a core's cache
+LINE = arrays.LINE // 8  # integers in a line of a cache
 ROWS = 8  # of a matrix or block: a worker of a team takes multiples of them, the rows of a tile
 
 
@@ -64,6 +65,7 @@ class Workspace(NamedTuple):
     natural: np.ndarray  # int64: 0, 1, 2, ...
     losses: np.ndarray  # one element per sample of the largest split
     scores: np.ndarray
+    above: np.ndarray  # int64: one element per worker of a team, a line of a cache apart
     tangents: Tangents
 
 
@@ -92,6 +94,7 @@ def workspace(layers: Layers, training: int, largest: int, dtype: str, threads: 
         natural=np.arange(largest),
         losses=arrays.zeros(largest, dtype),
         scores=arrays.zeros(largest, dtype),
+        above=arrays.zeros(LINE * threads, np.int64),
         tangents=tangents,
     )
 

@@ -13,15 +13,16 @@ import numba
 import numpy as np
 from numba.core import types
 
-from gdbench.kernels import sampling
 from gdbench.kernels.arithmetic import linear
 from gdbench.kernels.arithmetic.clipping import clip
 from gdbench.kernels.arithmetic.products import add_product
 from gdbench.kernels.compile.jit import inlined, kernel
 from gdbench.kernels.directions.objective import Objective
-from gdbench.kernels.problem import Update
+from gdbench.kernels.loop import sampling
+from gdbench.kernels.loop.looks import crossed, due, looks_of
+from gdbench.kernels.loop.sampling import Batches, SampledTraining, reorder
+from gdbench.kernels.problem import DIVERGED, Target, Update
 from gdbench.kernels.rules.contract import update_type
-from gdbench.kernels.sampling import Batches, SampledTraining, reorder
 
 
 class Workspace(NamedTuple):
@@ -71,9 +72,43 @@ def _loss_of_rows(theta, matrix, x, rows):
     return total / rows.size
 
 
-def _train(update, theta, state, table, first, matrix, x, batches, work):
-    """Take steps first + 1, first + 2, ..., one per row of the table of coefficients; `first` were taken before."""
+@kernel
+def _mean_loss(theta, matrix, mean, spread):
+    """The mean loss over samples with this mean and spread, in float64."""
+    away, product, scratch = np.empty(mean.size), np.empty(mean.size), np.empty(mean.size)
+    for j in range(mean.size):
+        away[j] = np.float64(theta[j]) - mean[j]
+    linear.multiply(matrix, away, scratch, product)
+    return 0.5 * linear.inner(away, product, scratch) + spread
+
+
+class Exact(NamedTuple):
+    """The problem in float64, in which losses are computed, and what shows that a trial has diverged."""
+
+    matrix: np.ndarray
+    x: np.ndarray
+    mean: np.ndarray  # of the training samples
+    spread: float  # their mean loss at their mean
+    limit: float  # the largest loss of a batch that has not diverged
+    bound: float  # if half of difference x gradient is at most this, the loss is at most `limit`
+
+
+@inlined
+def _look(theta, exact, looks, step):
+    """Look at the target if a look is due; returns whether the trial ends there."""
+    if not due(looks, step):
+        return False
+    return crossed(looks, step, _mean_loss(theta, exact.matrix, exact.mean, exact.spread))
+
+
+def _train(update, theta, state, table, first, matrix, x, batches, work, exact, looks):
+    """Take steps first + 1, first + 2, ..., one per row of the table of coefficients; `first` were taken before.
+
+    Returns how many were taken, and whether the last one diverged.
+    """
     n = x.shape[0]
+    if first == 0 and _look(theta, exact, looks, 0):
+        return 0, False
     for i in range(table.shape[0]):
         step = first + i
         visits = batches.size < n  # a full batch takes all samples in their natural order
@@ -81,9 +116,25 @@ def _train(update, theta, state, table, first, matrix, x, batches, work):
             reorder(batches, step, work)
         order = work.order if visits else work.natural
         begin = (step % batches.per_epoch) * batches.size
-        _gradient(theta, matrix, x, order, begin, min(begin + batches.size, n), work)
+        end = min(begin + batches.size, n)
+        _gradient(theta, matrix, x, order, begin, end, work)
+        # The mean loss is half of this sum, and the spread of the batch.
+        twice = 0.0
+        for j in range(theta.size):
+            twice += np.float64(work.difference[j]) * np.float64(work.gradient[j])
+        exploded = False
+        if not 0.5 * twice <= exact.bound:
+            exploded = not _loss_of_rows(theta, exact.matrix, exact.x, order[begin:end]) <= exact.limit
         clip(work.gradient, batches)
         update(theta, work.gradient, state, table[i], 0)
+        finite = True
+        for j in range(theta.size):
+            finite = finite and math.isfinite(theta[j])
+        if exploded or not finite:
+            return i + 1, True
+        if _look(theta, exact, looks, step + 1):
+            return i + 1, False
+    return table.shape[0], False
 
 
 @lru_cache(maxsize=2)
@@ -91,10 +142,12 @@ def _compiled(dtype: str) -> Any:
     number = np.dtype(dtype).type
     vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
-    work = numba.typeof(_workspace(1, 1, dtype))
+    exact = numba.typeof(Exact(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), 0.0, 0.0, 0.0))
+    given = (batches, numba.typeof(_workspace(1, 1, dtype)), exact, numba.typeof(looks_of(None)))
     update = types.FunctionType(update_type(dtype))
-    rest = (types.int64, matrix, matrix, batches, work)
-    return kernel(_train, signature=types.void(update, vector, matrix, matrix, *rest), variant=f"quadratic-{dtype}")
+    rest = (types.int64, matrix, matrix, *given)
+    signature = types.Tuple((types.int64, types.boolean))(update, vector, matrix, matrix, *rest)
+    return kernel(_train, signature=signature, variant=f"quadratic-{dtype}")
 
 
 def _workspace(size: int, samples: int, dtype: str) -> Workspace:
@@ -129,11 +182,13 @@ class DataQuadratic:
         self.size, self.n = len(matrix), len(train)
         self.work_matrix, self.work_x = matrix.astype(dtype), train.astype(dtype)
         # The mean loss over samples is the loss at their mean plus their spread, which does not depend on theta.
-        self.spreads = []
+        self.spreads: list[tuple[np.ndarray, float]] = []
         for samples in (train, test):
             every = np.arange(len(samples))
             mean = np.array([math.fsum(column) for column in samples.T]) / len(samples)
             self.spreads.append((mean, _loss_of_rows(mean, matrix, samples, every)))
+        # No batch has a greater spread than its greatest sample.
+        self.largest = float(0.5 * np.einsum("ij,jk,ik->i", train, matrix, train, optimize=True).max())
 
     def initial(self, seed: int) -> np.ndarray:
         """The first point, the same for every seed."""
@@ -147,6 +202,10 @@ class DataQuadratic:
     def batch(self, seed: int, step: int, size: int | str) -> np.ndarray:
         """The training rows (int64) of step 1, 2, ..., in order; size is a number or "full". Raises UsageError."""
         return sampling.batch(seed, step, size, n=self.n, reshuffle=self.reshuffle, drop_last=self.drop_last)
+
+    def look_cost(self, metric: str, batch_size: int) -> float:
+        """1: both are a product of the matrix and a vector."""
+        return 1.0
 
     def loss(self, theta: np.ndarray, rows: np.ndarray | None = None) -> float:
         """Mean loss over training rows (all by default), in float64. Raises UsageError for what does not fit."""
@@ -169,31 +228,59 @@ class DataQuadratic:
         """The matrix times `direction`."""
         return linear.product(self.work_matrix, sampling.check_vector("direction", direction, self.size, self.dtype))
 
+    def exact(self, first: float) -> Exact:
+        """The problem in float64, for a trial whose first batch had the loss `first`."""
+        limit = DIVERGED * (1.0 + abs(first))
+        return Exact(self.matrix, self.x, *self.spreads[0], limit, limit / 2 - self.largest)
+
     def begin(
-        self, *, seed: int, batch_size: int, clip_norm: float = 0.0, clip_value: float = 0.0, threads: int = 1
+        self,
+        *,
+        seed: int,
+        batch_size: int,
+        clip_norm: float = 0.0,
+        clip_value: float = 0.0,
+        threads: int = 1,
+        target: Target | None = None,
     ) -> "QuadraticTraining":
         """Begin a trial at its first point; one thread trains it."""
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
-        return QuadraticTraining(
-            self, Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
-        )
+        batches = Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
+        return QuadraticTraining(self, batches, target)
 
 
 class QuadraticTraining(SampledTraining[DataQuadratic]):
     """A trial on a data quadratic: its point and the number of its steps."""
 
-    def __init__(self, problem: DataQuadratic, batches: Batches) -> None:
-        super().__init__(problem, batches)
+    def __init__(self, problem: DataQuadratic, batches: Batches, target: Target | None) -> None:
+        super().__init__(problem, batches, target)
         self.work = _workspace(problem.size, problem.n, problem.dtype)
+        self._exact = problem.exact(self._loss())
 
-    def advance(self, update: Update, state: np.ndarray, table: np.ndarray) -> None:
-        """Take one step for each row of the rule's coefficients."""
+    def _loss(self) -> float:
+        """The loss of the next step's batch."""
+        batches = self.batches
+        return self.problem.loss(self.theta, self.problem.batch(batches.seed, self.steps + 1, batches.size))
+
+    def advance(self, update: Update, state: np.ndarray, table: np.ndarray, *, lasting: bool = True) -> None:
+        """Take one step for each row of the rule's coefficients, fewer if the trial ends. lasting: of no use here."""
         problem = self.problem
         loop = _compiled(problem.dtype)
         given = (update, self.theta, state, table, self.steps, problem.work_matrix, problem.work_x)
-        loop(*given, self.batches, self.work)
-        self.steps += len(table)
+        taken, diverged = loop(*given, self.batches, self.work, self._exact, self.looks)
+        self.steps += taken
+        if diverged:
+            self.diverged_step = float(self.steps)
+
+    def exploded(self, known: float | None) -> bool:
+        """Whether the loss of the next step's batch shows that the trial has diverged."""
+        return not (self._loss() if known is None else known) <= self._exact.limit
+
+    def look(self) -> None:
+        """Look at the target, if a look is due."""
+        if due(self.looks, self.steps):
+            crossed(self.looks, self.steps, self.evaluate()[0])
 
     def objective(self) -> Objective:
         """What the next step minimises."""
@@ -202,9 +289,6 @@ class QuadraticTraining(SampledTraining[DataQuadratic]):
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present point."""
         problem, theta = self.problem, self.theta.astype(np.float64)
-        losses = []
-        for mean, spread in problem.spreads:
-            away = theta - mean
-            losses.append(0.5 * linear.dot(away, linear.product(problem.matrix, away)) + spread)
+        train, test = (float(_mean_loss(theta, problem.matrix, *spread)) for spread in problem.spreads)
         gradient = linear.product(problem.matrix, theta - problem.spreads[0][0])
-        return losses[0], math.nan, losses[1], linear.length(gradient)
+        return train, math.nan, test, linear.length(gradient)

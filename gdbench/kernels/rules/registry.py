@@ -27,6 +27,7 @@ RESERVED = {
     *("run", "trial", "key", "code", "problem", "rule", "schedule", "batch_size", "seed", "role", "dtype", "backend"),
     *("status", "steps", "epochs", "seconds", "steps_to_target", "digest", "setting", "error"),
     *("clip_norm", "clip_value", "parameters", "gradient_evaluations", "function_evaluations"),
+    *("crossings", "diverged_step", "crossing_seconds"),
     *(f"{split}_{kind}" for split in SPLITS for kind in ("loss", "accuracy", "mse")),
     *("value", "t", "inner"),
 }

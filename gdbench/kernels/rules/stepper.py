@@ -12,19 +12,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from gdbench.kernels.compile.jit import first_class
-from gdbench.kernels.problem import Training, Update
+from gdbench.kernels.problem import Training
 from gdbench.kernels.rules.contract import Rule
 
 _LOOK = 0.5  # seconds between two checks for cancellation
 
 Rates = Callable[[int, int], np.ndarray]
-Advance = Callable[[Update, np.ndarray, np.ndarray], None]  # as `Training.advance`
+Advance = Callable[..., None]  # as `Training.advance`
 
 
 class ScalarStepper:
     """A scalar rule: one gradient per step, chunks of steps in compiled code.
 
-    seconds: time spent on steps. lr: that of the last step. ended: whether a step was not finite, so that none follows.
+    seconds: time spent on steps, without looks. lr: that of the last step. ended: whether no step follows.
     """
 
     ended = stalled = False
@@ -50,12 +50,14 @@ class ScalarStepper:
         return int(self.training.steps)
 
     def advance(self, count: int, by: Advance | None = None) -> None:
-        """Take the next `count` steps; fewer if one is not finite. by: instead of the training's own `advance`."""
+        """Take the next `count` steps, fewer if the trial ends. by: instead of the training's own `advance`."""
         lrs = self.rates(self.training.steps + 1, count)
         table = self.rule.table(self.hyperparameters, self.training.steps + 1, lrs, self.dtype)
-        before, started = self.training.steps, time.perf_counter()
-        (by or self.training.advance)(self.update, self.state, table)
-        self.seconds += time.perf_counter() - started
-        taken = self.training.steps - before
-        self.ended = taken < count
-        self.lr = float(lrs[taken - 1])
+        training = self.training
+        before, started, looked = training.steps, time.perf_counter(), training.look_seconds
+        (by or training.advance)(self.update, self.state, table, lasting=self.rule.ours)
+        self.seconds += time.perf_counter() - started - (training.look_seconds - looked)
+        taken = training.steps - before
+        self.ended = training.ended or taken < count
+        if taken:
+            self.lr = float(lrs[taken - 1])

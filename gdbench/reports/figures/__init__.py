@@ -1,6 +1,7 @@
 """The figures of a run's page, a file each, in the order of the page.
 
-For each problem: how far and how soon, how sensitive and how hard to tune, and how well on test data.
+For each problem: which rule is soonest, how far and how soon, how sensitive and how hard to tune, and how well on test
+data. Costs come last.
 """
 
 from gdbench.reports.figure import Figure
@@ -15,6 +16,7 @@ from gdbench.reports.figures import (
     scaling,
     sensitivity,
     side_by_side,
+    standing,
     train_and_test,
 )
 from gdbench.reports.results import Results
@@ -22,8 +24,7 @@ from gdbench.reports.results import Results
 FIGURES: tuple[Figure[Results], ...] = (
     side_by_side.FIGURE,
     profile.FIGURE,
-    scaling.FIGURE,
-    roofline.FIGURE,
+    standing.FIGURE,
     loss_curves.FIGURE,
     ert.FIGURE,
     batches.FIGURE,
@@ -31,4 +32,6 @@ FIGURES: tuple[Figure[Results], ...] = (
     heat_map.FIGURE,
     best_of.FIGURE,
     train_and_test.FIGURE,
+    scaling.FIGURE,
+    roofline.FIGURE,
 )

@@ -13,8 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from gdbench.reports import text
 from gdbench.reports.figure import Figure
 from gdbench.reports.lines import draw_medians, mark_lost, share_legend
-from gdbench.reports.ranking_table import ranking
 from gdbench.reports.results import Results, has_batches, target
+from gdbench.reports.settings_table import settings
 from gdbench.reports.style import order, panels, style
 from gdbench.stats.censored import times
 from gdbench.stats.timings import step_costs
@@ -87,7 +87,7 @@ def _lines(results: Results) -> pd.DataFrame:
     """The ranking's rows if there are batches and a target, else none."""
     if target(results) is None or results.trials.empty or not has_batches(results.trials):
         return pd.DataFrame()
-    return ranking(results)
+    return settings(results)
 
 
 def _name_sizes(ax: Axes, lines: pd.DataFrame) -> None:

@@ -23,7 +23,7 @@ from gdbench.reports.marks import mark
 from gdbench.reports.names import inches, laid_out, short, write
 from gdbench.reports.results import Results, has_batches, target
 from gdbench.reports.style import order, style
-from gdbench.stats import censored_steps, final_loss, tuning
+from gdbench.stats import censored_steps, ending, final_loss, tuning
 
 LABEL = 1.1  # inches of room for a rule's name
 LABELLED = 30  # with more learning rates, cells have no room for numbers; the page shows these on hover
@@ -146,7 +146,7 @@ def _draw(
 def _cells(tuned: pd.DataFrame, steps: bool) -> pd.DataFrame:
     """One row for each rule, batch size and lr: the median value and the share diverged of its best setting."""
     value = censored_steps(tuned) if steps else final_loss(tuned)
-    tuned = tuned.assign(value=value, diverged=(tuned["status"] == "diverged").astype(float))
+    tuned = tuned.assign(value=value, diverged=(ending(tuned) == "diverged").astype(float))
     keys = ["rule", "batch_size", "lr"]
     settings = tuned.groupby([*keys, "setting"], sort=False, as_index=False).agg(
         value=("value", "median"), diverged=("diverged", "mean")

@@ -19,7 +19,7 @@ from gdbench.reports.heights import Heights
 from gdbench.reports.lines import batch_panel, draw_medians, share_legend
 from gdbench.reports.results import Results, has_batches, once
 from gdbench.reports.style import order, panels, style
-from gdbench.stats import reported, summarise
+from gdbench.stats import ending, reported, summarise
 from gdbench.stats.timings import step_costs
 
 METRICS = ("train_loss", "val_loss", "value")
@@ -76,7 +76,8 @@ def data(results: Results) -> pd.DataFrame:
 def _medians(results: Results) -> pd.DataFrame:
     final = reported(results.trials)
     facts = ["trial", "problem", "rule", "batch_size", "status"]
-    seen = results.curves.merge(final[facts], on="trial") if len(final) else results.curves.iloc[:0]
+    ended = final.assign(status=ending(final))[facts] if len(final) else final
+    seen = results.curves.merge(ended, on="trial") if len(final) else results.curves.iloc[:0]
     if seen.empty:  # all trials have failed
         return pd.DataFrame()
     names = [name for name in METRICS if name in seen and seen[name].notna().any()]

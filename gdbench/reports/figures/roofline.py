@@ -19,7 +19,7 @@ from gdbench.reports.lines import plain_ticks
 from gdbench.reports.marks import mark
 from gdbench.reports.names import KEY, inches, legend, short, write
 from gdbench.reports.results import Results, once
-from gdbench.reports.style import looks, order, style
+from gdbench.reports.style import PAPER, looks, order, style
 from gdbench.stats.timings import MOVED, REFERENCES, roofline, spreads
 
 MARKERS = {"step": "o", "forward": "^", "backward": "v", "forward product": ">", "weight product": "D"}
@@ -178,7 +178,7 @@ def _name_steps(ax: Axes, points: pd.DataFrame) -> None:
 def _label(ax: Axes, x: float, y: float, words: str, side: str, height: str = "bottom") -> None:
     """Write words just above a line, or beside one that slants."""
     shift = 5 if side == "left" else 0, 4 if height == "bottom" else 0
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
+    box = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1}
     ax.annotate(
         words, (x, y), xytext=shift, textcoords="offset points", ha=side, va=height, size=8, color=PLAIN,
         bbox=box, zorder=2,

@@ -19,9 +19,9 @@ from gdbench.reports.figure import Figure
 from gdbench.reports.hardness import Hardness
 from gdbench.reports.lines import draw_lines, line_name, plain_ticks, share_legend
 from gdbench.reports.marks import mark
-from gdbench.reports.results import Results, score_name
-from gdbench.reports.style import looks, order, panels, style
-from gdbench.stats import choose, final_score, reported, summarise, tuning
+from gdbench.reports.results import Results
+from gdbench.reports.style import INK, looks, order, panels, style
+from gdbench.stats import choose, ending, final_score, reported, score_name, summarise, tuning
 
 SETTING = ["rule", "batch_size", "setting"]
 DRAWN = 1500  # a scatter of more points is drawn as one image, not as shapes
@@ -45,7 +45,9 @@ def figure(results: Results) -> Drawing | None:
     if not score or "train_loss" not in results.trials:
         return None
     grid, chosen, final = _grid(results, score), _medians(reported(results.trials), score), _best_batch(results)
-    curves = results.curves.merge(final[["trial", "rule", "batch_size", "status"]], on="trial")
+    curves = results.curves.merge(
+        final.assign(status=ending(final))[["trial", "rule", "batch_size", "status"]], on="trial"
+    )
     if chosen.empty or curves.empty:
         return None
     points = complete(curves, ["train_loss", score])
@@ -124,7 +126,7 @@ def _scatter(ax: Axes, grid: pd.DataFrame, chosen: pd.DataFrame, hardness: Hardn
     palette, score = looks(rules)["palette"], hardness.metric
     losses = pd.concat([grid["train_loss"], chosen["train_loss"]])
     floor = losses[losses > 0].min() / 2  # where a loss of 0 is drawn, since a logarithmic axis has no 0
-    for points, size, edge, z in ((grid, 14, "none", 2), (chosen, 34, "black", 3)):
+    for points, size, edge, z in ((grid, 14, "none", 2), (chosen, 34, INK, 3)):
         many = len(points) > DRAWN
         for (rule, batch), own in points.groupby(["rule", "batch_size"], sort=False):
             dots = ax.scatter(

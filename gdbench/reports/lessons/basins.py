@@ -6,9 +6,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure as Drawing
 
 from gdbench.reports.figure import Figure
-from gdbench.reports.lessons.drawing import INK, canvas
+from gdbench.reports.lessons.drawing import canvas
 from gdbench.reports.lessons.lesson import Frames
-from gdbench.reports.style import style
+from gdbench.reports.style import INK, PAPER, style
 from gdbench.reports.text import number, percent
 
 
@@ -27,7 +27,7 @@ def figure(frames: Frames) -> Drawing:
                 ax.plot(point.x0, point.x1, marker="*", markersize=15, color="white", markeredgecolor=INK)
                 ax.annotate(
                     "ABCD"[place], (point.x0, point.x1), xytext=(9, -4), textcoords="offset points", color=INK,
-                    bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+                    bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.85},
                 )  # fmt: skip
             ax.set(xlabel="x0 of the start", ylabel="x1 of the start" if ax is axes[0] else "")
             ax.set_title(str(rule))

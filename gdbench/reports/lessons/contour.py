@@ -3,9 +3,9 @@
 from matplotlib.figure import Figure as Drawing
 
 from gdbench.reports.figure import Figure
-from gdbench.reports.lessons.drawing import INK, draw_surface
+from gdbench.reports.lessons.drawing import draw_surface
 from gdbench.reports.lessons.lesson import Frames
-from gdbench.reports.style import PATH, style
+from gdbench.reports.style import INK, PATH, style
 from gdbench.reports.text import number
 
 LENGTH = 1.1  # length of an arrow

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from gdbench.reports.figure import Figure
-from gdbench.reports.lessons.drawing import INK, canvas
+from gdbench.reports.lessons.drawing import canvas
 from gdbench.reports.lessons.lesson import Frames
-from gdbench.reports.style import PATH, style
+from gdbench.reports.style import INK, PATH, style
 from gdbench.reports.text import number
 
 REACH = 0.55  # how far a tangent or parabola goes to either side of its point

@@ -5,9 +5,9 @@ import seaborn as sns
 from matplotlib.figure import Figure as Drawing
 
 from gdbench.reports.figure import Figure
-from gdbench.reports.lessons.drawing import INK, canvas, colour
+from gdbench.reports.lessons.drawing import canvas, colour
 from gdbench.reports.lessons.lesson import Frames
-from gdbench.reports.style import PATH, style
+from gdbench.reports.style import INK, PATH, style
 from gdbench.reports.text import number, percent
 
 FITTED = 0.01  # a network with a smaller training loss fits

@@ -5,9 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gdbench.reports.contours import draw_contours
-from gdbench.reports.style import looks
-
-INK = "#1c2430"
+from gdbench.reports.style import INK, looks
 
 
 def canvas(panels: int, *, width: float = 4.4, height: float = 4.0) -> tuple[Figure, list[Axes]]:

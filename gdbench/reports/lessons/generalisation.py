@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from gdbench.reports.figure import Figure
-from gdbench.reports.lessons.drawing import INK, canvas, colour
+from gdbench.reports.lessons.drawing import canvas, colour
 from gdbench.reports.lessons.lesson import Frames
-from gdbench.reports.style import style
+from gdbench.reports.style import INK, style
 from gdbench.reports.text import metric_title, number
 from gdbench.stats import summarise
 

@@ -4,9 +4,9 @@ from matplotlib.figure import Figure as Drawing
 
 from gdbench.reports.figure import Figure
 from gdbench.reports.lessons.counting import steps_by_rule, steps_to
-from gdbench.reports.lessons.drawing import INK, canvas, draw_line, draw_minima, draw_path, draw_surface
+from gdbench.reports.lessons.drawing import canvas, draw_line, draw_minima, draw_path, draw_surface
 from gdbench.reports.lessons.lesson import Frames
-from gdbench.reports.style import style
+from gdbench.reports.style import INK, style
 from gdbench.reports.text import steps
 
 HALF = 0.5  # times the first value: a path below it has left the plateau

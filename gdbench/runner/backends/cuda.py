@@ -12,6 +12,7 @@ import gc
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,17 +24,17 @@ from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.driver import SIMULATED
 from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.engines import Engine, engines
-from gdbench.kernels.gpu.layout import SPLITS
 from gdbench.kernels.gpu.sweep.engine import room
-from gdbench.kernels.gpu.trials import GpuTrial, Stop
+from gdbench.kernels.gpu.trials import Evaluation, GpuTrial
+from gdbench.kernels.loop.looks import Watched, crossed, due
 from gdbench.kernels.networks.mlp import is_network
 from gdbench.kernels.rules.contract import find_scalar, is_scalar
 from gdbench.kernels.rules.registry import find
+from gdbench.machine.environment import usable_cores
 from gdbench.machine.gpus import QueryError, gpus
-from gdbench.results.metrics import rises
 from gdbench.runner.backends.contract import Order, Trained
-from gdbench.runner.trajectory import Trajectory, batch_size, clipping, failed, named
-from gdbench.runner.trial import work
+from gdbench.runner.trajectory import Outcome, Trajectory, batch_size, clipping, failed, named
+from gdbench.runner.trial import to_target, work
 from gdbench.store import TrialRecord
 from gdbench.suites import Setting, Suite, Trial
 
@@ -79,8 +80,9 @@ def unsuited(setting: Setting) -> str:
     definition = setting.definition
     if not is_scalar(find(definition["rule"])):
         return "direction rules"
-    network = is_network(build(definition["problem"], definition["dtype"]))
-    return "" if network else f"{definition['problem']['kind']}s"
+    if not is_network(build(definition["problem"], definition["dtype"])):
+        return f"{definition['problem']['kind']}s"
+    return "trials that stop at their target" if definition["stop"] else ""
 
 
 class Cuda:
@@ -169,8 +171,8 @@ class Cuda:
     def train(self, orders: Sequence[Order]) -> Trained:
         """See `Backend`. Yields a list after each launch. The longest begin first if not all have room at once.
 
-        A trial gets no record if its engine stopped before it had ended, or if it had not begun when the GPU was lost.
-        The CPU can train such a trial.
+        A trial gets no record if it may have diverged, if its engine stopped before it had ended, or if it had not
+        begun when the GPU was lost. The CPU can train such a trial.
         """
         together: dict[Key, list[Trial]] = {}
         for order in sorted(orders, key=lambda order: work(order.trial), reverse=True):
@@ -253,28 +255,62 @@ def _halves(part: Sequence[Trial]) -> list[list[Trial]]:
     return [list(part[middle:]), list(part[:middle])]
 
 
+class _OnGpu(Watched):
+    """A trial that the GPU trains: its trajectory, and its crossings unless the CPU is to find them."""
+
+    def __init__(self, trial: Trial, problem: MLP) -> None:
+        self.trajectory = trajectory = Trajectory(trial, problem)
+        self.looks_elsewhere = trial.role != "tune" and trajectory.target is not None
+        target = None if self.looks_elsewhere else trajectory.target
+        super().__init__(target, np.zeros(0))
+        self.column = problem.columns.index(target.metric) if target else 0
+        self.points = sorted({*trajectory.points, *(range(0, trajectory.total + 1, target.every) if target else ())})
+
+    def observe(self, found: Evaluation) -> bool:
+        """Take an evaluation; returns whether it is the last one."""
+        if due(self.looks, found.step):
+            crossed(self.looks, found.step, found.values[self.column])
+        if found.step in self.trajectory.points:
+            self.trajectory.observe(found.step, found.values, found.lr)
+        return found.step >= self.trajectory.total
+
+
 def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
-    """Train trials that the GPU has room for; yields the records of those that ended, after each launch."""
-    trajectories = [Trajectory(trial, group.problem) for trial in trials]
-    for engine, places in group.engines([_gpu_trial(trajectory) for trajectory in trajectories]):
+    """Train trials that the GPU has room for; yields the records of those that ended, after each launch.
+
+    A trial that may have diverged gets no record. One that looks at its target after each step does so on the CPU,
+    which takes the same steps again until the target is crossed.
+    """
+    begun = [_OnGpu(trial, group.problem) for trial in trials]
+    for engine, places in group.engines([_gpu_trial(each) for each in begun]):
         while engine.running:
-            records: list[TrialRecord] = []
+            ended: list[tuple[_OnGpu, float]] = []
             for found in engine.advance():
-                trajectory = trajectories[places[found.gpu_trial]]
-                if trajectory.ended:  # the GPU trained it on until the launch was over
-                    continue
-                trajectory.observe(found.step, found.values, found.lr)
-                if trajectory.ended:
-                    engine.end(found.gpu_trial)
-                    records.append(trajectory.record(seconds=float(engine.seconds[found.gpu_trial])))
-            yield records
+                each = begun[places[found.gpu_trial]]
+                if not engine.suspect(found.gpu_trial) and each.observe(found):
+                    ended.append((each, float(engine.seconds[found.gpu_trial])))
+            yield _records(ended)
         del engine  # frees its memory before the next one asks for some
 
 
-def _gpu_trial(trajectory: Trajectory) -> GpuTrial:
+def _records(ended: Sequence[tuple[_OnGpu, float]]) -> list[TrialRecord]:
+    """The records of trials that ended, with the seconds of their steps."""
+
+    def outcome(each: _OnGpu) -> Outcome:
+        return to_target(each.trajectory.trial) if each.looks_elsewhere else each
+
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="gdbench-looks") as pool:
+        outcomes = pool.map(outcome, [each for each, _ in ended])
+        pairs = zip(ended, outcomes, strict=True)
+        return [each.trajectory.record(found, seconds=seconds) for (each, seconds), found in pairs]
+
+
+def _gpu_trial(each: _OnGpu) -> GpuTrial:
     """A trial in the form that the GPU's engines take."""
-    trial, definition = trajectory.trial, trajectory.trial.definition
+    trajectory, trial = each.trajectory, each.trajectory.trial
+    definition, problem = trial.definition, each.trajectory.problem
     rule, hyperparameters = find_scalar(definition["rule"]), definition["hyperparameters"]
+    assert is_network(problem)
     return GpuTrial(
         rule=rule,
         hyperparameters=hyperparameters,
@@ -283,22 +319,10 @@ def _gpu_trial(trajectory: Trajectory) -> GpuTrial:
         seed=trial.seed,
         batch_size=trajectory.batch_size,
         steps=trajectory.total,
-        points=trajectory.points,
-        stop=_stop(trajectory),
+        points=each.points,
+        bound=float(problem.begin(seed=trial.seed, batch_size=trajectory.batch_size).bound),
         **clipping(definition),
     )
-
-
-def _stop(trajectory: Trajectory) -> Stop | None:
-    """The level at which the GPU may end a trial by itself; None without one, or if its split is empty."""
-    if not trajectory.trial.definition["stop"]:
-        return None
-    metric, level = trajectory.trial.definition["stop"]
-    problem = trajectory.problem
-    column = problem.columns.index(metric)
-    if is_network(problem) and column < 2 * SPLITS and not problem.splits[column % SPLITS].x.shape[0]:
-        return None
-    return Stop(column, level, rises(metric))
 
 
 def _probe(rule: Rule, size: int) -> GpuTrial:

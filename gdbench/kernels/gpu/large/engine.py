@@ -20,7 +20,7 @@ from gdbench.errors import UsageError
 from gdbench.kernels.compile import cuda
 from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.gpu.large import kernels as large_kernels
-from gdbench.kernels.gpu.large.kernels import THREADS, Cursor
+from gdbench.kernels.gpu.large.kernels import THREADS, TOTAL, Cursor
 from gdbench.kernels.gpu.large.multiply import Cublas, Tiled
 from gdbench.kernels.gpu.large.passes import Passes
 from gdbench.kernels.gpu.large.products import TILES, Tile
@@ -96,6 +96,7 @@ class LargeEngine:
         self.comparable = products == "ordered"
         self.gpu = cuda.gpu()
         self.steps, self.seconds, self.ended = 0, np.zeros(1), False
+        self._suspect = False
         self._place = 0  # among the trial's points
         self._pace = 0.0  # seconds a step
         self._next: _Launch | None = None
@@ -106,6 +107,10 @@ class LargeEngine:
         self.kernel = large_kernels.update(gpu_trial.rule, self.dtype, threads)
         self._replays: dict[int, cuda.Replay] = {}
         self._upload(gpu_trial)
+
+    def suspect(self, gpu_trial: int = 0) -> bool:
+        """See `SweepEngine`."""
+        return self._suspect
 
     @property
     def running(self) -> bool:
@@ -132,7 +137,12 @@ class LargeEngine:
         left = gpu_trial.steps - self.steps
         # Prepared while the GPU works.
         self._next = self._prepare(self.steps, min(self._count(), most)) if left > 0 else None
+        # Their sum is finite only if all parameters are.
+        self.passes.sum(self.passes.home, 0, self.problem.size, False, TOTAL, self.passes.norms, 0)
         cuda.synchronize()
+        total, odd = self.passes.norms.copy_to_host()[0], self.passes.odd.copy_to_host()[0]
+        self._suspect = bool(odd != 0 or not np.isfinite(total))
+        self.ended = self.ended or self._suspect
         self._account(self.steps - before, self._place - place, time.perf_counter() - started)
         found = records.copy_to_host().reshape(-1, RECORD)
         for point, record in zip(gpu_trial.points[place : self._place], found, strict=False):
@@ -165,6 +175,8 @@ class LargeEngine:
         initial = np.zeros(home.size, self.dtype)
         initial[: problem.size] = problem.initial(gpu_trial.seed)
         home.copy_to_device(initial)
+        self.passes.bound = self.passes.number(gpu_trial.bound)
+        self.passes.odd.copy_to_device(np.zeros(1, np.int32))
         self._samples, self._bounds = samples_on_device(problem)
         epochs = max(2, min(_EPOCHS, ORDERS // (4 * problem.n))) if gpu_trial.batch_size < problem.n else 1
         width = len(gpu_trial.rule.coefficient_names)

@@ -26,7 +26,7 @@ from gdbench.kernels.compile.cuda import Kernel, barrier, block, blocks, cuda, l
 from gdbench.kernels.gpu.quads import QUAD, load_quad, registers, store_quad
 from gdbench.kernels.gpu.update import quad_step_of, source_of_all
 from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
-from gdbench.kernels.networks.losses import loss_gradient, loss_values
+from gdbench.kernels.networks.losses import loss_gradient, loss_values, score_values
 from gdbench.kernels.networks.network import penalise
 from gdbench.kernels.rules.contract import Rule
 
@@ -120,24 +120,32 @@ def activation_gradients(dtype: str, threads: int = THREADS) -> Kernel:
 
 @lru_cache(maxsize=4)
 def apply_loss(dtype: str, threads: int = THREADS) -> Kernel:
-    """Each sample's loss and score, and the derivatives by its outputs, if wanted; one row per thread."""
+    """Each sample's loss and score, and the derivatives by its outputs, if wanted; one row per thread.
+
+    Without losses, it also notes in odd[0] whether an output exceeds `bound` in size or is NaN.
+    """
     kind = numba.from_dtype(np.dtype(dtype))
 
     def apply_loss(
         loss, values, deltas, apart, outputs, rows, labels, targets, numbers, at, scale, want_losses, want_gradient,
-        losses, scores,
+        losses, scores, bound, odd,
     ):  # fmt: skip
         for i in range(block() * threads + lane(), rows, blocks() * threads):
             z, d = matrix(values, i * apart, 1, outputs), matrix(deltas, i * apart, 1, outputs)
             if want_losses:
-                loss_values(loss, z, labels, targets, numbers, at + i, d, losses, scores)
+                loss_values(loss, z, labels, targets, numbers, at + i, d, losses)
+                score_values(z, labels, targets, numbers, at + i, scores)
+            else:
+                for j in range(outputs):
+                    if not abs(z[0, j]) <= bound:
+                        odd[0] = 1
             if want_gradient:
                 loss_gradient(loss, z, labels, targets, numbers, at + i, scale, d)
 
     whole, flat, flag = types.int64, kind[::1], types.boolean
     signature = (
         whole, flat, flat, whole, whole, whole, types.int64[::1], kind[:, ::1], types.int32[::1], whole, kind, flag,
-        flag, flat, flat,
+        flag, flat, flat, kind, types.int32[::1],
     )  # fmt: skip
     return _made(apply_loss, signature, dtype, threads)
 

@@ -69,6 +69,7 @@ class Passes:
         self.losses, self.scores = empty(most, self.dtype), empty(most, self.dtype)
         self.parts = empty(-(-max(most, problem.size) // CHUNK), self.dtype)
         self.norms = empty(1, self.dtype)
+        self.bound, self.odd = self.number(np.inf), empty(1, np.int32)
 
     @staticmethod
     def row_bytes(problem: MLP) -> int:
@@ -125,7 +126,7 @@ class Passes:
         self._each(
             large_kernels.apply_loss(self.dtype, self.threads), rows, self.network.loss, last.values, last.deltas,
             last.apart, last.at.outputs, rows, samples.labels, samples.targets, self.numbers, at, scale, want_losses,
-            want_gradient, self.losses, self.scores,
+            want_gradient, self.losses, self.scores, self.bound, self.odd,
         )  # fmt: skip
 
     def backward(self, rows: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.gpu.layout import RECORD, SPLITS, Job, Limit, padded
+from gdbench.kernels.gpu.layout import RECORD, SUSPECT, Job, Limit, padded
 from gdbench.kernels.gpu.sweep.kernel import sweep
 from gdbench.kernels.gpu.sweep.planning import SweepPlan, sweep_plan
 from gdbench.kernels.gpu.trials import (
@@ -23,7 +23,6 @@ from gdbench.kernels.gpu.trials import (
     ORDERS,
     Evaluation,
     GpuTrial,
-    Stop,
     affordable_steps,
     coefficient_tables,
     epoch_orders,
@@ -85,6 +84,10 @@ class SweepEngine:
         """The steps that each trial has taken, unless it has ended."""
         return self.first
 
+    def suspect(self, gpu_trial: int) -> bool:
+        """Whether a step of the trial may have diverged: its numbers are of no use, and the CPU must train it."""
+        return bool(self._jobs[gpu_trial, Job.ENDED] == SUSPECT)
+
     @property
     def running(self) -> bool:
         """Whether any trial has steps or evaluations left."""
@@ -135,25 +138,14 @@ class SweepEngine:
             row[Job.LAST] = gpu_trial.steps
             row[Job.RULE] = self._places[gpu_trial.rule.name]
             row[Job.RESHUFFLE] = self.problem.reshuffle
-            if gpu_trial.stop is not None:
-                place = 1 + gpu_trial.stop.column
-                row[Job.STOP] = place if gpu_trial.stop.at_least else -place
         return jobs
 
     def _limits(self) -> np.ndarray:
         limits = np.zeros((len(self.gpu_trials), len(Limit)), self.dtype)
         for row, gpu_trial in zip(limits, self.gpu_trials, strict=True):
             row[Limit.CLIP_NORM], row[Limit.CLIP_VALUE] = gpu_trial.clip_norm, gpu_trial.clip_value
-            if gpu_trial.stop is not None:
-                row[Limit.STOP] = self._level(gpu_trial.stop)
+            row[Limit.BOUND] = gpu_trial.bound
         return limits
-
-    def _level(self, stop: Stop) -> np.floating:
-        """The level for the kernel, in sums of scores: the next number beyond it, since the host judges exactly."""
-        level, number = stop.level, np.dtype(self.dtype).type
-        if SPLITS <= stop.column < 2 * SPLITS:
-            level *= self.problem.splits[stop.column - SPLITS].x.shape[0] * self.problem.scores_a_sample
-        return np.nextafter(number(level), number(np.inf if stop.at_least else -np.inf))
 
     def _upload(self, network: Network, slots: int) -> None:
         """Allocate what stays on the device as long as this object lives."""

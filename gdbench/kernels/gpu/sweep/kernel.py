@@ -22,7 +22,7 @@ from gdbench.kernels.arithmetic.intrinsics import matrix, vector
 from gdbench.kernels.arithmetic.sums import CHUNK, chunk_squares
 from gdbench.kernels.compile.cuda import ALIGNED, Kernel, barrier, block, cuda, lane
 from gdbench.kernels.compile.jit import inlined, one_of
-from gdbench.kernels.gpu.layout import ROWS, SPLITS, Job, Limit
+from gdbench.kernels.gpu.layout import ROWS, SPLITS, SUSPECT, Job, Limit
 from gdbench.kernels.gpu.products import (
     bias_sums,
     forward_product,
@@ -35,19 +35,17 @@ from gdbench.kernels.gpu.update import source_of_all
 from gdbench.kernels.gpu.update import step_of as _step_of
 from gdbench.kernels.layers import Layers, layer_at
 from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
-from gdbench.kernels.networks.losses import loss_gradient, loss_values
+from gdbench.kernels.networks.losses import loss_gradient, loss_values, score_values
 from gdbench.kernels.networks.network import Network, penalise
 from gdbench.kernels.networks.training import Samples
-from gdbench.kernels.problem import DIVERGED
 from gdbench.kernels.rules.contract import Rule
 
 WARP = 32
 _BATCH, _PER_EPOCH, _STEPS, _LAST = int(Job.BATCH), int(Job.PER_EPOCH), int(Job.STEPS), int(Job.LAST)
 _RULE, _TABLE, _ORDER, _EPOCH = int(Job.RULE), int(Job.TABLE), int(Job.ORDER), int(Job.EPOCH)
 _RESHUFFLE, _POINT, _CURVE = int(Job.RESHUFFLE), int(Job.POINT), int(Job.CURVE)
-_ENDED, _STOP = int(Job.ENDED), int(Job.STOP)
-_CLIP_NORM, _CLIP_VALUE = int(Limit.CLIP_NORM), int(Limit.CLIP_VALUE)
-_LEVEL, _EXPLOSION = int(Limit.STOP), int(Limit.EXPLOSION)
+_ENDED = int(Job.ENDED)
+_CLIP_NORM, _CLIP_VALUE, _BOUND = int(Limit.CLIP_NORM), int(Limit.CLIP_VALUE), int(Limit.BOUND)
 
 
 class TrialMemory(NamedTuple):
@@ -70,6 +68,7 @@ class SharedArrays(NamedTuple):
     losses: Any  # of these samples
     scores: Any
     parts: Any  # one number per thread
+    odd: Any  # int32, one element: whether a step of the launch may have diverged
 
 
 @inlined
@@ -105,8 +104,11 @@ def _forward(place, network, rows, lane, lanes):
 
 
 @inlined
-def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient, arrays, lane, lanes):
-    """Each row's loss and score, and the derivatives by its outputs, if wanted; one row per thread."""
+def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient, bound, arrays, lane, lanes):
+    """Each row's loss and score, and the derivatives by its outputs, if wanted; one row per thread.
+
+    Without losses, it also notes in arrays.odd whether an output exceeds `bound` in size or is NaN.
+    """
     last = layer_at(network.layers, network.layers.shape[0] - 1)
     outputs, start = last.outputs, place.rows * last.above
     z0, d0 = place.values + start, place.deltas + start - place.rows * layer_at(network.layers, 0).above
@@ -115,7 +117,12 @@ def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient
         d = matrix(place.space, d0 + i * leading(outputs), 1, outputs)
         given = (samples.labels, samples.targets, arrays.numbers, i)
         if want_losses:
-            loss_values(network.loss, z, *given, d, arrays.losses, arrays.scores)
+            loss_values(network.loss, z, *given, d, arrays.losses)
+            score_values(z, *given, arrays.scores)
+        else:
+            for j in range(outputs):
+                if not abs(z[0, j]) <= bound:
+                    arrays.odd[0] = 1
         if want_gradient:
             loss_gradient(network.loss, z, *given, scale, d)
     barrier()
@@ -193,28 +200,6 @@ def _norm(place, size, arrays, lane, lanes):
     return math.sqrt(total)
 
 
-@inlined
-def _verdict(record, limit, stop, explosive, first, lane):
-    """1 if an evaluation surely ends its trial, else 0; the host judges every record again, in float64."""
-    zero, one = record.dtype.type(0), record.dtype.type(1)
-    unbounded = zero
-    for i in range(SPLITS):
-        unbounded += record[i] - record[i]  # 0 for a finite number, else NaN
-    unbounded += record[2 * SPLITS] - record[2 * SPLITS]
-    if unbounded != zero:
-        return 1
-    if first:
-        if lane == 0:
-            limit[_EXPLOSION] = explosive * (one + abs(record[0]))
-    elif record[0] > limit[_EXPLOSION]:
-        return 1
-    if stop > 0 and record[stop - 1] >= limit[_LEVEL]:
-        return 1
-    if stop < 0 and record[-stop - 1] <= limit[_LEVEL]:
-        return 1
-    return 0
-
-
 @lru_cache(maxsize=32)
 def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: tuple[bool, bool]) -> Kernel:
     """The kernel for trials of these rules.
@@ -224,7 +209,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
     """
     number = np.dtype(dtype).type
     kind = numba.from_dtype(np.dtype(dtype))
-    lanes, explosive = threads, number(2 * DIVERGED)  # twice the host's limit: beyond it divergence is certain
+    lanes = threads
     update = one_of([_step_of(rule) for rule in rules])
     near_parameters, near_activations = near
 
@@ -238,7 +223,12 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
         numbers = cuda.shared.array(ROWS, types.int32)
         losses = cuda.shared.array(ROWS, kind)
         scores = cuda.shared.array(ROWS, kind)
-        arrays = SharedArrays(numbers, losses, scores, cuda.shared.array(threads, kind))
+        parts = cuda.shared.array(threads, kind)
+        odd = cuda.shared.array(1, types.int32)
+        arrays = SharedArrays(numbers, losses, scores, parts, odd)
+        if me == 0:
+            arrays.odd[0] = 0
+        barrier()
         far_home, far_space = trial * held, trial * working
         home, theta = (shared, 0) if near_parameters else (parameters, far_home)
         space, values = (shared, held if near_parameters else 0) if near_activations else (activations, far_space)
@@ -281,7 +271,9 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 _gather(samples.x, here, layer_at(network.layers, 0).inputs, place, arrays, me, lanes)
                 barrier()
                 _forward(place, network, here, me, lanes)
-                _apply_loss(place, network, samples, here, scale, looks, want_gradient, arrays, me, lanes)
+                _apply_loss(
+                    place, network, samples, here, scale, looks, want_gradient, limit[_BOUND], arrays, me, lanes
+                )
                 if looks and me < 2:  # `sums.ordered_sum` of the losses by one thread, of the scores by another
                     for i in range(here):
                         part += arrays.losses[i] if me == 0 else arrays.scores[i]
@@ -310,11 +302,9 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                         records[record, split], records[record, SPLITS + split] = number(0), number(0)
                     split += 1
                 if split == SPLITS:
-                    barrier()  # every thread reads the record that some have written
-                    split = -1
-                    ended = _verdict(records[record], limit, job[_STOP], explosive, step == 0, me)
-                    barrier()
-                    at, record = at + 1, record + 1
+                    split, at, record = -1, at + 1, record + 1
+            elif arrays.odd[0] != 0:  # every thread reads what any has written before a barrier
+                ended = SUSPECT
             else:  # clip, update, and see whether an evaluation is due
                 gradient = theta + stride
                 if limit[_CLIP_NORM] > 0 or limit[_CLIP_VALUE] > 0:
@@ -328,6 +318,9 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 step += 1
                 if points[at] == step:
                     split = 0
+        for i in range(me, size, lanes):  # a parameter that is not finite stays so
+            if home[theta + i] - home[theta + i] != 0:
+                arrays.odd[0] = 1
         barrier()
         if near_parameters:
             for i in range(me * QUAD, held, lanes * QUAD):
@@ -335,6 +328,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 load_quad(shared, i, quad)
                 store_quad(quad, parameters, far_home + i)
         if me == 0:
+            ended = ended if arrays.odd[0] == 0 else SUSPECT
             job[_STEPS], job[_ENDED], job[_POINT], job[_CURVE] = step, ended, at, record
 
     flat, table, matrix_of = kind[::1], kind[:, ::1], types.int64[:, ::1]

@@ -19,6 +19,7 @@ from gdbench.kernels.gpu.quads import QUAD
 # By bytes of a number: threads per block, and blocks that a multiprocessor should have registers for. That is 168
 # registers per thread, or as many as it can have. A float64 takes two, and so does an address outside shared memory.
 THREADS = {4: {32: 12, 128: 3, 256: 1}, 8: {32: 8, 128: 2, 256: 1}}
+ALIGNMENT = 16  # bytes, of the array whose size is an argument of the launch
 RESERVED = 1024  # bytes of shared memory that the driver takes for every block
 
 
@@ -61,8 +62,9 @@ def sweep_plan(sizes: np.ndarray, activation: int, slots: int, itemsize: int, ba
 
 
 def declared(threads: int, itemsize: int) -> int:
-    """Bytes of shared memory that the kernel declares itself."""
-    return ROWS * (QUAD + 2 * itemsize) + threads * itemsize
+    """Bytes of shared memory that the kernel declares itself: a multiple of the alignment of what lies behind."""
+    own = ROWS * (QUAD + 2 * itemsize) + threads * itemsize + 4  # an int32
+    return -(-own // ALIGNMENT) * ALIGNMENT
 
 
 def blocks_with_registers(threads: int, itemsize: int, near: tuple[bool, bool]) -> int:

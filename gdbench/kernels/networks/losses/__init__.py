@@ -20,7 +20,7 @@ NUMBERS = {name: number for number, name in enumerate(LOSSES)}
 loss_gradient = one_of([loss.gradient for loss in _LOSSES])
 loss_hessian = one_of([loss.hessian for loss in _LOSSES])
 loss_hvp = one_of([loss.hvp for loss in _LOSSES])
-_values = one_of([loss.values for loss in _LOSSES])
+loss_values = one_of([loss.values for loss in _LOSSES])
 
 
 def output_count(loss: str, columns: int) -> int:
@@ -29,13 +29,12 @@ def output_count(loss: str, columns: int) -> int:
 
 
 @inlined
-def loss_values(loss, z, labels, targets, order, first, scratch, values, scores):
-    """Write each sample's loss to values and its score to scores, at first, first + 1, ...
+def score_values(z, labels, targets, order, first, scores):
+    """Write each sample's score to scores, at first, first + 1, ...
 
-    With labels the score is 1 for the right class, else 0. The first of equal outputs wins, a single output above 0
-    means class 1, and a NaN is wrong. Without labels it is the sum of squared errors. scratch is (rows x outputs).
+    With labels it is 1 for the right class, else 0. The first of equal outputs wins, a single output above 0 means
+    class 1, and a NaN is wrong. Without labels it is the sum of squared errors.
     """
-    _values(loss, z, labels, targets, order, first, scratch, values)
     rows, outputs = z.shape
     zero, one = z.dtype.type(0), z.dtype.type(1)
     for i in range(rows):

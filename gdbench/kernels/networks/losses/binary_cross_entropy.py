@@ -58,6 +58,11 @@ def _hessian(z, targets, order, first, scale, h):
             h[i, j] = share * (h[i, j] * (one - h[i, j]))
 
 
+def _within(loss, target):
+    """loss / 4: the loss is at most twice the largest |z|, and log(2)."""
+    return loss / 4
+
+
 BINARY_CROSS_ENTROPY = Loss(
     "binary-cross-entropy",
     "max(z, 0) - y z + log(1 + exp(-|z|)), mean over samples and outputs",
@@ -65,6 +70,7 @@ BINARY_CROSS_ENTROPY = Loss(
     _gradient,
     _hessian,
     scaled,
+    _within,
     classes=True,
     logit=True,
 )

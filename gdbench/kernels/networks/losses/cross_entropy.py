@@ -75,6 +75,11 @@ def _hvp(h, rz, scale, rd):
             rd[i, j] = scale * (h[i, j] * (rz[i, j] - mean))
 
 
+def _within(loss, target):
+    """loss / 4: the loss is at most twice the largest |z|, and the logarithm of the number of classes."""
+    return loss / 4
+
+
 CROSS_ENTROPY = Loss(
     "cross-entropy",
     "log(sum_j exp(z_j)) - z_label, mean over the samples",
@@ -82,6 +87,7 @@ CROSS_ENTROPY = Loss(
     _gradient,
     _hessian,
     _hvp,
+    _within,
     classes=True,
     by_label=True,
 )

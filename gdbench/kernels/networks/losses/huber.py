@@ -44,6 +44,11 @@ def _hessian(z, targets, order, first, scale, h):
             h[i, j] = zero if abs(z[i, j] - targets[row, j]) >= one else share
 
 
+def _within(loss, target):
+    """loss / 2 - target: |z - y| is at most loss / 2."""
+    return loss / 2 - target
+
+
 HUBER = Loss(
     "huber",
     "(z - y)^2 / 2, or |z - y| - 1/2 from |z - y| = 1 on, mean over samples and outputs",
@@ -51,4 +56,5 @@ HUBER = Loss(
     _gradient,
     _hessian,
     scaled,
+    _within,
 )

@@ -10,7 +10,8 @@ from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.random import Stream, permutation, permute
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.directions.objective import Derivatives, Objective
-from gdbench.kernels.problem import Problem
+from gdbench.kernels.loop.looks import Watched
+from gdbench.kernels.problem import Problem, Target
 
 P = TypeVar("P", bound=Problem)
 
@@ -38,18 +39,12 @@ def reorder(batches, step, work):
         work.epoch[0] = epoch
 
 
-class SampledTraining(Generic[P]):
+class SampledTraining(Watched, Generic[P]):
     """A trial on samples: its parameters and the number of its steps. Not to be shared between threads."""
 
-    def __init__(self, problem: P, batches: Batches) -> None:
+    def __init__(self, problem: P, batches: Batches, target: Target | None) -> None:
+        super().__init__(target, arrays.copied(problem.initial(batches.seed)))
         self.problem, self.batches = problem, batches
-        self.theta = arrays.copied(problem.initial(batches.seed))
-        self.steps = 0
-
-    def move(self, x: np.ndarray) -> None:
-        """Set the parameters to x, and count one step."""
-        self.theta[:] = x
-        self.steps += 1
 
     def over_batch(self, problem: Derivatives) -> Objective:
         """The objective over the batch of the next step."""

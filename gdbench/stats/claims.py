@@ -1,0 +1,184 @@
+"""What the reporting seeds can say about several rules: ratios paired by seed and problem, all tested together.
+
+    found = compared({"adam": [...], "sgd": [...]}, reference="adam")    # one cost per seed and problem
+    found["sgd"].ratio, found["sgd"].low, found["sgd"].high, found["sgd"].adjusted
+
+A cost is whatever a rule needs until the target: samples, seconds, steps; infinite if it never got there. The reference
+must be chosen by other numbers, such as the tuning seeds: the reporting seeds would favour the one they chose. Without
+such numbers `all_compared` tests every pair.
+
+The test is Wilcoxon's signed-rank test on the differences of the logarithms (Biometrics Bulletin 1, 1945), exact up to
+60 pairs. If two rules are equal, each difference is as likely to have either sign, so it holds its level whatever the
+distribution. Holm's method (Scandinavian Journal of Statistics 6, 1979) adjusts for the number of comparisons.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from gdbench.stats.intervals import Interval, bootstrap_median
+from gdbench.stats.paired import EXACT, POWER, at_least, one_sided
+
+LEVEL = 0.05  # the share of pages that may claim a difference where there is none
+DRAWS = 1000  # samples by which the power of a test is estimated
+MOST = 1e4  # the largest ratio that is looked for
+MOST_SEEDS = 1000
+
+
+class Comparison(NamedTuple):
+    """A rule beside the reference: its cost as a multiple, the 95 % interval, and how sure the difference is.
+
+    p: of this comparison alone, two-sided. adjusted: of all comparisons together (`holm`). pairs: how many seeds and
+    problems both have.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    p: float
+    adjusted: float
+    pairs: int
+
+    @property
+    def differs(self) -> bool:
+        """Whether the two rules can be told apart."""
+        return self.adjusted <= LEVEL
+
+
+def differences(costs: ArrayLike, reference: ArrayLike) -> np.ndarray:
+    """log(cost / reference) of each pair; 0 where neither was reached, infinite where one was not.
+
+    A cost of 0 is there from the start. If any is negative, as the value of a function may be, the differences are
+    shares of the larger magnitude instead. NaN marks a trial that is missing, whose pair is left out.
+    """
+    mine, base = np.asarray(costs, np.float64), np.asarray(reference, np.float64)
+    if mine.shape != base.shape or mine.ndim != 1:
+        raise ValueError(f"costs of shapes {mine.shape} and {base.shape} are not pairs")
+    there = ~(np.isnan(mine) | np.isnan(base))
+    mine, base = mine[there], base[there]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if min(mine.min(initial=0.0), base.min(initial=0.0)) < 0:
+            larger = np.maximum(np.abs(mine), np.abs(base))
+            found = np.where(np.isinf(larger), mine - base, (mine - base) / larger)
+        else:
+            found = np.log(mine) - np.log(base)
+    return np.where(mine == base, 0.0, found)
+
+
+def compared(costs: Mapping[str, ArrayLike], reference: str) -> dict[str, Comparison]:
+    """Every rule but the reference beside it. costs: by rule, in the same order of seeds and problems."""
+    others = [rule for rule in costs if rule != reference]
+    return dict(zip(others, tested([differences(costs[rule], costs[reference]) for rule in others]), strict=True))
+
+
+def all_compared(costs: Mapping[str, ArrayLike]) -> dict[tuple[str, str], Comparison]:
+    """Every pair of rules, the first beside the second: for runs without tuning seeds, which choose no reference."""
+    pairs = list(combinations(costs, 2))
+    return dict(zip(pairs, tested([differences(costs[a], costs[b]) for a, b in pairs]), strict=True))
+
+
+def tested(found: Sequence[np.ndarray], slack: Sequence[float] | None = None) -> list[Comparison]:
+    """All comparisons of a page together. found: `differences`; slack: as `two_sided` takes it, one per comparison."""
+    alone = [two_sided(each, more) for each, more in zip(found, slack or [0.0] * len(found), strict=True)]
+    return [
+        Comparison(*_as_ratio(bootstrap_median(each)), p, adjusted, each.size)
+        for each, p, adjusted in zip(found, alone, holm(alone), strict=True)
+    ]
+
+
+def _as_ratio(interval: Interval) -> tuple[float, float, float]:
+    with np.errstate(over="ignore"):
+        low, middle, high = (float(np.exp(value)) for value in (interval.low, interval.estimate, interval.high))
+    return middle, low, high
+
+
+def two_sided(found: np.ndarray, slack: float = 0.0) -> float:
+    """The p-value of the differences of pairs, of which each may have either sign; 1 without any.
+
+    slack: all differences together may be off by so much, such as by the error of a timing that they share.
+    """
+    if not found.size:
+        return 1.0
+    return min(1.0, 2.0 * min(one_sided(found - slack), one_sided(-found - slack)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values: at most `LEVEL` of all pages claim anything where nothing differs."""
+    order = sorted(range(len(p)), key=lambda place: p[place])
+    adjusted, least = [1.0] * len(p), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, (len(p) - rank) * p[place]))
+        adjusted[place] = least
+    return adjusted
+
+
+def fewest_pairs(comparisons: int) -> int:
+    """The fewest pairs with which one of so many comparisons can differ at all, when all its pairs agree.
+
+    Such a comparison has the p-value 2^(1 - pairs).
+
+    >>> fewest_pairs(1), fewest_pairs(5)
+    (6, 8)
+    """
+    return 1 + math.ceil(math.log2(comparisons / LEVEL) - 1e-9)
+
+
+def detectable(found: np.ndarray, comparisons: int, pairs: int | None = None) -> float:
+    """The smallest ratio that is found four times in five, by as many pairs that vary as these differences do.
+
+    comparisons: how many are made in all, of which the first must differ (p at most `LEVEL` / comparisons). pairs: by
+    default as many as there are. Infinite where none is found, or no ratio up to 10,000.
+    """
+    pairs = found.size if pairs is None else pairs
+    finite = found[np.isfinite(found)]
+    if not finite.size or pairs < fewest_pairs(comparisons):
+        return math.inf
+    spread = finite - np.median(finite)
+    draws = np.random.Generator(np.random.PCG64(0)).choice(spread, size=(DRAWS, pairs))
+
+    def power(shift: float) -> float:
+        return float((_p_values(draws + shift) <= LEVEL / comparisons).mean())
+
+    low, high = 0.0, math.log(MOST)
+    if power(high) < POWER:
+        return math.inf
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return math.exp(high)
+
+
+def pairs_to_halve(found: np.ndarray, comparisons: int) -> float:
+    """How many pairs would find half of the `detectable` difference, on a logarithmic scale; infinite over 1000."""
+    now = detectable(found, comparisons)
+    wanted = math.sqrt(now)
+    low = found.size
+    high = 2 * low
+    while high <= MOST_SEEDS and detectable(found, comparisons, high) > wanted:
+        low, high = high, 2 * high
+    if not math.isfinite(now) or high > MOST_SEEDS:
+        return math.inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if detectable(found, comparisons, middle) <= wanted else (middle, high)
+    return high
+
+
+def _p_values(found: np.ndarray) -> np.ndarray:
+    """`two_sided` of each row, as if there were no ties among a row's absolute differences."""
+    pairs = found.shape[1]
+    ranks = np.abs(found).argsort(axis=1).argsort(axis=1) + 1
+    above = np.where(found > 0, ranks, 0).sum(axis=1)
+    total = pairs * (pairs + 1) // 2
+    least = np.maximum(above, total - above)
+    if pairs <= EXACT:
+        chances = at_least(tuple(range(1, pairs + 1)))[least]
+    else:
+        spread = math.sqrt(pairs * (pairs + 1) * (2 * pairs + 1) / 24)
+        chances = stats.norm.sf((least - 0.5 - total / 2) / spread)
+    return np.asarray(np.minimum(1.0, 2.0 * chances))

@@ -1,0 +1,106 @@
+"""What seeds can say about rules: worked by hand, by property, and how often equal rules are called different."""
+
+import math
+
+import claims_trials
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gdbench.stats import claims
+from gdbench.stats.claims import all_compared, compared, detectable, differences, fewest_pairs, holm, pairs_to_halve
+
+INF = math.inf
+
+
+def test_differences_are_logarithms_and_what_is_never_reached_is_the_largest():
+    found = differences([2.0, 8.0, INF, 3.0, INF, 0.0, np.nan], [1.0, 4.0, INF, INF, 3.0, 0.0, 1.0])
+    np.testing.assert_allclose(found, [math.log(2), math.log(2), 0.0, -INF, INF, 0.0])
+    with pytest.raises(ValueError, match="are not pairs"):
+        differences([1.0], [1.0, 2.0])
+
+
+def test_a_comparison_by_hand():
+    # Eight pairs of one sign: 2 / 2^8. Seven of eight, the odd one the smallest: ranks 2 to 8 or all: 2 * 2 / 2^8.
+    reference = np.arange(1.0, 9.0)
+    found = compared({"a": reference, "b": 2 * reference, "c": reference * [0.9, *[2.0] * 7]}, "a")
+    assert list(found) == ["b", "c"]
+    assert found["b"].p == 2 / 256 and found["c"].p == 4 / 256
+    assert found["b"].adjusted == 4 / 256 and found["c"].adjusted == 4 / 256  # Holm: 2 p, then at least as much
+    assert found["b"].ratio == pytest.approx(2.0) and found["b"].low == pytest.approx(2.0)
+    assert found["b"].differs and found["b"].pairs == 8
+
+
+def test_a_rule_that_never_arrives_is_later_by_no_finite_ratio():
+    reference = np.arange(1.0, 9.0)
+    found = compared({"a": reference, "b": np.full(8, INF), "c": [INF, *reference[1:]]}, "a")
+    assert found["b"].ratio == INF and found["b"].low == INF and found["b"].differs
+    assert found["c"].ratio == 1.0 and not found["c"].differs
+    never = compared({"a": np.full(8, INF), "b": np.full(8, INF)}, "a")["b"]
+    assert never.p == 1.0 and never.ratio == 1.0  # a tie
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == [] and holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+@given(st.lists(st.floats(0.01, 100.0), min_size=1, max_size=12), st.data())
+def test_swapping_two_rules_gives_the_reciprocal(first, data):
+    second = data.draw(st.lists(st.floats(0.01, 100.0), min_size=len(first), max_size=len(first)))
+    there, back = compared({"a": first, "b": second}, "a")["b"], compared({"a": first, "b": second}, "b")["a"]
+    assert there.p == back.p and there.ratio == pytest.approx(1 / back.ratio)
+
+
+def test_all_pairs_are_tested_together():
+    costs = {name: np.full(10, 2.0**place) for place, name in enumerate("abc")}
+    found = all_compared(costs)
+    assert list(found) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert all(each.adjusted == pytest.approx(3 * 2 / 1024) and each.differs for each in found.values())
+
+
+@pytest.mark.parametrize(("comparisons", "fewest"), [(1, 6), (5, 8), (14, 10)])
+def test_fewer_pairs_can_show_nothing_and_so_many_can(comparisons, fewest):
+    assert fewest_pairs(comparisons) == fewest
+    for pairs, differs in ((fewest - 1, False), (fewest, True)):
+        costs = {"a": np.ones(pairs), **{f"r{i}": np.full(pairs, 2.0 + i) for i in range(comparisons)}}
+        assert any(each.differs for each in compared(costs, "a").values()) is differs
+
+
+def test_what_is_detectable_is_found_four_times_in_five():
+    spread = np.random.default_rng(1).normal(0.0, 0.3, 20)
+    ratio = detectable(spread, 5)
+    draws = np.random.default_rng(2).choice(spread - np.median(spread), size=(2000, 20))
+    found = np.mean([claims.two_sided(row + math.log(ratio)) <= 0.01 for row in draws])
+    assert found == pytest.approx(0.8, abs=0.04)
+    assert detectable(spread[:5], 5) == INF  # five seeds can show nothing among six rules
+    assert detectable(np.full(8, INF), 1) == INF  # nothing finite varies
+    more = pairs_to_halve(spread, 5)
+    assert 50 <= more <= 110 and detectable(spread, 5, int(more)) <= math.sqrt(ratio) * 1.001
+
+
+@pytest.mark.parametrize("seeds", [5, 10, 20])
+@pytest.mark.parametrize("rules", [6, 15])
+def test_equal_rules_are_called_different_on_at_most_one_page_in_twenty(rules, seeds):
+    random, pages = np.random.default_rng(seeds), 300
+    claimed = 0
+    for _ in range(pages):
+        hard = random.lognormal(0.0, 0.5, seeds)  # what a seed makes harder for every rule
+        costs = {str(rule): hard * random.lognormal(0.0, 0.5, seeds) for rule in range(rules)}
+        claimed += any(each.differs for each in compared(costs, "0").values())
+    # At 5 % a count above this has a probability below 1 %.
+    assert claimed <= 25
+
+
+@pytest.mark.parametrize(("rules", "batches", "seeds", "unit"), [(6, 3, 10, "epochs"), (15, 1, 20, "time")])
+def test_pages_of_equal_rules_rarely_claim_a_difference(rules, batches, seeds, unit):
+    """A short form of claims_trials.py, which has every size of page."""
+    ((_, found),) = claims_trials.rows([rules], [batches], [seeds], [unit], 60)
+    assert not claims_trials.too_many(found, 60)
+
+
+def test_a_method_without_holm_would_be_caught(monkeypatch):
+    monkeypatch.setattr(claims, "holm", lambda p: list(p))
+    ((_, found),) = claims_trials.rows([15], [1], [10], ["epochs"], 40)
+    assert claims_trials.too_many(found, 40)
