@@ -165,6 +165,7 @@ def run(
     plugins: Sequence[str | Path] = (),
     chunk: int | None = None,
     fresh: bool = False,
+    extend: bool = False,
     time: bool = True,
     watcher: "Watcher | None" = None,
     deliver: Callable[[Run], object] | None = None,
@@ -176,6 +177,8 @@ def run(
     jobs: threads, all cores by default. chunk: steps per call, 1000 by default. Neither changes a bit of the results.
     backend: cpu, cuda, or auto, which takes the GPU if one can be used and a trial suits it; or a backend of your own
     (gdbench/runner/backends/contract.py). No bit depends on it.
+    extend: while a best learning rate stands at an edge of its grid, try one more beyond it, up to 12 of a rule. Trials
+    that a complete run of the suite has are copied.
     time: measure the cost of steps on the CPU after the trials, in a tenth of their time (`Run.timings`).
     overrides: `KEY=VALUE` texts that override keys of the suite. plugins: files that register rules.
     deliver: makes what else belongs to the run, such as its page. If the process ends before that, the same call makes
@@ -201,6 +204,7 @@ def run(
         backend=backend,
         chunk=chunk or CHUNK,
         fresh=fresh,
+        extend=extend,
         timing=time,
         watcher=watcher,
         hold=deliver is not None,

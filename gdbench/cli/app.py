@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from gdbench import __version__
+from gdbench.cli.examples import epilog, panel
 from gdbench.cli.options import NoPluginsOption
 from gdbench.cli.output import note
 from gdbench.errors import UsageError
@@ -40,6 +41,22 @@ SETTINGS: dict[str, Any] = {
     "rich_markup_mode": "markdown",
     "pretty_exceptions_enable": False,
 }
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+def _without_types(command: Any) -> Any:
+    """The command, whose help then shows flags without the word `<bool>`."""
+    for option in (option for option in command.params if getattr(option, "is_flag", False)):
+        option.metavar = ""
+    made = command.get_help_option
+
+    def get_help_option(context: Any) -> Any:
+        option = made(context)
+        option.metavar = ""
+        return option
+
+    command.get_help_option = get_help_option
+    return command
 
 
 class Commands(typer.core.TyperGroup):
@@ -57,8 +74,14 @@ class Commands(typer.core.TyperGroup):
                 file, function = COMMANDS[name]
                 module = import_module(f"gdbench.cli.{file}")
                 alone = typer.Typer(**SETTINGS)
-                alone.command(name, cls=getattr(module, "Command", None))(getattr(module, function))
-                self.commands[name] = typer.main.get_command(alone)
+                words: dict[str, Any] = {
+                    "epilog": epilog(name),
+                    "rich_help_panel": panel(name),
+                    "context_settings": HELP,
+                }
+                kind = getattr(module, "Command", None)
+                alone.command(name, cls=kind, **words)(getattr(module, function))
+                self.commands[name] = _without_types(typer.main.get_command(alone))
         return self.commands.get(cmd_name)
 
 
@@ -67,7 +90,8 @@ app = typer.Typer(
     cls=Commands,
     help="Which gradient-descent rule, at which learning rate and batch size, reaches the target soonest?",
     no_args_is_help=True,
-    **SETTINGS,
+    context_settings=HELP,
+    **{**SETTINGS, "add_completion": True},
 )
 
 
@@ -99,7 +123,7 @@ def command(arguments: Sequence[str]) -> int:
     Typer's standalone mode is not used: it exits with 1 when the output is a closed pipe, and takes an end of file for
     an interruption.
     """
-    group = typer.main.get_command(app)
+    group = _without_types(typer.main.get_command(app))
     try:
         with group.make_context("gdbench", list(arguments)) as context:
             code = group.invoke(context)

@@ -87,6 +87,7 @@ BatchOption = Annotated[
 ]
 DtypeOption = Annotated[list[str] | None, repeated("--dtype", "NAME", "float32, which is the default, or float64")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 SkipOption = Annotated[
     bool, typer.Option("--skip-damaged", help="Leave out what does not match its hash, and say what.")
 ]

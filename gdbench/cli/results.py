@@ -1,13 +1,23 @@
 """`gdbench report`, `export` and `remove`: pages and files of stored runs, and their removal."""
 
 import shutil
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gdbench.cli.options import JsonOption, OutOption, RunArgument, SkipOption, StoreOption, open_run, open_store
-from gdbench.cli.output import paragraph, print_json, print_table, say, width
+from gdbench.cli.options import (
+    JsonOption,
+    OpenOption,
+    OutOption,
+    RunArgument,
+    SkipOption,
+    StoreOption,
+    open_run,
+    open_store,
+)
+from gdbench.cli.output import note, paragraph, print_json, print_table, say, width
 from gdbench.errors import UsageError
 from gdbench.results.files import RESULTS, is_given, run_folder
 
@@ -75,6 +85,7 @@ def report(
             show_default="latest",
         ),
     ] = None,
+    opened: OpenOption = False,
     store: StoreOption = None,
     out: OutOption = RESULTS,
     skip: SkipOption = False,
@@ -89,7 +100,20 @@ def report(
     if as_json:
         print_json([{"run": "+".join(ids), "report": page}])
     else:
-        say(f"report: {page}")
+        tell_page(Path(page))
+    if opened:
+        open_page(Path(page))
+
+
+def tell_page(path: Path) -> None:
+    """Print where a page is, so that it can be opened from any folder."""
+    say(f"report: {path.absolute()}")
+
+
+def open_page(path: Path) -> None:
+    """Open a page in the browser; a note says so if there is none."""
+    if not webbrowser.open(path.absolute().as_uri()):
+        note(f"no browser could be started; open {path.absolute()}")
 
 
 def export(
@@ -106,14 +130,15 @@ def export(
     skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a run's trials, curves, targets and timings as files that other programs read."""
+    """Write a run's trials, curves, targets, timings and ranking as files that other programs read."""
+    from gdbench.reports.judgement import ranking
     from gdbench.results.export import FORMATS, export
 
     if form not in FORMATS:
         raise UsageError(f"--format {form} is not one of {', '.join(FORMATS)}")
     found = open_run(run, store, out, skip=skip)
     default = run_folder(out, found.id) / ("export.json" if form == "json" else f"export-{form}")
-    path = export(found.frames, to or default, form)
+    path = export(found.frames, to or default, form, ranking=ranking(found.frames))
     if as_json:
         print_json({"run": found.id, "format": form, "path": str(path)})
     else:

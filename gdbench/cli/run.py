@@ -15,6 +15,7 @@ from gdbench.cli.options import (
     JobsOption,
     JsonOption,
     NoPluginsOption,
+    OpenOption,
     OutOption,
     PluginOption,
     SeedsOption,
@@ -24,7 +25,7 @@ from gdbench.cli.options import (
     store_location,
 )
 from gdbench.cli.output import note, print_json, print_table, say, warn
-from gdbench.cli.results import print_answer, report_path, summary
+from gdbench.cli.results import open_page, print_answer, report_path, summary, tell_page
 from gdbench.inputs.writing import remove_all_leftovers
 from gdbench.results.curves import LOST
 from gdbench.results.files import RESULTS
@@ -50,10 +51,17 @@ def run(
     plugin: PluginOption = None,
     no_plugins: NoPluginsOption = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not continue an unfinished run.")] = False,
+    extend: Annotated[
+        bool,
+        typer.Option(
+            "--extend", help="Try learning rates beyond a grid's edge while the best stands there, at most 12."
+        ),
+    ] = False,
     time: Annotated[bool, typer.Option("--time/--no-time", help="Measure the cost of a step after all trials.")] = True,
     baseline: SaveBaselineOption = None,
     families: BaselineFamilyOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count trials, estimate the time; store nothing.")] = False,
+    opened: OpenOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no table.")] = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -98,11 +106,14 @@ def run(
                 backend=backend,
                 chunk=chunk or CHUNK,
                 fresh=fresh,
+                extend=extend,
                 time=time,
                 watcher=watcher,
                 deliver=deliver,
             )
         page = made["report"]
+        if opened and page is not None:
+            open_page(page)
         documents.append({**summary(done), "report": None if page is None else str(page)})
         if not (quiet or as_json):
             _print_result(done, page)
@@ -142,7 +153,7 @@ def _print_result(done: "Run", page: Path | None) -> None:
         "{timing_seconds:.1f} s of timing steps".format(done.id, len(done.trials), **seconds)
     )
     if page is not None:
-        say(f"report: {page}")
+        tell_page(page)
 
 
 def _dry_run(checked: Sequence["Suite"], jobs: int | None, backend: str, as_json: bool) -> int:

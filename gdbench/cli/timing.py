@@ -140,7 +140,7 @@ def _time_run(
 ) -> int:
     """Time a stored run again, write its page anew and print what it says now."""
     from gdbench.api.runs import load
-    from gdbench.cli.results import print_answer, summary
+    from gdbench.cli.results import print_answer, summary, tell_page
     from gdbench.runner.timing import time_run
     from gdbench.store import Store
 
@@ -157,7 +157,8 @@ def _time_run(
         print_json({**summary(done), "report": None if page is None else str(page)})
     elif not quiet:
         print_answer(done)
-        say(*([f"report: {page}"] if page else []))
+        if page is not None:
+            tell_page(page)
     return 0 if page is not None else 3
 
 

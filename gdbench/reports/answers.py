@@ -219,7 +219,9 @@ def _of_time(found: Judgement, results: Results) -> Iterator[Caveat]:
             f"The seconds cannot be trusted: {found.trust.reasons[0] if found.trust.reasons else 'not all is timed'}."
         )
     takes = text.about(facts.get("timing_seconds", math.nan))
-    yield Caveat(f"Ranked by {unit}, not by seconds.", words, f"gdbench time --run {results.about['run']}", takes)
+    yield Caveat(
+        f"Ranked by {unit}, not by seconds.", words, f"python -m gdbench time --run {results.about['run']}", takes
+    )
 
 
 def _of_edges(found: Judgement, results: Results) -> Iterator[Caveat]:
@@ -230,7 +232,8 @@ def _of_edges(found: Judgement, results: Results) -> Iterator[Caveat]:
         which = {"high": "largest", "low": "smallest"}[row.at_edge]
         where = f"{row.rule} at batch {row.batch_size} does best at {text.number(row.lr, 2)}"
         words = f"{where}, the {which} learning rate tried."
-        yield Caveat("The grid ends too early.", words)
+        command = results.environment.get("command", "")
+        yield Caveat("The grid ends too early.", words, f"{command} --extend" if command else "")
         return
 
 

@@ -38,28 +38,31 @@ VERSION = 1
 FORMATS = ("json", "csv", "parquet")
 TABLES = ("trials", "curves", "targets", "timings", "subjects")
 ADDED = "subjects"  # older exports do not have it
+FOLLOWING = ("ranking",)  # tables that follow from the others: written for other programs, and not read back
 _HASHED = re.compile(r'\{\s*"gdbench_export": \d+,\s*"hash": "([^"]*)",')  # how a file with a hash begins
 _UNHASHED = "{} is unverified: it was exported by a gdbench that wrote no hash into it"
 
 
-def export(frames: Frames, path: Path, form: str) -> Path:
+def export(frames: Frames, path: Path, form: str, **following: pd.DataFrame) -> Path:
     """Write the frames to `path` as `form`: a file for json, otherwise a folder. Returns the path.
 
-    Raises UsageError for an unknown form, and GdbenchError if a file cannot be written or pyarrow is missing.
+    following: the tables `FOLLOWING`. Raises UsageError for an unknown form, and GdbenchError if a file cannot be
+    written or pyarrow is missing.
     """
     if form not in FORMATS:
         raise UsageError(f"format {form!r} is not one of {', '.join(FORMATS)}")
     if form == "parquet" and find_spec("pyarrow") is None:
         raise GdbenchError(_NO_PARQUET)
     document: dict[str, Any] = {"about": frames.about, "environment": frames.environment}
+    written = {**{name: getattr(frames, name) for name in TABLES}, **following}
     if form == "json":
-        tables = {name: _columns(getattr(frames, name)) for name in TABLES}
+        tables = {name: _columns(table) for name, table in written.items()}
         write_text(path, sealed({**document, **tables}))
         return path
     files = {}
-    for name in TABLES:
+    for name, table in written.items():
         with replacing(path / f"{name}.{form}") as temporary:
-            _write(getattr(frames, name), temporary, form)
+            _write(table, temporary, form)
             files[name] = hashlib.sha256(temporary.read_bytes()).hexdigest()
     document |= {"format": form, "rows": {name: len(getattr(frames, name)) for name in TABLES}, "files": files}
     write_text(path / "about.json", sealed(document, 1))
@@ -177,7 +180,7 @@ def _tables(document: Mapping[str, Any], file: Path) -> dict[str, pd.DataFrame]:
         return {name: _frame(document[name]) for name in TABLES if name != ADDED or name in document}
     if document["format"] not in FORMATS:
         raise ValueError(f"format {document['format']!r} is unknown")
-    files = {name: file.parent / f"{name}.{document['format']}" for name in TABLES}
+    files = {name: file.parent / f"{name}.{document['format']}" for name in (*TABLES, *FOLLOWING)}
     for path in files.values():
         if path.exists():
             _check_size(path)
@@ -186,7 +189,7 @@ def _tables(document: Mapping[str, Any], file: Path) -> dict[str, pd.DataFrame]:
         if hashlib.sha256(_content(files[name])).hexdigest() != wanted:
             raise UsageError(f"{files[name]} was changed since gdbench wrote it; export the run again")
     named = document["about"].get("hyperparameters", ())
-    return {name: _read(path, named) for name, path in files.items() if name != ADDED or path.exists()}
+    return {name: _read(files[name], named) for name in TABLES if name != ADDED or files[name].exists()}
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:

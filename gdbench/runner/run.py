@@ -19,6 +19,7 @@ from gdbench.runner.backends.contract import Backend, First, orders_of
 from gdbench.runner.backends.threads import Threads
 from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
+from gdbench.runner.extending import best_rates, finished_like, rates_beyond
 from gdbench.runner.timing import store_closing_pass
 from gdbench.runner.trajectory import named
 from gdbench.runner.trial import CHUNK
@@ -66,6 +67,7 @@ def run_suite(
     timing: bool = True,
     watcher: Watcher | None = None,
     hold: bool = False,
+    extend: bool = False,
 ) -> str:
     """Run `suite`, or continue its latest unfinished run; returns the run's id.
 
@@ -73,6 +75,8 @@ def run_suite(
     the tuning trials.
     jobs: threads, one per core by default. backend: `auto`, `cpu`, `cuda` or the caller's own; threads train what it
     refuses. chunk: steps per call. fresh: start over. timing: after the trials, measure a step of each best setting.
+    extend: while a best learning rate stands at an edge of its rule's grid, try one more beyond it
+    (runner/extending.py); trials that a complete run of the same suite has already are copied.
     hold: the caller has more to do with the run, and then calls `store.release(run)`. If its process ends before that,
     the same call returns the complete run again.
     Raises InterruptedRunError if the user stops it. The finished trials are stored, and the same call continues the
@@ -82,9 +86,10 @@ def run_suite(
     jobs = jobs or usable_cores()
     trains = backend_of(suite, backend, Threads(jobs, chunk))
     code = code_hash()
-    identity = hashlib.sha256(json.dumps([suite.definition, code, trains.name], sort_keys=True).encode()).hexdigest()
+    asked = [suite.definition, code, trains.name, *(["extend"] if extend else [])]
+    identity = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     facts = {**environment(), **trains.facts()}
-    facts |= {"command": suite.command} if suite.command else {}
+    facts |= {"command": suite.command + (" --extend" if extend else "")} if suite.command else {}
     facts |= {"data": suite.notices} if suite.notices else {}
     facts["problems"] = [f"{label}: {facts_of(one, suite.model.dtype[0])}" for label, one in suite.problems.items()]
     watcher.notices(suite.notices)
@@ -126,11 +131,27 @@ def run_suite(
     with _beating(store, run):
         try:
             watcher.started(run, suite, suite.count(), len(store.done(run)))
+            source = finished_like(store, suite, code) if extend and record is None else None
+
+            def copied(trials: Sequence[Trial]) -> None:
+                count = store.copy_trials(source, run, trials) if source else 0
+                if count:
+                    watcher.notices([f"{count} trials are copied from run {source}, which has trained them"])
+
             first = suite.first_trials()
+            copied(first)
             execute(first)
+            while extend and (beyond := rates_beyond(suite, best_rates(suite, store, run, choose))):
+                suite = suite.extended(beyond)
+                store.amend(run, table=suite.table, trials=suite.count())
+                watcher.started(run, suite, suite.count(), len(store.done(run)))
+                trains.prepare(suite.settings)
+                first = suite.first_trials()
+                execute(first)
             chosen = best_settings(suite, store, run, choose)
             second = suite.second_trials([setting for setting, _ in chosen])
             planned = [*first, *second]
+            copied(second)
             store.keep(run, {trial.index: trial.key for trial in planned})
             execute(second)
         except BaseException as error:

@@ -25,6 +25,7 @@ from gdbench.kernels.rules.registry import find as find_rule
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.backends.contract import Backend, orders_of
 from gdbench.runner.backends.threads import Threads
+from gdbench.runner.extending import EXTRA
 from gdbench.runner.run import Watcher
 from gdbench.store import TrialRecord
 from gdbench.suites import Suite, Trial, load, problem_table
@@ -34,7 +35,6 @@ from gdbench.suites.schema import SuiteModel
 GRID = {"log": [1e-4, 1.0, 9]}
 SHARE = 5  # a subset is a fifth of the data,
 BATCHES = 4  # but it has at least so many batches of 32 training samples
-EXTRA = 12  # learning rates that `extend` may add
 _SAMPLES = {"mlp": "subset", "quadratic": "samples"}  # the key of a problem that takes fewer samples
 _BUDGETS = {"mlp": {"epochs": 30}, "quadratic": {"epochs": 30}, "function": {"steps": 1000}}
 

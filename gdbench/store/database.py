@@ -6,10 +6,10 @@ import os
 import time
 import uuid
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, inspect, select, update
 
@@ -19,6 +19,7 @@ from gdbench.results.curves import ALL, Points, curve_bytes, digest
 from gdbench.results.metrics import METRICS
 from gdbench.results.records import DONE, RunRecord, StoredRun, TrialRecord
 from gdbench.store import schema
+from gdbench.store.copying import copy_trials
 from gdbench.store.integrity import as_stored, hashes_of_trials, names_text, raw, row_hash, timed_hash
 from gdbench.store.life import heartbeat, is_alive, this_process
 from gdbench.store.migration import bring_up, make_tables
@@ -28,6 +29,19 @@ from gdbench.store.rescue import LostError, rescue
 from gdbench.store.watching import Watch
 
 OF_RUNS = (schema.notes, schema.timings, schema.subjects, schema.curves, schema.trials, schema.runs)
+
+
+class Planned(Protocol):
+    """A trial that is to be trained (`gdbench.suites.Trial`)."""
+
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def role(self) -> str: ...
 
 
 class Store:
@@ -419,6 +433,23 @@ class Store:
             known = connection.scalar(select(raw(schema.runs.c.environment)).where(schema.runs.c.run == run))
             environment = {**json.loads(known or "{}"), **(facts or {})}
             self._change(connection, run, timed=timed_hash(*hashed), environment=environment)
+
+    def copy_trials(self, source: str, run: str, trials: Iterable["Planned"]) -> int:
+        """Copy trials of another run that have the key, role and code of planned ones; returns how many.
+
+        Damaged trials, and planned ones that the run has already, are left out.
+        """
+        have = self._keys(run)
+        wanted = {(trial.key, trial.role): trial.index for trial in trials if trial.index not in have}
+        with self._rescuing(run), self._writing(run) as connection:
+            count = copy_trials(connection, source, run, wanted)
+            self._recount(connection, run)
+        return count
+
+    def amend(self, run: str, **values: Any) -> None:
+        """Change columns of a run that goes on, such as its suite's table."""
+        with self._rescuing(run), self._writing(run) as connection:
+            self._change(connection, run, **values)
 
     def keep(self, run: str, keys: Mapping[int, str]) -> None:
         """Delete trials that are not in the plan (keys by number): a failed trial may have led to another choice."""

@@ -4,6 +4,7 @@ import itertools
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy, deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +29,9 @@ class Suite:
     """A named set of trials: problems x rules x hyperparameters x batch sizes x seeds.
 
     table: what the user wrote, with overrides. rules: by label, the rule and the axes of its hyperparameters. problems:
-    by label, the complete definition. batch_sizes: by label of the problem. command: runs the suite again; empty if it
-    has no file. The table was checked before (suites/checking.py).
+    by label, the complete definition. batch_sizes: by label of the problem. added: learning rates, each with the label
+    of its rule, that `extended` appended to the grid. command: runs the suite again; empty if it has no file. The table
+    was checked before (suites/checking.py).
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Suite:
     ) -> None:
         self.name, self.table, self.model = name, table, model
         self.rules, self.problems, self.batch_sizes = rules, problems, batch_sizes
+        self.added: tuple[tuple[str, float], ...] = ()
         self.command = ""
         self.title = model.title or name
 
@@ -85,14 +88,37 @@ class Suite:
 
     @cached_property
     def settings(self) -> list[Setting]:
-        """The whole grid, in the order of the suite's text."""
+        """The whole grid, in the order of the suite's text; then what was added, so that no other setting moves."""
+        appended = {label: [lr for name, lr in self.added if name == label] for label in self.rules}
+        grids = {
+            label: {
+                name: [v for v in values if name != "lr" or v not in appended[label]] for name, values in own.items()
+            }
+            for label, (_, own) in self.rules.items()
+        }
+        whole = [(problem, label, grid) for problem in self.problems for label, grid in grids.items()]
+        whole += [
+            (problem, label, {**grids[label], "lr": [lr]}) for label, lr in self.added for problem in self.problems
+        ]
         return [
-            self._setting(problem, label, rule, dict(zip(grid, values, strict=True)), *axes)
-            for problem in self.problems
-            for label, (rule, grid) in self.rules.items()
+            self._setting(problem, label, self.rules[label][0], dict(zip(grid, values, strict=True)), *axes)
+            for problem, label, grid in whole
             for values in itertools.product(*grid.values())
             for axes in self._axes(problem)
         ]
+
+    def extended(self, rates: Mapping[str, float]) -> "Suite":
+        """The suite with one more learning rate for each of these rules, by label; its table holds them too."""
+        new = copy(self)
+        new.__dict__.pop("settings", None)
+        new.added = (*self.added, *rates.items())
+        new.rules = dict(self.rules)
+        new.table = deepcopy(self.table)
+        for label, lr in rates.items():
+            rule, grid = self.rules[label]
+            new.rules[label] = rule, {**grid, "lr": [*grid["lr"], lr]}
+            new.table["rule"][label]["lr"] = {"values": sorted(new.rules[label][1]["lr"])}
+        return new
 
     @cached_property
     def defaults(self) -> list[Setting]:

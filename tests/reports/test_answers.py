@@ -130,7 +130,9 @@ def test_times_are_shown_only_where_they_are_trusted(monkeypatch):
     run = results({("p", "adam"): EIGHT, ("p", "sgd"): 2 * EIGHT}, seconds=seconds)
     assert units(run) == ["epochs", "steps"]
     (caveat, *_) = caveats(run)
-    assert caveat.title == "Ranked by data seen, not by seconds." and caveat.command == "gdbench time --run cafe"
+    assert (
+        caveat.title == "Ranked by data seen, not by seconds." and caveat.command == "python -m gdbench time --run cafe"
+    )
     monkeypatch.setattr("gdbench.reports.judgement.trust", lambda *given: Trust([], []))
     run = results({("p", "adam"): EIGHT, ("p", "sgd"): 2 * EIGHT}, seconds=seconds)
     assert units(run) == ["time", "epochs", "steps"]

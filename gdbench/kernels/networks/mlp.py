@@ -30,7 +30,7 @@ from gdbench.kernels.networks.training import Guard, Samples, Watch
 from gdbench.kernels.problem import DIVERGED, SPLITS, Problem, Target, Update
 
 MAX_PARAMETERS = 10**9
-FEW = 4  # steps at a time, after each of which it costs less to look for odd parameters than to be able to go back
+FEW = 16  # steps at a time, after each of which it costs less to look for odd parameters than to be able to go back
 
 
 class MLP:
