@@ -54,7 +54,7 @@ def test_a_checkout_without_links_runs_and_has_the_same_code(without_links, tmp_
     command = [sys.executable, "-c", CODE]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == f'["{source_hash()}", "{without_links}/gdbench", 810]'
+    assert done.stdout.strip() == f'["{source_hash()}", "{without_links}/gdbench", 1350]'
 
 
 def test_the_wheel_of_a_checkout_without_links_holds_every_file(without_links, tmp_path):

@@ -19,6 +19,7 @@ CommandError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__n
 # In the order of the help: the module of this folder and the function.
 COMMANDS = {
     "run": ("run", "run"),
+    "init": ("init", "init"),
     "report": ("results", "report"),
     "list": ("listing", "list_"),
     "show": ("showing", "show"),

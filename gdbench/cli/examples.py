@@ -1,14 +1,23 @@
 """Three examples for the help of each command, and the group that it is listed in."""
 
 PANELS = {
-    "Run and read": ("run", "report", "list", "show", "tune"),
+    "Run and read": ("run", "init", "report", "list", "show", "tune"),
     "What a step costs": ("time", "peers"),
     "Did it get worse?": ("compare", "gate", "history"),
     "For papers and other programs": ("figure", "table", "export", "remove"),
     "Is it right?": ("verify", "gpu-check", "doctor"),
 }
 EXAMPLES = {
-    "run": ("gdbench run", "gdbench run digits --seeds 20 --jobs 8", "gdbench run mine.toml --set budget.epochs=5"),
+    "run": (
+        "gdbench run",
+        "gdbench run flowers.csv --predict species",
+        "gdbench run mine.toml --seeds 20 --set budget.epochs=5",
+    ),
+    "init": (
+        "gdbench init flowers.csv --predict species",
+        "gdbench init cars.csv --predict price --encode -o prices.toml",
+        "gdbench init mnist.npz --predict y",
+    ),
     "report": ("gdbench report", "gdbench report latest --open", "gdbench report latest latest~1"),
     "list": ("gdbench list", "gdbench list rules", "gdbench list runs --json"),
     "show": ("gdbench show adam", "gdbench show quick", "gdbench show latest"),

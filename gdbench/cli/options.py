@@ -56,6 +56,13 @@ StoreOption = Annotated[
     typer.Option("--store", metavar="URL", help="Database URL or file; by default gdbench.db in the folder of --out."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.", callback=_folder)]
+PredictOption = Annotated[
+    str | None,
+    typer.Option("--predict", metavar="COLUMN", help="The column to predict, for a file of data in place of a suite."),
+]
+EncodeOption = Annotated[
+    bool, typer.Option("--encode", help="With --predict: make a column of 0 and 1 of each text in columns of texts.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 PluginOption = Annotated[
     list[Path] | None, repeated("--plugin", "FILE.py", "Python file that registers rules or functions")

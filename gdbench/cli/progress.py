@@ -81,11 +81,15 @@ class Bar(Watcher):
         self._count += 1
         self._remember(record)
         now = time.monotonic()
-        speed = f"{(self._count - self._already) / max(now - self._began, 1e-9):.0f} trials/s"
+        pace = (self._count - self._already) / max(now - self._began, 1e-9)  # trials a second
+        speed = f"{pace:.0f} trials/s" if pace >= 1 else f"{60 * pace:.0f} trials/min"
         if self._task is not None:
             self._progress.update(self._task, completed=self._count, speed=speed, best=shown(self._text, errors))
         if not errors.is_terminal and now - self._said > self.EVERY:
-            note(f"{self._count} of {self._total} trials, {speed}{', ' if self._text else ''}{self._text}")
+            from gdbench.reports.text import about  # matplotlib, which is not needed before
+
+            left = about((self._total - self._count) / pace)
+            note(", ".join(filter(None, [f"{self._count} of {self._total} trials", speed, f"{left} left", self._text])))
             self._said = now
 
     def timing(self) -> None:

@@ -12,12 +12,14 @@ from gdbench.cli.kept import write_page
 from gdbench.cli.options import (
     BackendOption,
     ChunkOption,
+    EncodeOption,
     JobsOption,
     JsonOption,
     NoPluginsOption,
     OpenOption,
     OutOption,
     PluginOption,
+    PredictOption,
     SeedsOption,
     SetOption,
     StoreOption,
@@ -26,6 +28,7 @@ from gdbench.cli.options import (
 )
 from gdbench.cli.output import note, print_json, print_table, say, warn
 from gdbench.cli.results import open_page, print_answer, report_path, summary, tell_page
+from gdbench.errors import UsageError
 from gdbench.inputs.writing import remove_all_leftovers
 from gdbench.results.curves import LOST
 from gdbench.results.files import RESULTS
@@ -39,8 +42,12 @@ if TYPE_CHECKING:
 def run(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SUITE]...", help="Shipped suites, or paths of TOML files.", show_default="quick"),
+        typer.Argument(
+            metavar="[SUITE]...", help="Shipped suites, paths of TOML files, or a file of data.", show_default="quick"
+        ),
     ] = None,
+    predict: PredictOption = None,
+    encode: EncodeOption = False,
     store: StoreOption = None,
     out: OutOption = RESULTS,
     jobs: JobsOption = None,
@@ -78,7 +85,10 @@ def run(
     from gdbench.runner.backends.choosing import choose_backend
 
     load_plugins(plugin)
-    checked = [suites.load(name, overrides=overrides or (), seeds=seeds) for name in names or ["quick"]]
+    if predict is None and not encode:
+        checked = [suites.load(name, overrides=overrides or (), seeds=seeds) for name in names or ["quick"]]
+    else:
+        checked = [_proposed(names or [], predict, encode, overrides or (), seeds)]
     check_saving(baseline, out, families, len(checked), dry_run)
     for suite in checked:
         suite.add_plugins(plugin or ())
@@ -122,6 +132,19 @@ def run(
     if as_json:
         print_json(documents)
     return 3 if any(_unusable(document) for document in documents) else 0
+
+
+def _proposed(
+    names: Sequence[str], predict: str | None, encode: bool, overrides: Sequence[str], seeds: int | None
+) -> "Suite":
+    """The suite for a file of data. Raises UsageError unless there are one file and a column."""
+    from gdbench.runner.proposal import propose
+
+    if predict is None:
+        raise UsageError("--encode is for a file of data; add --predict COLUMN")
+    if len(names) != 1 or names[0].endswith(".toml"):
+        raise UsageError("--predict is for one file of data, such as: gdbench run data.csv --predict y")
+    return propose(names[0], predict, encode).suite(overrides, seeds)
 
 
 def _unusable(document: dict[str, Any]) -> bool:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.kept import keep
-from gdbench.cli.options import JobsOption, JsonOption, NoPluginsOption, OutOption, PluginOption, load_plugins
+from gdbench.cli.options import (
+    EncodeOption,
+    JobsOption,
+    JsonOption,
+    NoPluginsOption,
+    OutOption,
+    PluginOption,
+    PredictOption,
+    load_plugins,
+)
 from gdbench.cli.output import print_json, print_table, say
 from gdbench.errors import UsageError, shown
 from gdbench.results.files import RESULTS
@@ -27,6 +36,8 @@ def tune(
             metavar="PROBLEM", help="A data set, its path, a test function, FILE.toml, or FILE.toml:NAME of a suite."
         ),
     ],
+    predict: PredictOption = None,
+    encode: EncodeOption = False,
     lr: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +89,8 @@ def tune(
         search = tuning.tune(
             rule,
             problem,
+            predict=predict,
+            encode=encode,
             lr=tuning.GRID if lr is None else _rates(lr),
             settings=overrides or (),
             subset=None if subset is None else _subset(subset),

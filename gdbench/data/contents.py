@@ -19,7 +19,7 @@ class Contents:
     x: float64, samples x features. y: the answers as the file has them, a vector or samples x columns, of booleans,
     integers, finite floats, or texts (dtype object). gdbench/data/labels.py turns them into labels or targets.
     place(i): how an error names the answer of sample i, with its file. columns: the features' names, or None if the
-    format has none.
+    format has none. encoded: names of columns of 0 and 1 that stand for a text (`tables.one_hot`).
     """
 
     path: Path
@@ -27,6 +27,7 @@ class Contents:
     y: np.ndarray
     place: Callable[[int], str]
     columns: list[str] | None = None
+    encoded: frozenset[str] = frozenset()
 
 
 def first_unusable(values: np.ndarray) -> tuple[int, int] | None:

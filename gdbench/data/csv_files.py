@@ -16,7 +16,18 @@ import numpy as np
 from gdbench.data.contents import Contents
 from gdbench.data.limits import check_values
 from gdbench.data.packed import ERRORS, first_bytes, open_unpacked
-from gdbench.data.tables import Place, answers, check_matrix, divided, is_number, miss, parsed
+from gdbench.data.tables import (
+    BOOLEANS,
+    Place,
+    answers,
+    check_matrix,
+    divided,
+    is_number,
+    miss,
+    no_number,
+    one_hot,
+    parsed,
+)
 from gdbench.errors import UsageError, shown
 from gdbench.inputs.limits import CLASSES, DATA_BYTES, DATA_VALUES, FEATURES, SAMPLES
 
@@ -32,8 +43,11 @@ _OTHER_KINDS = {
 }
 
 
-def read_csv(path: Path, target: str | list[str]) -> Contents:
-    """The contents of a CSV file. target: the column or columns to predict. Raises UsageError for a wrong file."""
+def read_csv(path: Path, target: str | list[str], encode: bool = False) -> Contents:
+    """The contents of a CSV file. Raises UsageError for a wrong file.
+
+    target: the column or columns to predict. encode: whether columns of texts become columns of 0 and 1, one per text.
+    """
     records = _records(path)
     _, header = next(records, (0, None))
     if header is None:
@@ -44,6 +58,7 @@ def read_csv(path: Path, target: str | list[str]) -> Contents:
     positions = [names.index(name) for name in wanted]
     lines, values = array("q"), array("d")
     texts: list[list[str]] = [[] for _ in wanted]
+    kept: list[list[str]] = [[] for _ in features]  # the features as texts, if they may have to be encoded
     same: dict[str, str] = {}  # one object for each label, to save memory
 
     def place(row: int, column: str) -> str:
@@ -62,23 +77,44 @@ def read_csv(path: Path, target: str | list[str]) -> Contents:
             column.append(same.setdefault(text, text) if len(same) < CLASSES else same.get(text, text))
         for j in sorted(positions, reverse=True):  # from the end, since a deletion shifts the cells behind it
             del cells[j]
-        try:
-            values.extend(map(float, cells))
-        except ValueError:
-            _complain(cells, features, len(lines) - 1, place)
-        if "_" in "".join(cells):  # Python allows it in numbers
-            _complain(cells, features, len(lines) - 1, place)
-        if len(values) >= DATA_VALUES or len(lines) > SAMPLES:
+        if encode:
+            for column, name, cell in zip(kept, features, cells, strict=True):
+                text = cell.strip()
+                if not text:
+                    miss(place(len(lines) - 1, name))
+                column.append(same.setdefault(text, text) if len(same) < CLASSES else same.get(text, text))
+        else:
+            _extend(values, cells, features, len(lines) - 1, place)
+        if len(lines) * len(features) >= DATA_VALUES or len(lines) > SAMPLES:
             check_values(str(path), len(lines), len(features), "keep fewer samples in it")
     if not lines:
         raise UsageError(f"{path} has a header and no rows; add a row a sample")
     for name, column in zip(wanted, texts, strict=True):
         if name in same and not is_number(name) and name in column:
             raise UsageError(_headless(path, names, f", and {shown(name)} stands in its column again"))
-    x = np.frombuffer(values).reshape(len(lines), len(features))
+    encoded: frozenset[str] = frozenset()
+    if encode:
+        x, features, encoded = one_hot([parsed(column) for column in kept], features, place)
+    else:
+        x = np.frombuffer(values).reshape(len(lines), len(features))
     check_matrix(x, features, place)
     y = answers([parsed(column) for column in texts], wanted, place)
-    return Contents(path, x, y, lambda row: place(row, wanted[0]), features)
+    return Contents(path, x, y, lambda row: place(row, wanted[0]), features, encoded)
+
+
+def _extend(values: "array[float]", cells: list[str], names: Sequence[str], row: int, place: Place) -> None:
+    """Append a row of numbers; booleans are 1 and 0. Raises UsageError for anything else."""
+    before = len(values)
+    try:
+        values.extend(map(float, cells))
+    except ValueError:
+        del values[before:]
+        stripped = [cell.strip() for cell in cells]
+        if not all(is_number(cell) or cell in BOOLEANS for cell in stripped):
+            _complain(cells, names, row, place)
+        values.extend(BOOLEANS[cell] if cell in BOOLEANS else float(cell) for cell in stripped)
+    if "_" in "".join(cells):  # Python allows it in numbers
+        _complain(cells, names, row, place)
 
 
 def _check_header(path: Path, names: list[str]) -> None:
@@ -199,7 +235,10 @@ def _is_utf8(text: bytes) -> bool:
 
 def _complain(cells: Sequence[str], names: Sequence[str], row: int, place: Place) -> NoReturn:
     """Raise UsageError for the first cell of a row that is not a number."""
-    name, cell = next((name, cell) for name, cell in zip(names, cells, strict=True) if not is_number(cell))
+    odd = (
+        pair for pair in zip(names, cells, strict=True) if not is_number(pair[1]) and pair[1].strip() not in BOOLEANS
+    )
+    name, cell = next(odd)
     if not cell.strip():
         miss(place(row, name))
-    raise UsageError(f"{place(row, name)}, is {shown(cell)}; it must be a number")
+    no_number(place(row, name), cell)

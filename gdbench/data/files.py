@@ -3,6 +3,7 @@
 dataset = "flowers.csv"                                              # predicts the column y
 dataset = {file = "flowers.csv", target = "species", task = "classification"}
 dataset = {train = "a.csv", test = "b.parquet", target = "species"}  # b.parquet is the test split
+dataset = {file = "cars.csv", target = "price", encode = "onehot"}   # columns of texts become columns of 0 and 1
 dataset = "mnist/"                                                   # a folder with MNIST's IDX files
 """
 
@@ -34,7 +35,7 @@ def resolve_files(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     places = [key for key in ("file", "train", "test") if key in given]
     if places not in (["file"], ["train", "test"]):
         raise UsageError(f"a table with {' and '.join(places)} must have file alone, or train and test")
-    known = [*places, "target", "task"]
+    known = [*places, "target", "task", "encode"]
     for key in given:
         if key not in known:
             raise UsageError(f"unknown option {key!r}{nearest(key, known)}")
@@ -45,6 +46,12 @@ def resolve_files(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     elif "target" in given:
         file = nodes[places[0]]["file"]
         raise UsageError(f"target = {given['target']!r} names a column, and {file} has none; leave target out")
+    if "encode" in given:
+        if given["encode"] != "onehot":
+            raise UsageError(f'encode = {given["encode"]!r} must be "onehot"')
+        if "target" not in options:
+            raise UsageError(f'encode = "onehot" is for columns, and {nodes[places[0]]["file"]} has none; leave it out')
+        options["encode"] = "onehot"
     if "task" in given:
         if given["task"] not in TASKS:
             raise UsageError(f"task = {given['task']!r} is not known{nearest(given['task'], TASKS)}")
@@ -54,11 +61,11 @@ def resolve_files(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def load_files(resolved: Mapping[str, Any]) -> Dataset:
     """The data set that `resolve_files` described; raises UsageError for a file that is wrong or has changed."""
-    target, task = resolved.get("target"), resolved.get("task")
+    target, task, encode = resolved.get("target"), resolved.get("task"), "encode" in resolved
     if "train" in resolved:
-        (train, _), (test, _) = (_read(resolved[part], target) for part in ("train", "test"))
+        (train, _), (test, _) = (_read(resolved[part], target, encode) for part in ("train", "test"))
         return assemble(train, test, task)
-    return assemble(*_read(resolved, target), task)
+    return assemble(*_read(resolved, target, encode), task)
 
 
 def _resolve_place(key: str, given: Any, folder: Path) -> dict[str, Any]:
@@ -99,9 +106,9 @@ def _known(path: str | Path) -> Format:
     return known
 
 
-def _read(node: Mapping[str, Any], target: Target) -> Parts:
+def _read(node: Mapping[str, Any], target: Target, encode: bool) -> Parts:
     path = _unchanged(node)
-    return _known(path).read(path, target)
+    return _known(path).read(path, target, encode)
 
 
 def _unchanged(node: Mapping[str, Any]) -> Path:

@@ -1,6 +1,6 @@
 """The formats of data files, in one table. A new format needs a file with its reader, and a row here.
 
-format_of(Path("flowers.csv")).read(path, "species")    # the contents of the file, and of its test split or None
+format_of(Path("flowers.csv")).read(path, "species", False)    # the contents of the file, and of its test split or None
 """
 
 import os
@@ -24,7 +24,8 @@ class Format:
     """One format: its name, the endings of its files and its reader.
 
     endings: of a file's name, in small letters; none for a folder. what: a description, shown behind `label`.
-    read(path, target): the contents; raises UsageError that says what is wrong, and where.
+    read(path, target, encode): the contents; raises UsageError that says what is wrong, and where. encode: whether
+    columns of texts become columns of 0 and 1.
     columns: whether columns have names, so that a suite may name those to predict.
     files(folder): the files of a folder by what they hold; raises UsageError if one is missing.
     """
@@ -32,7 +33,7 @@ class Format:
     name: str
     endings: tuple[str, ...] = ()
     what: str
-    read: Callable[[Path, Target], Parts]
+    read: Callable[[Path, Target, bool], Parts]
     columns: bool = False
     files: Callable[[Path], Mapping[str, Path]] | None = None
 
@@ -42,9 +43,9 @@ class Format:
         return ", ".join(f"FILE{ending}" for ending in self.endings) or "FOLDER"
 
 
-def _table(read: Callable[[Path, str | list[str]], Contents]) -> Callable[[Path, Target], Parts]:
+def _table(read: Callable[[Path, str | list[str], bool], Contents]) -> Callable[[Path, Target, bool], Parts]:
     """The reader of a file with named columns. It predicts the column y unless a suite names another."""
-    return lambda path, target: (read(path, target or "y"), None)
+    return lambda path, target, encode: (read(path, target or "y", encode), None)
 
 
 FORMATS = (
@@ -66,12 +67,12 @@ FORMATS = (
         name="NPZ",
         endings=(".npz",),
         what="arrays X (samples x features) and y (labels or targets)",
-        read=lambda path, _: (read_npz(path), None),
+        read=lambda path, *_: (read_npz(path), None),
     ),
     Format(
         name="IDX",
         what="MNIST's IDX files: train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k-... to test on",
-        read=lambda path, _: read_idx_folder(path),
+        read=lambda path, *_: read_idx_folder(path),
         files=find_idx,
     ),
 )

@@ -64,18 +64,21 @@ def _aligned(train: Contents, test: Contents) -> Contents:
         if count != needed:
             raise UsageError(f"{test.path} has {count} features where {train.path} has {needed}; give both the same")
         return test
-    places = {name: j for j, name in enumerate(test.columns)}
+    columns = test.columns
+    places = {name: j for j, name in enumerate(columns)}
+    missing = [name for name in train.encoded if name not in places]  # texts that the test file does not hold
+    x = np.hstack([test.x, np.zeros((len(test.x), len(missing)))])
+    places |= {name: len(places) + j for j, name in enumerate(missing)}
     for name in train.columns:
         if name not in places:
             raise UsageError(
-                f"{test.path} has no column {shown(name)}, which {train.path} has"
-                f"{nearest(name, map(named, test.columns))}"
+                f"{test.path} has no column {shown(name)}, which {train.path} has{nearest(name, map(named, columns))}"
             )
     known = set(train.columns)
-    more = next((name for name in test.columns if name not in known), None)
+    more = next((name for name in columns if name not in known), None)
     if more is not None:
         raise UsageError(f"{test.path} has a column {shown(more)}, which {train.path} does not have; leave it out")
-    return replace(test, x=test.x[:, [places[name] for name in train.columns]])
+    return replace(test, x=x[:, [places[name] for name in train.columns]])
 
 
 def _task(train: Contents) -> str:
@@ -165,9 +168,11 @@ def _numbering(train: Contents) -> Mapping[str, int]:
     if found.min() < 0:
         row = int(found.argmin())
         raise UsageError(
-            f"{train.place(row)}, is {found[row]}; labels must be 0, 1, 2, ... (numbers that are no labels need "
-            'task = "regression")'
+            f"{train.place(row)}, is {found[row]}; labels must be 0, 1, 2, ... or 1, 2, 3, ... (numbers that are no "
+            'labels need task = "regression")'
         )
+    if train.y.ndim == 1 and present == set(range(1, len(present) + 1)) and len(present) > 1:
+        return {str(k): k - 1 for k in sorted(present)}  # counted from 1
     top = max(*present, 1, train.y.shape[1] - 1 if train.y.ndim == 2 else 1)
     missing = list(islice((k for k in range(top + 1) if k not in present), 6))
     if missing:

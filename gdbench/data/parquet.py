@@ -8,7 +8,7 @@ import numpy as np
 
 from gdbench.data.contents import Contents
 from gdbench.data.limits import check_unpacked, check_values
-from gdbench.data.tables import Place, answers, check_matrix, divided, miss, numbers, parsed
+from gdbench.data.tables import Place, answers, check_matrix, divided, miss, numbers, one_hot, parsed
 from gdbench.errors import UsageError, shown
 from gdbench.inputs.parquet import read_table
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pyarrow.parquet import FileMetaData
 
 
-def read_parquet(path: Path, target: str | list[str]) -> Contents:
-    """The contents of a Parquet file. target: the column or columns to predict.
+def read_parquet(path: Path, target: str | list[str], encode: bool = False) -> Contents:
+    """The contents of a Parquet file. target, encode: as for `read_csv`.
 
     Raises UsageError for a wrong file, and if pyarrow is not installed.
     """
@@ -31,12 +31,16 @@ def read_parquet(path: Path, target: str | list[str]) -> Contents:
     def place(row: int, column: str) -> str:
         return f"{path}, row {row + 1}, column {shown(column)}"
 
-    x = np.empty((len(frame), len(features)))
-    for j, name in enumerate(features):
-        x[:, j] = numbers(_cells(frame[name], place), name, place)
+    encoded: frozenset[str] = frozenset()
+    if encode:
+        x, features, encoded = one_hot([_cells(frame[name], place) for name in features], features, place)
+    else:
+        x = np.empty((len(frame), len(features)))
+        for j, name in enumerate(features):
+            x[:, j] = numbers(_cells(frame[name], place), name, place)
     check_matrix(x, features, place)
     y = answers([_cells(frame[name], place) for name in wanted], wanted, place)
-    return Contents(path, x, y, lambda row: place(row, wanted[0]), features)
+    return Contents(path, x, y, lambda row: place(row, wanted[0]), features, encoded)
 
 
 def _frame(path: Path) -> "pd.DataFrame":

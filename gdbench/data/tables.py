@@ -13,9 +13,12 @@ import numpy as np
 
 from gdbench.data.contents import first_unusable, named
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.inputs.limits import FEATURES
+from gdbench.inputs.limits import DATA_VALUES, FEATURES
 
 Place = Callable[[int, str], str]  # how errors name a cell, from its row (0, 1, ...) and its column's name
+CATEGORIES = 1000  # different texts of a column that are encoded
+BOOLEANS = {"True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0, "TRUE": 1.0, "FALSE": 0.0}
+_MISSING = {"na", "n/a", "nan", "null", "none"}  # what programs write for a missing value
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
 
 
@@ -39,8 +42,8 @@ def parsed(texts: Sequence[str]) -> np.ndarray:
         for dtype in (np.int64, np.uint64):
             if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
                 return np.array(whole, dtype)
-    if set(texts) <= {"True", "False"}:  # as pandas writes booleans
-        return np.array([text == "True" for text in texts])
+    if set(texts) <= BOOLEANS.keys():  # as pandas, R and databases write them
+        return np.array([BOOLEANS[text] == 1.0 for text in texts])
     if all(map(is_number, texts)):
         return np.array([float(text) for text in texts])
     return np.array(texts, object)
@@ -73,6 +76,49 @@ def divided(path: Path, names: list[str], target: str | list[str]) -> tuple[list
     return wanted, features
 
 
+def one_hot(
+    columns: Sequence[np.ndarray], names: Sequence[str], place: Place
+) -> tuple[np.ndarray, list[str], frozenset[str]]:
+    """The features of these columns: numbers as they are, texts as a column of 0 and 1 for each text, in sorted order.
+
+    Returns them with their names, such as `colour=red`, and which of these stand for texts. Raises UsageError for too
+    many texts.
+    """
+    parts: list[np.ndarray] = []
+    found: list[str] = []
+    texts: list[str] = []
+    for cells, name in zip(columns, names, strict=True):
+        if cells.dtype.kind != "O":
+            parts.append(cells.astype(np.float64).reshape(-1, 1))
+            found.append(name)
+            continue
+        if not all(isinstance(cell, str) for cell in cells):
+            numbers(cells, name, place)
+        odd = next(row for row, cell in enumerate(cells) if not is_number(cell))
+        if 2 * sum(map(is_number, cells)) > len(cells):
+            raise UsageError(f"{place(odd, name)}, is {shown(cells[odd])}; it must be a number, as most of its column")
+        kinds = sorted(set(cells.tolist()))
+        made = len(found) + len(kinds)
+        if len(kinds) > CATEGORIES or made > FEATURES or made * len(cells) > DATA_VALUES:
+            raise UsageError(
+                f"{place(odd, name)}: the column has {len(kinds):,} different texts, too many to encode; leave it out"
+            )
+        parts.append((cells.reshape(-1, 1) == np.array(kinds, object)).astype(np.float64))
+        texts += [f"{name}={kind}" for kind in kinds]
+        found += texts[-len(kinds) :]
+    twice = next((name for name, count in Counter(found).items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(f"{place(0, twice)}: an encoded column has this name too; rename one")
+    return np.hstack(parts), found, frozenset(texts)
+
+
+def no_number(place: str, cell: object) -> NoReturn:
+    """Raise UsageError for a cell that is no number; a word may be encoded."""
+    word = isinstance(cell, str) and cell.strip()[:1].isalpha() and cell.strip().lower() not in _MISSING
+    remedy = ', or encode the texts (encode = "onehot", --encode)' if word else ""
+    raise UsageError(f"{place}, is {shown(cell)}; it must be a number{remedy}")
+
+
 def miss(place: str) -> NoReturn:
     """Raise UsageError for an empty cell."""
     raise UsageError(f"{place}, is missing; fill it in, or leave the row or the column out")
@@ -83,7 +129,7 @@ def numbers(cells: np.ndarray, name: str, place: Place) -> np.ndarray:
     if cells.dtype.kind != "O":
         return cells.astype(np.float64)
     row = next((i for i, cell in enumerate(cells) if not (isinstance(cell, str) and is_number(cell))), 0)
-    raise UsageError(f"{place(row, name)}, is {shown(cells[row])}; it must be a number")
+    no_number(place(row, name), cells[row])
 
 
 def answers(columns: Sequence[np.ndarray], names: list[str], place: Place) -> np.ndarray:

@@ -26,7 +26,7 @@ def readable(found: Judgement, results: Results, *, wide: bool = True) -> list[d
         if batches:
             cells["batch"] = text.NONE if row["unit"] == "steps" and row["batch_size"] == 1 else str(row["batch_size"])
         cells[_cost_title(found.unit, goal)] = _cost(row, found.unit, mixed=frame["unit"].nunique() > 1)
-        cells["× the best"] = _ratio(row, wide)
+        cells[f"× {beside(found)}"] = _ratio(row, wide)
         if goal:
             cells["reached"] = f"{row['reached']} of {row['seeds']}"
         if wide and score:
@@ -48,18 +48,26 @@ def _cost(row: dict[str, Any], unit: str, *, mixed: bool) -> str:
 
 
 def _ratio(row: dict[str, Any], wide: bool) -> str:
-    """`best`, or the paired ratio, and whether the seeds can tell it from 1."""
+    """The paired ratio, and whether the seeds can tell it from 1."""
     if row["rule"] == row["reference"]:
-        return "best" if row["group"] == 1 else "1"
+        return "1"
     words = text.NONE if math.isnan(row["ratio"]) else times(row["ratio"])
     if wide and not math.isnan(row["ratio_low"]):
         words += f" [{text.number(row['ratio_low'], 2)}, {text.number(row['ratio_high'], 2)}]"
     return words if row["p_holm"] <= LEVEL else f"{words} (not told apart)"
 
 
+def beside(found: Judgement) -> str:
+    """What the ratios are taken to: a rule, if it is the same for all problems."""
+    references = found.rules["reference"].unique()
+    return str(references[0]) if len(references) == 1 else "the reference"
+
+
 def explained(found: Judgement) -> str:
     """What the columns mean, in a sentence or two."""
     tied = (found.rules["group"] == 1).sum() > 1
-    words = "× the best: the cost beside that of the rule which the tuning seeds chose, paired by seed, with its 95 % "
-    words += "bootstrap interval."
+    words = (
+        f"× {beside(found)}: the cost beside that of the rule which the tuning seeds chose, paired by seed, with its "
+    )
+    words += "95 % bootstrap interval."
     return words + (" Rules that the seeds cannot tell apart are marked." if tied else "")

@@ -28,7 +28,7 @@ from gdbench.runner.backends.threads import Threads
 from gdbench.runner.extending import EXTRA
 from gdbench.runner.run import Watcher
 from gdbench.store import TrialRecord
-from gdbench.suites import Suite, Trial, load, problem_table
+from gdbench.suites import Suite, Trial, data_table, load, problem_table
 from gdbench.suites.grid import expand
 from gdbench.suites.schema import SuiteModel
 
@@ -86,6 +86,8 @@ def tune(
     rule: str,
     problem: str | Mapping[str, Any],
     *,
+    predict: str | None = None,
+    encode: bool = False,
     lr: Any = GRID,
     settings: Sequence[str] = (),
     subset: int | float | None = None,
@@ -97,7 +99,8 @@ def tune(
 ) -> Search:
     """Search the learning rate of a rule on a problem.
 
-    problem: what `gdbench.suites.problem_table` takes, or a table like a suite's `[problem.NAME]`.
+    problem: what `gdbench.suites.problem_table` takes, or a table like a suite's `[problem.NAME]`; or a file of data.
+    predict: its column to predict. encode: whether its texts become columns of 0 and 1.
     lr: learning rates, or a grid as a suite spells it. settings: texts `KEY=VALUE`, where KEY is another hyperparameter
     of the rule, a key of a suite, or `problem.KEY` for a key of the problem.
     subset: the number of samples to search on (an int) or their share (a float); a fifth by default. A subset is split
@@ -108,7 +111,7 @@ def tune(
     """
     check_name("rule", rule)
     chosen = find_rule(rule)
-    label, table, folder = problem_table(problem) if isinstance(problem, str) else ("problem", problem, Path.cwd())
+    label, table, folder = _problem(problem, predict, encode)
     rates = _rates(chosen, lr)
     overrides = [_placed(text, chosen, label) for text in settings]
 
@@ -188,6 +191,17 @@ def _rates(rule: BaseRule, given: Any) -> list[float]:
     except ValueError as error:
         raise UsageError(f"lr = {shown(given)} {error}") from None
     return sorted(float(rule.with_defaults({"lr": value})["lr"]) for value in values)
+
+
+def _problem(
+    problem: str | Mapping[str, Any], predict: str | None, encode: bool
+) -> tuple[str, Mapping[str, Any], Path]:
+    """The problem's label, table and folder."""
+    if encode and predict is None:
+        raise UsageError("--encode is for a file of data; add --predict COLUMN")
+    if not isinstance(problem, str):
+        return "problem", problem, Path.cwd()
+    return problem_table(problem) if predict is None else data_table(problem, predict, encode)
 
 
 def _placed(text: str, rule: BaseRule, label: str) -> str:

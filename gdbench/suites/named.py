@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from gdbench.data.files import is_place
+from gdbench.data.formats import format_of, of_files
 from gdbench.data.names import SHIPPED, SYNTHETIC
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs.paths import user_path
+from gdbench.inputs.visible import visible
 from gdbench.kernels import FUNCTIONS
 from gdbench.suites.reading import read
 from gdbench.suites.schema import LABEL, label_of
@@ -32,6 +34,27 @@ def problem_table(name: str) -> tuple[str, dict[str, Any], Path]:
     if name in (*SHIPPED, *SYNTHETIC) or is_place(name, Path.cwd()):
         return label_of(Path(name).stem or "data"), {"kind": "mlp", "dataset": name}, Path.cwd()
     raise UsageError(f"unknown problem {shown(name)}{nearest(name, [*SHIPPED, *SYNTHETIC, *FUNCTIONS])}")
+
+
+def data_table(
+    file: str, predict: str, encode: bool = False, folder: Path | None = None
+) -> tuple[str, dict[str, Any], Path]:
+    """What `problem_table` returns, for a file of data and the column to predict.
+
+    For a format without names of columns predict must be `y`. encode: whether texts become columns of 0 and 1. folder:
+    where a relative path begins, the current one by default. Raises UsageError for another kind of file or column.
+    """
+    folder = folder or Path.cwd()
+    known = format_of(folder / user_path(file))
+    if known is None:
+        raise UsageError(f"--predict is for a file of data ({of_files()[1]}) or a folder of IDX files, and not {file}")
+    columns = {"target": predict, **({"encode": "onehot"} if encode else {})}
+    if not known.columns:
+        if predict != "y" or encode:
+            raise UsageError(f"{file} has no names of columns; say --predict y" + " without --encode" * encode)
+        columns = {}
+    label = label_of(visible(Path(file).name.partition(".")[0]) or "data")
+    return label, {"kind": "mlp", "dataset": {"file": file, **columns}}, folder
 
 
 def distinct_labels(names: Iterable[str]) -> dict[str, str]:

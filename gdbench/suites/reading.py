@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gdbench.data.formats import format_of
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs import limits
 from gdbench.inputs.paths import user_path
@@ -35,19 +36,23 @@ def load(
     overrides: Sequence[str] = (),
     seeds: int | None = None,
     folder: Path | None = None,
+    name: str = "suite",
+    words: Sequence[str] = (),
 ) -> Suite:
     """The suite of a shipped name, a TOML file's path, or a dict of the same shape.
 
-    overrides: `KEY=VALUE` texts, KEY with dots, VALUE as in TOML. seeds: replaces the suite's own number. folder: where
-    the relative paths of a dict begin, the current folder by default. Raises UsageError that names file, key and value,
-    and says what would be right.
+    overrides: `KEY=VALUE` texts, KEY with dots, VALUE as in TOML. seeds: replaces the suite's own number. For a dict:
+    folder, where its relative paths begin, the current folder by default; name, the suite's; words, what follows
+    `gdbench run` in the command that runs it again, if one does. Raises UsageError that names file, key and value, and
+    says what would be right.
     """
     if isinstance(source, Mapping):
-        where, name, folder, given = "suite", "suite", folder or Path.cwd(), source
+        where, folder, given = name, folder or Path.cwd(), source
     else:
         path = find(str(source))
         where = str(source) if str(source).endswith(".toml") else path.name
         name, folder, given = visible(path.stem), path.parent, read(path)  # a store can only hold text
+        words = (str(source),)
     try:
         table = _checked(given, overrides, seeds)
         model = SuiteModel.model_validate(table)
@@ -56,10 +61,10 @@ def load(
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     suite = checked_suite(name, where, folder, table, model)
-    if not isinstance(source, Mapping):
+    if words:
         suite.command = shlex.join(
             [
-                *("python", "-m", "gdbench", "run", str(source)),
+                *("python", "-m", "gdbench", "run", *words),
                 *(word for override in overrides for word in ("--set", override)),
                 *(() if seeds is None else ("--seeds", str(seeds))),
             ]
@@ -84,6 +89,8 @@ def find(name: str) -> Path:
     if name in shipped():
         return shipped()[name]
     path = user_path(name)
+    if format_of(path) is not None and not path.is_dir():
+        raise UsageError(f"{name} is a file of data, not a suite; add --predict COLUMN to compare rules on it")
     if path.suffix == ".toml" or len(path.parts) > 1:
         if not path.exists():
             raise UsageError(

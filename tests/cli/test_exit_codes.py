@@ -51,7 +51,8 @@ def blocking(tmp_path):
 
 
 NEEDING_NUMBA = (
-    "run quick", "list", "show adam", "show latest", "tune sgd iris", "time", "peers", "verify", "gpu-check", "doctor",
+    "run quick", "init a.csv --predict y", "list", "show adam", "show latest", "tune sgd iris", "time", "peers", "verify",
+    "gpu-check", "doctor",
 )  # fmt: skip
 # What one asks on a broken machine, and what reads results, with its exit code where there are none.
 WITHOUT_NUMBA = {
@@ -63,6 +64,8 @@ WITHOUT_NUMBA = {
     "nonsense": 2,
     "report": 2,
     "export": 2,
+    "table": 2,
+    "figure latest standing": 2,
     "history": 3,
     "compare a.json b.json": 2,
     "gate a.json b.json": 2,

@@ -139,6 +139,71 @@ def test_parquet_columns_of_other_number_types(tmp_path):
     np.testing.assert_array_equal(loaded.y, [0, 1, 0])
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_labels_may_begin_at_1(ending, tmp_path):
+    loaded = load(write(frame(LABELS + 1), tmp_path / f"d.{ending}"), tmp_path)
+    np.testing.assert_array_equal(loaded.y, LABELS)
+    assert loaded.names == ("1", "2", "3")
+
+
+@pytest.mark.parametrize("words", [("true", "false"), ("TRUE", "FALSE"), ("True", "False")])
+def test_booleans_are_numbers(words, tmp_path):
+    yes, no = words
+    (tmp_path / "d.csv").write_text(f"a,b,y\n1,{yes},{no}\n2, {no},{yes}\n.5,1,{yes}\n")
+    loaded = load("d.csv", tmp_path)
+    np.testing.assert_array_equal(loaded.x, [[1, 1], [2, 0], [0.5, 1]])
+    np.testing.assert_array_equal(loaded.y, [0, 1, 1])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_texts_are_encoded_when_asked(ending, tmp_path):
+    table = pd.DataFrame(
+        {"a": [1.5, 2.5, 3.5], "colour": ["red", "blue", "red"], "on": [True, False, True], "y": [0, 1, 0]}
+    )
+    options = {"file": write(table, tmp_path / f"d.{ending}"), "encode": "onehot"}
+    loaded = load(options, tmp_path)
+    assert loaded.columns == ("a", "colour=blue", "colour=red", "on")
+    np.testing.assert_array_equal(loaded.x, [[1.5, 0, 1, 1], [2.5, 1, 0, 0], [3.5, 0, 1, 1]])
+
+
+def test_a_test_file_may_lack_a_text_but_have_no_other(tmp_path):
+    (tmp_path / "a.csv").write_text("c,a,y\nred,1,0\nblue,2,1\nred,3,1\n")
+    (tmp_path / "b.csv").write_text("a,c,y\n7,red,1\n")
+    both = {"train": "a.csv", "test": "b.csv", "encode": "onehot"}
+    loaded = load(both, tmp_path)
+    np.testing.assert_array_equal(loaded.test.x, [[0, 1, 7]])
+    (tmp_path / "b.csv").write_text("a,c,y\n7,green,1\n")
+    with pytest.raises(UsageError, match=r"b\.csv has a column 'c=green', which .*a\.csv does not have"):
+        load(both, tmp_path)
+
+
+ENCODED = {
+    "missing": ("a,y\nu,0\n,1\n", ["line 3 (row 2)", "is missing"]),
+    "a word among numbers": ("a,y\n1,0\n2,1\nNA,1\n", ["line 4 (row 3)", "'NA'", "as most of its column"]),
+    "too many": ("a,y\n" + "".join(f"t{i},{i % 2}\n" for i in range(1001)), ["1,001 different texts", "leave it out"]),
+    "a name twice": ("a,a=u,y\nu,1,0\nv,2,1\n", ["column 'a=u'", "rename one"]),
+}
+
+
+@pytest.mark.parametrize("mistake", ENCODED)
+def test_what_cannot_be_encoded_is_refused(mistake, tmp_path):
+    text, words = ENCODED[mistake]
+    (tmp_path / "d.csv").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load({"file": "d.csv", "encode": "onehot"}, tmp_path)
+    for word in ["d.csv", *words]:
+        assert word in str(caught.value)
+
+
+def test_only_onehot_is_known_and_only_for_columns(tmp_path):
+    (tmp_path / "d.csv").write_text("a,y\nu,0\nv,1\n")
+    with pytest.raises(UsageError, match=r'encode = .ordinal. must be "onehot"'):
+        load({"file": "d.csv", "encode": "ordinal"}, tmp_path)
+    np.savez(tmp_path / "d.npz", X=X, y=LABELS)
+    with pytest.raises(UsageError, match=r"encode = .onehot. is for columns, and .*d\.npz has none"):
+        load({"file": "d.npz", "encode": "onehot"}, tmp_path)
+
+
 # ------------------------------------------------------------------------------------------------- mistakes in a file
 
 HEAD = "a,b,y\n1,2,0\n3,4,1\n"
@@ -150,7 +215,11 @@ BAD_CSV = {
     "no header": ("1,2,0\n3,4,1\n", {}, ["line 1", "numbers alone", "put a header"]),
     "one column": ("y\n1\n2\n", {}, ["one column, 'y'", "separated by commas"]),
     "semicolons": ("a;b;y\n1;2;0\n", {}, ["one column, 'a;b;y'", "separated by commas"]),
-    "text as a feature": (HEAD + "5,wide,0\n", {}, ["line 4 (row 3)", "column 'b'", "'wide'", "must be a number"]),
+    "text as a feature": (
+        HEAD + "5,wide,0\n",
+        {},
+        ["line 4 (row 3)", "column 'b'", "'wide'", "must be a number, or encode"],
+    ),
     "missing by another name": (HEAD + "NA,6,0\n", {}, ["line 4 (row 3)", "column 'a'", "'NA'", "must be a number"]),
     "underscore": (HEAD + "1_0,6,0\n", {}, ["line 4 (row 3)", "column 'a'", "'1_0'", "must be a number"]),
     "decimal comma": (HEAD + '"1,5",6,0\n', {}, ["line 4 (row 3)", "column 'a'", "'1,5'", "must be a number"]),
@@ -180,7 +249,7 @@ BAD_CSV = {
         {},
         ["line 3 (row 2)", "is 2", "class 1, 3, 4;", "without gaps", 'task = "regression"'],
     ),
-    "labels from 1": ("a,y\n1,1\n2,2\n", {}, ["no sample of class 0;", "without gaps"]),
+    "labels from 2": ("a,y\n1,2\n2,3\n", {}, ["no sample of class 0, 1;", "without gaps"]),
     "many gaps": ("a,y\n1,0\n2,151\n", {}, ["class 1, 2, 3, 4, 5, ...;", "without gaps"]),
     "negative label": ("a,y\n1,0\n2,-1\n", {}, ["line 3 (row 2)", "-1", "labels must be 0, 1, 2"]),
     "one class": ("a,y\n1,u\n2,u\n", {}, ["line 2 (row 1)", "'u'", "two classes"]),
@@ -225,7 +294,7 @@ def test_a_gzipped_file_that_is_none_or_cut_is_refused(tmp_path):
 
 
 BAD_PARQUET = {
-    "text": ({"a": ["u", "v"], "y": [0, 1]}, ["row 1", "column 'a'", "'u'", "must be a number"]),
+    "text": ({"a": ["u", "v"], "y": [0, 1]}, ["row 1", "column 'a'", "'u'", "must be a number, or encode"]),
     "missing": ({"a": [1.0, None], "y": [0, 1]}, ["row 2", "column 'a'", "missing", "fill it in"]),
     "missing label": ({"a": [1.0, 2.0], "y": ["u", None]}, ["row 2", "column 'y'", "missing", "fill it in"]),
     "infinite": ({"a": [1.0, np.inf], "y": [0, 1]}, ["row 2", "column 'a'", "inf", "finite"]),

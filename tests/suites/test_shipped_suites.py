@@ -16,7 +16,7 @@ SUITES = {
     "scaling": (148, 18, 2, ["budget.steps=2", "problem.width.hidden=[[1], [4], [8]]"]),
     "sparse": (265, 1, 5, ["budget.epochs=1", "rule.sgd.lr=1.0"]),
     "digits": (1800, 1, 15, ["budget.epochs=1", "batch_size=256"]),
-    "quick": (810, 1, 6, ["budget.epochs=1", "batch_size=256"]),
+    "quick": (1350, 1, 6, ["budget.epochs=1", "batch_size=256"]),
 }
 
 

@@ -68,7 +68,7 @@ def test_quick_is_the_sweep_that_it_says_it_is():
     assert (
         len(tune) == 630 and {t.role for t in tune} == {"tune"} and {t.seed for t in tune} == set(range(10000, 10005))
     )
-    assert len(suite.rules) == 6 and suite.count() == 810
+    assert len(suite.rules) == 6 and suite.count() == 1350
     assert {
         len({t.setting.definition["hyperparameters"]["lr"] for t in tune if t.setting.rule == r}) for r in suite.rules
     } == {7}
