@@ -110,7 +110,7 @@ class Run:
     @property
     def answers(self) -> list[str]:
         """The page's sentences: what to use for each problem, and what limits the answer."""
-        from gdbench.reports.answers import answers
+        from gdbench.reports.caveats import answers
 
         return answers(self.frames)
 

@@ -36,7 +36,7 @@ def report_path(out: Path, run: str) -> Path:
 
 def summary(run: "Run") -> dict[str, Any]:
     """A run in a few numbers, as JSON can hold them."""
-    from gdbench.reports.answers import answers
+    from gdbench.reports.caveats import answers
     from gdbench.reports.judgement import ranking
     from gdbench.reports.settings_table import settings
     from gdbench.results.export import plain_rows
@@ -54,7 +54,8 @@ def summary(run: "Run") -> dict[str, Any]:
 
 def print_answer(run: "Run") -> None:
     """Print what a run says: its advice, the ranking, and what limits it."""
-    from gdbench.reports.answers import advices, caveats, overall
+    from gdbench.reports.answers import advices, overall
+    from gdbench.reports.caveats import caveats
     from gdbench.reports.judgement import judgement
     from gdbench.reports.ranking_table import readable
 

@@ -1,29 +1,26 @@
-"""What a reader is told first: for each problem an instruction of at most 60 words, and what limits it.
+"""What a reader is told first: for each problem, in at most 60 words, what to use and what is certain.
 
     for advice in advices(run):
         print(advice.instruction, *advice.sentences)
-    for caveat in caveats(run):
-        print(caveat.title, caveat.words, caveat.command, caveat.takes)
 
-Nothing is called sooner, later, best or lowest without a test of gdbench/stats/claims.py.
+Nothing is called sooner, later, best or lowest without a test of gdbench/stats/claims.py. What limits the answer stands
+in `caveats.py`.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
 from gdbench.reports import text
-from gdbench.reports.judgement import Judgement, cost, judgement, times
+from gdbench.reports.judgement import Judgement, cost, judgement
 from gdbench.reports.results import Results, target
 from gdbench.results.curves import LOST
-from gdbench.stats import choose
-from gdbench.stats.claims import LEVEL, detectable, fewest_pairs, pairs_to_halve
+from gdbench.stats.claims import LEVEL, fewest_pairs
 
+WORDS = 60  # of an advice
 NAMED = 3  # rules or claims that a sentence names; the others are counted
-MOST = 3  # caveats
-NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 
 
 class Advice(NamedTuple):
@@ -39,30 +36,6 @@ class Advice(NamedTuple):
         return " ".join(filter(None, [self.instruction, *self.sentences]))
 
 
-class Caveat(NamedTuple):
-    """What limits the answer, and what would mend it: a command, and about how long it takes."""
-
-    title: str
-    words: str
-    command: str = ""
-    takes: str = ""
-
-
-def answers(results: Results) -> list[str]:
-    """The page's sentences: a paragraph for each problem, then a line for each caveat."""
-    told = [advice.words if _alone(results) else f"{advice.problem}: {advice.words}" for advice in advices(results)]
-    return [*told, *(" ".join(filter(None, _line(caveat))) for caveat in caveats(results))]
-
-
-def _line(caveat: Caveat) -> list[str]:
-    takes = f" ({caveat.takes})" if caveat.takes else ""
-    return [caveat.title, caveat.words, f"`{caveat.command}`{takes}" if caveat.command else ""]
-
-
-def _alone(results: Results) -> bool:
-    return int(results.trials["problem"].nunique()) < 2
-
-
 def advices(results: Results, unit: str | None = None) -> list[Advice]:
     """The advice for each problem."""
     found = judgement(results, unit)
@@ -75,16 +48,17 @@ def advices(results: Results, unit: str | None = None) -> list[Advice]:
 
 def overall(results: Results, unit: str | None = None) -> str:
     """A sentence over several problems: in how many of them each rule is among the soonest; empty for one problem."""
-    found = judgement(results, unit)
+    found, goal = judgement(results, unit), target(results)
     problems = found.rules["problem"].nunique()
     if problems < 2:
         return ""
-    first = found.rules[(found.rules["group"] == 1) & (found.rules["reached"] > 0)]
+    first = found.rules[(found.rules["group"] == 1) & ((found.rules["reached"] > 0) | (goal is None))]
     counts = first.groupby("rule", sort=False)["problem"].nunique().sort_values(ascending=False, kind="stable")
     if counts.empty:
         return f"No rule reached the target of any of the {problems} problems."
     most = counts[counts == counts.iloc[0]].index.tolist()
-    return f"{_listed(most)} {_is(most)} among the soonest on {counts.iloc[0]} of {problems} problems."
+    where = "among the soonest" if goal else "among those of the lowest loss"
+    return f"{_listed(most)} {_is(most)} {where} on {counts.iloc[0]} of {problems} problems."
 
 
 def _advice(problem: str, rows: pd.DataFrame, found: Judgement, results: Results) -> Advice:
@@ -98,16 +72,26 @@ def _advice(problem: str, rows: pd.DataFrame, found: Judgement, results: Results
         level = f"{text.level(*goal)} {text.metric_title(goal[0])}"
         return Advice(problem, "", [f"No rule reached {level} within its budget."])
     first = rows[(rows["group"] == 1) & ((rows["reached"] > 0) | (goal is None))]
-    instruction = _instruction(first, batched=rows["unit"].iloc[0] != "steps" or (own["batch_size"] > 1).any())
-    sentences = [_result(first, goal, rows["unit"].iloc[0], own)]
-    sentences += _claims(problem, rows, found)
-    return Advice(problem, instruction, sentences)
+    instruction = _instruction(first)
+    told = [_result(first, goal, rows["unit"].iloc[0]), *_claims(problem, rows, found)]
+    return Advice(problem, instruction, _within(WORDS - len(instruction.split()), told))
 
 
-def _instruction(first: pd.DataFrame, batched: bool) -> str:
+def _within(words: int, sentences: Iterable[str]) -> list[str]:
+    """The sentences that so many words are enough for; one that is too long makes room for the next."""
+    kept = []
+    for sentence in sentences:
+        count = len(sentence.split())
+        if count <= words:
+            kept.append(sentence)
+            words -= count
+    return kept
+
+
+def _instruction(first: pd.DataFrame) -> str:
     """`Use adam (learning rate 0.003), batch 32.`"""
     named = first if len(first) <= NAMED else first.iloc[:1]
-    one_batch = named["batch_size"].nunique() == 1
+    batched, one_batch = bool(first["batched"].any()), named["batch_size"].nunique() == 1
     parts = []
     for place, row in enumerate(named.itertuples()):
         rate = f"{'' if place else 'learning rate '}{text.number(row.lr, 2)}"
@@ -115,24 +99,23 @@ def _instruction(first: pd.DataFrame, batched: bool) -> str:
         parts.append(f"{row.rule} ({rate}{batch})")
     words = f"Use {_listed(parts, 'or')}" + (f", batch {named['batch_size'].iloc[0]}" if batched and one_batch else "")
     left = len(first) - len(named)
-    return f"{words}; {left} others may be as good." if left else f"{words}."
+    others = f"{left} others" if left > 1 else "another one"
+    return f"{words}; {others} may be as good." if left else f"{words}."
 
 
-def _result(first: pd.DataFrame, goal: tuple[str, float] | None, unit: str, own: pd.DataFrame) -> str:
+def _result(first: pd.DataFrame, goal: tuple[str, float] | None, unit: str) -> str:
     """Where the advised settings get, and how many of their seeds do."""
     shown = first if len(first) <= NAMED else first.iloc[:1]
     who = "It" if len(shown) == 1 else "Both" if len(shown) == 2 else "They"
     low, high = (cost(value, unit) for value in (shown["to_target"].min(), shown["to_target"].max()))
     if goal is None:
         return f"{who} end{'s' if len(shown) == 1 else ''} at a loss of {_between(low, high)}."
-    reached, seeds = int(shown["reached"].min()), int(shown["seeds"].max())
-    level = f"{text.level(*goal)} {text.metric_title(goal[0])}"
-    get = f"{who} reach{'es' if len(shown) == 1 else ''} {level}"
-    return f"{get} after {_between(low, high)}, in {reached}{' or more' if _differ(shown) else ''} of {seeds} seeds."
-
-
-def _differ(shown: pd.DataFrame) -> bool:
-    return int(shown["reached"].nunique()) > 1
+    fewest, seeds = int(shown["reached"].min()), int(shown["seeds"].max())
+    reached = f"{fewest}{' or more' if shown['reached'].nunique() > 1 else ''} of {_count(seeds, 'seed')}"
+    get = f"{who} reach{'es' if len(shown) == 1 else ''} {text.level(*goal)} {text.metric_title(goal[0])}"
+    if math.isinf(shown["to_target"].max()):  # half of the seeds or more never got there
+        return f"{get} in only {reached}."
+    return f"{get} after {_between(low, high)}, in {reached}."
 
 
 def _between(low: str, high: str) -> str:
@@ -142,31 +125,53 @@ def _between(low: str, high: str) -> str:
 
 
 def _claims(problem: str, rows: pd.DataFrame, found: Judgement) -> Iterator[str]:
-    """What is certain, and what is not."""
-    judged, first = found.judged, rows[rows["group"] == 1]
-    pairs, comparisons = judged.pairs, judged.comparisons
-    if pairs and pairs < fewest_pairs(comparisons):
-        needed = fewest_pairs(comparisons)
-        yield f"{pairs} seed{'s' if pairs != 1 else ''} can show no difference between {len(rows)} rules; {needed} can."
+    """What is certain, and what is not: comparisons with the reference, since no others were made."""
+    judged, first, reference = found.judged, rows[rows["group"] == 1], rows["reference"].iloc[0]
+    if 0 < judged.pairs < (needed := fewest_pairs(judged.comparisons)):
+        seeds = _count(judged.pairs, "seed")
+        yield f"{seeds} can show no difference between {_count(len(rows), 'rule')}; {needed} can."
+        return
+    what = {"time": "the time", "loss": "the loss"}.get(found.unit, f"the {rows['unit'].iloc[0]}")
+    if reference not in set(first["rule"]):
+        yield f"Certain: {_listed(_factors(first, 'rule'))} {what} of {reference}, which the tuning seeds chose."
+        if len(first) > 1:
+            yield "They were not compared with each other."
         return
     later = rows[rows["group"] > 1]
+    if found.unit == "loss" and later["ratio"].isna().any():  # of negative losses there are no ratios
+        yield f"Certain: {_listed(later['rule'].tolist())} end{'s' if len(later) == 1 else ''} at a higher loss."
+        later = later.iloc[:0]
     batches = judged.batches[(judged.batches["problem"] == problem) & (judged.batches["p_holm"] <= LEVEL)]
-    batches = batches[~batches["chosen"] & (batches["rule"] == rows["reference"].iloc[0]) & (batches["ratio"] > 1)]
+    batches = batches[~batches["chosen"] & (batches["rule"] == reference) & (batches["sign"] > 0)]
     certain = [*_factors(later, "rule"), *(f"batch {words}" for words in _factors(batches, "batch_size"))]
     if certain:
-        what = {"time": "the time", "loss": "the loss"}.get(found.unit, f"the {rows['unit'].iloc[0]}")
         yield f"Certain: {_listed(certain)} {what}."
-    if len(first) > 1:
-        yield f"{judged.pairs} seeds cannot tell {'these two' if len(first) == 2 else 'them'} apart."
+    if len(first) > 1 and judged.pairs:
+        seeds = _count(judged.pairs, "seed")
+        yield f"{seeds} cannot tell {'these two' if len(first) == 2 else 'them'} apart."
 
 
 def _factors(rows: pd.DataFrame, name: str) -> list[str]:
-    """`sgd takes 2.1 ×` for each row, those that take most summed up if they are many."""
-    told = [f"{getattr(row, name)} takes {times(row.ratio)}" for row in rows.itertuples() if not math.isnan(row.ratio)]
+    """`sgd takes 1.6 to 2.6 ×` for each row, those that take most summed up if they are many."""
+    told = [f"{getattr(row, name)} takes {_factor(row.ratio_low, row.ratio_high)}" for row in rows.itertuples()]
     if len(told) <= NAMED:
         return told
-    left = rows["ratio"].iloc[NAMED - 1 :]
-    return [*told[: NAMED - 1], f"{len(left)} others take {text.number(left.min(), 2)} to {times(left.max())}"]
+    left = rows.iloc[NAMED - 1 :]
+    return [*told[: NAMED - 1], f"{len(left)} others take {_factor(left['ratio_low'].min(), left['ratio_high'].max())}"]
+
+
+def _factor(low: float, high: float) -> str:
+    """The 95 % interval of a ratio that a test tells from 1, in words.
+
+    >>> _factor(1.62, 2.55), _factor(1.62, math.inf), _factor(0.4, 0.6), _factor(0.99, 1.8), _factor(math.nan, math.nan)
+    ('1.6 to 2.6 ×', 'at least 1.6 ×', '0.4 to 0.6 ×', 'more than 1 ×', 'more than 1 ×')
+    """
+    least, most = text.number(low, 2), text.number(high, 2)
+    if high < 1:
+        return f"{most} ×" if least == most else f"{least} to {most} ×"
+    if low > 1 and least != "1":
+        return f"{least} ×" if least == most else f"at least {least} ×" if math.isinf(high) else f"{least} to {most} ×"
+    return "more than 1 ×"
 
 
 def _all_lost(trials: pd.DataFrame) -> str:
@@ -191,92 +196,6 @@ def _listed(names: Sequence[str], joint: str = "and") -> str:
 
 def _is(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
-
-
-# ------------------------------------------------------------------------------------------------------------ caveats
-
-
-def caveats(results: Results) -> list[Caveat]:
-    """What limits the answer, the gravest first; at most three."""
-    found = judgement(results)
-    if not any(advice.instruction for advice in advices(results)):
-        return []
-    return [*_of_time(found, results), *_of_edges(found, results), *_of_seeds(found, results)][:MOST]
-
-
-def _of_time(found: Judgement, results: Results) -> Iterator[Caveat]:
-    if target(results) is None or found.unit == "time":
-        return
-    unit = "data seen" if found.unit == "epochs" else "steps"
-    facts = results.environment
-    if "timing_error" in facts:
-        yield Caveat(f"Ranked by {unit}, not by seconds.", f"Steps could not be timed ({facts['timing_error']}).")
-        return
-    if found.trust.reasons == ["no step was timed"]:
-        words = "No step was timed."
-    else:
-        words = (
-            f"The seconds cannot be trusted: {found.trust.reasons[0] if found.trust.reasons else 'not all is timed'}."
-        )
-    takes = text.about(facts.get("timing_seconds", math.nan))
-    yield Caveat(
-        f"Ranked by {unit}, not by seconds.", words, f"python -m gdbench time --run {results.about['run']}", takes
-    )
-
-
-def _of_edges(found: Judgement, results: Results) -> Iterator[Caveat]:
-    edges = choose(results.trials)
-    edges = edges[edges["at_edge"] != ""]
-    first = found.rules[found.rules["group"] == 1]
-    for row in first.merge(edges[["problem", "rule", "batch_size", "at_edge"]], how="inner").itertuples():
-        which = {"high": "largest", "low": "smallest"}[row.at_edge]
-        where = f"{row.rule} at batch {row.batch_size} does best at {text.number(row.lr, 2)}"
-        words = f"{where}, the {which} learning rate tried."
-        command = results.environment.get("command", "")
-        yield Caveat("The grid ends too early.", words, f"{command} --extend" if command else "")
-        return
-
-
-def _of_seeds(found: Judgement, results: Results) -> Iterator[Caveat]:
-    """Which differences so many seeds can show, and how many would show half of it."""
-    judged = found.judged
-    if not judged.gaps or not judged.pairs:
-        return
-    seeds, command = judged.pairs, results.environment.get("command", "")
-    gap = max(judged.gaps.values(), key=_spread)
-    now = detectable(gap, judged.comparisons)
-    if math.isinf(now):
-        needed = max(fewest_pairs(judged.comparisons), 2 * seeds)
-        title, words = f"{_number(seeds)} seeds are too few to tell rules apart.", f"{needed} may do."
-    else:
-        halved = pairs_to_halve(gap, judged.comparisons)
-        title = f"{_number(seeds)} seeds see differences from {times(now)} on."
-        if math.isinf(halved):
-            yield Caveat(title, "")
-            return
-        needed, words = int(halved), f"For {times(math.sqrt(now))}:"
-    takes = text.about(results.environment.get("wall_seconds", math.nan) * needed / seeds)
-    yield Caveat(title, words, f"{_without_seeds(command)} --seeds {needed}" if command else "", takes)
-
-
-def _spread(gap: Any) -> float:
-    finite = gap[pd.notna(gap) & (abs(gap) < math.inf)]
-    return float(finite.std()) if finite.size > 1 else 0.0
-
-
-def _number(count: int) -> str:
-    return NUMBERS[count] if count < len(NUMBERS) else str(count)
-
-
-def _without_seeds(command: str) -> str:
-    words = command.split()
-    if "--seeds" in words:
-        place = words.index("--seeds")
-        del words[place : place + 2]
-    return " ".join(words)
-
-
-# -------------------------------------------------------------------------------------------------------------- facts
 
 
 def facts(results: Results) -> Mapping[str, str]:

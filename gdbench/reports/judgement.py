@@ -13,11 +13,11 @@ import pandas as pd
 
 from gdbench.reports import text
 from gdbench.reports.results import Results, has_batches, once, target
+from gdbench.stats.choice import choose
 from gdbench.stats.soonest import Costs, Judged, soonest
 from gdbench.stats.timings import step_costs
 from gdbench.stats.trust import Trust, trust
 
-SWITCH = ("time", "epochs", "steps")  # the units that a reader may choose between
 RANKING = (
     *("problem", "rule", "lr", "batch_size", "unit", "to_target", "low", "high"),
     *("ratio", "ratio_low", "ratio_high", "p_holm", "group", "reached", "test"),
@@ -54,11 +54,6 @@ def units(results: Results) -> list[str]:
     return list(_judgements(_whole(results)))
 
 
-def trusted(results: Results) -> Trust:
-    """Whether the run's times can be shown as facts."""
-    return _trust(_whole(results))
-
-
 def ranking(results: Results, unit: str | None = None) -> pd.DataFrame:
     """A row per problem and rule, the soonest first: the columns `RANKING` (stats/soonest.py).
 
@@ -91,22 +86,19 @@ def earlier(environment: Mapping[str, Any]) -> dict[str, list[float]]:
 
 @once
 def _judgements(results: Results) -> dict[str, Judgement]:
+    sure, trials = _trust(results), results.trials
     if target(results) is None:
-        return {"loss": Judgement("loss", _trust(results), soonest(results.trials, "loss"))}
-    found, sure = {}, _trust(results)
-    for unit in SWITCH if has_batches(results.trials) else ("time", "steps"):  # functions have no epochs
-        seconds = step_costs(results.timings, results.subjects) if unit == "time" else {}
-        if unit == "time" and not (sure.trusted and seconds):
-            continue
-        judged = soonest(results.trials, unit, seconds)
-        if unit == "time" and not _all_timed(judged, seconds):
-            continue
-        found[unit] = Judgement(unit, sure, judged)
-    return found
+        return {"loss": Judgement("loss", sure, soonest(trials, ["loss"])["loss"])}
+    seconds = step_costs(results.timings, results.subjects) if sure.trusted else {}
+    data = ["epochs", "steps"] if has_batches(trials) else ["steps"]  # functions have no epochs
+    found = soonest(trials, [*(["time"] if _all_timed(trials, seconds) else []), *data], seconds)
+    return {unit: Judgement(unit, sure, judged) for unit, judged in found.items()}
 
 
-def _all_timed(judged: Judged, seconds: Costs) -> bool:
-    return all((row.problem, row.rule, int(row.batch_size)) in seconds for row in judged.batches.itertuples())
+def _all_timed(trials: pd.DataFrame, seconds: Costs) -> bool:
+    chosen = choose(trials)
+    names = {(row.problem, row.rule, int(row.batch_size)) for row in chosen.itertuples()}
+    return bool(names) and names <= set(seconds)
 
 
 def cost(value: float, unit: str) -> str:

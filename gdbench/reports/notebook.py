@@ -6,7 +6,8 @@ HTML(first_screen(run)), figure(run, "sensitivity")
 from matplotlib.figure import Figure as Drawing
 
 from gdbench.errors import UsageError, nearest, shown
-from gdbench.reports.answers import advices, caveats, facts, overall
+from gdbench.reports.answers import advices, facts, overall
+from gdbench.reports.caveats import caveats
 from gdbench.reports.figure import Figure
 from gdbench.reports.figures import FIGURES, standing
 from gdbench.reports.judgement import judgement

@@ -79,7 +79,8 @@
   if (unit) {
     const choose = () => {
       for (const element of all("[data-unit]")) element.hidden = element.dataset.unit !== unit.value;
-      for (const picture of all(".first .picture[data-variant]")) picture.hidden = picture.dataset.variant !== unit.value;
+      for (const picture of all("figure[id$=standing] .picture[data-variant]")) picture.hidden = picture.dataset.variant !== unit.value;
+      for (const select of all("figure[id$=standing] select")) select.value = unit.value;
       say(`Ranked by ${unit.value}.`);
     };
     unit.addEventListener("change", choose);

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from gdbench.reports import origins, text
-from gdbench.reports.answers import advices, caveats, facts, overall
+from gdbench.reports.answers import advices, facts, overall
+from gdbench.reports.caveats import caveats
 from gdbench.reports.cells import grid, numbers
 from gdbench.reports.failures import failures
 from gdbench.reports.figure import Picture, Words
@@ -59,8 +60,6 @@ def render(*runs: Results, lessons: Sequence[Lesson] = ()) -> str:
         described=facts(results),
         caveats=[] if lessons else caveats(results),
         standing=standing,
-        maps=[] if lessons else rate_maps(results),
-        snippets=_snippets(results) if not lessons and results.trials["problem"].nunique() == 1 else {},
         settings=grid(readable(frame, results)) if len(frame) else None,
         all_numbers=numbers(_without_batches(frame, results)),
         few=bool(len(frame) and frame["trials"].max() < FEW),
@@ -87,6 +86,7 @@ def _first(problems: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _views(results: Results) -> Iterator[dict[str, Any]]:
     """The answer in each unit that the run can be ranked in, the usual one first."""
+    alone = results.trials["problem"].nunique() == 1
     for unit in units(results):
         found = judgement(results, unit)
         yield {
@@ -95,27 +95,10 @@ def _views(results: Results) -> Iterator[dict[str, Any]]:
             "advices": advices(results, unit),
             "ranking": grid(ranked(found, results)),
             "numbers": numbers(_without_batches(found.rules, results)),
-            "explained": explained(found),
+            "explained": explained(found, results),
+            "maps": rate_maps(results, unit),
+            "snippets": snippets(results, unit) if alone else {},
         }
-
-
-def _snippets(results: Results) -> dict[str, str]:
-    """Code for the setting that is advised, by library."""
-    rules = judgement(results).rules
-    mine = results.trials.merge(rules.head(1)[["rule", "setting"]], on=["rule", "setting"])
-    if mine.empty:
-        return {}
-    row = mine.iloc[0]
-    names = ["lr", *(name for name in results.about["hyperparameters"] if name != "lr")]
-    return snippets(row["rule"], {name: _plain(row[name]) for name in names if not _is_missing(row[name])})
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def ranking_as(results: Results, form: str) -> str:
 
 
 def _caption(results: Results) -> str:
-    words = [f"{results.about['title']}.", *facts(results).values(), explained(judgement(results))]
+    words = [f"{results.about['title']}.", *facts(results).values(), explained(judgement(results), results)]
     return " ".join([*words, *(advice.words for advice in advices(results)[:1])])
 
 

@@ -9,8 +9,6 @@ from gdbench.reports.results import Results, has_batches, score_of, target
 from gdbench.stats import choose
 from gdbench.stats.claims import LEVEL
 
-UNITS = {"time": "time", "epochs": "epochs", "steps": "steps"}
-
 
 def readable(found: Judgement, results: Results, *, wide: bool = True) -> list[dict[str, str]]:
     """The ranking's rows with every number as text. wide: with the intervals of ratios and the metric on test data."""
@@ -24,7 +22,7 @@ def readable(found: Judgement, results: Results, *, wide: bool = True) -> list[d
         cells = {"problem": row["problem"]} if several else {}
         cells |= {"rule": row["rule"], "learning rate": text.number(row["lr"]) + (f" ({edge} edge)" if edge else "")}
         if batches:
-            cells["batch"] = text.NONE if row["unit"] == "steps" and row["batch_size"] == 1 else str(row["batch_size"])
+            cells["batch"] = str(row["batch_size"]) if row["batched"] else text.NONE
         cells[_cost_title(found.unit, goal)] = _cost(row, found.unit, mixed=frame["unit"].nunique() > 1)
         cells[f"× {beside(found)}"] = _ratio(row, wide)
         if goal:
@@ -38,7 +36,7 @@ def readable(found: Judgement, results: Results, *, wide: bool = True) -> list[d
 def _cost_title(unit: str, goal: tuple[str, float] | None) -> str:
     if goal is None:
         return "final loss"
-    return f"{UNITS[unit]} to {text.level(*goal)}"
+    return f"{unit} to {text.level(*goal)}"
 
 
 def _cost(row: dict[str, Any], unit: str, *, mixed: bool) -> str:
@@ -63,11 +61,13 @@ def beside(found: Judgement) -> str:
     return str(references[0]) if len(references) == 1 else "the reference"
 
 
-def explained(found: Judgement) -> str:
+def explained(found: Judgement, results: Results) -> str:
     """What the columns mean, in a sentence or two."""
-    tied = (found.rules["group"] == 1).sum() > 1
+    tuned = (results.trials["role"] == "tune").any()
+    which = "which the tuning seeds chose" if tuned else "whose median is the least"
+    who = "the rule" if beside(found) == "the reference" else beside(found)
     words = (
-        f"× {beside(found)}: the cost beside that of the rule which the tuning seeds chose, paired by seed, with its "
+        f"× {beside(found)}: the cost beside that of {who}, {which}, paired by seed, with its 95 % bootstrap interval."
     )
-    words += "95 % bootstrap interval."
+    tied = (found.rules["group"] == 1).sum() > 1
     return words + (" Rules that the seeds cannot tell apart are marked." if tied else "")

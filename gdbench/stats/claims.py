@@ -1,11 +1,11 @@
 """What the reporting seeds can say about several rules: ratios paired by seed and problem, all tested together.
 
-    found = compared({"adam": [...], "sgd": [...]}, reference="adam")    # one cost per seed and problem
-    found["sgd"].ratio, found["sgd"].low, found["sgd"].high, found["sgd"].adjusted
+    found = tested([differences(sgd, adam), differences(lion, adam)])    # each: one cost per seed and problem
+    found[0].ratio, found[0].low, found[0].high, found[0].adjusted
 
-A cost is whatever a rule needs until the target: samples, seconds, steps; infinite if it never got there. The reference
-must be chosen by other numbers, such as the tuning seeds: the reporting seeds would favour the one they chose. Without
-such numbers `all_compared` tests every pair.
+A cost is whatever a rule needs until the target: samples, seconds, steps; infinite if it never got there. What is
+compared must be chosen by other numbers, such as the tuning seeds: the reporting seeds would favour what they chose.
+Without such numbers, `total` counts all comparisons among which they chose.
 
 The test is Wilcoxon's signed-rank test on the differences of the logarithms (Biometrics Bulletin 1, 1945), exact up to
 60 pairs. If two rules are equal, each difference is as likely to have either sign, so it holds its level whatever the
@@ -13,8 +13,7 @@ distribution. Holm's method (Scandinavian Journal of Statistics 6, 1979) adjusts
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +24,7 @@ from gdbench.stats.intervals import Interval, bootstrap_median
 from gdbench.stats.paired import EXACT, POWER, at_least, one_sided
 
 LEVEL = 0.05  # the share of pages that may claim a difference where there is none
+SHARE_OF_TIMING = 0.1  # of the level, which is left to the error of a timing
 DRAWS = 1000  # samples by which the power of a test is estimated
 MOST = 1e4  # the largest ratio that is looked for
 MOST_SEEDS = 1000
@@ -33,8 +33,9 @@ MOST_SEEDS = 1000
 class Comparison(NamedTuple):
     """A rule beside the reference: its cost as a multiple, the 95 % interval, and how sure the difference is.
 
-    p: of this comparison alone, two-sided. adjusted: of all comparisons together (`holm`). pairs: how many seeds and
-    problems both have.
+    p: of this comparison alone, two-sided. adjusted: of all comparisons together (`holm`). sign: 1 if the rule takes
+    more by the test, which the median pair need not show; -1 if it takes less. pairs: how many seeds and problems both
+    have.
     """
 
     ratio: float
@@ -42,6 +43,7 @@ class Comparison(NamedTuple):
     high: float
     p: float
     adjusted: float
+    sign: int
     pairs: int
 
     @property
@@ -70,24 +72,19 @@ def differences(costs: ArrayLike, reference: ArrayLike) -> np.ndarray:
     return np.where(mine == base, 0.0, found)
 
 
-def compared(costs: Mapping[str, ArrayLike], reference: str) -> dict[str, Comparison]:
-    """Every rule but the reference beside it. costs: by rule, in the same order of seeds and problems."""
-    others = [rule for rule in costs if rule != reference]
-    return dict(zip(others, tested([differences(costs[rule], costs[reference]) for rule in others]), strict=True))
+def tested(
+    found: Sequence[np.ndarray], slack: Sequence[float] | None = None, total: int | None = None
+) -> list[Comparison]:
+    """All comparisons of a page together.
 
-
-def all_compared(costs: Mapping[str, ArrayLike]) -> dict[tuple[str, str], Comparison]:
-    """Every pair of rules, the first beside the second: for runs without tuning seeds, which choose no reference."""
-    pairs = list(combinations(costs, 2))
-    return dict(zip(pairs, tested([differences(costs[a], costs[b]) for a, b in pairs]), strict=True))
-
-
-def tested(found: Sequence[np.ndarray], slack: Sequence[float] | None = None) -> list[Comparison]:
-    """All comparisons of a page together. found: `differences`; slack: as `two_sided` takes it, one per comparison."""
-    alone = [two_sided(each, more) for each, more in zip(found, slack or [0.0] * len(found), strict=True)]
+    found: `differences`. slack: as `direction` takes it, one per comparison. total: how many comparisons these were
+    chosen from, if their own numbers chose them; as many as there are by default.
+    """
+    alone = [direction(each, more) for each, more in zip(found, slack or [0.0] * len(found), strict=True)]
+    adjusted = holm([p for p, _ in alone], total)
     return [
-        Comparison(*_as_ratio(bootstrap_median(each)), p, adjusted, each.size)
-        for each, p, adjusted in zip(found, alone, holm(alone), strict=True)
+        Comparison(*_as_ratio(bootstrap_median(each)), p, together, sign, each.size)
+        for each, (p, sign), together in zip(found, alone, adjusted, strict=True)
     ]
 
 
@@ -97,22 +94,29 @@ def _as_ratio(interval: Interval) -> tuple[float, float, float]:
     return middle, low, high
 
 
-def two_sided(found: np.ndarray, slack: float = 0.0) -> float:
-    """The p-value of the differences of pairs, of which each may have either sign; 1 without any.
+def direction(found: np.ndarray, slack: float = 0.0) -> tuple[float, int]:
+    """The two-sided p-value of the differences of pairs, of which each may have either sign; and the sign they favour.
 
-    slack: all differences together may be off by so much, such as by the error of a timing that they share.
+    slack: all differences together may be off by so much, such as by the error of a timing that they share. A tenth of
+    the level is left to it (`soonest.py`), so the p-value is the larger. Without pairs, p is 1 and the sign is 0.
     """
-    if not found.size:
-        return 1.0
-    return min(1.0, 2.0 * min(one_sided(found - slack), one_sided(-found - slack)))
+    if not found.size or math.isinf(slack):
+        return 1.0, 0
+    above, below = one_sided(found - slack), one_sided(-found - slack)
+    p = 2.0 * min(above, below) / (1.0 - SHARE_OF_TIMING if slack else 1.0)
+    return (p, 1 if above < below else -1) if p < 1.0 else (1.0, 0)
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values: at most `LEVEL` of all pages claim anything where nothing differs."""
+def holm(p: Sequence[float], total: int | None = None) -> list[float]:
+    """Holm's adjusted p-values: at most `LEVEL` of all pages claim anything where nothing differs.
+
+    total: how many p-values there are if these are some of them. Then at most as much is rejected as among all of them.
+    """
+    total = max(len(p), total or 0)
     order = sorted(range(len(p)), key=lambda place: p[place])
     adjusted, least = [1.0] * len(p), 0.0
     for rank, place in enumerate(order):
-        least = max(least, min(1.0, (len(p) - rank) * p[place]))
+        least = max(least, min(1.0, (total - rank) * p[place]))
         adjusted[place] = least
     return adjusted
 
@@ -170,7 +174,7 @@ def pairs_to_halve(found: np.ndarray, comparisons: int) -> float:
 
 
 def _p_values(found: np.ndarray) -> np.ndarray:
-    """`two_sided` of each row, as if there were no ties among a row's absolute differences."""
+    """the p-value of `direction` for each row, as if there were no ties among a row's absolute differences."""
     pairs = found.shape[1]
     ranks = np.abs(found).argsort(axis=1).argsort(axis=1) + 1
     above = np.where(found > 0, ranks, 0).sum(axis=1)

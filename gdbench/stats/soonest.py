@@ -1,18 +1,19 @@
 """Which rule reaches the target soonest, in epochs, steps or time, and which rules cannot be told from it.
 
-    judged = soonest(run.trials, unit="epochs")
+    judged = soonest(run.trials, ["epochs", "steps"])["epochs"]
     judged.rules[["problem", "rule", "lr", "batch_size", "to_target", "ratio", "p_holm", "group"]]
 
 Without a target the unit is "loss", the final loss by which the trials are judged, and the lowest comes first.
 
 The tuning seeds choose: within a batch size the setting (`choose`), between batch sizes the one with the least cost in
 the unit, and among the rules the reference. The reporting seeds then say what each rule costs, and whether it differs
-from the reference (gdbench/stats/claims.py). So no number chooses and judges. Without tuning seeds all pairs of rules
-are tested, and the reference is the rule with the least cost.
+from the reference (gdbench/stats/claims.py). So no number chooses and judges. The units of a page are tested together.
+Without tuning seeds all pairs of settings count as tested, since the reporting seeds choose among them, and the
+reference is the rule with the least cost.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -29,20 +30,22 @@ from gdbench.stats.choice import (
     final_loss,
     final_score,
     objective,
+    reported,
     score_name,
 )
-from gdbench.stats.claims import LEVEL, Comparison, differences, tested
+from gdbench.stats.claims import LEVEL, SHARE_OF_TIMING, Comparison, differences, tested
 from gdbench.stats.intervals import bootstrap_median
 from gdbench.stats.paired import BETWEEN_PROCESSES
 
 UNITS = ("epochs", "steps", "time", "loss")  # time in seconds
+DATA = ("epochs", "steps")  # whose ratio is fixed at a batch size
 COST = ("to_target", "low", "high")
 BESIDE = ("ratio", "ratio_low", "ratio_high", "p_holm")
 COLUMNS = (
     *("problem", "rule", "lr", "batch_size", "unit", *COST, *BESIDE, "group", "reached", "test"),
-    *("seeds", "setting", "reference"),
+    *("seeds", "setting", "batched", "reference"),
 )
-BATCHES = ("problem", "rule", "lr", "batch_size", *COST, *BESIDE, "reached", "seeds", "setting", "chosen")
+BATCHES = ("problem", "rule", "lr", "batch_size", *COST, *BESIDE, "sign", "reached", "seeds", "setting", "chosen")
 
 Name = tuple[str, str, int]  # of a problem and of a rule, and a batch size
 Costs = Mapping[Name, np.ndarray]  # seconds per step, one number per round (`timings.step_costs`)
@@ -55,16 +58,18 @@ class Judged(NamedTuple):
     the median over the reporting seeds, with its 95 % interval `low`, `high`. `ratio` is the median over seeds of the
     cost as a multiple of the reference's, with its interval; `p_holm` is adjusted for all comparisons of both frames.
     Rules of one `group` (1, 2, 3) cannot be told from the reference, or are all sooner, or all later. `reached` and
-    `seeds` count reporting trials; `test` is their median on test data.
+    `seeds` count reporting trials; `test` is their median on test data. `batched` is false for a function.
     batches: `BATCHES`, a row per problem, rule and batch size; `chosen` marks those of `rules`. Other batch sizes of
-    the reference are compared with the chosen one; those of other rules are not.
-    comparisons: how many were tested together. gaps: the differences of each comparison of two rules.
+    the reference are compared with the chosen one; those of other rules are not. `sign` is 1 for a cost that is larger
+    by the test, -1 for a smaller one, 0 where none was made.
+    comparisons: how many were tested together, those of other units included. gaps: the differences of each comparison
+    of two rules, by problem, rule and reference.
     """
 
     rules: pd.DataFrame
     batches: pd.DataFrame
     comparisons: int
-    gaps: dict[tuple[str, str], np.ndarray]
+    gaps: dict[tuple[str, str, str], np.ndarray]
 
     @property
     def pairs(self) -> int:
@@ -72,47 +77,155 @@ class Judged(NamedTuple):
         return min((gap.size for gap in self.gaps.values()), default=0)
 
 
-def soonest(trials: pd.DataFrame, unit: str = "epochs", seconds: Costs | None = None) -> Judged:
-    """Judge the rules of a run.
+def soonest(
+    trials: pd.DataFrame, units: Sequence[str] = ("epochs",), seconds: Costs | None = None
+) -> dict[str, Judged]:
+    """Judge the rules of a run in each unit; all comparisons of all units are tested together.
 
-    trials: `Run.trials`. unit: of `UNITS`. seconds: needed for time alone; a setting that was not timed has no cost.
+    trials: `Run.trials`. units: of `UNITS`. seconds: needed for time alone; a setting that was not timed has no cost.
     """
-    if unit not in UNITS:
-        raise ValueError(f"unit {unit!r} is not one of {', '.join(UNITS)}")
-    per_step = _PerStep(unit, seconds or {}, epochs_a_step(trials))
-    settings = _chosen(trials, per_step)
-    if settings.empty:
-        return Judged(pd.DataFrame(columns=list(COLUMNS)), pd.DataFrame(columns=list(BATCHES)), 0, {})
-    rows_of = {_name(row): row for row in settings.itertuples()}
-    found = {name: _by_seed(trials, row, per_step) for name, row in rows_of.items()}
-    chosen = settings[settings["chosen"]]
-    references = {problem: _reference(own, found, _is_tuned(trials)) for problem, own in chosen.groupby("problem")}
-    rules = _pairs(trials, chosen, references)
-    own_batches = settings[~settings["chosen"] & (settings["rule"] == settings["problem"].map(_second(references)))]
-    pairs = [*rules, *((_name(row), references[row.problem]) for row in own_batches.itertuples())]
-    gaps = [differences(*(each.to_numpy() for each in found[a].align(found[b], join="inner"))) for a, b in pairs]
-    slack = [per_step.slack(rows_of[a], rows_of[b], len(pairs)) for a, b in pairs]
-    comparisons = dict(zip(pairs, tested(gaps, slack), strict=True))
-    beside = {name: _beside(comparisons, name, references[name[0]]) for name in rows_of}
-    scores = {problem: score_name(own) for problem, own in trials.groupby("problem")}
-    batches = pd.DataFrame(
-        [_row(row, found[name], beside[name], trials, scores[row.problem]) for name, row in rows_of.items()]
+    for unit in units:
+        if unit not in UNITS:
+            raise ValueError(f"unit {unit!r} is not one of {', '.join(UNITS)}")
+    known = _Known.of(trials)
+    views = {unit: _View(known, PerStep(unit, seconds or {}, known.epochs)) for unit in units}
+    family: dict[tuple[Any, ...], tuple[_View, Name, Name]] = {}
+    for view in views.values():
+        for first, second in view.pairs:
+            family.setdefault(view.key(first, second), (view, first, second))
+    total = len(family) if known.tuned else _all_pairs(trials, units)
+    slack = [view.slack(first, second, total) for view, first, second in family.values()]
+    found = dict(
+        zip(
+            family,
+            tested([view.gap(first, second) for view, first, second in family.values()], slack, total),
+            strict=True,
+        )
     )
-    negative = {name[0] for name, costs in found.items() if costs.min() < 0}  # of such values there are no ratios
+    return {unit: _judged(known, view, found, total) for unit, view in views.items()}
+
+
+class _Reports(NamedTuple):
+    """The reporting trials of a setting, by seed. score: on test data, or NaN. batched: false for a function."""
+
+    seeds: np.ndarray
+    steps: np.ndarray
+    loss: np.ndarray
+    score: np.ndarray
+    batched: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is the same in all units: the chosen settings, the reporting trials of each, and epochs per step.
+
+    problems: in the suite's order. tuned: whether other seeds than the reporting ones chose.
+    """
+
+    settings: pd.DataFrame
+    reports: dict[Name, _Reports]
+    epochs: "pd.Series[float]"
+    problems: list[str]
+    tuned: bool
+
+    @classmethod
+    def of(cls, trials: pd.DataFrame) -> "_Known":
+        """From `Run.trials`."""
+        reports = {}
+        for problem, own in reported(trials).groupby("problem", sort=False):
+            everything = trials[trials["problem"] == problem]
+            name, batched = score_name(everything), objective(everything) != "value"
+            score = final_score(own, name).to_numpy() if name else np.full(len(own), math.nan)
+            columns = own["seed"].to_numpy(), censored_steps(own).to_numpy(), final_loss(own).to_numpy(), score
+            for (rule, batch), places in own.groupby(["rule", "batch_size"]).indices.items():
+                in_order = places[np.argsort(columns[0][places], kind="stable")]
+                seeds, steps, loss, scores = (column[in_order] for column in columns)
+                reports[str(problem), str(rule), int(batch)] = _Reports(seeds, steps, loss, scores, batched)
+        names = list(dict.fromkeys(trials["problem"]))
+        return cls(choose(trials), reports, epochs_a_step(trials), names, bool((trials["role"] == "tune").any()))
+
+    def reports_of(self, name: Name) -> _Reports:
+        """The reporting trials of a setting, none if none has finished."""
+        nothing = np.zeros(0)
+        return self.reports.get(name, _Reports(nothing, nothing, nothing, nothing, True))
+
+
+class _View:
+    """What is to be compared in one unit. pairs: of rules, then the reference's other batch sizes beside its own."""
+
+    def __init__(self, known: _Known, per_step: "PerStep") -> None:
+        self.unit, self.per_step = per_step.unit, per_step
+        self.settings = _chosen(known.settings, per_step)
+        self.rows = {_name(row): row for row in self.settings.itertuples()}
+        self.found = {name: _by_seed(known.reports_of(name), row, per_step) for name, row in self.rows.items()}
+        self.references: dict[str, Name] = {}
+        self.pairs: list[tuple[Name, Name]] = []
+        self.rules = 0  # of the pairs
+        if self.settings.empty:
+            return
+        chosen, tuned = self.settings[self.settings["chosen"]], known.tuned
+        for problem, own in chosen.groupby("problem", sort=False):
+            names = [_name(row) for row in own.itertuples()]
+            best = names[0] if tuned else _least(names, self.found)
+            self.references[str(problem)] = best
+            self.pairs += [(each, best) for each in names if each != best] if tuned else list(combinations(names, 2))
+        self.rules = len(self.pairs)
+        own = self.settings[self.settings["rule"] == self.settings["problem"].map(_second(self.references))]
+        self.pairs += [(_name(row), self.references[row.problem]) for row in own.itertuples() if not row.chosen]
+
+    def gap(self, first: Name, second: Name) -> np.ndarray:
+        """The differences of two settings, paired by seed."""
+        return differences(*(each.to_numpy() for each in self.found[first].align(self.found[second], join="inner")))
+
+    def slack(self, first: Name, second: Name, comparisons: int) -> float:
+        """See `PerStep.slack`."""
+        return self.per_step.slack(self.rows[first], self.rows[second], comparisons)
+
+    def key(self, first: Name, second: Name) -> tuple[Any, ...]:
+        """What names a comparison: at one batch size, epochs are as many times the steps, so it is the same one."""
+        same = first[2] == second[2] and self.unit in DATA
+        return (DATA if same else self.unit, self.rows[first].setting, first, self.rows[second].setting, second)
+
+
+def _judged(known: _Known, view: _View, found: Mapping[tuple[Any, ...], Comparison], total: int) -> Judged:
+    """The frames of one unit."""
+    if view.settings.empty:
+        return Judged(pd.DataFrame(columns=list(COLUMNS)), pd.DataFrame(columns=list(BATCHES)), 0, {})
+    unit, references = view.unit, _second(view.references)
+    comparisons = {pair: found[view.key(*pair)] for pair in view.pairs}
+    beside = {name: _beside(comparisons, name, view.references[name[0]]) for name in view.rows}
+    batches = pd.DataFrame(
+        [_row(row, view.found[name], beside[name], known.reports_of(name)) for name, row in view.rows.items()]
+    )
+    negative = {name[0] for name, costs in view.found.items() if costs.min() < 0}  # of such values there are no ratios
     batches.loc[batches["problem"].isin(negative), ["ratio", "ratio_low", "ratio_high"]] = math.nan
-    frame = batches[batches["chosen"]].assign(unit=unit, reference=lambda own: own["problem"].map(_second(references)))
+    frame = batches[batches["chosen"]].assign(unit=unit, reference=lambda own: own["problem"].map(references))
     frame["unit"] = frame["unit"].where((unit != "epochs") | frame["batched"], "steps")  # a function has no epochs
-    frame["group"] = [_side(beside[_name(row)]) for row in frame.itertuples()]
+    frame["group"] = frame["sign"].where(frame["p_holm"] <= LEVEL, 0)
     frame["group"] = frame.groupby("problem")["group"].rank(method="dense").astype(int)
-    frame["_place"] = frame["problem"].map({name: i for i, name in enumerate(dict.fromkeys(trials["problem"]))})
+    frame["_place"] = frame["problem"].map({name: i for i, name in enumerate(known.problems)})
     frame["_other"] = frame["rule"] != frame["reference"]
     frame = frame.sort_values(["_place", "group", "_other", "to_target"], kind="stable").reset_index(drop=True)
-    return Judged(
-        frame[list(COLUMNS)],
-        batches[list(BATCHES)],
-        len(pairs),
-        {(a[1], b[1]): gap for (a, b), gap in zip(rules, gaps, strict=False)},
-    )
+    gaps = {(a[0], a[1], b[1]): view.gap(a, b) for a, b in view.pairs[: view.rules]}
+    return Judged(frame[list(COLUMNS)], batches[list(BATCHES)], total, gaps)
+
+
+def _all_pairs(trials: pd.DataFrame, units: Sequence[str]) -> int:
+    """How many pairs of settings the reporting seeds could choose to compare, in all units."""
+    total = 0
+    reports = trials[trials["role"] == "report"]
+    for _, own in reports.groupby("problem"):
+        settings = own[["rule", "setting", "batch_size"]].drop_duplicates()
+        same = settings["batch_size"].nunique() == 1
+        ways = {DATA if same and unit in DATA else unit for unit in units}
+        total += math.comb(len(settings), 2) * len(ways)
+    return total
+
+
+def _least(names: Sequence[Name], found: Mapping[Name, "pd.Series[float]"]) -> Name:
+    """The one with the least median cost."""
+    medians = [float(found[name].median()) for name in names]
+    return names[min(range(len(names)), key=lambda place: (math.isnan(medians[place]), medians[place]))]
 
 
 def _name(row: Any) -> Name:
@@ -120,17 +233,13 @@ def _name(row: Any) -> Name:
 
 
 def _second(references: Mapping[str, Name]) -> dict[str, str]:
-    """The reference rule of each problem."""
+    """The rule of the reference of each problem."""
     return {problem: name[1] for problem, name in references.items()}
 
 
-def _is_tuned(trials: pd.DataFrame) -> bool:
-    return bool((trials["role"] == "tune").any())
-
-
 @dataclass(frozen=True)
-class _PerStep:
-    """What a step costs in a unit. epochs: by problem and batch size."""
+class PerStep:
+    """What a step costs in a unit. seconds: of each setting; epochs: by problem and batch size (`epochs_a_step`)."""
 
     unit: str
     seconds: Costs
@@ -156,18 +265,18 @@ class _PerStep:
         if rounds < 2:
             return math.inf
         spread = math.sqrt(sum(each.var(ddof=1) / each.size for each in logs) + 2 * BETWEEN_PROCESSES**2)
-        return float(stats.t.ppf(1 - LEVEL / 20 / comparisons, rounds - 1) * spread)
+        return float(stats.t.ppf(1 - SHARE_OF_TIMING * LEVEL / 2 / comparisons, rounds - 1) * spread)
 
     def _rounds(self, row: Any) -> np.ndarray:
         return self.seconds.get(_name(row), np.zeros(0))
 
 
-def _chosen(trials: pd.DataFrame, per_step: _PerStep) -> pd.DataFrame:
+def _chosen(settings: pd.DataFrame, per_step: PerStep) -> pd.DataFrame:
     """The setting of each problem, rule and batch size; `chosen` marks a rule's best batch size in the unit, by the
     trials that choose. The best comes first within a problem."""
-    settings = choose(trials)
     if settings.empty:
         return settings
+    settings = settings.copy()
     steps = [per_step(row) for row in settings.itertuples()]
     loss = per_step.unit == "loss"
     settings["cost"] = settings["median_loss"] if loss else times(settings["median_steps"], steps)
@@ -176,39 +285,14 @@ def _chosen(trials: pd.DataFrame, per_step: _PerStep) -> pd.DataFrame:
     return settings.reset_index(drop=True)
 
 
-def _by_seed(trials: pd.DataFrame, row: Any, per_step: _PerStep) -> "pd.Series[float]":
+def _by_seed(reports: _Reports, row: Any, per_step: PerStep) -> "pd.Series[float]":
     """The cost of each reporting seed of a setting: to the target, or the final loss."""
-    mine = _reporting(trials, row)
-    steps = censored_steps(mine).to_numpy()
+    if per_step.unit == "loss":
+        return pd.Series(reports.loss, index=reports.seeds)
     # 0 and infinity are the same in any unit, also if no trial took a step.
-    costs = np.where((steps == 0) | np.isinf(steps), steps, times(steps, per_step(row)))
-    costs = final_loss(mine) if per_step.unit == "loss" else costs
-    return pd.Series(np.asarray(costs), index=mine["seed"].to_numpy()).sort_index()
-
-
-def _reporting(trials: pd.DataFrame, row: Any) -> pd.DataFrame:
-    mine = trials[(trials["role"] == "report") & (trials["setting"] == row.setting) & (trials["rule"] == row.rule)]
-    return mine[(mine["problem"] == row.problem) & (mine["batch_size"] == row.batch_size)]
-
-
-def _pairs(trials: pd.DataFrame, chosen: pd.DataFrame, references: Mapping[str, Name]) -> list[tuple[Name, Name]]:
-    """What is compared: each rule with the reference that the tuning seeds chose; without these, every two rules."""
-    pairs: list[tuple[Name, Name]] = []
-    for problem, own in chosen.groupby("problem", sort=False):
-        names = [_name(row) for row in own.itertuples()]
-        reference = references[str(problem)]
-        others = [name for name in names if name != reference]
-        pairs += [(name, reference) for name in others] if _is_tuned(trials) else list(combinations(names, 2))
-    return pairs
-
-
-def _reference(own: pd.DataFrame, found: Mapping[Name, pd.Series], tuned: bool) -> Name:
-    """The rule that the tuning seeds chose; without tuning seeds, the one with the least median cost."""
-    names = [_name(row) for row in own.itertuples()]
-    if tuned:
-        return names[0]
-    medians = [float(found[name].median()) for name in names]
-    return names[min(range(len(names)), key=lambda place: (math.isnan(medians[place]), medians[place]))]
+    same = (reports.steps == 0) | np.isinf(reports.steps)
+    costs = np.where(same, reports.steps, times(reports.steps, per_step(row)))
+    return pd.Series(costs, index=reports.seeds)
 
 
 def _beside(comparisons: Mapping[tuple[Name, Name], Comparison], name: Name, reference: Name) -> Comparison | None:
@@ -218,17 +302,12 @@ def _beside(comparisons: Mapping[tuple[Name, Name], Comparison], name: Name, ref
     if (reference, name) in comparisons:
         there = comparisons[reference, name]
         ratio, low, high = (1 / value if value else math.inf for value in (there.ratio, there.high, there.low))
-        return there._replace(ratio=ratio, low=low, high=high)
+        return there._replace(ratio=ratio, low=low, high=high, sign=-there.sign)
     return None
 
 
-def _side(beside: Comparison | None) -> int:
-    """-1 for a rule that is sooner than the reference, 1 for one that is later, 0 if the seeds cannot tell."""
-    return (1 if beside.ratio > 1 else -1) if beside is not None and beside.differs else 0
-
-
-def _row(row: Any, costs: pd.Series, beside: Comparison | None, trials: pd.DataFrame, score: str) -> dict[str, Any]:
-    middle, mine = bootstrap_median(costs.to_numpy()), _reporting(trials, row)
+def _row(row: Any, costs: "pd.Series[float]", beside: Comparison | None, reports: _Reports) -> dict[str, Any]:
+    middle = bootstrap_median(costs.to_numpy())
     itself = 1.0 if row.chosen else math.nan
     return {
         **{name: getattr(row, name) for name in ("problem", "rule", "lr", "batch_size", "setting", "chosen")},
@@ -239,8 +318,9 @@ def _row(row: Any, costs: pd.Series, beside: Comparison | None, trials: pd.DataF
         "ratio_low": beside.low if beside else math.nan,
         "ratio_high": beside.high if beside else math.nan,
         "p_holm": beside.adjusted if beside else math.nan,
-        "reached": int(np.isfinite(censored_steps(mine)).sum()),
-        "test": float(final_score(mine, score).median()) if score else math.nan,
+        "sign": beside.sign if beside else 0,
+        "reached": int(np.isfinite(reports.steps).sum()),
+        "test": float(np.median(reports.score)) if reports.score.size else math.nan,
         "seeds": len(costs),
-        "batched": objective(mine) != "value",
+        "batched": reports.batched,
     }

@@ -51,8 +51,8 @@ def blocking(tmp_path):
 
 
 NEEDING_NUMBA = (
-    "run quick", "init a.csv --predict y", "list", "show adam", "show latest", "tune sgd iris", "time", "peers", "verify",
-    "gpu-check", "doctor",
+    "run quick", "init a.csv --predict y", "list", "show adam", "show latest", "tune sgd iris", "time", "peers",
+    "verify", "gpu-check", "doctor",
 )  # fmt: skip
 # What one asks on a broken machine, and what reads results, with its exit code where there are none.
 WITHOUT_NUMBA = {

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gdbench.reports.answers import advices, answers, caveats, overall
+from gdbench.reports.answers import advices, overall
+from gdbench.reports.caveats import answers, caveats
 from gdbench.reports.judgement import RANKING, judgement, ranking, units
 from gdbench.reports.ranking_table import readable
 from gdbench.stats.trust import Trust
@@ -77,7 +78,7 @@ def test_too_few_seeds_show_nothing_and_that_is_said():
     assert advice.instruction == "Use a (learning rate 0.1), batch 8; 5 others may be as good."
     assert advice.sentences[1:] == ["5 seeds can show no difference between 6 rules; 8 can."]
     assert set(ranking(run)["group"]) == {1} and "×" not in advice.words
-    assert caveats(run)[-1].title == "Five seeds are too few to tell rules apart."
+    assert caveats(run)[-1].title == "Five seeds can tell no rules apart."
 
 
 def test_a_batch_size_that_costs_more_for_certain_is_told():
@@ -149,3 +150,80 @@ def test_the_table_has_seven_columns_or_six(wide):
     names = ["rule", "learning rate", "batch", "epochs to 90 %", "× adam", "reached", "test accuracy"]
     assert list(rows[0]) == names[: 7 if wide else 6]
     assert [row["× adam"].split(" [")[0] for row in rows] == ["1", "2 ×"]
+
+
+TWENTY = np.arange(100, 120.0)
+
+
+def test_a_difference_is_told_with_its_interval_or_by_its_direction_alone():
+    doubled = np.where(np.arange(20) < 9, 2 * TWENTY, TWENTY)  # the median pair is a tie
+    (advice,) = advices(results({("p", "adam"): TWENTY, ("p", "sgd"): doubled}))
+    assert advice.instruction.startswith("Use adam ") and advice.sentences[1:] == [
+        "Certain: sgd takes more than 1 × the epochs."
+    ]
+    spread = TWENTY * np.linspace(1.5, 3.0, 20)
+    (advice,) = advices(results({("p", "adam"): TWENTY, ("p", "sgd"): spread}))
+    assert advice.sentences[1].startswith("Certain: sgd takes 1.") and " to 2." in advice.sentences[1]
+
+
+def test_a_target_that_few_seeds_reach():
+    few = np.where(np.arange(20) < 9, TWENTY, INF)
+    (advice,) = advices(results({("p", "adam"): few, ("p", "sgd"): [INF] * 20}))
+    assert advice.instruction.startswith("Use adam ")
+    assert advice.sentences[0] == "It reaches 90 % validation accuracy in only 9 of 20 seeds."
+
+
+def test_where_other_seeds_disagree_with_tuning_only_what_was_tested_is_told():
+    run = results({("p", "adam"): EIGHT, ("p", "sgd"): 1.1 * EIGHT, ("p", "lion"): 1.2 * EIGHT})
+    reports, tuned = run.trials["role"] == "report", run.trials["role"] == "tune"
+    assert tuned.any()
+    run.trials.loc[reports & (run.trials["rule"] == "sgd"), "steps_to_target"] = EIGHT / 2
+    (advice,) = advices(run)
+    assert advice.instruction == "Use sgd (learning rate 0.1), batch 8."
+    assert advice.sentences[1:] == ["Certain: sgd takes 0.5 × the epochs of adam, which the tuning seeds chose."]
+
+
+def test_nothing_exceeds_sixty_words():
+    same = {
+        ("p", f"rule {name}"): TWENTY * np.random.default_rng(i).permutation(np.linspace(0.9, 1.1, 20))
+        for i, name in enumerate("abc")
+    }
+    worse = {("p", f"slow {name}"): (3 + i) * TWENTY for i, name in enumerate("defghi")}
+    (advice,) = advices(results({**same, **worse}, batches=(8, 16, 32)))
+    assert len(advice.words.split()) <= 60 and advice.instruction.startswith("Use rule ")
+    assert "cannot tell them apart" in advice.words
+
+
+def test_several_problems_without_a_target_are_judged_by_their_loss():
+    steps = {(problem, rule): scale * EIGHT for problem in "pq" for rule, scale in (("adam", 1), ("sgd", 2))}
+    assert overall(results(steps, target=False)) == "adam is among those of the lowest loss on 2 of 2 problems."
+
+
+def test_a_function_has_no_batch_size():
+    run = results({("p", "adam"): EIGHT, ("p", "sgd"): 2 * EIGHT}, batches=(1,), target=False)
+    run.trials = run.trials.rename(columns={"val_loss": "value"}).drop(columns="test_accuracy")
+    assert advices(run)[0].instruction == "Use adam (learning rate 0.1)."
+    network = results({("p", "adam"): EIGHT, ("p", "sgd"): 2 * EIGHT}, batches=(1,))
+    assert advices(network, "steps")[0].instruction == "Use adam (learning rate 0.1), batch 1."
+    assert readable(judgement(network, "steps"), network)[0]["batch"] == "1"
+
+
+def test_negative_losses_have_no_ratio():
+    run = results({("p", "adam"): EIGHT, ("p", "sgd"): 2 * EIGHT}, target=False)
+    run.trials["val_loss"] -= 10
+    assert advices(run)[0].sentences[1] == "Certain: sgd ends at a higher loss."
+
+
+def test_no_caveat_contradicts_what_is_certain():
+    for other in ([INF] * 8, 2 * EIGHT):  # a gap without a finite value, and one that does not vary
+        run = results({("p", "adam"): EIGHT, ("p", "sgd"): other})
+        assert not [
+            caveat.title for caveat in caveats(run) if "seeds" in caveat.title and "seconds" not in caveat.title
+        ]
+
+
+def test_a_timing_that_failed_can_be_made_again_with_the_same_plug_ins():
+    facts = {"timing_error": "RuleError: no", "command": "python -m gdbench run a.toml --plugin 'my rule.py'"}
+    run = results({("p", "adam"): EIGHT, ("p", "sgd"): 2 * EIGHT}, environment=facts)
+    (caveat, *_) = caveats(run)
+    assert caveat.command == "python -m gdbench time --run cafe --plugin 'my rule.py'"

@@ -10,9 +10,9 @@ from gdbench.stats import soonest as module
 from gdbench.stats.soonest import COLUMNS
 
 
-def soonest(*given):
-    """The rules alone."""
-    return module.soonest(*given).rules
+def soonest(given, unit="epochs", seconds=None):
+    """The rules alone, judged in one unit."""
+    return module.soonest(given, [unit], seconds)[unit].rules
 
 
 def trials(steps, *, tune=True, lr=0.1):
@@ -128,9 +128,9 @@ def test_other_batch_sizes_of_the_reference_are_judged_with_the_rules():
         ("p", "sgd", 16): 2 * EIGHT,
         ("p", "sgd", 64): EIGHT,
     }
-    found = module.soonest(trials(steps), "steps")
+    found = module.soonest(trials(steps), ["steps"])["steps"]
     batches = found.batches.set_index(["rule", "batch_size"])
-    assert found.comparisons == 2 and found.pairs == 8 and set(found.gaps) == {("sgd", "adam")}
+    assert found.comparisons == 2 and found.pairs == 8 and set(found.gaps) == {("p", "sgd", "adam")}
     assert batches.loc[("adam", 64), "ratio"] == pytest.approx(2.0) and batches.loc[("adam", 64), "p_holm"] < 0.05
     assert batches["chosen"].to_dict() == {
         ("adam", 16): True, ("sgd", 64): True, ("adam", 64): False, ("sgd", 16): False
@@ -154,3 +154,43 @@ def test_without_a_target_the_lowest_loss_comes_first():
 def test_a_function_has_no_epochs():
     given = trials({("p", "adam", 1): EIGHT, ("p", "sgd", 1): 2 * EIGHT}).rename(columns={"val_loss": "value"})
     assert set(soonest(given)["unit"]) == {"steps"}
+
+
+TWENTY = np.arange(100.0, 120.0)
+
+
+def test_the_direction_is_that_of_the_test_and_not_of_the_median_pair():
+    """With ties the median pair may be exactly 1 where the signed ranks are sure."""
+    doubled = np.where(np.arange(20) < 9, 2 * TWENTY, TWENTY)
+    later = soonest(trials({("p", "adam", 1): TWENTY, ("p", "sgd", 1): doubled}))
+    assert later["rule"].tolist() == ["adam", "sgd"] and later["group"].tolist() == [1, 2]
+    assert later["ratio"].tolist() == [1.0, 1.0]
+    few = np.where(np.arange(20) < 9, TWENTY, math.inf)
+    never = soonest(trials({("p", "adam", 1): few, ("p", "sgd", 1): np.full(20, math.inf)}))
+    assert never["rule"].tolist() == ["adam", "sgd"] and never["group"].tolist() == [1, 2]
+
+
+def test_all_units_of_a_page_are_tested_together():
+    steps = {16: EIGHT, 64: EIGHT / 2}  # batch 64 takes fewer steps and more epochs
+    given = trials({("p", rule, batch): steps[batch] for rule in ("adam", "sgd") for batch in steps})
+    seconds = {("p", rule, batch): np.full(9, batch * 1e-3) for rule in ("adam", "sgd") for batch in (16, 64)}
+    found = module.soonest(given, ["time", "epochs", "steps"], seconds)
+    # In each unit sgd beside adam, and adam's other batch size. In steps and in epochs adam's best batch is 64 and 16.
+    assert {each.comparisons for each in found.values()} == {6}
+    one = module.soonest(trials({("p", "adam", 16): EIGHT, ("p", "sgd", 16): EIGHT}), ["epochs", "steps"])
+    assert one["epochs"].comparisons == 1  # at one batch size the epochs are the steps
+
+
+def test_without_tuning_seeds_all_pairs_of_settings_count():
+    given = pd.concat(
+        [trials({("p", "adam", 1): EIGHT, ("p", "sgd", 1): 2 * EIGHT}, tune=False, lr=lr) for lr in (0.1, 1.0)]
+    )
+    given["setting"] = given["rule"] + given["lr"].astype(str)
+    found = module.soonest(given, ["epochs"])["epochs"]
+    assert found.comparisons == 6 and found.rules["p_holm"].tolist()[1:] == [6 * 2 / 256]
+
+
+def test_a_setting_that_was_not_timed_makes_no_claim():
+    given = trials({("p", "adam", 1): EIGHT, ("p", "sgd", 1): np.full(8, math.inf)})
+    found = soonest(given, "time", {("p", "adam", 1): np.full(9, 1e-3)})
+    assert found["group"].tolist() == [1, 1]

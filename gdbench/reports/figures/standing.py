@@ -37,16 +37,16 @@ def variants(results: Results) -> Iterator[tuple[Words, Drawing]]:
 
 def data(results: Results) -> pd.DataFrame:
     """`problem, rule, lr, batch_size, to_target, low, high, ratio, ..., chosen`: the dots, in the run's own unit."""
-    return judgement(results).judged.batches.drop(columns="setting")
+    return judgement(results).judged.batches.drop(columns=["setting", "sign"])
 
 
 def caption(results: Results) -> str:
     """What the dots are."""
     others = "Hollow: its other batch sizes, by their number. " if has_batches(results.trials) else ""
     return (
-        "Filled: each rule at its best setting, the median over the reporting seeds with its 95 % bootstrap interval. "
-        f"{others}Shaded: the interval of the rule that tuning chose. A rule whose median seed never gets there has no "
-        "filled dot."
+        "Filled: each rule at its chosen setting, the median over the reporting seeds with its 95 % interval. "
+        f"{others}Shaded: the interval of the rule that the others are compared with. A rule whose median seed never "
+        "gets there has no filled dot."
     )
 
 
