@@ -24,10 +24,12 @@ from gdbench.ab.places import Checkout
 from gdbench.ab.process import Process
 from gdbench.stats.paired import POWER, Test, clustered
 from gdbench.stats.timings import visits
-from gdbench.timing.pace import FEWEST, LEAST, SAMPLES, SHORTEST
+from gdbench.timing.pace import FEWEST, LEAST
 
 PAIRS, ROUNDS = 6, 3  # pairs of processes, each one repetition, and rounds in each pair
 AGAIN = 10  # pairs of processes the second time, when few steps are measured and one bad moment must not decide
+SAMPLES = 5  # per visit
+SHORTEST = 0.001  # seconds of a sample; the call itself counts, in base and head alike
 STAGE = 60.0  # seconds that all samples take together, unless that would make them shorter than SHORTEST
 FEW = 60  # noisy steps; if there are more, the machine is noisy, or so many steps need short samples
 SIDES = ("base", "head")

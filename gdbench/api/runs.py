@@ -67,7 +67,7 @@ class Run:
 
     @property
     def targets(self) -> "pd.DataFrame":
-        """For each trial and level of the target, the first evaluated step that meets it; infinite if there is none."""
+        """For each trial and level of the target, the first step that meets it; infinite if there is none."""
         return self.frames.targets
 
     @property

@@ -28,7 +28,7 @@ from gdbench.results.files import without_places
 from gdbench.results.frames import Frames
 from gdbench.stats import GROUP as CHOICE
 from gdbench.stats import censored_steps, final_loss
-from gdbench.stats.timings import REFERENCES, over_peak
+from gdbench.stats.timings import BESIDE, over_peak
 
 FAMILIES = ("digest", "convergence", "count", "cost")
 NAMES = ("family", "metric", "problem", "rule", "batch_size", "dtype")  # of a metric
@@ -196,7 +196,7 @@ def _above_resolution(losses: pd.Series, frames: Frames, trials: pd.DataFrame) -
 
 def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:
     """The costs relative to the peak of the same round, and the flops and bytes of a step."""
-    subjects = frames.subjects[~frames.subjects["part"].isin(REFERENCES)]
+    subjects = frames.subjects[~frames.subjects["part"].isin(BESIDE)]
     if not len(subjects) or not len(frames.timings):
         return
     relative = over_peak(frames.timings, frames.subjects)
@@ -210,7 +210,7 @@ def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:
 
 def step_counts(subjects: pd.DataFrame) -> pd.DataFrame:
     """The flops and bytes of steps and their parts, as measures. subjects: `Run.subjects`."""
-    alone = subjects[(subjects["jobs"] == 1) & ~subjects["part"].isin(REFERENCES)]
+    alone = subjects[(subjects["jobs"] == 1) & ~subjects["part"].isin(BESIDE)]
     names = [metric_of(row) for row in alone.to_dict("records")]
     parts = [
         alone[GROUP].assign(family="count", metric=[f"{each} {name}" for each in names], pair="all", value=alone[name])

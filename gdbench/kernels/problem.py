@@ -1,5 +1,6 @@
 """The contracts of a problem and of its training. Other code relies on these alone, never on the kind of problem."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -12,6 +13,13 @@ SPLITS = ("train", "val", "test")
 # A trial has diverged at the first step whose batch has a loss above this times (1 + |loss of the first batch|), before
 # the update and without a penalty, or not finite; or whose update leaves a parameter that is not finite.
 DIVERGED = 1e4
+
+
+def largest_loss(first: float) -> float:
+    """The largest loss of a batch that has not diverged. first: that of the first batch; a finite bound in any case."""
+    limit = DIVERGED * (1.0 + abs(first))
+    return limit if math.isfinite(limit) else float(np.finfo(np.float64).max)
+
 
 # A rule's compiled update: parameters, gradient, state, the step's coefficients, number of the first parameter.
 Update = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int], None]

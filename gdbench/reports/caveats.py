@@ -61,6 +61,8 @@ def _of_time(found: Judgement, results: Results) -> Iterator[Caveat]:
         yield Caveat(title, "The runs were not timed together.")
         return
     again = f"python -m gdbench time --run {results.about['run']}{_plugins(facts.get('command', ''))}"
+    if not (results.trials["backend"] == "cpu").any():  # whose steps the CPU cannot time
+        again = ""
     if "timing_error" in facts:
         yield Caveat(title, f"Steps could not be timed ({facts['timing_error']}).", again)
         return

@@ -24,13 +24,18 @@ def complete(points: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     groups = points.groupby(["rule", "batch_size"])
     most = max(FEWEST, min(POINTS, TOGETHER // len(groups)))
     for (rule, batch), group in groups:
-        steps = sorted(group["step"].unique())
+        # Where a trial diverged it has a point of its own, which the others lack.
+        last = group["step"] == group.groupby("trial")["step"].transform("max")
+        steps = sorted(group.loc[~(last & (group["status"] == "diverged")), "step"].unique())
         whole = []
         for _, trial in group.groupby("trial"):
             losses = trial.set_index("step")[metrics]
             if trial["status"].iloc[0] == "diverged":
-                losses = losses.iloc[:-1]  # a diverged trial is infinite from its last point on
-                losses = pd.DataFrame({name: losses[name].reindex(steps, fill_value=worst(name)) for name in metrics})
+                ended = losses.index[-1]  # it is infinite from its last point on
+                losses = losses.iloc[:-1].reindex(steps)
+                for name in metrics:
+                    losses.loc[losses.index >= ended, name] = worst(name)
+                losses = losses[losses.index.isin(trial["step"]) | (losses.index >= ended)]
             elif trial["status"].iloc[0] == "stalled":
                 losses = losses.reindex(steps, method="ffill")
             whole.append(losses)

@@ -10,7 +10,7 @@ from typing import Any
 from gdbench.reports import text
 from gdbench.reports.results import Results
 
-ELSEWHERE = ("problems", "references", "references_before")  # facts of a run that are not about its machine
+ELSEWHERE = ("problems", "looks", "references", "references_before")  # facts of a run that are not about its machine
 TOLD = ("run", "suite", "when", "commit", "code", "backend", "trials")  # of each run that stands beside others
 
 
@@ -45,6 +45,11 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
     ends = trials["status"].value_counts()
     yield "how they ended", ", ".join(f"{count:,} {status}" for status, count in ends.items())
     yield "steps", f"{int(trials['steps'].sum()):,}"
+    yield "training, all cores", text.seconds(float(trials["seconds"].sum()))
+    if about["target"]:
+        yield "crossing (looking at the target), all cores", text.seconds(float(trials["crossing_seconds"].sum()))
+    for line in results.environment.get("looks") or ():
+        yield "looks at the target", str(line)
     yield "code", str(about["code"])[:12]
     if about["git_commit"]:
         yield "commit", _commit(results)

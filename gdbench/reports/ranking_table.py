@@ -70,4 +70,6 @@ def explained(found: Judgement, results: Results) -> str:
         f"× {beside(found)}: the cost beside that of {who}, {which}, paired by seed, with its 95 % bootstrap interval."
     )
     tied = (found.rules["group"] == 1).sum() > 1
-    return words + (" Rules that the seeds cannot tell apart are marked." if tied else "")
+    words += " Rules that the seeds cannot tell apart are marked." if tied else ""
+    notes = found.trust.notes if found.unit == "time" else []
+    return " ".join([words, *(f"Of the seconds: {note}." for note in notes)])

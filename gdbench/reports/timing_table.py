@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from gdbench.reports import text
-from gdbench.stats.timings import REFERENCES
+from gdbench.stats.timings import POSSIBLE, REFERENCES
 
 PARTS = ("gather", "forward", "loss", "backward", "update")
+MISTIMED = "mistimed"  # in place of a cost that no machine can have
 CASE = ["problem", "batch_size", "dtype", "jobs"]
 
 
@@ -31,7 +32,7 @@ def step_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
             cells |= {"floor": text.seconds(step["floor"]), "step / floor": ratio(step)}
         if frame["part"].str.endswith("product").any():
             products = same[same["part"].str.endswith("product")]
-            cells["products"] = text.percent(products["floor"].sum() / products["median"].sum(), 0)
+            cells["products"] = share(products["median"].sum() / products["floor"].sum(skipna=False))
         rows.append({**cells, **_speedup(step, frame)})
     return rows
 
@@ -46,7 +47,7 @@ def kernel_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
             "cost": cost(kernel),
             "speed": speed(kernel),
             "roof": "FMA peak" if pd.notna(kernel["flops"]) else f"triad {kernel['memory']}",
-            "of the roof": text.percent(1.0 / kernel["ratio"], 0),
+            "of the roof": share(kernel["ratio"]),
         }
         rows.append({**_case(kernel, frame), **cells})
     return rows
@@ -76,11 +77,20 @@ def speed(row: pd.Series) -> str:
 def ratio(row: pd.Series) -> str:
     """The cost over the floor, with its interval."""
     if pd.isna(row["ratio"]):
-        return "–"
+        return text.NONE
+    if row["ratio"] < POSSIBLE:
+        return MISTIMED
     interval = (
         "" if pd.isna(row["ratio_low"]) else f" [{text.fixed(row['ratio_low'], 2)}, {text.fixed(row['ratio_high'], 2)}]"
     )
     return f"{text.fixed(row['ratio'], 2)}{interval}"
+
+
+def share(ratio: float) -> str:
+    """How much of the roof a cost over its floor is; nothing can be above it."""
+    if pd.isna(ratio):
+        return text.NONE
+    return MISTIMED if ratio < POSSIBLE else text.percent(min(1.0 / ratio, 1.0), 0)
 
 
 def _layer(kernel: pd.Series) -> str:

@@ -69,10 +69,7 @@ def cautions(runs: Sequence[Results]) -> Iterator[str]:
     ]
     if differ:
         more = f" and {len(differ) - NAMED} more keys" if len(differ) > NAMED else ""
-        yield (
-            f"The runs’ suites differ in {', '.join(differ[:NAMED])}{more}. Steps to target are known at the evaluated "
-            "points alone, which follow the budget."
-        )
+        yield (f"The runs’ suites differ in {', '.join(differ[:NAMED])}{more}, which may be why their results differ.")
 
 
 def _problems(run: Results) -> dict[str, Any]:

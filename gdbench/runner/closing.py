@@ -20,7 +20,7 @@ from gdbench.runner.trajectory import batch_size, clipping
 from gdbench.suites import Setting
 from gdbench.timing import Case, Plan, Sample, Timed, levels, measure, pace
 from gdbench.timing.plan import prepared, references
-from gdbench.timing.steps import LONGEST, whole_step
+from gdbench.timing.steps import LONGEST, shuffles, whole_step
 from gdbench.timing.subjects import side_by_side
 
 SHARE = 0.1  # of the time that the trials took
@@ -57,6 +57,7 @@ def closing_plan(chosen: Sequence[Chosen], jobs: int) -> Plan:
         return found
 
     builders = [partial(_steps, same, caches) for same in together.values()]
+    builders += [partial(shuffles, _case(same[0])) for same in together.values()]
     networks = sorted((c for c in chosen if _problem(c).layers), key=_size)
     middle = networks[len(networks) // 2 :][:1]
     counts = sorted({min(2**i, jobs) for i in range(1, jobs.bit_length() + 1)} - {1}) if middle else []
@@ -74,10 +75,14 @@ def _problem(chosen: Chosen) -> Problem:
     return build(definition["problem"], definition["dtype"])
 
 
+def _case(chosen: Chosen) -> Case:
+    definition = chosen.setting.definition
+    return Case(chosen.setting.problem, _problem(chosen), batch_size(definition), clipping(definition))
+
+
 def _steps(chosen: Sequence[Chosen], caches: tuple[Level, ...]) -> list[Timed]:
     """Whole steps of settings that share a problem and a batch size; they share one set of arrays too."""
-    definition = chosen[0].setting.definition
-    case = Case(chosen[0].setting.problem, _problem(chosen[0]), batch_size(definition), clipping(definition))
+    case = _case(chosen[0])
     training = case.begin()
     found = []
     for setting, steps in chosen:

@@ -26,7 +26,7 @@ def store_timings(store: Store, timing: Timing, repeated: str, backend: str = "c
     commit, dirty = git.state(Path.cwd())
     samples = [sample._asdict() for sample in timing.samples]
     facts = {**environment(), "compile_seconds": timing.seconds, "wall_seconds": sum(s.seconds for s in timing.samples)}
-    facts |= references(store, timing.subjects, samples)
+    facts |= references(store, timing.subjects, samples) if backend == "cpu" else {}
     run = store.begin(
         identity=hashlib.sha256(f"{NAME} {started}".encode()).hexdigest(),  # unique, so that it is never continued
         suite=NAME,
@@ -58,8 +58,8 @@ def references(
 ) -> dict[str, list[str]]:
     """Facts for a run's environment: what the references cost in this session, and in earlier ones like it.
 
-    `references` and `references_before` are texts such as "peak float32 = 1.2e-11", in seconds per step. Earlier
-    sessions are those in this store, on this machine with these versions, in the last `DAYS` days.
+    `references` and `references_before` are texts such as "peak float32 = 1.2e-11", in seconds per FLOP or byte.
+    Earlier sessions are those in this store, on this machine with these versions, in the last `DAYS` days.
     """
     import pandas as pd  # which `import gdbench` must not load
 
@@ -125,5 +125,5 @@ def store_closing_pass(store: Store, run: str, plan: Plan, samples: Sequence[Sam
         "timing_rounds": 1 + max((sample.round for sample in samples), default=-1),
         **references(store, subjects, taken),
     }
-    store.add_timings(run, "cpu", subjects, taken, facts=facts)
+    store.add_timings(run, "cpu", subjects, taken, facts={**facts, "timing_error": None})  # of an earlier try
     return facts

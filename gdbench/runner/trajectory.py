@@ -9,7 +9,7 @@ record = trajectory.record(training, seconds=...)
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from gdbench.kernels.rules import schedules
 from gdbench.results.metrics import rises
 from gdbench.runner.points import evaluation_points, steps_between_looks, total_steps
 from gdbench.store import TrialRecord
-from gdbench.suites import Trial
+from gdbench.suites import Setting, Trial
 
 
 class Outcome(Protocol):
@@ -127,6 +127,18 @@ def batch_size(definition: dict[str, Any]) -> int:
     """The number of samples in a batch of a trial with this definition."""
     size = definition["batch_size"]
     return int(build(definition["problem"], definition["dtype"]).n) if size == "full" else int(size)
+
+
+def rare_looks(settings: Iterable[Setting], metric: str) -> list[str]:
+    """Where reported trials do not look at the target after each step, such as `cars, batch 4: after every 3 steps`."""
+    found: dict[str, None] = {}
+    for setting in settings:
+        definition = setting.definition
+        problem, size = build(definition["problem"], definition["dtype"]), batch_size(definition)
+        every = steps_between_looks("report", 0, problem.look_cost(metric, size))
+        if every > 1:
+            found[f"{setting.problem}, batch {size}: after every {every} steps"] = None
+    return list(found)
 
 
 def clipping(definition: dict[str, Any]) -> dict[str, float]:

@@ -4,6 +4,7 @@
 with its facts (Run.subjects; see gdbench/timing/subjects.py).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ import pandas as pd
 from gdbench.stats.intervals import bootstrap_ratio, summarise
 
 REFERENCES = ("peak", "triad")
+BESIDE = (*REFERENCES, "shuffle")  # what is timed beside the steps
+POSSIBLE = 0.98  # of a floor: a cost below it is impossible, up to the error of the references
 MOVED = 0.10  # if a reference's slowest round exceeds its median by this share, the machine changed meanwhile
 
 
@@ -28,12 +31,21 @@ def costs(timings: pd.DataFrame) -> pd.DataFrame:
 
 
 def step_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> dict[tuple[str, str, int], np.ndarray]:
-    """Seconds per whole step of one job, one number per round, by problem, rule and batch size."""
-    whole = subjects[(subjects["part"] == "step") & (subjects["jobs"] == 1)]
+    """Seconds per whole step of one job, one number per round, by problem, rule and batch size.
+
+    A step's share of its epoch's permutation is part of it, where that was timed (`shuffle`).
+    """
+    alone = subjects[subjects["jobs"] == 1]
     seen = {subject: group["cost"].to_numpy() for subject, group in visits(timings).groupby("subject")}
+    shuffles = {
+        (row["problem"], row["batch_size"], row["dtype"]): float(np.median(seen[row["subject"]]))
+        for row in alone[alone["part"] == "shuffle"].to_dict("records")
+        if row["subject"] in seen
+    }
     return {
         (row["problem"], row["rule"], int(row["batch_size"])): seen[row["subject"]]
-        for row in whole.to_dict("records")
+        + shuffles.get((row["problem"], row["batch_size"], row["dtype"]), 0.0)
+        for row in alone[alone["part"] == "step"].to_dict("records")
         if row["subject"] in seen
     }
 
@@ -90,15 +102,17 @@ def roofline(timings: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
     """Each subject's facts and cost (`median`, `low`, `high`, seconds per step), beside what the machine allows.
 
     `floor`: the seconds of its flops at the peak of its dtype, plus the seconds of its bytes at the triad's speed in
-    its level of memory; both with as many jobs, median over rounds. `ratio`, `ratio_low`, `ratio_high`: cost over floor
-    in the same round. NaN if a subject has neither flops nor bytes, or its reference was not measured. A reference has
-    no floor.
+    its level of memory; both with as many jobs, at the greatest speed of all rounds. `ratio`, `ratio_low`,
+    `ratio_high`: cost over floor, over rounds. NaN if a subject has neither flops nor bytes, or its reference was not
+    measured. A reference has no floor.
     """
     wide = _wide(timings)
-    floors = pd.DataFrame({row["subject"]: _floor(row, subjects, wide) for row in subjects.to_dict("records")})
-    floors = floors.reindex(columns=wide.columns)
+    floors = pd.Series(
+        {row["subject"]: _floor(row, subjects, wide) for row in subjects.to_dict("records")}, dtype=float
+    )
+    floors = floors.reindex(wide.columns)
     compared = _over_rounds(wide / floors).rename(columns={"median": "ratio", "low": "ratio_low", "high": "ratio_high"})
-    middle = floors.median().rename("floor").rename_axis("subject").reset_index()
+    middle = floors.rename("floor").rename_axis("subject").reset_index()
     known = subjects.merge(costs(timings), on="subject", how="left")
     return known.merge(middle, on="subject", how="left").merge(compared, on="subject", how="left")
 
@@ -131,15 +145,15 @@ def _over_rounds(wide: pd.DataFrame) -> pd.DataFrame:
     return summarise(wide.melt(value_name="ratio", ignore_index=False).reset_index(), ["subject"], "ratio")
 
 
-def _floor(row: Mapping[Any, Any], subjects: pd.DataFrame, wide: pd.DataFrame) -> "pd.Series[float]":
-    """The floor of one subject in each round."""
-    total = pd.Series(0.0 if row["part"] not in REFERENCES else float("nan"), index=wide.index)
-    if pd.isna(row["flops"]) and pd.isna(row["bytes"]):
-        return total * float("nan")
+def _floor(row: Mapping[Any, Any], subjects: pd.DataFrame, wide: pd.DataFrame) -> float:
+    """The floor of one subject: no machine is faster than the greatest speed that it showed."""
+    if row["part"] in REFERENCES or (pd.isna(row["flops"]) and pd.isna(row["bytes"])):
+        return math.nan
+    total = 0.0
     for amount, part, at in (("flops", "peak", "dtype"), ("bytes", "triad", "memory")):
         if pd.notna(row[amount]) and pd.notna(row[at]):
             same = (subjects["part"] == part) & (subjects[at] == row[at]) & (subjects["jobs"] == row["jobs"])
             others = (other for other in subjects[same].to_dict("records") if other["subject"] in wide)
-            speeds = [wide[other["subject"]] / other[amount] for other in others]
-            total = total + row[amount] * (speeds[0] if speeds else float("nan"))
+            speeds = [wide[other["subject"]].min() / other[amount] for other in others]
+            total += row[amount] * (speeds[0] if speeds else math.nan)
     return total

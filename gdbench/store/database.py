@@ -416,7 +416,7 @@ class Store:
         """Store the subjects and every raw sample of a timing, in place of what the run had before.
 
         subjects, samples: rows by the names of the columns of `subjects` and `timings`. facts: about the timing, which
-        the run's environment gets.
+        the run's environment gets; None takes one away.
         """
         if self._engine is None:  # the run was stored by another process
             self._writable()
@@ -432,6 +432,7 @@ class Store:
                     connection.execute(insert(table), rows)
             known = connection.scalar(select(raw(schema.runs.c.environment)).where(schema.runs.c.run == run))
             environment = {**json.loads(known or "{}"), **(facts or {})}
+            environment = {name: fact for name, fact in environment.items() if fact is not None}
             self._change(connection, run, timed=timed_hash(*hashed), environment=environment)
 
     def copy_trials(self, source: str, run: str, trials: Iterable["Planned"]) -> int:

@@ -7,14 +7,14 @@ How a step is timed: gdbench/timing/sampling.py. How rounds are made: gdbench/ti
 
 from typing import NamedTuple
 
-LEAST = 0.01  # seconds of a sample if there is time enough
-SHORTEST = 0.001  # seconds of a sample, before rounds and samples become fewer instead
-TINIEST = 0.0005  # seconds of a sample at the fewest rounds and samples: 5,000 readings of the clock
-LONG = 100  # times the seconds of a sample: a step that takes so long is not repeated before the rounds
+SHORT = 0.0002  # seconds of a sample: on a busy machine it fits between two interruptions, which 10 ms never do
+LEAST = 0.01  # seconds of a sample where beginning it takes long: on a GPU, and of threads that begin together
+LONG = 1.0  # seconds: a step that takes so long is not repeated before the rounds
+CALL = 0.0001  # seconds that a call takes at most, beside those of its steps
 
-SAMPLES = 5  # per visit; the fastest counts, since whatever else the machine does only adds to a sample
-FEWEST = 3  # per visit, if there is little time; a single disturbed sample must not decide
-NUMBERS = ((10, SAMPLES), (7, 4), (5, FEWEST))  # rounds and samples per visit, from much time to little
+SAMPLES = 20  # per visit; the fastest counts, since whatever else the machine does only adds to a sample
+FEWEST = 3  # per visit, of long samples; a single disturbed sample must not decide
+NUMBERS = ((15, SAMPLES), (10, SAMPLES), (10, 10), (7, 8), (5, 5))  # rounds and samples, from much time to little
 SLACK = 1.5  # a visit may last so many times its samples, which take a little longer than asked for
 
 
@@ -32,7 +32,7 @@ class Pace(NamedTuple):
 
 
 # The paces of timings that have no limit of seconds.
-ALONE = Pace(15, SAMPLES, LEAST)  # `gdbench time`, which does nothing else
+ALONE = Pace(15, SAMPLES, SHORT)  # `gdbench time`, which does nothing else
 ON_GPU = Pace(10, FEWEST, LEAST)  # on a GPU, where time is short: gpu-check has eight minutes for everything
 UPDATES = Pace(5, 2, LEAST / 2)  # updates on a GPU: there are many, and each is compared only with a copy
 OF_PEERS = Pace(5, 2, 0.1)  # other libraries: long samples, so that asking for a chunk over a pipe does not count
@@ -41,14 +41,11 @@ OF_PEERS = Pace(5, 2, 0.1)  # other libraries: long samples, so that asking for 
 def pace(subjects: int, seconds: float) -> Pace:
     """The pace at which so many subjects take about so many seconds, calibration included.
 
-    With less time, samples get shorter first; then rounds and samples get fewer, down to 5 rounds of 3 samples.
-
     >>> pace(4, seconds=60), pace(40, seconds=1.2)
-    (Pace(rounds=10, samples=5, least=0.01), Pace(rounds=5, samples=3, least=0.0016666666666666666))
+    (Pace(rounds=15, samples=20, least=0.0002), Pace(rounds=7, samples=8, least=0.0002))
     """
     for rounds, samples in NUMBERS:
         # One round more, since calibration (how many steps fill a sample) takes about as long as a round.
-        least = seconds / subjects / ((rounds + 1) * samples)
-        if least >= SHORTEST:
+        if subjects * (rounds + 1) * samples * (SHORT + CALL) <= seconds:
             break
-    return Pace(rounds, samples, min(max(least, TINIEST), LEAST))
+    return Pace(rounds, samples, SHORT)

@@ -3,29 +3,34 @@
     samples = measure([Subject("adam", adam), Subject("sgd", sgd)], rounds=15)
 
 Each round visits every subject once, in a new random order. A visit takes `samples` samples of at least `least` seconds
-each (gdbench/timing/sampling.py). If the machine slows down for a while, it slows down every subject of that round. So
-compare subjects round by round (gdbench/stats/timings.py), and count rounds, not samples, as repetitions.
+each, beyond those of the call (gdbench/timing/sampling.py). If the machine slows down for a while, it slows down every
+subject of that round. So compare subjects round by round (gdbench/stats/timings.py), and count rounds, not samples, as
+repetitions.
 """
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from gdbench.timing.pace import ALONE
-from gdbench.timing.sampling import Seconds, by_the_clock, calibrated, visit
+from gdbench.timing.pace import ALONE, FEWEST
+from gdbench.timing.sampling import Seconds, beyond_calls, by_the_clock, calibrated, visit
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Something to time: `run(count)` takes `count` steps of it."""
+    """Something to time: `run(count)` takes `count` steps of it, 0 or more.
+
+    shortest: seconds of its samples at least; those of threads that begin together must be long beside their beginning.
+    """
 
     name: str
     run: Callable[[int], object]
+    shortest: float = field(default=0.0, kw_only=True)
 
 
 class Sample(NamedTuple):
@@ -70,10 +75,11 @@ def measure(
         raise ValueError(f"two subjects have one name: {names}")
 
     def seconds_of(subject: Subject) -> Seconds:
-        return partial(timed, subject) if timed else by_the_clock(subject.run, clock)
+        return partial(timed, subject) if timed else beyond_calls(by_the_clock(subject.run, clock))
 
     began = clock()
-    steps = {subject.name: calibrated(seconds_of(subject), least)[0] for subject in subjects}
+    lengths = {subject.name: max(least, subject.shortest) for subject in subjects}
+    steps = {subject.name: calibrated(seconds_of(subject), lengths[subject.name])[0] for subject in subjects}
     current = {subject.name: subject for subject in subjects}
     order = np.random.Generator(np.random.PCG64(seed))
     taken: list[Sample] = []
@@ -83,7 +89,8 @@ def measure(
             current |= {subject.name: subject for subject in renew()}
         for i in order.permutation(len(subjects)):
             name = names[i]
-            found = visit(seconds_of(current[name]), steps[name], samples, longest)
+            few = samples if lengths[name] == least else min(samples, FEWEST)
+            found = visit(seconds_of(current[name]), steps[name], few, longest * lengths[name] / least)
             taken += [Sample(name, turn, sample, seconds, steps[name]) for sample, seconds in enumerate(found)]
         watch(turn + 1)
         if 2 * clock() - entered - began > limit:  # the time so far, and that of another round like this one

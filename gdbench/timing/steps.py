@@ -15,7 +15,7 @@ import numpy as np
 
 from gdbench.kernels import MLP
 from gdbench.kernels.arithmetic import arrays
-from gdbench.kernels.arithmetic.random import Stream, permutation
+from gdbench.kernels.arithmetic.random import Stream, fill_permutation, permutation
 from gdbench.kernels.compile.jit import first_class
 from gdbench.kernels.directions.stepper import DirectionStepper
 from gdbench.kernels.networks import parts as alone
@@ -101,6 +101,24 @@ def endless_steps(
     if not is_scalar(rule):
         return _Descents(case, rule, hyperparameters, longest)
     return _Chunks(rule, hyperparameters, case.begin() if training is None else training)
+
+
+def shuffles(case: Case) -> list[Timed]:
+    """An epoch's permutation, in equal shares of its steps; no subject if the problem draws none.
+
+    A short sample of whole steps lies between two epochs, so that its cost leaves the permutation out.
+    """
+    training = case.begin()
+    batches = getattr(training, "batches", None)
+    if batches is None or not batches.reshuffle or batches.size >= case.problem.n:
+        return []
+    order = arrays.empty(case.problem.n, "int64")
+
+    def run(count: int) -> None:
+        for epoch in range(count // batches.per_epoch):
+            fill_permutation(0, Stream.SHUFFLE, epoch, order)
+
+    return [Timed(case.named("shuffle"), run, part="shuffle", **case.facts)]
 
 
 def update(case: Case, label: str, rule: Rule, hyperparameters: Mapping[str, Any], caches: tuple[Level, ...]) -> Timed:
@@ -207,7 +225,7 @@ class _Chunks:
 
     def run(self, count: int) -> None:
         """See `EndlessSteps`."""
-        for done in range(0, count, CHUNK):
+        for done in range(0, max(count, 1), CHUNK):  # a call without steps is a call too
             self.training.advance(self.stepper.update, self.stepper.state, self.table[: min(CHUNK, count - done)])
         self.steps += count
 

@@ -9,6 +9,7 @@ from itertools import cycle
 from typing import Any
 
 from gdbench.machine.environment import spread, usable_set
+from gdbench.timing.pace import LEAST
 from gdbench.timing.rounds import Subject
 
 
@@ -16,10 +17,10 @@ from gdbench.timing.rounds import Subject
 class Timed(Subject):
     """A subject with the facts by which statistics and pictures find it; None for a fact that it lacks.
 
-    part: `step`, `gather`, `forward`, `loss`, `backward`, `update`, one of a layer's products, or a reference: `peak`,
-    `triad`. jobs: threads that run it side by side, each on its own arrays. flops, bytes: of one step of one thread.
-    memory: the level (gdbench/machine/caches.py) where the bytes are. It is None for the bytes of products, which lie
-    wherever the previous part left them, and do not count in a floor.
+    part: `step`, `shuffle`, `gather`, `forward`, `loss`, `backward`, `update`, one of a layer's products, or `peak` or
+    `triad`, which are references. jobs: threads that run it side by side, each on its own arrays. flops, bytes: of one
+    step of one thread. memory: the level (gdbench/machine/caches.py) where the bytes are. It is None for the bytes of
+    products, which lie wherever the previous part left them, and do not count in a floor.
     """
 
     part: str
@@ -34,11 +35,11 @@ class Timed(Subject):
     memory: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        """All fields but `run`, with the name as `subject`."""
+        """The fields but `run` and `shortest`, with the name as `subject`."""
         return {"subject": self.name, **{name: getattr(self, name) for name in FACTS}}
 
 
-FACTS = tuple(field.name for field in fields(Timed) if field.name not in ("name", "run"))
+FACTS = tuple(field.name for field in fields(Timed) if field.name not in ("name", "run", "shortest"))
 
 
 @lru_cache(maxsize=8)
@@ -73,6 +74,6 @@ def side_by_side(build: Callable[[], Sequence[Timed]], jobs: int) -> list[Timed]
         return run
 
     return [
-        replace(copies[0], name=f"{copies[0].name}, {jobs} jobs", run=together(copies), jobs=jobs)
+        replace(copies[0], name=f"{copies[0].name}, {jobs} jobs", run=together(copies), jobs=jobs, shortest=LEAST)
         for copies in zip(*(build() for _ in range(jobs)), strict=True)
     ]

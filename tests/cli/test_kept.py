@@ -8,7 +8,7 @@ from test_cli import call
 
 import gdbench
 from gdbench.cli import kept
-from gdbench.reports.answers import answers
+from gdbench.reports.caveats import answers
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

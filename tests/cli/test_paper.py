@@ -39,7 +39,7 @@ def test_a_figure_is_written_in_each_format_and_width(folder, tmp_path, capsys):
     for columns in ((), ("--columns", 1), ("--columns", 2)):
         path = tmp_path / f"standing{len(sizes)}.svg"
         code, out, _ = call(capsys, folder, "figure", "latest", "standing", "-o", path, *columns)
-        assert code == 0 and str(path) in out and "caption: Filled: each rule at its best setting" in out
+        assert code == 0 and str(path) in out and "caption: Filled: each rule at its chosen setting" in out
         sizes[columns] = float(ET.parse(path).getroot().get("width").removesuffix("pt"))
     assert sizes["--columns", 1] == pytest.approx(3.35 * 72) and sizes["--columns", 2] == pytest.approx(7 * 72)
     for ending, begins in (("pdf", b"%PDF"), ("png", b"\x89PNG")):

@@ -21,7 +21,7 @@ def results(steps, *, batches=(8,), seconds=None, lrs=(0.01, 0.1, 1.0), best=0.1
     rows = [
         {"problem": problem, "rule": rule, "lr": lr, "batch_size": batch, "role": role,
          "seed": seed + (10_000 if role == "tune" else 0), "status": "reached" if taken < INF else "exhausted",
-         "setting": f"{rule}{lr}{batch}", "steps": 1000, "epochs": 10.0 * batch / batches[0],
+         "setting": f"{rule}{lr}{batch}", "backend": "cpu", "steps": 1000, "epochs": 10.0 * batch / batches[0],
          "val_loss": min(taken, 1e4) / 100 * (1 if lr == best else 2), "test_accuracy": 0.9, "diverged_step": INF,
          "steps_to_target": taken * (1 if lr == best else 3) if target else np.nan}
         for (problem, rule), every in steps.items()

@@ -122,6 +122,18 @@ def test_a_line_counts_the_trials_that_were_lost(run):
     assert common_steps.complete(rows, ["train_loss", "val_loss"])["step"].max() == 1
 
 
+def test_a_line_does_not_jump_where_one_trial_of_many_diverged():
+    """The point at which a trial diverged is one that the others lack."""
+    ends = {0: 13, 1: 57, 2: 100}
+    steps = {trial: [*range(0, end, 10), end] for trial, end in ends.items()}
+    rows = pd.DataFrame([{"trial": trial, "step": step} for trial, own in steps.items() for step in own])
+    rows = rows.assign(train_loss=1.0, rule="r", batch_size=8)
+    rows["status"] = rows["trial"].map({0: "diverged", 1: "diverged", 2: "exhausted"})
+    medians = common_steps.complete(rows, ["train_loss"]).groupby("step")["train_loss"].median()
+    assert medians.index.tolist() == list(range(0, 101, 10))
+    assert np.isinf(medians.loc[60:]).all() and (medians.loc[:50] == 1.0).all()
+
+
 def test_a_run_in_which_everything_diverged_is_shown(tmp_path, recwarn):
     suite = {"seeds": 2, "budget": {"epochs": 3}, "problem": {"d": {"kind": "mlp", "dataset": "diabetes"}}}
     lost = gdbench.run({**suite, "rule": {"sgd": {"lr": [1e8, 1e9]}}}, store=tmp_path / "l.db")

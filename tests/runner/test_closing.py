@@ -52,7 +52,7 @@ def test_every_row_of_the_ranking_is_timed_beside_the_references(mixed):
     subjects = mixed.subjects
     steps = subjects[subjects["part"] == "step"]
     assert set(zip(steps["problem"], steps["rule"], steps["batch_size"], strict=True)) == chosen(mixed)
-    assert set(subjects["part"]) == {"step", "peak", "triad"}
+    assert set(subjects["part"]) == {"step", "shuffle", "peak", "triad"}
     assert set(subjects.loc[subjects["part"] == "triad", "memory"]) == set(steps["memory"].dropna())
     assert set(mixed.timings["subject"]) == set(subjects["subject"]) and (mixed.timings["seconds"] > 0).all()
     assert mixed.environment["timing_rounds"] == mixed.timings["round"].max() + 1

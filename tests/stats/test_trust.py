@@ -37,16 +37,20 @@ def session(*, rounds=6, peak=1e-6, busy=(), costs=None):
 def test_a_quiet_session_is_trusted_and_one_without_a_past_says_so():
     timings, subjects = session()
     before = {name: [cost] for name, cost in reference_costs(timings, subjects).items()}
-    assert set(before) == {PEAK, TRIAD} and before[PEAK] == [pytest.approx(1e-6, rel=0.01)]
+    assert set(before) == {PEAK, TRIAD} and before[PEAK] == [pytest.approx(1e-11, rel=0.01)]
     assert trust(timings, subjects, before) == ([], [])
     alone = trust(timings, subjects)
     assert alone.trusted and alone.notes == ["no earlier timing on this machine confirms this one"]
 
 
+def test_a_round_that_the_median_does_not_feel_is_forgiven():
+    assert trust(*session(rounds=6, busy=(3,))).trusted
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"busy": (2,)}, "the machine was busy: .* took up to 100 % longer in some rounds than in others"),
+        ({"busy": (1, 2, 4)}, "the machine was busy: in 25 % of the rounds .* took at least 100 % longer than once"),
         ({"rounds": 4}, "there were 4 rounds of measurements, and 5 are needed"),
         ({"costs": {("sgd", 32): 4e-6}}, "1 of 3 subjects came out faster than this machine can compute"),
         (
@@ -64,12 +68,12 @@ def test_each_reason_is_found_alone(given, words):
 
 def test_a_machine_that_is_slower_than_in_its_best_sessions_is_not_trusted():
     timings, subjects = session()
-    slow = {PEAK: [0.7e-6, 0.8e-6, *[5e-6] * 20], TRIAD: [1e-6]}
+    slow = {PEAK: [0.7e-11, 0.8e-11, *[5e-11] * 20], TRIAD: [1e-11]}
     assert trust(timings, subjects, slow).trusted  # of the ten best, the median is slow
-    fast = {PEAK: [0.8e-6] * 10, TRIAD: [1e-6]}
+    fast = {PEAK: [0.8e-11] * 10, TRIAD: [1e-11]}
     (reason,) = trust(timings, subjects, fast).reasons
-    assert "the machine was slower than before: peak float32 took 25 % longer" in reason
-    assert trust(timings, subjects, {PEAK: [0.92e-6]}).trusted and trust(timings, subjects, {PEAK: []}).trusted
+    assert "the machine was slower than before: peak float32 took 26 % longer" in reason
+    assert trust(timings, subjects, {PEAK: [0.92e-11]}).trusted and trust(timings, subjects, {PEAK: []}).trusted
 
 
 def test_no_timing_is_no_trusted_timing():

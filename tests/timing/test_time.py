@@ -111,13 +111,14 @@ def timed(pace):
     return pd.DataFrame(rows, columns=["subject", "round", "sample", "seconds", "steps"])
 
 
-def test_a_floor_is_flops_over_the_peak_plus_bytes_over_the_bandwidth_of_the_same_round():
-    found = roofline(timed([1.0, 1.0, 3.0, 3.0, 3.0]), SUBJECTS).set_index("subject")
-    # step: 1000 flops at 100 a second, and 40 bytes at 20 a second, are 12 seconds; in most rounds three times that.
-    assert found.loc["step", "floor"] == pytest.approx(36.0) and found.loc["step", "median"] == pytest.approx(72.0)
-    wanted = {"step": 2.0, "update": 2.0, "forward": 1.0, "twice": 2.0}
+def test_a_floor_is_flops_over_the_peak_plus_bytes_over_the_bandwidth_at_the_greatest_speed():
+    found = roofline(timed([1.0, 3.0, 3.0, 3.0, 3.0]), SUBJECTS).set_index("subject")
+    # step: 1000 flops at 100 a second, and 40 bytes at 20 a second, are 12 seconds; in most rounds all takes longer.
+    assert found.loc["step", "floor"] == pytest.approx(12.0) and found.loc["step", "median"] == pytest.approx(72.0)
+    wanted = {"step": 6.0, "update": 6.0, "forward": 3.0, "twice": 6.0}
     for name, ratio in wanted.items():
-        assert found.loc[name, ["ratio", "ratio_low", "ratio_high"]].tolist() == pytest.approx([ratio] * 3)
+        assert found.loc[name, "ratio"] == pytest.approx(ratio)
+        assert found.loc[name, "ratio_low"] >= ratio / 3 * (1 - 1e-9)
     assert found.loc[["peak", "triad", "gather", "far"], ["floor", "ratio"]].isna().all(axis=None)
     assert list(found.index) == SUBJECTS["subject"].tolist()
 
@@ -225,7 +226,7 @@ def test_json_holds_the_raw_samples_and_what_they_mean(capsys):
     step = subjects["step: 6-5-3, adam, batch 4, float32"]
     assert step["flops"] == 4 * 4 * 6 * 5 + 6 * 4 * 5 * 3 and step["bytes"] == 28 * (6 * 5 + 5 + 5 * 3 + 3)
     assert step["memory"] == "L1" and step["ratio"] > 0 and step["floor"] > 0
-    assert len(document["samples"]) == 2 * 5 * len(subjects)
+    assert len(document["samples"]) == 2 * 20 * len(subjects)
     assert {*document["samples"][0]} == {"subject", "round", "sample", "seconds", "steps"}
 
 
@@ -236,7 +237,7 @@ def test_each_of_several_processes_is_one_repetition_with_all_its_samples(tmp_pa
     samples = pd.DataFrame(document["samples"])
     assert code == 0 and document["rounds"] == 2
     visits = samples.groupby(["subject", "round"])["sample"]
-    assert (visits.nunique() == 2 * 5).all() and (visits.size() == 2 * 5).all()  # 2 rounds of 5 samples in each
+    assert (visits.nunique() == 2 * 20).all() and (visits.size() == 2 * 20).all()  # 2 rounds of 20 samples in each
     assert len(gdbench.load(tmp_path / "out" / "gdbench.db").timings) == len(samples)
 
 

@@ -17,7 +17,7 @@ from gdbench.stats.intervals import bootstrap_ratio
 from gdbench.stats.timings import compare, costs, ratios, visits
 from gdbench.timing import Case, Sample, Subject, Timed, measure, pace
 from gdbench.timing.layout import scattered
-from gdbench.timing.pace import ALONE, LEAST, LONG, OF_PEERS
+from gdbench.timing.pace import ALONE, LEAST, LONG, OF_PEERS, SHORT
 from gdbench.timing.sampling import by_the_clock, calibrated, visit
 from gdbench.timing.steps import endless_steps
 from gdbench.timing.subjects import side_by_side
@@ -79,9 +79,30 @@ def test_a_first_step_does_not_count_however_long_it_compiles(first):
 
 def test_a_step_that_takes_too_long_is_taken_once():
     machine = Machine()
-    subject = machine.subject("a", LONG * LEAST)
-    assert calibrated(by_the_clock(subject.run, lambda: machine.now), LEAST) == (1, LONG * LEAST)
+    subject = machine.subject("a", LONG)
+    assert calibrated(by_the_clock(subject.run, lambda: machine.now), LEAST) == (1, LONG)
     assert machine.log == ["a"]
+
+
+def test_the_time_of_the_call_is_left_out():
+    machine = Machine()
+    subject = machine.subject("a", 1e-5)
+
+    def run(count):
+        machine.now += 1e-4  # whatever the number of steps
+        subject.run(count)
+
+    taken = machine.measure(Subject("a", run), rounds=3, least=2e-4)
+    assert {sample.steps for sample in taken} <= {20, 21, 22, 23, 24}
+    assert [sample.seconds / sample.steps for sample in taken] == pytest.approx([1e-5] * len(taken))
+
+
+def test_what_begins_together_has_longer_samples_and_fewer():
+    machine = Machine()
+    long = Subject("long", machine.subject("long", 1e-4).run, shortest=0.01)
+    taken = frame(machine.measure(machine.subject("short", 1e-4), long, rounds=2, samples=8, least=2e-4, longest=3e-3))
+    assert taken.groupby("subject")["steps"].unique().map(list).to_dict() == {"long": [100], "short": [3]}
+    assert taken.groupby(["subject", "round"]).size().groupby("subject").max().to_dict() == {"long": 3, "short": 8}
 
 
 @pytest.mark.parametrize(("longest", "samples"), [(100.0, 5), (5.0, 3), (0.0, 1)])
@@ -110,7 +131,7 @@ def test_steps_go_on_where_a_descent_has_ended_and_evaluations_are_counted(rule)
 def test_a_slow_hour_changes_costs_but_no_ratio_within_a_round():
     machine = Machine(lambda now: 1.0 if now < 1.0 else 3.0)
     subjects = [machine.subject("fast", 0.001), machine.subject("slow", 0.002)]
-    timings = frame(machine.measure(*subjects, rounds=40, samples=2))
+    timings = frame(machine.measure(*subjects, rounds=40, samples=2, least=0.01))
     spread = visits(timings).groupby("subject")["cost"].agg(["min", "max"])
     assert (spread["max"] > 2.9 * spread["min"]).all()
     found = ratios(timings, "fast").set_index("subject")
@@ -140,10 +161,9 @@ def test_a_pace_fits_into_its_time_and_wastes_none_that_it_can_use(subjects, sec
     machine.measure(
         *(machine.subject(str(i), 1e-5) for i in range(subjects)), **chosen._asdict(), longest=chosen.longest
     )
-    assert chosen.rounds >= 5 and chosen.samples >= 3
-    if chosen.least > 0.0005:  # else there are too many, and `limit` stops them
-        assert machine.now <= 1.5 * seconds
-    assert chosen.least == 0.01 or machine.now >= 0.5 * seconds
+    assert chosen.rounds >= 5 and chosen.samples >= 5 and chosen.least == SHORT
+    assert machine.now <= seconds or chosen[:2] == (5, 5)  # then there are too many, and `limit` stops them
+    assert machine.now >= 0.25 * seconds or chosen[:2] == (15, 20)
 
 
 @pytest.mark.parametrize("limit", [0.0, 0.5, 2.0, 50.0])
@@ -159,7 +179,11 @@ def test_a_limit_stops_rounds_before_it_is_exceeded_but_not_the_first(limit):
 
 def test_a_visit_ends_early_where_a_single_step_lasts_longer():
     machine = Machine()
-    taken = frame(machine.measure(machine.subject("fast", 0.001), machine.subject("slow", 1.0), rounds=3, longest=0.1))
+    taken = frame(
+        machine.measure(
+            machine.subject("fast", 0.001), machine.subject("slow", 1.0), rounds=3, samples=5, least=0.01, longest=0.1
+        )
+    )
     counts = taken.groupby(["subject", "round"]).size()
     assert (counts["fast"] == 5).all() and (counts["slow"] == 1).all()
 

@@ -18,7 +18,7 @@ from gdbench.kernels.functions.callables import STEP, Compiled
 from gdbench.kernels.functions.descent import Workspace, descend
 from gdbench.kernels.loop import sampling
 from gdbench.kernels.loop.looks import Watched, crossed, due
-from gdbench.kernels.problem import DIVERGED, Target, Update
+from gdbench.kernels.problem import Target, Update, largest_loss
 
 NO_PATH = np.empty((0, 0))
 
@@ -159,8 +159,7 @@ class FunctionTraining(Watched):
         self.problem, self.work = problem, work
         self._limit = math.inf  # then no value is computed, since any will do
         if problem.explodes:
-            limit = DIVERGED * (1.0 + abs(problem.loss(self.theta)))
-            self._limit = limit if math.isfinite(limit) else np.finfo(np.float64).max
+            self._limit = largest_loss(problem.loss(self.theta))
 
     def advance(
         self,

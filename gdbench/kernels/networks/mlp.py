@@ -27,7 +27,7 @@ from gdbench.kernels.networks.initial import initial_weights
 from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.networks.network import Network, Workspace, penalty, workspace
 from gdbench.kernels.networks.training import Guard, Samples, Watch
-from gdbench.kernels.problem import DIVERGED, SPLITS, Problem, Target, Update
+from gdbench.kernels.problem import SPLITS, Problem, Target, Update, largest_loss
 
 MAX_PARAMETERS = 10**9
 FEW = 16  # steps at a time, after each of which it costs less to look for odd parameters than to be able to go back
@@ -206,8 +206,8 @@ class MLP:
     def guard(self, first: float) -> Guard:
         """What shows that a trial has diverged whose first batch had the loss `first`."""
         number = np.dtype(self.dtype).type
-        limit = DIVERGED * (1.0 + abs(first))
-        bound = LOSSES[self.loss_name].within(limit, self.largest_target) if math.isfinite(limit) else -1.0
+        limit = largest_loss(first)
+        bound = LOSSES[self.loss_name].within(limit, self.largest_target)
         # The squares of larger outputs may overflow.
         return Guard(limit, number(min(bound, math.sqrt(np.finfo(number).max) / self.layers.sizes[-1])), False)
 

@@ -21,7 +21,7 @@ from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.loop import sampling
 from gdbench.kernels.loop.looks import crossed, due, looks_of
 from gdbench.kernels.loop.sampling import Batches, SampledTraining, reorder
-from gdbench.kernels.problem import DIVERGED, Target, Update
+from gdbench.kernels.problem import Target, Update, largest_loss
 from gdbench.kernels.rules.contract import update_type
 
 
@@ -73,9 +73,9 @@ def _loss_of_rows(theta, matrix, x, rows):
 
 
 @kernel
-def _mean_loss(theta, matrix, mean, spread):
-    """The mean loss over samples with this mean and spread, in float64."""
-    away, product, scratch = np.empty(mean.size), np.empty(mean.size), np.empty(mean.size)
+def _mean_loss(theta, matrix, mean, spread, work):
+    """The mean loss over samples with this mean and spread, in float64. work: scratch, 3 x parameters."""
+    away, product, scratch = work[0], work[1], work[2]
     for j in range(mean.size):
         away[j] = np.float64(theta[j]) - mean[j]
     linear.multiply(matrix, away, scratch, product)
@@ -91,6 +91,7 @@ class Exact(NamedTuple):
     spread: float  # their mean loss at their mean
     limit: float  # the largest loss of a batch that has not diverged
     bound: float  # if half of difference x gradient is at most this, the loss is at most `limit`
+    scratch: np.ndarray  # 3 x parameters
 
 
 @inlined
@@ -98,7 +99,7 @@ def _look(theta, exact, looks, step):
     """Look at the target if a look is due; returns whether the trial ends there."""
     if not due(looks, step):
         return False
-    return crossed(looks, step, _mean_loss(theta, exact.matrix, exact.mean, exact.spread))
+    return crossed(looks, step, _mean_loss(theta, exact.matrix, exact.mean, exact.spread, exact.scratch))
 
 
 def _train(update, theta, state, table, first, matrix, x, batches, work, exact, looks):
@@ -142,7 +143,7 @@ def _compiled(dtype: str) -> Any:
     number = np.dtype(dtype).type
     vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
-    exact = numba.typeof(Exact(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), 0.0, 0.0, 0.0))
+    exact = numba.typeof(Exact(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), 0.0, 0.0, 0.0, np.zeros((3, 1))))
     given = (batches, numba.typeof(_workspace(1, 1, dtype)), exact, numba.typeof(looks_of(None)))
     update = types.FunctionType(update_type(dtype))
     rest = (types.int64, matrix, matrix, *given)
@@ -230,8 +231,8 @@ class DataQuadratic:
 
     def exact(self, first: float) -> Exact:
         """The problem in float64, for a trial whose first batch had the loss `first`."""
-        limit = DIVERGED * (1.0 + abs(first))
-        return Exact(self.matrix, self.x, *self.spreads[0], limit, limit / 2 - self.largest)
+        limit, scratch = largest_loss(first), np.empty((3, self.size))
+        return Exact(self.matrix, self.x, *self.spreads[0], limit, limit / 2 - self.largest, scratch)
 
     def begin(
         self,
@@ -289,6 +290,7 @@ class QuadraticTraining(SampledTraining[DataQuadratic]):
     def evaluate(self) -> tuple[float, ...]:
         """The values of `problem.columns` at the present point."""
         problem, theta = self.problem, self.theta.astype(np.float64)
-        train, test = (float(_mean_loss(theta, problem.matrix, *spread)) for spread in problem.spreads)
+        scratch = self._exact.scratch
+        train, test = (float(_mean_loss(theta, problem.matrix, *spread, scratch)) for spread in problem.spreads)
         gradient = linear.product(problem.matrix, theta - problem.spreads[0][0])
         return train, math.nan, test, linear.length(gradient)

@@ -42,7 +42,8 @@ class ScalarStepper:
     @property
     def chunk(self) -> int:
         """Steps between two checks for cancellation: as many as take about half a second."""
-        return max(1, int(_LOOK * self.training.steps / self.seconds)) if self.seconds else 10
+        spent = self.seconds + self.training.look_seconds
+        return max(1, int(_LOOK * self.training.steps / spent)) if spent else 10
 
     @property
     def gradient_evaluations(self) -> int:

@@ -31,7 +31,8 @@ def caption(results: Results) -> str:
         "Expected running time (ERT): the steps of all reporting trials, including all steps of those that never "
         "arrived, over the number of trials that reached the level. Each rule at its chosen setting; bands are 95 % "
         "bootstrap intervals over the reporting seeds. A line ends at the last level that a trial reached; to the "
-        "right is harder. Trials that diverged or failed reach nothing."
+        "right is harder. The target is known to the step, other levels at the evaluated points. Failed trials, and "
+        "those that diverged before the target, reach nothing."
     )
     goal = target(results)
     return f"{words} Dashed: the target, {text.metric(*goal)}." if goal else words
@@ -110,6 +111,11 @@ def _times(results: Results) -> pd.DataFrame:
     if len(levels) < 2:
         return pd.DataFrame(columns=[*KEYS, "ert"])
     seen = first_steps(curves, final, metric, levels).rename(columns={"step": "steps_to_target"})
+    exact = final.set_index("trial")["steps_to_target"].fillna(np.inf)  # of the target, whatever was evaluated
+    goal = target(results)
+    if goal and goal[0] == metric:
+        aimed = seen["level"] == goal[1]
+        seen.loc[aimed, "steps_to_target"] = seen.loc[aimed, "trial"].map(exact)
     seen = seen.merge(final[["trial", "rule", "batch_size", "status", "steps"]], on="trial")
     return running_times(seen.assign(steps_to_target=seen["steps_to_target"].clip(lower=1)), KEYS)
 

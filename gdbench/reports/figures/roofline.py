@@ -81,7 +81,7 @@ def table(results: Results) -> list[dict[str, str]]:
             "cost": timing_table.cost(row),
             "FLOPs a byte": text.number(row.get("intensity", np.nan)),
             "speed": timing_table.speed(row),
-            "floor / cost": text.percent(1.0 / row["ratio"], 0),
+            "floor / cost": timing_table.share(row["ratio"]),
         }
         for _, row in points.iterrows()
     ]

@@ -296,13 +296,20 @@ def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[Tria
 def _records(ended: Sequence[tuple[_OnGpu, float]]) -> list[TrialRecord]:
     """The records of trials that ended, with the seconds of their steps."""
 
-    def outcome(each: _OnGpu) -> Outcome:
-        return to_target(each.trajectory.trial) if each.looks_elsewhere else each
+    def record(one: tuple[_OnGpu, float]) -> TrialRecord:
+        each, seconds = one
+        trial = each.trajectory.trial
+        try:
+            found: Outcome = to_target(trial) if each.looks_elsewhere else each
+        except Exception as error:
+            return failed(trial, named(error))
+        return each.trajectory.record(found, seconds=seconds)
 
-    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="gdbench-looks") as pool:
-        outcomes = pool.map(outcome, [each for each, _ in ended])
-        pairs = zip(ended, outcomes, strict=True)
-        return [each.trajectory.record(found, seconds=seconds) for (each, seconds), found in pairs]
+    pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="gdbench-looks")
+    try:
+        return list(pool.map(record, ended))
+    finally:  # Ctrl-C must not wait for trials that no thread has begun
+        pool.shutdown(cancel_futures=True)
 
 
 def _gpu_trial(each: _OnGpu) -> GpuTrial:
