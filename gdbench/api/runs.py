@@ -133,6 +133,19 @@ class Run:
 
         return first_screen(self.frames)
 
+    def for_target(self, metric: str, level: float) -> "Run":
+        """The same run judged by another target, without training: `run.for_target("val_accuracy", 0.82)`.
+
+        Crossings are then known to the evaluated points alone, and shown as brackets; see results/retarget.py. Raises
+        UsageError for a metric without curves, and if the trials stopped at their own target.
+        """
+        from gdbench.results.retarget import retargeted
+
+        run = type(self).__new__(type(self))
+        run.__dict__["frames"] = retargeted(self.frames, metric, level)
+        run.id, run.state = self.id, self.state
+        return run
+
     def report(self, path: str | Path, *others: "Run") -> Path:
         """Write the page, one self-contained HTML file, and return its path. others: runs to show beside this one."""
         from gdbench.lessons import of_run

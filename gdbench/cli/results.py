@@ -1,5 +1,6 @@
 """`gdbench report`, `export` and `remove`: pages and files of stored runs, and their removal."""
 
+import math
 import shutil
 import webbrowser
 from pathlib import Path
@@ -18,7 +19,7 @@ from gdbench.cli.options import (
     open_store,
 )
 from gdbench.cli.output import note, paragraph, print_json, print_table, say, width
-from gdbench.errors import UsageError
+from gdbench.errors import UsageError, shown
 from gdbench.results.files import RESULTS, is_given, run_folder
 
 if TYPE_CHECKING:
@@ -86,24 +87,48 @@ def report(
             show_default="latest",
         ),
     ] = None,
+    goal: Annotated[
+        str | None,
+        typer.Option("--target", metavar="METRIC=LEVEL", help="Judge by another target, such as val_accuracy=0.82."),
+    ] = None,
     opened: OpenOption = False,
     store: StoreOption = None,
     out: OutOption = RESULTS,
     skip: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the HTML page of a stored or exported run again, or one page with several runs side by side."""
+    """Write the HTML page of a stored or exported run again, or one page with several runs side by side.
+
+    With another target nothing is trained: crossings are then known to the evaluated points alone.
+    """
     found = [open_run(name, store, out, skip=skip) for name in runs or ["latest"]]
     ids = [run.id for run in found]
     if len(ids) > MOST:
         raise UsageError(f"{len(ids)} runs are too many for a page; name at most {MOST}")
-    page = str(found[0].report(report_path(out, "+".join(ids)), *found[1:]))
+    path = report_path(out, "+".join(ids))
+    if goal is not None:
+        metric, level = _target(goal)
+        found = [run.for_target(metric, level) for run in found]
+        path = path.with_name(f"report-{metric}-{level:g}.html")
+    page = str(found[0].report(path, *found[1:]))
     if as_json:
         print_json([{"run": "+".join(ids), "report": page}])
     else:
         tell_page(Path(page))
     if opened:
         open_page(Path(page))
+
+
+def _target(given: str) -> tuple[str, float]:
+    """The metric and the level of METRIC=LEVEL."""
+    metric, _, level = given.partition("=")
+    try:
+        value = float(level)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"--target {shown(given)} must be a metric and a level, such as val_accuracy=0.82")
+    return metric.strip(), value
 
 
 def tell_page(path: Path) -> None:

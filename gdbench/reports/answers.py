@@ -107,7 +107,7 @@ def _result(first: pd.DataFrame, goal: tuple[str, float] | None, unit: str) -> s
     """Where the advised settings get, and how many of their seeds do."""
     shown = first if len(first) <= NAMED else first.iloc[:1]
     who = "It" if len(shown) == 1 else "Both" if len(shown) == 2 else "They"
-    low, high = (cost(value, unit) for value in (shown["to_target"].min(), shown["to_target"].max()))
+    low, high = (cost(value, unit) for value in (shown["to_target_from"].min(), shown["to_target"].max()))
     if goal is None:
         return f"{who} end{'s' if len(shown) == 1 else ''} at a loss of {_between(low, high)}."
     fewest, seeds = int(shown["reached"].min()), int(shown["seeds"].max())

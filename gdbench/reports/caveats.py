@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from gdbench.reports import text
 from gdbench.reports.answers import advices
@@ -49,7 +50,28 @@ def caveats(results: Results) -> list[Caveat]:
     found = judgement(results)
     if not any(advice.instruction for advice in advices(results)):
         return []
-    return [*_of_time(found, results), *_of_edges(found, results), *_of_seeds(found, results)][:MOST]
+    return [*_of_brackets(results), *_of_time(found, results), *_of_edges(found, results), *_of_seeds(found, results)][
+        :MOST
+    ]
+
+
+def _of_brackets(results: Results) -> Iterator[Caveat]:
+    """Says that a run was trained for another target than it is judged by (results/retarget.py)."""
+    if "trained_for" not in results.about or not (results.trials["crossed_after"] + 1 < _crossed(results)).any():
+        return
+    ((metric, (level,)),) = results.about["target"].items()
+    command = results.environment.get("command", "")
+    again = f"{command} --set {shlex.quote(f'target={{{metric} = {level:g}}}')}" if command else ""
+    words = (
+        "What is certain holds anywhere in these brackets; what fell back between points is not seen. To train for it:"
+    )
+    title = "This target was crossed between evaluated points."
+    yield Caveat(title, words, again, text.about(results.environment.get("wall_seconds", math.nan)))
+
+
+def _crossed(results: Results) -> "pd.Series[float]":
+    steps = results.trials["steps_to_target"]
+    return steps.where(np.isfinite(steps), -1.0)
 
 
 def _of_time(found: Judgement, results: Results) -> Iterator[Caveat]:

@@ -95,11 +95,17 @@ def _views(results: Results) -> Iterator[dict[str, Any]]:
             "overall": overall(results, unit),
             "advices": advices(results, unit),
             "ranking": grid(ranked(found, results)),
-            "numbers": numbers(_without_batches(found.rules.drop(columns="batched"), results)),
+            "numbers": numbers(_without_batches(_known(found.rules), results)),
             "explained": explained(found, results),
             "maps": rate_maps(results, unit),
             "snippets": snippets(results, unit) if alone else {},
         }
+
+
+def _known(rules: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of a ranking; brackets only where crossings are known to brackets alone."""
+    exact = rules["to_target_from"].equals(rules["to_target"])
+    return rules.drop(columns=["batched", *(["to_target_from"] if exact else [])])
 
 
 @contextmanager

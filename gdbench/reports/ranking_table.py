@@ -40,9 +40,15 @@ def _cost_title(unit: str, goal: tuple[str, float] | None) -> str:
 
 
 def _cost(row: dict[str, Any], unit: str, *, mixed: bool) -> str:
-    if unit == "time" or mixed:
-        return cost(row["to_target"], row["unit"])
-    return text.steps(row["to_target"]) if row["unit"] == "steps" else text.number(row["to_target"], 2)
+    """The cost, or the bracket that it is known to lie in."""
+
+    def written(value: float) -> str:
+        if unit == "time" or mixed:
+            return cost(value, row["unit"])
+        return text.steps(value) if row["unit"] == "steps" else text.number(value, 2)
+
+    least, most = written(row["to_target_from"]), written(row["to_target"])
+    return most if least == most else f"{least} to {most}"
 
 
 def _ratio(row: dict[str, Any], wide: bool) -> str:

@@ -1,6 +1,7 @@
 """What the reporting seeds can say about several rules: ratios paired by seed and problem, all tested together.
 
-    found = tested([differences(sgd, adam), differences(lion, adam)])    # each: one cost per seed and problem
+    gaps = [differences(sgd, adam), differences(lion, adam)]    # each: one cost per seed and problem
+    found = tested([(gap, gap) for gap in gaps])
     found[0].ratio, found[0].low, found[0].high, found[0].adjusted
 
 A cost is whatever a rule needs until the target: samples, seconds, steps; infinite if it never got there. What is
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from gdbench.stats.intervals import Interval, bootstrap_median
+from gdbench.stats.intervals import bootstrap_median
 from gdbench.stats.paired import EXACT, POWER, at_least, one_sided
 
 LEVEL = 0.05  # the share of pages that may claim a difference where there is none
@@ -28,6 +29,9 @@ SHARE_OF_TIMING = 0.1  # of the level, which is left to the error of a timing
 DRAWS = 1000  # samples by which the power of a test is estimated
 MOST = 1e4  # the largest ratio that is looked for
 MOST_SEEDS = 1000
+
+
+Range = tuple[np.ndarray, np.ndarray]  # the least and the greatest differences that are possible
 
 
 class Comparison(NamedTuple):
@@ -72,26 +76,34 @@ def differences(costs: ArrayLike, reference: ArrayLike) -> np.ndarray:
     return np.where(mine == base, 0.0, found)
 
 
-def tested(
-    found: Sequence[np.ndarray], slack: Sequence[float] | None = None, total: int | None = None
-) -> list[Comparison]:
+def tested(found: Sequence[Range], slack: Sequence[float] | None = None, total: int | None = None) -> list[Comparison]:
     """All comparisons of a page together.
 
-    found: `differences`. slack: as `direction` takes it, one per comparison. total: how many comparisons these were
-    chosen from, if their own numbers chose them; as many as there are by default.
+    found: the least and the greatest `differences` that are possible, mostly twice the same; a comparison must hold for
+    both. slack: as `direction` takes it, one per comparison. total: how many comparisons these were chosen from, if
+    their own numbers chose them; as many as there are by default.
     """
-    alone = [direction(each, more) for each, more in zip(found, slack or [0.0] * len(found), strict=True)]
+    alone = [_in_range(each, more) for each, more in zip(found, slack or [0.0] * len(found), strict=True)]
     adjusted = holm([p for p, _ in alone], total)
     return [
-        Comparison(*_as_ratio(bootstrap_median(each)), p, together, sign, each.size)
+        Comparison(*_as_ratio(*each), p, together, sign, each[0].size)
         for each, (p, sign), together in zip(found, alone, adjusted, strict=True)
     ]
 
 
-def _as_ratio(interval: Interval) -> tuple[float, float, float]:
+def _in_range(found: Range, slack: float) -> tuple[float, int]:
+    """`direction` of the least and the greatest differences together: the larger p-value of one sign, or nothing."""
+    (p, sign), (other, opposite) = (direction(each, slack) for each in found)
+    return (max(p, other), sign) if sign == opposite else (1.0, 0)
+
+
+def _as_ratio(least: np.ndarray, greatest: np.ndarray) -> tuple[float, float, float]:
+    """The median ratio with its interval, which begins with the least and ends with the greatest differences."""
+    low = bootstrap_median(least)
+    high = low if greatest is least else bootstrap_median(greatest)
     with np.errstate(over="ignore"):
-        low, middle, high = (float(np.exp(value)) for value in (interval.low, interval.estimate, interval.high))
-    return middle, low, high
+        low_end, middle, high_end = (float(np.exp(value)) for value in (low.low, high.estimate, high.high))
+    return middle, low_end, high_end
 
 
 def direction(found: np.ndarray, slack: float = 0.0) -> tuple[float, int]:

@@ -33,7 +33,7 @@ from gdbench.stats.choice import (
     reported,
     score_name,
 )
-from gdbench.stats.claims import LEVEL, SHARE_OF_TIMING, Comparison, differences, tested
+from gdbench.stats.claims import LEVEL, SHARE_OF_TIMING, Comparison, Range, differences, tested
 from gdbench.stats.intervals import bootstrap_median
 from gdbench.stats.paired import BETWEEN_PROCESSES
 
@@ -43,7 +43,7 @@ COST = ("to_target", "low", "high")
 BESIDE = ("ratio", "ratio_low", "ratio_high", "p_holm")
 COLUMNS = (
     *("problem", "rule", "lr", "batch_size", "unit", *COST, *BESIDE, "group", "reached", "test"),
-    *("seeds", "setting", "batched", "reference"),
+    *("seeds", "setting", "batched", "to_target_from", "reference"),
 )
 BATCHES = ("problem", "rule", "lr", "batch_size", *COST, *BESIDE, "sign", "reached", "seeds", "setting", "chosen")
 
@@ -59,6 +59,7 @@ class Judged(NamedTuple):
     cost as a multiple of the reference's, with its interval; `p_holm` is adjusted for all comparisons of both frames.
     Rules of one `group` (1, 2, 3) cannot be told from the reference, or are all sooner, or all later. `reached` and
     `seeds` count reporting trials; `test` is their median on test data. `batched` is false for a function.
+    `to_target_from` is the median of the brackets' lower ends where crossings are known to brackets alone.
     batches: `BATCHES`, a row per problem, rule and batch size; `chosen` marks those of `rules`. Other batch sizes of
     the reference are compared with the chosen one; those of other rules are not. `sign` is 1 for a cost that is larger
     by the test, -1 for a smaller one, 0 where none was made.
@@ -95,21 +96,20 @@ def soonest(
             family.setdefault(view.key(first, second), (view, first, second))
     total = len(family) if known.tuned else _all_pairs(trials, units)
     slack = [view.slack(first, second, total) for view, first, second in family.values()]
-    found = dict(
-        zip(
-            family,
-            tested([view.gap(first, second) for view, first, second in family.values()], slack, total),
-            strict=True,
-        )
-    )
+    ranges = [view.range(first, second) for view, first, second in family.values()]
+    found = dict(zip(family, tested(ranges, slack, total), strict=True))
     return {unit: _judged(known, view, found, total) for unit, view in views.items()}
 
 
 class _Reports(NamedTuple):
-    """The reporting trials of a setting, by seed. score: on test data, or NaN. batched: false for a function."""
+    """The reporting trials of a setting, by seed. score: on test data, or NaN. batched: false for a function.
+
+    least: the first step at which a trial may have crossed its target; `steps` unless that is known to a bracket alone.
+    """
 
     seeds: np.ndarray
     steps: np.ndarray
+    least: np.ndarray
     loss: np.ndarray
     score: np.ndarray
     batched: bool
@@ -136,18 +136,20 @@ class _Known:
             everything = trials[trials["problem"] == problem]
             name, batched = score_name(everything), objective(everything) != "value"
             score = final_score(own, name).to_numpy() if name else np.full(len(own), math.nan)
-            columns = own["seed"].to_numpy(), censored_steps(own).to_numpy(), final_loss(own).to_numpy(), score
+            steps = censored_steps(own).to_numpy()
+            least = np.minimum(own["crossed_after"].to_numpy() + 1, steps) if "crossed_after" in own else steps
+            columns = own["seed"].to_numpy(), steps, least, final_loss(own).to_numpy(), score
             for (rule, batch), places in own.groupby(["rule", "batch_size"]).indices.items():
                 in_order = places[np.argsort(columns[0][places], kind="stable")]
-                seeds, steps, loss, scores = (column[in_order] for column in columns)
-                reports[str(problem), str(rule), int(batch)] = _Reports(seeds, steps, loss, scores, batched)
+                seeds, steps, least, loss, scores = (column[in_order] for column in columns)
+                reports[str(problem), str(rule), int(batch)] = _Reports(seeds, steps, least, loss, scores, batched)
         names = list(dict.fromkeys(trials["problem"]))
         return cls(choose(trials), reports, epochs_a_step(trials), names, bool((trials["role"] == "tune").any()))
 
     def reports_of(self, name: Name) -> _Reports:
         """The reporting trials of a setting, none if none has finished."""
         nothing = np.zeros(0)
-        return self.reports.get(name, _Reports(nothing, nothing, nothing, nothing, True))
+        return self.reports.get(name, _Reports(nothing, nothing, nothing, nothing, nothing, True))
 
 
 class _View:
@@ -157,7 +159,12 @@ class _View:
         self.unit, self.per_step = per_step.unit, per_step
         self.settings = _chosen(known.settings, per_step)
         self.rows = {_name(row): row for row in self.settings.itertuples()}
-        self.found = {name: _by_seed(known.reports_of(name), row, per_step) for name, row in self.rows.items()}
+        reports = {name: known.reports_of(name) for name in self.rows}
+        self.exact = all((each.least == each.steps).all() for each in reports.values())
+        self.found = {name: _by_seed(each, each.steps, self.rows[name], per_step) for name, each in reports.items()}
+        self.least = self.found
+        if not self.exact:
+            self.least = {name: _by_seed(each, each.least, self.rows[name], per_step) for name, each in reports.items()}
         self.references: dict[str, Name] = {}
         self.pairs: list[tuple[Name, Name]] = []
         self.rules = 0  # of the pairs
@@ -175,7 +182,14 @@ class _View:
 
     def gap(self, first: Name, second: Name) -> np.ndarray:
         """The differences of two settings, paired by seed."""
-        return differences(*(each.to_numpy() for each in self.found[first].align(self.found[second], join="inner")))
+        return _paired(self.found[first], self.found[second])
+
+    def range(self, first: Name, second: Name) -> Range:
+        """The least and the greatest differences that are possible, where crossings are known to a bracket alone."""
+        if self.exact:
+            gap = self.gap(first, second)
+            return gap, gap
+        return _paired(self.least[first], self.found[second]), _paired(self.found[first], self.least[second])
 
     def slack(self, first: Name, second: Name, comparisons: int) -> float:
         """See `PerStep.slack`."""
@@ -195,7 +209,10 @@ def _judged(known: _Known, view: _View, found: Mapping[tuple[Any, ...], Comparis
     comparisons = {pair: found[view.key(*pair)] for pair in view.pairs}
     beside = {name: _beside(comparisons, name, view.references[name[0]]) for name in view.rows}
     batches = pd.DataFrame(
-        [_row(row, view.found[name], beside[name], known.reports_of(name)) for name, row in view.rows.items()]
+        [
+            _row(row, view.least[name], view.found[name], beside[name], known.reports_of(name))
+            for name, row in view.rows.items()
+        ]
     )
     negative = {name[0] for name, costs in view.found.items() if costs.min() < 0}  # of such values there are no ratios
     batches.loc[batches["problem"].isin(negative), ["ratio", "ratio_low", "ratio_high"]] = math.nan
@@ -285,14 +302,18 @@ def _chosen(settings: pd.DataFrame, per_step: PerStep) -> pd.DataFrame:
     return settings.reset_index(drop=True)
 
 
-def _by_seed(reports: _Reports, row: Any, per_step: PerStep) -> "pd.Series[float]":
-    """The cost of each reporting seed of a setting: to the target, or the final loss."""
+def _paired(first: "pd.Series[float]", second: "pd.Series[float]") -> np.ndarray:
+    """The differences of two settings by seed, of the seeds that both have."""
+    return differences(*(each.to_numpy() for each in first.align(second, join="inner")))
+
+
+def _by_seed(reports: _Reports, steps: np.ndarray, row: Any, per_step: PerStep) -> "pd.Series[float]":
+    """The cost of each reporting seed of a setting: of so many steps to the target, or the final loss."""
     if per_step.unit == "loss":
         return pd.Series(reports.loss, index=reports.seeds)
     # 0 and infinity are the same in any unit, also if no trial took a step.
-    same = (reports.steps == 0) | np.isinf(reports.steps)
-    costs = np.where(same, reports.steps, times(reports.steps, per_step(row)))
-    return pd.Series(costs, index=reports.seeds)
+    same = (steps == 0) | np.isinf(steps)
+    return pd.Series(np.where(same, steps, times(steps, per_step(row))), index=reports.seeds)
 
 
 def _beside(comparisons: Mapping[tuple[Name, Name], Comparison], name: Name, reference: Name) -> Comparison | None:
@@ -306,13 +327,17 @@ def _beside(comparisons: Mapping[tuple[Name, Name], Comparison], name: Name, ref
     return None
 
 
-def _row(row: Any, costs: "pd.Series[float]", beside: Comparison | None, reports: _Reports) -> dict[str, Any]:
+def _row(
+    row: Any, least: "pd.Series[float]", costs: "pd.Series[float]", beside: Comparison | None, reports: _Reports
+) -> dict[str, Any]:
     middle = bootstrap_median(costs.to_numpy())
+    low = middle if least is costs else bootstrap_median(least.to_numpy())
     itself = 1.0 if row.chosen else math.nan
     return {
         **{name: getattr(row, name) for name in ("problem", "rule", "lr", "batch_size", "setting", "chosen")},
         "to_target": middle.estimate,
-        "low": middle.low,
+        "to_target_from": low.estimate,
+        "low": low.low,
         "high": middle.high,
         "ratio": beside.ratio if beside else itself,
         "ratio_low": beside.low if beside else math.nan,
