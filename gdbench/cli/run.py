@@ -26,7 +26,7 @@ from gdbench.cli.options import (
     load_plugins,
     store_location,
 )
-from gdbench.cli.output import note, print_json, print_table, say, warn
+from gdbench.cli.output import note, paragraph, print_json, print_table, say, warn
 from gdbench.cli.results import open_page, print_answer, report_path, summary, tell_page
 from gdbench.errors import UsageError
 from gdbench.inputs.writing import remove_all_leftovers
@@ -171,7 +171,7 @@ def _print_result(done: "Run", page: Path | None) -> None:
     if done.environment.get("git_refused"):
         say(f"the commit is not known, because git says: {done.environment['git_refused']}")
     seconds = {"timing_seconds": 0.0, **done.environment}
-    say(
+    paragraph(
         "run {}: {} trials in {wall_seconds:.1f} s, after {compile_seconds:.1f} s of compiling and before "
         "{timing_seconds:.1f} s of timing steps".format(done.id, len(done.trials), **seconds)
     )
