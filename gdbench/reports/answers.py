@@ -73,18 +73,17 @@ def _advice(problem: str, rows: pd.DataFrame, found: Judgement, results: Results
         return Advice(problem, "", [f"No rule reached {level} within its budget."])
     first = rows[(rows["group"] == 1) & ((rows["reached"] > 0) | (goal is None))]
     instruction = _instruction(first)
-    told = [_result(first, goal, rows["unit"].iloc[0]), *_claims(problem, rows, found)]
+    told = [(_result(first, goal, rows["unit"].iloc[0]),), *_claims(problem, rows, found)]
     return Advice(problem, instruction, _within(WORDS - len(instruction.split()), told))
 
 
-def _within(words: int, sentences: Iterable[str]) -> list[str]:
-    """The sentences that so many words are enough for; one that is too long makes room for the next."""
+def _within(words: int, sentences: Iterable[Sequence[str]]) -> list[str]:
+    """The sentences that so many words are enough for; of each the first form that fits, or none."""
     kept = []
-    for sentence in sentences:
-        count = len(sentence.split())
-        if count <= words:
-            kept.append(sentence)
-            words -= count
+    for forms in sentences:
+        fits = next((form for form in forms if len(form.split()) <= words), "")
+        kept += [fits] if fits else []
+        words -= len(fits.split())
     return kept
 
 
@@ -124,31 +123,37 @@ def _between(low: str, high: str) -> str:
     return low if low == high else f"{number if same else low} to {high}"
 
 
-def _claims(problem: str, rows: pd.DataFrame, found: Judgement) -> Iterator[str]:
-    """What is certain, and what is not: comparisons with the reference, since no others were made."""
+def _claims(problem: str, rows: pd.DataFrame, found: Judgement) -> Iterator[Sequence[str]]:
+    """What is certain, and what is not: comparisons with the reference, since no others were made.
+
+    Each sentence has one form or more, the longest first.
+    """
     judged, first, reference = found.judged, rows[rows["group"] == 1], rows["reference"].iloc[0]
     if 0 < judged.pairs < (needed := fewest_pairs(judged.comparisons)):
         seeds = _count(judged.pairs, "seed")
-        yield f"{seeds} can show no difference between {_count(len(rows), 'rule')}; {needed} can."
+        yield (f"{seeds} can show no difference between {_count(len(rows), 'rule')}; {needed} can.",)
         return
     what = {"time": "the time", "loss": "the loss"}.get(found.unit, f"the {rows['unit'].iloc[0]}")
     if reference not in set(first["rule"]):
-        yield f"Certain: {_listed(_factors(first, 'rule'))} {what} of {reference}, which the tuning seeds chose."
+        yield (f"Certain: {_listed(_factors(first, 'rule'))} {what} of {reference}, which the tuning seeds chose.",)
         if len(first) > 1:
-            yield "They were not compared with each other."
+            yield ("They were not compared with each other.",)
         return
     later = rows[rows["group"] > 1]
     if found.unit == "loss" and later["ratio"].isna().any():  # of negative losses there are no ratios
-        yield f"Certain: {_listed(later['rule'].tolist())} end{'s' if len(later) == 1 else ''} at a higher loss."
+        yield (
+            f"Certain: {_listed(later['rule'].tolist())} end{'s' if len(later) == 1 else ''} at a higher loss.",
+            f"Certain: {_count(len(later), 'other rule')} end{'s' if len(later) == 1 else ''} at a higher loss.",
+        )
         later = later.iloc[:0]
     batches = judged.batches[(judged.batches["problem"] == problem) & (judged.batches["p_holm"] <= LEVEL)]
     batches = batches[~batches["chosen"] & (batches["rule"] == reference) & (batches["sign"] > 0)]
     certain = [*_factors(later, "rule"), *(f"batch {words}" for words in _factors(batches, "batch_size"))]
     if certain:
-        yield f"Certain: {_listed(certain)} {what}."
+        yield f"Certain: {_listed(certain)} {what}.", f"Certain: {_listed(_summed(later, batches))} {what}."
     if len(first) > 1 and judged.pairs:
         seeds = _count(judged.pairs, "seed")
-        yield f"{seeds} cannot tell {'these two' if len(first) == 2 else 'them'} apart."
+        yield (f"{seeds} cannot tell {'these two' if len(first) == 2 else 'them'} apart.",)
 
 
 def _factors(rows: pd.DataFrame, name: str) -> list[str]:
@@ -160,18 +165,33 @@ def _factors(rows: pd.DataFrame, name: str) -> list[str]:
     return [*told[: NAMED - 1], f"{len(left)} others take {_factor(left['ratio_low'].min(), left['ratio_high'].max())}"]
 
 
-def _factor(low: float, high: float) -> str:
-    """The 95 % interval of a ratio that a test tells from 1, in words.
+def _summed(later: pd.DataFrame, batches: pd.DataFrame) -> list[str]:
+    """`4 other rules take 1.3 to 2 ×`, and the same of batch sizes."""
+    told = []
+    for rows, who in (
+        (later, _count(len(later), "other rule")),
+        (batches, f"batch{'es' if len(batches) > 1 else ''} {_listed(list(map(str, sorted(batches['batch_size']))))}"),
+    ):
+        if len(rows):
+            told.append(
+                f"{who} take{'s' if len(rows) == 1 else ''} {_factor(rows['ratio_low'].min(), rows['ratio_high'].max())}"
+            )
+    return told
 
-    >>> _factor(1.62, 2.55), _factor(1.62, math.inf), _factor(0.4, 0.6), _factor(0.99, 1.8), _factor(math.nan, math.nan)
-    ('1.6 to 2.6 ×', 'at least 1.6 ×', '0.4 to 0.6 ×', 'more than 1 ×', 'more than 1 ×')
+
+def _factor(low: float, high: float) -> str:
+    """The 95 % interval of a ratio that a test tells from 1, in words; beyond 1 there is nothing of it.
+
+    >>> _factor(1.62, 2.55), _factor(1.62, math.inf), _factor(0.4, 0.6), _factor(0.99, 1.8), _factor(1.0, 1.0)
+    ('1.6 to 2.6 ×', 'at least 1.6 ×', '0.4 to 0.6 ×', '1 to 1.8 ×', 'more than 1 ×')
     """
-    least, most = text.number(low, 2), text.number(high, 2)
-    if high < 1:
-        return f"{most} ×" if least == most else f"{least} to {most} ×"
-    if low > 1 and least != "1":
-        return f"{least} ×" if least == most else f"at least {least} ×" if math.isinf(high) else f"{least} to {most} ×"
-    return "more than 1 ×"
+    below = high < 1
+    least, most = text.number(low if below else max(low, 1.0), 2), text.number(high, 2)
+    if least == most:
+        return "more than 1 ×" if most == "1" else f"{least} ×"
+    if math.isinf(high):
+        return "more than 1 ×" if least == "1" else f"at least {least} ×"
+    return f"{least} to {most} ×"
 
 
 def _all_lost(trials: pd.DataFrame) -> str:
@@ -190,7 +210,7 @@ def _all_lost(trials: pd.DataFrame) -> str:
 
 
 def _listed(names: Sequence[str], joint: str = "and") -> str:
-    *first, last = names
+    *first, last = names or [""]
     return f"{', '.join(first)} {joint} {last}" if first else str(last)
 
 
