@@ -173,9 +173,8 @@ def _summed(later: pd.DataFrame, batches: pd.DataFrame) -> list[str]:
         (batches, f"batch{'es' if len(batches) > 1 else ''} {_listed(list(map(str, sorted(batches['batch_size']))))}"),
     ):
         if len(rows):
-            told.append(
-                f"{who} take{'s' if len(rows) == 1 else ''} {_factor(rows['ratio_low'].min(), rows['ratio_high'].max())}"
-            )
+            factor = _factor(rows["ratio_low"].min(), rows["ratio_high"].max())
+            told.append(f"{who} take{'s' if len(rows) == 1 else ''} {factor}")
     return told
 
 

@@ -30,7 +30,6 @@ DRAWS = 1000  # samples by which the power of a test is estimated
 MOST = 1e4  # the largest ratio that is looked for
 MOST_SEEDS = 1000
 
-
 Range = tuple[np.ndarray, np.ndarray]  # the least and the greatest differences that are possible
 
 

@@ -17,9 +17,8 @@ INF = math.inf
 def compared(costs, reference):
     """Every rule but the reference beside it."""
     others = [rule for rule in costs if rule != reference]
-    return dict(
-        zip(others, claims.tested([differences(costs[rule], costs[reference]) for rule in others]), strict=True)
-    )
+    gaps = [differences(costs[rule], costs[reference]) for rule in others]
+    return dict(zip(others, claims.tested([(gap, gap) for gap in gaps]), strict=True))
 
 
 def test_differences_are_logarithms_and_what_is_never_reached_is_the_largest():
@@ -62,7 +61,8 @@ def test_swapping_two_rules_gives_the_reciprocal(first, data):
 
 
 def test_what_was_chosen_from_many_is_adjusted_for_all_of_them():
-    found = claims.tested([np.full(10, 1.0), np.full(10, -1.0)], total=20)
+    gaps = np.full(10, 1.0), np.full(10, -1.0)
+    found = claims.tested([(gap, gap) for gap in gaps], total=20)
     assert [each.adjusted for each in found] == [20 * 2 / 1024] * 2 and [each.sign for each in found] == [1, -1]
     assert holm([0.01, 0.02], 5) == pytest.approx([0.05, 0.08])
 
