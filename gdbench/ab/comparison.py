@@ -14,9 +14,10 @@ from gdbench.ab import costs
 from gdbench.ab.costs import Taken, Watch, Workload
 from gdbench.ab.places import Checkout
 from gdbench.ab.process import Process
-from gdbench.gate.comparison import LEVEL, MARGIN, Comparison, compared, judge, notes
+from gdbench.gate.comparison import MARGIN, Comparison, compared, judge, notes
 from gdbench.gate.families import only
 from gdbench.gate.measures import COLUMNS, FAMILIES, GROUP, metric_of, step_counts
+from gdbench.gate.pairing import LEVEL
 from gdbench.gate.sides import Side, side_of
 from gdbench.machine.environment import environment, fingerprint
 from gdbench.results.export import read_export

@@ -28,6 +28,7 @@ from gdbench.timing.pace import FEWEST, LEAST
 
 PAIRS, ROUNDS = 6, 3  # pairs of processes, each one repetition, and rounds in each pair
 AGAIN = 10  # pairs of processes the second time, when few steps are measured and one bad moment must not decide
+FEWEST_PAIRS = 2  # of which a spread can be estimated
 SAMPLES = 5  # per visit
 SHORTEST = 0.001  # seconds of a sample; the call itself counts, in base and head alike
 STAGE = 60.0  # seconds that all samples take together, unless that would make them shorter than SHORTEST
@@ -39,12 +40,18 @@ Ratios = Mapping[str, pd.DataFrame]  # by subject, a row per round: `pair`, and 
 
 @dataclass(frozen=True)
 class Workload:
-    """The suite to run: a shipped name or a file's absolute path. overrides: texts `KEY=VALUE`, as for --set."""
+    """The suite to run, and how: its shipped name or absolute path, and texts `KEY=VALUE` as for --set."""
 
     suite: str
     overrides: Sequence[str] = ()
     plugins: tuple[Sequence[Path], Sequence[Path]] = ((), ())  # of base and of head
     registers: bool = False  # whether to count the registers that updates need on a GPU
+    rounds: int | None = None  # of the first measurement; PAIRS * ROUNDS by default
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of processes in the first measurement; each takes `ROUNDS` rounds."""
+        return PAIRS if self.rounds is None else max(FEWEST_PAIRS, -(-self.rounds // ROUNDS))
 
 
 class Taken(NamedTuple):
@@ -71,12 +78,12 @@ def measure(
     """Take samples of the steps of both places. Raises SideError if a place cannot run them.
 
     names: the subjects to measure, all by default. seed: of all random orders; two measurements need different ones.
-    pairs: of processes; by default `PAIRS`, or `AGAIN` for chosen names.
+    pairs: of processes; by default those of the workload, and for chosen names at least `AGAIN`.
     """
     order = np.random.Generator(np.random.PCG64(seed))
     steps: dict[str, int] = {}  # of a sample
     rows: list[tuple[Any, ...]] = []
-    pairs = pairs or (PAIRS if names is None else AGAIN)
+    pairs = pairs or (workload.pairs if names is None else max(AGAIN, workload.pairs))
     for pair in range(pairs):
         with ExitStack() as stack:
             each = [
@@ -170,6 +177,7 @@ def settle(first: Ratios, again: Ratios, margin: float, level: float) -> Iterato
             "subject": subject,
             "base": float(rows["base"].median()),
             "head": float(rows["head"].median()),
+            "unit": "s",
             "test": tested(rows, margin, level),
             "differs": False,
             "screened": subject in flagged,

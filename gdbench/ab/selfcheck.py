@@ -16,8 +16,9 @@ from gdbench.ab import costs
 from gdbench.ab.comparison import cost_rows, measured_twice
 from gdbench.ab.costs import Taken, Watch, Workload
 from gdbench.ab.places import Checkout
-from gdbench.gate.comparison import LEVEL, MARGIN, judge
+from gdbench.gate.comparison import MARGIN, judge
 from gdbench.gate.measures import GROUP, metric_of
+from gdbench.gate.pairing import LEVEL
 from gdbench.stats.paired import POWER, clustered
 
 NAMED = ["metric", *GROUP]

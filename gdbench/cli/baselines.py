@@ -94,24 +94,28 @@ def compare_with_baseline(name: str, head: "Side", out: Path, *, lenient: bool =
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written: the number of metrics, and what changed, one line per metric. changes: None for a new file."""
+    """What was written: the number of metrics, and what changed, one line per metric. changes: None for a new file.
+
+    notes: sentences about what no gate can find with this baseline.
+    """
 
     path: Path
     metrics: int
     changes: list[str] | None
+    notes: list[str]
 
     def sentences(self) -> list[str]:
         """The result as sentences for the terminal."""
         if self.changes is None:
-            return [f"baseline: {self.path}, new, {self.metrics} metrics"]
+            return [f"baseline: {self.path}, new, {self.metrics} metrics", *self.notes]
         if not self.changes:
-            return [f"baseline: {self.path}, nothing changed in {self.metrics} metrics"]
+            return [f"baseline: {self.path}, nothing changed in {self.metrics} metrics", *self.notes]
         many = "1 metric differs" if len(self.changes) == 1 else f"{len(self.changes)} metrics differ"
-        return [f"baseline: {self.path}, {many}, {self.metrics} are in the file now", *self.changes]
+        return [f"baseline: {self.path}, {many}, {self.metrics} are in the file now", *self.changes, *self.notes]
 
     def document(self) -> dict[str, Any]:
         """The result as JSON can hold it."""
-        return {"path": str(self.path), "metrics": self.metrics, "changes": self.changes}
+        return {"path": str(self.path), "metrics": self.metrics, "changes": self.changes, "notes": self.notes}
 
 
 def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str] | None = None) -> Saved:
@@ -123,6 +127,7 @@ def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str
     """
     from gdbench.gate.baseline import changes, kept, read_baseline, write_baseline
     from gdbench.gate.measures import FAMILIES, NAMES
+    from gdbench.gate.pairing import too_few
     from gdbench.gate.sides import baseline_of
 
     path = find_baseline(name, out)
@@ -132,7 +137,7 @@ def save_baseline(name: str, frames: "Frames", out: Path, families: Sequence[str
     different = None if old is None else changes(old, new)
     if old is None or different or not old.facts["verified"] or set(chosen) != set(old.facts["families"]):
         write_baseline(new, path, chosen)
-    return Saved(path, len(new.measures.drop_duplicates(list(NAMES))), different)
+    return Saved(path, len(new.measures.drop_duplicates(list(NAMES))), different, list(too_few(new)))
 
 
 def check_saving(name: str | None, out: Path, families: Sequence[str] | None, runs: int, dry_run: bool) -> None:

@@ -80,6 +80,7 @@ class GateOptions:
     overrides: tuple[str, ...] = ()
     plugins: tuple[Path, ...] = ()
     registers: bool = False
+    rounds: int | None = None
 
 
 def compare(
@@ -148,9 +149,22 @@ def gate(
     gates: Annotated[
         int | None, typer.Option("--gates", metavar="N", min=1, help="(--selfcheck) How many times, 5 by default.")
     ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds",
+            metavar="N",
+            min=6,
+            help="(--ab, --selfcheck) How often to time each step in both places, 18 by default; time grows with it.",
+        ),
+    ] = None,
     margin: MarginOption = 3.0,
     level: LevelOption = 0.05,
     family: FamilyOption = None,
+    few_pairs: Annotated[
+        bool,
+        typer.Option("--allow-few-pairs", help="Accept what looks worse in too few pairs to ever be called regressed."),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Changed bits and counts are regressions too.")] = False,
     store: StoreOption = None,
     out: OutOption = RESULTS,
@@ -170,7 +184,8 @@ def gate(
 ) -> int:
     """Compare two runs as a check: two stored runs, a run and a baseline, or two runs made now, side by side.
 
-    Exit code 0: nothing became worse. 1: a regression. 3: a trial failed, a metric is missing or nothing was compared.
+    Exit code 0: nothing became worse. 1: a regression. 3: a trial failed, a metric is missing, nothing was compared, or
+    something looks worse in too few pairs to ever be called regressed.
     4: inconclusive, or no baseline. With --json, annotations go to standard error.
     """
     way = _way(ab, selfcheck, baseline)
@@ -181,17 +196,19 @@ def gate(
     _check_options(way, ("--ab",), {"--registers": registers})
     _check_options(way, places, {"--suite": suite, "--set": overrides, "--plugin": plugin})
     _check_options(way, ("--selfcheck",), {"--gates": gates})
+    _check_options(way, places, {"--rounds": rounds})
     _check_options(way, (*runs, "--update"), {"--store": store, "--skip-damaged": skip})
-    told = {"--strict": strict, "--github": github, "--junit-xml": junit_xml, "--html": html, "--all": everything}
-    _check_options(way, (*runs, "--ab"), {**told, "--benchmark-json": benchmark_json})
+    told = {"--strict": strict, "--allow-few-pairs": few_pairs, "--github": github, "--junit-xml": junit_xml}
+    told |= {"--html": html, "--all": everything, "--benchmark-json": benchmark_json}
+    _check_options(way, (*runs, "--ab"), told)
     _check_options(way, (*runs, "--ab", "--update"), {"--family": family})
     given, asked = _given(way, names or []), _asked(margin, level, family)
-    outputs = Outputs(strict, as_json, quiet, everything, github, html, junit_xml, benchmark_json)
+    outputs = Outputs(strict, few_pairs, as_json, quiet, everything, github, html, junit_xml, benchmark_json)
     if way in places:
         from gdbench.cli.side_by_side import check_itself, of_places
 
         asked = replace(asked, suite=suite or asked.suite, overrides=tuple(overrides or ()), registers=registers)
-        asked = replace(asked, plugins=tuple(plugin or ()))
+        asked = replace(asked, plugins=tuple(plugin or ()), rounds=rounds)
         if way == "--selfcheck":
             return check_itself(given[0], asked, gates or GATES, outputs)
         return tell(of_places(given, asked, quiet or as_json), outputs)

@@ -63,7 +63,7 @@ def _workload(asked: "GateOptions", places: "tuple[Checkout, Checkout]") -> "Wor
 
     suite = asked.suite if asked.suite in shipped() else str(find(asked.suite).resolve())
     base, head = ([place.plugin(file, Path.cwd()) for file in asked.plugins] for place in places)
-    return Workload(suite, asked.overrides, (base, head), asked.registers)
+    return Workload(suite, asked.overrides, (base, head), asked.registers, asked.rounds)
 
 
 def _tell(found: "SelfCheck", outputs: "Outputs") -> None:

@@ -1,7 +1,7 @@
 """Report a comparison: on the terminal, as JSON, in files, and to GitHub Actions."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,13 @@ SUMMARY = "GITHUB_STEP_SUMMARY"  # the variable that names the file for a job's 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where and how to report a comparison. strict: changed bits and counts are regressions."""
+    """Where and how to report a comparison.
+
+    strict: changed bits and counts are regressions. few_pairs: too few pairs to ever say so do not fail.
+    """
 
     strict: bool = False
+    few_pairs: bool = False
     as_json: bool = False
     quiet: bool = False
     everything: bool = False
@@ -33,6 +37,7 @@ def tell(found: "Comparison", outputs: Outputs) -> int:
     """Print and write the comparison; returns the exit code."""
     from gdbench.reports.verdicts.document import document
 
+    found = replace(found, few_pairs=outputs.few_pairs)
     if outputs.as_json:
         print_json(document(found, strict=outputs.strict))
     else:

@@ -28,11 +28,12 @@ import pandas as pd
 
 from gdbench.errors import UsageError
 from gdbench.errors import shown as quoted
-from gdbench.gate.measures import COLUMNS, DIGEST_DIGITS, FAILED, FAMILIES, NAMES, OF_TRIALS, UNTOLD, kind
+from gdbench.gate.measures import DIGEST_DIGITS, FAILED, FAMILIES, NAMES, OF_TRIALS, UNTOLD, kind
 from gdbench.gate.sides import Side
 from gdbench.inputs.limits import DIGITS
 from gdbench.inputs.writing import write_text
 
+KEPT = (*NAMES, "pair", "value", "text")  # columns of measures that the file has
 VERSION = 2
 UNSEALED = 1  # the version that had no hash
 MOST = 50_000_000  # most bytes that are read, enough for 500,000 trials
@@ -86,7 +87,7 @@ def metric_lines(side: Side) -> list[str]:
 def _cells(side: Side) -> dict[tuple[str, ...], list[str]]:
     """The pairs of each metric by its names, both as the file writes them."""
     metrics: dict[tuple[str, ...], dict[str, str]] = {}
-    for *names, pair, value, text in side.measures[list(COLUMNS)].itertuples(index=False, name=None):
+    for *names, pair, value, text in side.measures[list(KEPT)].itertuples(index=False, name=None):
         shown = _number(value) if _missing(text) else _escaped(text, " =")
         metrics.setdefault(tuple(map(_name, names)), {})[_escaped(str(pair), " ")] = shown
     return {names: [f"{pair}={shown}" for pair, shown in sorted(pairs.items())] for names, pairs in metrics.items()}
@@ -192,7 +193,8 @@ class _Reader:
         verified = version > UNSEALED
         if verified and _hash([first, *lines[:-1], end[0].partition(", sha256")[0]]) != end[2]:
             self.broken(1 + len(lines), "the lines above do not have this hash, so one of them was changed")
-        frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64", "text": "object"})
+        frame = pd.DataFrame(rows, columns=list(KEPT)).astype({"value": "float64", "text": "object"})
+        frame = frame.assign(shown=np.nan)
         return Side({**facts, "verified": verified}, frame)
 
     def facts(self, lines: list[str]) -> dict[str, Any]:
@@ -282,7 +284,7 @@ def changes(old: Side, new: Side) -> list[str]:
 
     >>> names = ("count", "gradient_evaluations", "iris", "lbfgs", 16, "float64", "all")
     >>> empty, few, many = (
-    ...     Side({}, pd.DataFrame([(*names, value, np.nan) for value in values], columns=list(COLUMNS)))
+    ...     Side({}, pd.DataFrame([(*names, value, np.nan) for value in values], columns=list(KEPT)))
     ...     for values in ([], [70.0], [84.0])
     ... )
     >>> changes(few, many) + changes(empty, few)

@@ -19,23 +19,26 @@ from scipy.stats import false_discovery_control
 
 from gdbench.gate.bits import Bits
 from gdbench.gate.contents import apart
-from gdbench.gate.measures import COUNTS, DATA, FAILED, NAMES, NONE, TUNING, Metrics, Values, by_metric, kind
+from gdbench.gate.measures import COUNTS, DATA, DIGEST, FAILED, NAMES, NONE, Values, by_metric, kind
+from gdbench.gate.pairing import LEVEL, of_reporting, telling, together_again
 from gdbench.gate.sides import Side
-from gdbench.gate.verdicts import REGRESSION, SUSPICIOUS, VERDICTS, exit_code, fails, gravest
-from gdbench.stats.paired import differences, mcnemar, signed_rank, unpaired
+from gdbench.gate.verdicts import FEW_PAIRS, REGRESSION, SUSPICIOUS, UNUSABLE, VERDICTS, exit_code, fails, gravest
+from gdbench.stats.paired import differences, mcnemar, sign, unpaired
 
 MARGIN = 0.03
 APART = 0.25  # the least margin of timings that were not taken together; references do not show all that varies
-LEVEL = 0.05  # the false discovery rate of a family
 TAKEN_APART = "the two timings were not taken together, so only gross differences count; `gate --ab` finds smaller ones"
-DIGEST = ("digest", "digest")  # the first two names of the metric that holds a group's digests
 OF_TARGET = ("steps_to_target", "success")
 FOLLOWING = ("gradient_evaluations", "function_evaluations")  # counts that differ with the path of a trial
-SHARE, LEAST = 0.8, 4  # the share of a kind's metrics that must move together, and how many the kind must have
+TOGETHER, LEAST = 0.8, 4  # the share of a kind's metrics that must move together, and how many the kind must have
+UNITS = {"steps_to_target": "steps", "final_loss": "loss", "success": "share"}  # of `base` and `head`
+PEAK = "times the peak"  # the unit of costs without seconds
+NEGATIVE = "some values are negative, so the difference is a share of the larger one, not a ratio"
 OF_TEST = ("ratio", "low", "high", "p", "pairs", "detectable")
 COLUMNS = (
     *NAMES,
-    *("verdict", "reason", "base", "head", "ratio", "low", "high", "margin", "p", "q", "pairs", "detectable", "detail"),
+    *("verdict", "reason", "base", "head", "unit", "ratio", "low", "high", "margin", "p", "q", "pairs", "detectable"),
+    "detail",
 )
 
 
@@ -47,12 +50,14 @@ class Comparison:
     family.
     findings: a row per metric, the gravest first. Its columns:
     the names of gdbench/gate/measures.py; `verdict, reason` (gdbench/gate/verdicts.py);
-    `base, head`: medians or counts; `ratio, low, high`: head as a multiple of base with its 95 % interval, where more
-    than 1 is worse; `margin`: a share;
+    `base, head`: counts, or the medians that the run's own tables show, in `unit`;
+    `ratio, low, high`: head as a multiple of base with its 95 % interval, where more than 1 is worse, so of successes
+    base over head (NaN where values are negative and have no ratio); `margin`: a share;
     `p, q`: of being worse or better by more than the margin, q after adjusting for the family; `pairs`: how many;
     `detectable`: the smallest ratio that such data would find four times in five; `detail`: a sentence.
     notes: sentences about the whole. samples: the raw samples, if costs were measured for this comparison
-    (gdbench/ab/costs.py). excused: a metric without a baseline is no reason to fail.
+    (gdbench/ab/costs.py). excused: a metric without a baseline is no reason to fail. few_pairs: nor is one that looks
+    worse in too few pairs to be called so.
     """
 
     base: dict[str, Any]
@@ -63,6 +68,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     samples: pd.DataFrame = field(default_factory=pd.DataFrame)
     excused: bool = False
+    few_pairs: bool = False
 
     @property
     def verdict(self) -> str:
@@ -70,16 +76,22 @@ class Comparison:
         return gravest(self.findings["verdict"])
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0, 1 (regression), 3 (failed or missing, or nothing was compared) or 4 (inconclusive).
+        """0, 1 (regression), 3 (failed or missing, nothing was compared, or too few pairs) or 4 (inconclusive).
 
         strict: also 1 if bits or counts changed.
         """
         pairs = list(zip(self.findings["verdict"], self.findings["reason"], strict=True))
         if strict and any(fails(*pair, strict=True) and not fails(*pair) for pair in pairs):
             return REGRESSION
+        verdict = self.verdict
         if self.excused and pairs:
-            return exit_code(gravest(["unchanged", *(verdict for verdict, reason in pairs if reason != "no-baseline")]))
-        return exit_code(self.verdict)
+            verdict = gravest(["unchanged", *(verdict for verdict, reason in pairs if reason != "no-baseline")])
+        blind = verdict == "inconclusive" and any(self.fails(*pair) for pair in pairs)
+        return UNUSABLE if blind else exit_code(verdict)
+
+    def fails(self, verdict: str, reason: str, *, strict: bool = False) -> bool:
+        """Whether a metric with this verdict and reason fails the check."""
+        return fails(verdict, reason, strict=strict, few_pairs=self.few_pairs)
 
 
 def compare(
@@ -97,8 +109,8 @@ def compare(
 def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row per metric: its names, and either a verdict with its reason, or a test for `judge`."""
     mine, theirs = (by_metric(side.measures) for side in (base, head))
-    alone = _telling(mine, level)
-    mine, theirs = (_of_reporting(metrics) if alone else _together_again(metrics) for metrics in (mine, theirs))
+    alike = of_reporting if telling(mine, level) else together_again
+    mine, theirs = alike(mine), alike(theirs)
     same_machine = base.facts["machine"] == head.facts["machine"]
     bits: dict[Any, Bits] = {}
     parted = apart(mine, theirs)
@@ -126,35 +138,14 @@ def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bo
             yield {**dict(zip(NAMES, name, strict=True)), **found}
 
 
-def _telling(base: Metrics, level: float) -> bool:
-    """Whether the reporting trials alone can prove anything.
-
-    A tuned rule is judged by its reporting trials; the many settings that were tried would drown them. But n pairs give
-    a p of 2^(1 - n) at best, which may be too large among so many metrics. Then all trials of a rule are taken
-    together, which still shows what became of most of them. Base decides this, whatever head adds.
-    """
-    names = [name for name in base if name[0] == "convergence" and not name[1].startswith(TUNING)]
-    fewest = min((len(base[name].numbers) for name in names), default=0)
-    return 2.0 ** (1 - fewest) * len(names) <= level
-
-
-def _of_reporting(metrics: Metrics) -> Metrics:
-    """The metrics without those of the tuning trials, of which only the digests count."""
-    return {name: values for name, values in metrics.items() if not name[1].startswith(TUNING)}
-
-
-def _together_again(metrics: Metrics) -> Metrics:
-    """The metrics with the trials of all roles merged."""
-    found: Metrics = {}
-    for (family, metric, *group), values in metrics.items():
-        merged = found.setdefault((family, kind(metric), *group), Values({}, {}))
-        merged.numbers.update(values.numbers)
-        merged.texts.update(values.texts)
-    return found
-
-
 def _first(values: Values) -> float:
     return next(iter(values.numbers.values()))
+
+
+def _middles(base: Values, head: Values) -> dict[str, float]:
+    """`base` and `head`: the medians that the tables of the two runs show."""
+    mine, theirs = (float(np.median([*(side.shown or side.numbers).values()])) for side in (base, head))
+    return {"base": mine, "head": theirs}
 
 
 def _new(name: tuple[Any, ...], bits: Bits, lenient: bool) -> dict[str, Any] | None:
@@ -180,14 +171,19 @@ def _setting(base: Values, head: Values) -> dict[str, Any]:
 
 
 def _cost(base: Values, head: Values, margin: float, level: float, same_machine: bool) -> dict[str, Any]:
-    """The test of two timings that were not taken together. base and head are geometric means, as in its ratio."""
+    """The test of two timings that were not taken together: relative to the peak, whatever `base` and `head` show.
+
+    A baseline keeps no seconds, so both are then multiples of what the peak takes.
+    """
     mine, theirs = (np.array([*side.numbers.values()]) for side in (base, head))
-    middle = dict(zip(("base", "head"), (float(np.exp(np.log(each).mean())) for each in (mine, theirs)), strict=True))
+    timed = bool(base.shown and head.shown)
+    middles = _middles(base, head) if timed else _middles(base._replace(shown={}), head._replace(shown={}))
+    facts = {**middles, "unit": "s" if timed else PEAK}
     if not same_machine:
-        return {**middle, "verdict": "inconclusive", "reason": "other-machine"}
+        return {**facts, "verdict": "inconclusive", "reason": "other-machine"}
     margin = max(margin, APART)
     test = unpaired(mine, theirs, np.log1p(margin), size=level)
-    return {**middle, "test": test, "differs": False, "margin": margin, "detail": TAKEN_APART}
+    return {**facts, "test": test, "differs": False, "margin": margin, "detail": TAKEN_APART}
 
 
 def _count(metric: str, base: float, head: float, bits: Bits, margin: float) -> dict[str, Any] | None:
@@ -219,13 +215,18 @@ def _convergence(metric: str, base: Values, head: Values, bits: Bits, margin: fl
     mine, theirs = (np.array([side.numbers[pair] for pair in trained]) for side in (base, head))
     if not trained:
         return None
-    if not differ and np.array_equal(mine, theirs):
-        facts = {"base": np.median(mine), "head": np.median(theirs), "pairs": len(mine)}
-        return {**facts, "verdict": "unchanged", "reason": "equal"}
     if metric == "success":
-        return {"base": mine.mean(), "head": theirs.mean(), "test": mcnemar(mine > 0, theirs > 0), "differs": True}
-    test = signed_rank(differences(mine, theirs), np.log1p(margin))
-    return {"base": np.median(mine), "head": np.median(theirs), "test": test, "differs": True, "margin": margin}
+        shares = (float(np.mean([*(side.shown or side.numbers).values()])) for side in (base, head))
+        facts = {**dict(zip(("base", "head"), shares, strict=True)), "unit": UNITS[metric]}
+    else:
+        facts = {**_middles(base, head), "unit": UNITS[metric]}
+    if not differ and np.array_equal(mine, theirs):
+        return {**facts, "pairs": len(mine), "verdict": "unchanged", "reason": "equal"}
+    if metric == "success":
+        return {**facts, "test": mcnemar(mine > 0, theirs > 0), "differs": True}
+    if min(mine.min(), theirs.min()) < 0:
+        facts |= {"detail": NEGATIVE, "shares": True}
+    return {**facts, "test": sign(differences(mine, theirs), np.log1p(margin)), "differs": True, "margin": margin}
 
 
 def notes(findings: pd.DataFrame) -> Iterator[str]:
@@ -234,10 +235,8 @@ def notes(findings: pd.DataFrame) -> Iterator[str]:
     for (family, metric), members in wide.groupby(["family", "metric"], sort=False):
         total = _of_kind(findings, family, metric)
         ratio = np.exp(np.log(members["ratio"].astype(float)).median())
-        yield (
-            f"{metric} {members['verdict'].iloc[0]} in {len(members)} of {total} metrics, in the middle to "
-            f"{ratio:.3f} of base: look for one cause"
-        )
+        size = "" if np.isnan(ratio) else f", in the middle to {ratio:.3f} of base"
+        yield f"{metric} {members['verdict'].iloc[0]} in {len(members)} of {total} metrics{size}: look for one cause"
 
 
 def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
@@ -250,12 +249,12 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
     frame = pd.DataFrame([dict(row) for row in rows])
     if not len(frame):
         return pd.DataFrame(columns=list(COLUMNS))
-    frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs", "screened"])))
+    frame = frame.reindex(columns=list(dict.fromkeys([*COLUMNS, "test", "differs", "screened", "shares"])))
     tested = frame["test"].notna()
     tests = frame.loc[tested, "test"]
     # Columns that are still empty have no type yet.
     frame = frame.astype(
-        {**dict.fromkeys(OF_TEST, "float64"), **dict.fromkeys(("verdict", "reason", "detail"), object)}
+        {**dict.fromkeys(OF_TEST, "float64"), **dict.fromkeys(("verdict", "reason", "unit", "detail"), object)}
     )
     for name in OF_TEST:
         frame.loc[tested, name] = [getattr(test, name) for test in tests]
@@ -265,6 +264,7 @@ def judge(rows: Iterable[Mapping[str, Any]], level: float) -> pd.DataFrame:
         frame.loc[members.index, "among"] = len(members)
     if tested.any():
         frame.loc[tested, ["verdict", "reason"]] = [_verdict(row, level) for _, row in frame[tested].iterrows()]
+    frame.loc[frame["shares"].eq(True), ["ratio", "low", "high", "detectable"]] = np.nan
     return _sorted(_together(frame)[list(COLUMNS)])
 
 
@@ -285,12 +285,14 @@ def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
         # Success has no margin; its effect on the steps is judged with the steps.
         graded = kind(row["metric"]) != "success"
         told = test.p <= level and test.worse < test.better
-        if told or (few and graded and _log(test.ratio) > margin):
-            return "inconclusive", "few-pairs"
+        if few and graded and (told or _log(test.ratio) > margin):
+            return "inconclusive", FEW_PAIRS
+        if told:
+            return "inconclusive", "among-many"
         return "changed", "suspicious" if few and graded and test.ratio * SUSPICIOUS <= 1 else "bits-differ"
     if -margin <= _log(test.low) and _log(test.high) <= margin:
         return "unchanged", "within-margin"
-    return "inconclusive", "few-pairs" if test.pairs < 2 else "noisy"
+    return "inconclusive", FEW_PAIRS if test.pairs < 2 else "noisy"
 
 
 def _log(ratio: float) -> float:
@@ -310,7 +312,7 @@ def _together(frame: pd.DataFrame) -> pd.DataFrame:
         total = _of_kind(frame, family, metric)
         for verdict in ("regressed", "improved"):
             moved = members[members["verdict"] == verdict]
-            if total >= LEAST and len(moved) >= SHARE * total and moved["reason"].ne("suspicious").all():
+            if total >= LEAST and len(moved) >= TOGETHER * total and moved["reason"].ne("suspicious").all():
                 frame.loc[moved.index, "reason"] = "suite-wide"
     return frame
 

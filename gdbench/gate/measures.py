@@ -12,6 +12,9 @@ belongs to: the trial's key, the reporting seed or the round; for a trial and it
 |             | with `default ` or `tuning `                          | target, whether it did not diverge             |
 | count       | gradient_evaluations, ...; flops and bytes of a step  | whole numbers                                  |
 | cost        | step and its parts, named as by `gdbench time`        | seconds, over the reference of the same round  |
+
+`shown` is what a run's own tables show for the value, if this is something else: a loss before `_above_resolution`, or
+the seconds of a cost. A baseline does not keep it.
 """
 
 import hashlib
@@ -28,30 +31,34 @@ from gdbench.results.files import without_places
 from gdbench.results.frames import Frames
 from gdbench.stats import GROUP as CHOICE
 from gdbench.stats import censored_steps, final_loss
-from gdbench.stats.timings import BESIDE, over_peak
+from gdbench.stats.timings import BESIDE, over_peak, visits
 
 FAMILIES = ("digest", "convergence", "count", "cost")
 NAMES = ("family", "metric", "problem", "rule", "batch_size", "dtype")  # of a metric
-COLUMNS = (*NAMES, "pair", "value", "text")
+COLUMNS = (*NAMES, "pair", "value", "text", "shown")
+NUMBERS = ("batch_size", "value", "shown")
 GROUP = ["problem", "rule", "batch_size", "dtype"]
 COUNTS = ("parameters", "gradient_evaluations", "function_evaluations")
 OF_TRIALS = {"convergence", "count"}  # families whose digests say which trials failed or are missing
 FAILED, UNTOLD = "failed", "none"  # in place of the digest of a trial that failed, or that has none, as with cuBLAS
 DEFAULT, TUNING = "default ", "tuning "  # before the name of a metric of trials of these roles
+SEED = "seed-"  # begins the pairs of trials that are paired by their seeds
 AT = "@"  # in a pair, between the trial and its target
+DIGEST = ("digest", "digest")  # the first two names of the metric that holds a group's digests
 DATA = ("digest", "data")  # the first two names of the metric that holds the hash of a problem's data
 KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
 ROUNDINGS = 100  # of the loss at step 0 are added to a loss, so that one rounding moves it by a percent at most
 
 
 class Values(NamedTuple):
-    """The values of a metric, by pair. texts is empty if no pair has a text."""
+    """The values of a metric, by pair. texts and shown are empty if no pair has any."""
 
     numbers: dict[str, float]
     texts: dict[str, Any]
+    shown: dict[str, float]
 
 
-NONE = Values({}, {})
+NONE = Values({}, {}, {})
 Metrics = dict[tuple[Any, ...], Values]  # by their names
 
 
@@ -63,7 +70,7 @@ def measures(frames: Frames) -> pd.DataFrame:
     if not parts:
         return nothing()
     # One column at a time: as categories, names take a tenth of the memory.
-    types = {**dict.fromkeys(NAMES, "category"), "batch_size": "float64", "value": "float64"}
+    types = {**dict.fromkeys(NAMES, "category"), **dict.fromkeys(NUMBERS, "float64")}
     columns = {}
     for name in COLUMNS:
         column = pd.concat([part.pop(name) for part in parts], ignore_index=True)
@@ -73,7 +80,7 @@ def measures(frames: Frames) -> pd.DataFrame:
 
 def nothing() -> pd.DataFrame:
     """An empty frame of measures."""
-    return pd.DataFrame({name: pd.Series(dtype="float64" if name == "value" else "object") for name in COLUMNS})
+    return pd.DataFrame({name: pd.Series(dtype="float64" if name in NUMBERS else "object") for name in COLUMNS})
 
 
 def by_metric(measures: pd.DataFrame) -> Metrics:
@@ -83,14 +90,19 @@ def by_metric(measures: pd.DataFrame) -> Metrics:
     first = np.flatnonzero(np.diff(numbers[order], prepend=-1))
     lacking = {**dict.fromkeys(("problem", "rule", "dtype"), ""), "batch_size": 0}
     names = measures[list(NAMES)].iloc[order[first]].astype(dict.fromkeys(("problem", "rule", "dtype"), object))
-    pairs, values, texts = (measures[column].to_numpy()[order].tolist() for column in ("pair", "value", "text"))
-    told = measures["text"].notna().to_numpy()[order]
+    pairs, *columns = (measures[column].to_numpy()[order].tolist() for column in ("pair", "value", "text", "shown"))
+    told, seen = (measures[column].notna().to_numpy()[order] for column in ("text", "shown"))
     found = {}
     for name, a, b in zip(
         names.fillna(lacking).itertuples(index=False, name=None), first, np.append(first, len(pairs))[1:], strict=True
     ):
-        words = dict(zip(pairs[a:b], texts[a:b], strict=True)) if told[a:b].any() else {}
-        found[name] = Values(dict(zip(pairs[a:b], values[a:b], strict=True)), words)
+        each = (True, told[a:b].any(), seen[a:b].any())
+        found[name] = Values(
+            *(
+                dict(zip(pairs[a:b], column[a:b], strict=True)) if there else {}
+                for column, there in zip(columns, each, strict=True)
+            )
+        )
     return found
 
 
@@ -103,7 +115,8 @@ def _paired_trials(frames: Frames) -> pd.DataFrame:
     """
     trials = frames.trials.copy(deep=False)
     trials["dtype"], trials["pair"] = trials["dtype"].astype(str), trials["key"].str.slice(0, KEY_DIGITS)
-    trials["loss"] = _above_resolution(final_loss(trials), frames, trials)
+    trials["shown"] = final_loss(trials)
+    trials["loss"] = _above_resolution(trials["shown"], frames, trials)
     tuned = (trials["role"] == "report") & (trials["role"] == "tune").any()
     among = trials.groupby(CHOICE)["dtype"].transform(lambda dtypes: "/".join(sorted(dtypes.unique())))
     trials["dtype"] = trials["dtype"].where(~tuned, among)
@@ -111,7 +124,7 @@ def _paired_trials(frames: Frames) -> pd.DataFrame:
         name: _hash([definition, frames.about["table"].get("budget")])
         for name, definition in frames.about.get("problems", {}).items()
     }
-    seeds = "seed-" + trials["seed"].astype(str) + "-" + trials["problem"].map(context).fillna("")
+    seeds = SEED + trials["seed"].astype(str) + "-" + trials["problem"].map(context).fillna("")
     trials["pair"] = trials["pair"].where(~tuned, seeds)
     trials["tuned"] = tuned
     again = trials.duplicated([*GROUP, "pair", "role"])
@@ -158,7 +171,7 @@ def _of_data(problems: Mapping[str, Any]) -> pd.DataFrame:
     """The hash of each problem's data, if these are read rather than generated."""
     sets = {name: about["dataset"] for name, about in problems.items() if about.get("kind") == "mlp"}
     rows = [
-        dict(zip(COLUMNS, (*DATA, name, None, np.nan, None, "all", np.nan, given.get(CONTENTS, UNTOLD)), strict=True))
+        (*DATA, name, None, np.nan, None, "all", np.nan, given.get(CONTENTS, UNTOLD), np.nan)
         for name, given in sets.items()
         if is_read(given)
     ]
@@ -170,7 +183,7 @@ def _of_convergence(trials: pd.DataFrame, target: Any, prefix: str) -> Iterator[
     """The losses, steps to the target and successes of these trials."""
     text = trials["status"].map({FAILED: FAILED}).astype(object)
     base = trials[[*GROUP, "pair"]].assign(family="convergence", text=text)
-    yield base.assign(metric=f"{prefix}final_loss", value=trials["loss"])
+    yield base.assign(metric=f"{prefix}final_loss", value=trials["loss"], shown=trials["shown"])
     reached = ~trials["status"].isin(LOST)
     if target:
         # The target is not part of a trial's key, and steps to different targets cannot be compared.
@@ -200,11 +213,13 @@ def _of_timings(frames: Frames) -> Iterator[pd.DataFrame]:
     if not len(subjects) or not len(frames.timings):
         return
     relative = over_peak(frames.timings, frames.subjects)
+    seen = visits(frames.timings).set_index(["subject", "round"])["cost"]
     for row in subjects.to_dict("records"):
         if row["subject"] in relative:
             costs = relative[row["subject"]].dropna()
             names = {"metric": metric_of(row), **{name: row[name] for name in GROUP}}
-            yield pd.DataFrame({**names, "family": "cost", "pair": costs.index.astype(str), "value": costs.to_numpy()})
+            rounds, seconds = costs.index.astype(str), seen[row["subject"]].reindex(costs.index)
+            yield pd.DataFrame({**names, "family": "cost", "pair": rounds, "value": costs.to_numpy(), "shown": seconds})
     yield step_counts(subjects)
 
 

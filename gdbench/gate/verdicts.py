@@ -24,7 +24,8 @@ REASONS = {
     "follows-bits": "a count that differs where digests do, since it follows the path of a trial",
     "setting-differs": "another setting was chosen on the tuning seeds",
     "noisy": "the interval reaches beyond the margin: take more rounds, or a quieter machine",
-    "few-pairs": "too few pairs to tell among so many metrics: take more seeds or rounds",
+    "few-pairs": "so few pairs could not show a regression if all of them were worse: take more seeds or rounds",
+    "among-many": "worse by itself, but not shown among so many metrics: take more seeds",
     "no-baseline": "base does not have it",
     "other-machine": "times of another machine say nothing about this one",
     "other-data": "the problem's data differ, so no trial has a counterpart",
@@ -32,6 +33,7 @@ REASONS = {
     "failed-trial": "a trial of head failed, so it measured nothing, whatever it does in base",
 }
 
+FEW_PAIRS = "few-pairs"
 SUSPICIOUS = 2.0  # an improvement by this factor is flagged
 DONE, REGRESSION, UNUSABLE, UNDECIDED = 0, 1, 3, 4
 EXIT_CODES = {"regressed": REGRESSION, "failed": UNUSABLE, "missing": UNUSABLE, "inconclusive": UNDECIDED}
@@ -47,10 +49,14 @@ def gravest(verdicts: Iterable[str]) -> str:
     return next((verdict for verdict in VERDICTS if verdict in present), "missing")
 
 
-def fails(verdict: str, reason: str, *, strict: bool = False) -> bool:
-    """Whether a metric fails a check. strict: it also fails if its bits or its count differ from base."""
+def fails(verdict: str, reason: str, *, strict: bool = False, few_pairs: bool = False) -> bool:
+    """Whether a metric fails a check. strict: it also fails if its bits or its count differ from base.
+
+    few_pairs: accept what looks worse in too few pairs to be called so. No check of them could ever say regressed.
+    """
     differs = verdict == "changed" or reason == "count-differs"
-    return EXIT_CODES.get(verdict) in (REGRESSION, UNUSABLE) or (strict and differs)
+    blind = verdict == "inconclusive" and reason == FEW_PAIRS and not few_pairs
+    return EXIT_CODES.get(verdict) in (REGRESSION, UNUSABLE) or blind or (strict and differs)
 
 
 def exit_code(verdict: str) -> int:

@@ -1,6 +1,6 @@
 """Tests whether head is worse or better than base by more than a margin, from paired or unpaired log-ratios.
 
-    test = signed_rank(np.log(head / base), margin=np.log(1.03))
+    test = sign(np.log(head / base), margin=np.log(1.03))
     test.ratio, test.low, test.high, test.worse, test.better
 
 Less is better, so a positive difference means that head is worse. The null hypothesis of `worse` is that head is worse
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, stats
 
-DECIMALS = 12  # of a log-ratio: rounding errors must neither order equal ones nor move them off the margin
+DECIMALS = 12  # of a log-ratio: rounding errors must neither order equal ones nor move one off the margin
 EXACT = 60  # most pairs for which the distribution of the signed ranks is computed exactly
 POWER = 0.8  # "found four times in five"
 CUTS = 200  # quantiles that stand for a distribution
@@ -61,12 +61,17 @@ def differences(base: np.ndarray, head: np.ndarray) -> np.ndarray:
     return np.where((base > 0) & (head > 0), logs, np.where(base == head, 0.0, shares))
 
 
-def signed_rank(found: np.ndarray, margin: float, level: float = 0.95) -> Test:
-    """Wilcoxon's signed-rank test (Biometrics Bulletin 1, 1945) of the differences of pairs, against a margin.
+def sign(found: np.ndarray, margin: float, level: float = 0.95) -> Test:
+    """The sign test (Dixon and Mood, J. Am. Stat. Assoc. 41, 1946) of the median difference of pairs, against a margin.
 
-    found: `differences`; an infinite one has the highest rank. margin: a log-ratio. The test is exact up to 60 pairs,
-    also with ties; above that it uses the normal approximation. The ratio is that of the median pair. Its interval uses
-    order statistics and assumes no distribution; with fewer than 6 pairs there is none at 95 %.
+    found: `differences`, which may be infinite. margin: a log-ratio, 0 or more. `worse` is the chance that fair coins
+    show heads as often as differences lie above the margin, one coin a pair; `better` counts those below minus the
+    margin. It is exact for any number of pairs, and n pairs give 2^-n at best.
+
+    It assumes that the pairs are independent, and nothing about the shape of their differences. Wilcoxon's signed ranks
+    assume that they are symmetric about their median: of skewed ones whose median lies at the margin, that test calls
+    far too many worse. The ratio is that of the median pair. Its interval uses order statistics, which assume as
+    little; with fewer than 6 pairs there is none at 95 %.
     """
     found = np.asarray(found, np.float64)
     if not found.size:
@@ -74,7 +79,17 @@ def signed_rank(found: np.ndarray, margin: float, level: float = 0.95) -> Test:
     low, high = _median_interval(found, level)
     with np.errstate(over="ignore"):
         ratio, low, high = (float(np.exp(value)) for value in (_median(found), low, high))
-    return Test(ratio, low, high, one_sided(found - margin), one_sided(-found - margin), found.size)
+    return Test(ratio, low, high, _above(found - margin), _above(-found - margin), found.size)
+
+
+def _above(found: np.ndarray) -> float:
+    """The probability of at least as many differences above zero, if each lies there with probability 1/2 at most.
+
+    A pair at the margin is within it, so it counts for neither claim, but stays one of the pairs. Without it, a median
+    that lies at the margin, as where most ratios are equal, could be called worse.
+    """
+    above = int((np.round(found, DECIMALS) > 0.0).sum())
+    return float(stats.binom.sf(above - 1, found.size, 0.5))
 
 
 def _median(found: np.ndarray) -> float:
@@ -84,7 +99,11 @@ def _median(found: np.ndarray) -> float:
 
 
 def one_sided(found: np.ndarray) -> float:
-    """The probability of ranks above zero that are at least as high in sum, if each difference may have either sign."""
+    """Wilcoxon's signed-rank test (Biometrics Bulletin 1, 1945), of ranks at least as high in sum above zero.
+
+    found: differences that are symmetric about zero where there is no effect, so that each may have either sign. An
+    infinite one has the highest rank. It is exact up to 60 pairs, also with ties; above, a normal approximation.
+    """
     found = np.round(found, DECIMALS)
     found = found[found != 0.0]
     ranks = stats.rankdata(np.abs(found))

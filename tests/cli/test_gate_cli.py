@@ -119,6 +119,23 @@ def test_trials_that_need_more_steps_are_a_regression_that_names_the_rule(store,
     assert code == 0 and "improved" in out and "suspicious" in out
 
 
+def test_a_baseline_with_too_few_pairs_says_so_when_it_is_saved_and_fails_later(store, exported, tmp_path, capsys):
+    slower(exported, "sgd", 1)
+    for part in [*exported["trials"]]:
+        exported["trials"][part] = [exported["trials"][part][place] for place in of(exported, "sgd")][:3]
+    base = planted(exported, tmp_path, "base.json")
+    saved = [*("gate", base, "--baseline", tmp_path / "b.txt", "--update"), *trials("convergence")]
+    code, out, _ = call(capsys, *saved)
+    assert code == 0 and re.search(r"3 trials of a rule can never show a regression among . metrics .*; \d+ can\.", out)
+    exported["trials"]["steps_to_target"] = [2 * steps for steps in exported["trials"]["steps_to_target"]]
+    exported["trials"]["digest"] = ["2" + digest[1:] for digest in exported["trials"]["digest"]]
+    head = planted(exported, tmp_path)
+    code, out, _ = call(capsys, "gate", head, "--baseline", tmp_path / "b.txt", "--github")
+    assert code == 3 and "few-pairs" in out and "::error " in out
+    code, out, _ = call(capsys, "gate", head, "--baseline", tmp_path / "b.txt", "--github", "--allow-few-pairs")
+    assert code == 4 and "::error " not in out and "::warning " in out
+
+
 def test_a_failed_trial_is_an_error_of_its_own_in_every_family_of_trials(store, exported, tmp_path, capsys):
     place = of(exported, "adam")[1]
     exported["trials"]["status"][place], exported["trials"]["digest"][place] = "failed", None
@@ -189,6 +206,9 @@ def test_files_that_cannot_be_compared_have_one_sentence(store, exported, tmp_pa
         (["latest~1", "--margin", "-1"], "--margin"),
         (["latest~1", "--margin", "nan"], "--margin"),
         (["latest~1", "--level", "0"], "--level"),
+        (["latest~1", "--rounds", "9"], "--rounds works only with --ab or --selfcheck"),
+        (["--ab", "main", "--rounds", "5"], "--rounds"),
+        (["--selfcheck", "--allow-few-pairs"], "--allow-few-pairs works only with"),
     ],
 )
 def test_mistakes_have_exit_code_2_and_one_sentence(store, capsys, options, words):

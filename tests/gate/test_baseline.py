@@ -14,9 +14,9 @@ import gdbench
 from gdbench import suites
 from gdbench.cli.baselines import load_baseline
 from gdbench.errors import UsageError
-from gdbench.gate.baseline import baseline_text, changes, kept, read_baseline, write_baseline
+from gdbench.gate.baseline import KEPT, baseline_text, changes, kept, read_baseline, write_baseline
 from gdbench.gate.comparison import compare
-from gdbench.gate.measures import COLUMNS, FAILED, FAMILIES, NAMES
+from gdbench.gate.measures import FAILED, FAMILIES, NAMES
 from gdbench.gate.sides import Side, side_of
 
 HOSTILE = ["-", "%2D", "a b", "a\tb", "a\nb\r", "x=1", "# end, 3 metrics", "\x85\u2028\x0c", "µ", "100%", "é=\\"]
@@ -40,15 +40,16 @@ def side(*rows, **facts):
     full = [row if len(row) > 4 else (*row[:2], "iris", "adam", 16, "float32", *row[2:]) for row in rows]
     texts = [row[-1] if isinstance(row[-1], str) else np.nan for row in full]
     values = [np.nan if isinstance(row[-1], str) else float(row[-1]) for row in full]
-    frame = pd.DataFrame([row[:7] for row in full], columns=list(COLUMNS[:7]))
-    return Side({**FACTS, **facts}, frame.assign(value=values, text=pd.Series(texts, dtype=object, index=frame.index)))
+    frame = pd.DataFrame([row[:7] for row in full], columns=list(KEPT[:7]))
+    text = pd.Series(texts, dtype=object, index=frame.index)
+    return Side({**FACTS, **facts}, frame.assign(value=values, text=text, shown=np.nan))
 
 
 def rows(found):
     """The measures of a side, with one kind of nothing, in an order that is theirs."""
     told = (
         tuple("nothing" if value is None or value != value else value for value in row)
-        for row in found.measures[list(COLUMNS)].itertuples(index=False, name=None)
+        for row in found.measures[list(KEPT)].itertuples(index=False, name=None)
     )
     return sorted(told, key=lambda row: [str(value) for value in row])
 
@@ -123,8 +124,9 @@ def test_failed_trials_and_infinite_numbers_come_back(tmp_path):
         ("convergence", "final_loss", "c", 5e-324),
         ("convergence", "final_loss", "d", -0.1),
     )
-    given.measures.loc[4] = ["convergence", "success", "iris", "adam", 16, "float32", "a", 0.0, FAILED]
-    given.measures.loc[5] = ["convergence", "steps_to_target", "iris", "adam", 16, "float32", "a", np.inf, FAILED]
+    names = ["iris", "adam", 16, "float32", "a"]
+    given.measures.loc[4] = ["convergence", "success", *names, 0.0, FAILED, np.nan]
+    given.measures.loc[5] = ["convergence", "steps_to_target", *names, np.inf, FAILED, np.nan]
     write_baseline(given, tmp_path / "b.txt")
     assert "a=failed" in (tmp_path / "b.txt").read_text() and rows(read_baseline(tmp_path / "b.txt")) == rows(given)
 

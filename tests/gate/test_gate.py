@@ -52,11 +52,11 @@ VERDICT = {
     ),
     "twice the steps of three": (
         *([group(TEN[:3], UP[:3])], [group(OTHER[:3], 2 * UP[:3])]),
-        *("steps_to_target", "inconclusive", "few-pairs", 4),
+        *("steps_to_target", "inconclusive", "few-pairs", 3),
     ),
     "none of three arrives": (
         *([group(TEN[:3], UP[:3])], [group(OTHER[:3], np.full(3, np.inf))]),
-        *("steps_to_target", "inconclusive", "few-pairs", 4),
+        *("steps_to_target", "inconclusive", "few-pairs", 3),
     ),
     "all of three arrive for the first time": (
         *([group(TEN[:3], np.full(3, np.inf))], [group(OTHER[:3], UP[:3])]),
@@ -97,7 +97,7 @@ VERDICT = {
     "the same cost": ([cost(COST)], [cost(COST * 1.05)], "step", "unchanged", "within-margin", 0),
     "twice the cost": ([cost(COST)], [cost(COST * 2)], "step", "regressed", "beyond-margin", 1),
     "a noisy cost": ([cost(COST)], [cost(COST * [1, 2, 1, 3, 1])], "step", "inconclusive", "noisy", 4),
-    "a cost of one round": ([cost(COST[:1])], [cost(COST[:1])], "step", "inconclusive", "few-pairs", 4),
+    "a cost of one round": ([cost(COST[:1])], [cost(COST[:1])], "step", "inconclusive", "few-pairs", 3),
     "a cost without a batch size": (
         *([cost(COST, batch_size=math.nan)], [cost(COST * 2, batch_size=math.nan)]),
         *("step", "regressed", "beyond-margin", 1),
@@ -207,6 +207,20 @@ def test_trials_that_are_copies_of_one_another_count_once():
     assert verdict_of(found, "steps_to_target") == ("inconclusive", "few-pairs")
     three = group([*"aaaabbbccc"], UP), group([*"AAAaBBBCCC"], UP)  # one of a's copies has not changed
     assert compare(*map(side, three)).findings.set_index("metric").loc["success", "pairs"] == 4
+
+
+def test_too_few_pairs_to_ever_say_regressed_fail_unless_that_is_allowed():
+    found = compare(side(group(TEN[:3], UP[:3])), side(group(OTHER[:3], 2 * UP[:3])))
+    assert (found.exit_code(), found.exit_code(strict=True)) == (3, 1)
+    assert replace(found, few_pairs=True).exit_code() == 4
+    assert compare(side(group(TEN[:3], UP[:3])), side(group(OTHER[:3], 1.01 * UP[:3]))).exit_code() == 0
+
+
+def test_negative_losses_have_a_difference_and_no_ratio():
+    found = compare(side(group(TEN, UP, -UP)), side(group(OTHER, UP, -0.5 * UP))).findings.set_index("metric")
+    row = found.loc["final_loss"]
+    assert row["verdict"] == "regressed" and "negative" in row["detail"]
+    assert row[["ratio", "low", "high"]].isna().all() and (row["base"], row["head"]) == (-14.5, -7.25)
 
 
 def test_times_of_another_machine_are_inconclusive_and_bits_are_not():

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from sides import group, metric, named, rows, side
 
-from gdbench.gate.comparison import LEVEL, MARGIN, compare, judge
+from gdbench.gate.comparison import MARGIN, compare, judge
 from gdbench.gate.measures import NAMES
-from gdbench.stats.paired import clustered, mcnemar, signed_rank
+from gdbench.gate.pairing import LEVEL
+from gdbench.stats.paired import clustered, mcnemar, one_sided, sign
 
 EDGE = math.log1p(MARGIN)
 METRICS, PAIRS = 300, 20
@@ -25,8 +26,8 @@ CLUSTERS = np.repeat(np.arange(5), 3)
 
 
 def shifted(rng, shift, noise=0.05):
-    """Signed ranks of pairs whose ratios scatter about exp(shift)."""
-    return signed_rank(rng.normal(shift, noise, PAIRS), EDGE)
+    """Signs of pairs whose ratios scatter about exp(shift)."""
+    return sign(rng.normal(shift, noise, PAIRS), EDGE)
 
 
 def clusters(rng, shift, noise=0.01, pairs=CLUSTERS):
@@ -55,8 +56,8 @@ def allowed(times, chance=LEVEL / 2):
 # False alarms: 300 metrics a time
 
 NULLS = {
-    "signed ranks, at the margin": (lambda rng: shifted(rng, EDGE), "convergence", 40),
-    "signed ranks, nothing changed": (lambda rng: shifted(rng, 0.0), "convergence", 10),
+    "signs, at the margin": (lambda rng: shifted(rng, EDGE), "convergence", 40),
+    "signs, nothing changed": (lambda rng: shifted(rng, 0.0), "convergence", 10),
     "successes, as many lost as won": (lambda rng: successes(rng, 0.2, 0.2), "convergence", 40),
     "clustered costs, at the margin": (lambda rng: clusters(rng, EDGE), "cost", 20),
     "clustered costs, nothing changed": (lambda rng: clusters(rng, 0.0), "cost", 5),
@@ -76,12 +77,28 @@ def test_the_alarms_of_one_metric_at_the_margin_come_as_often_as_the_level_says(
     # The bound is sharp: a bug that makes tests too shy would pass the one above.
     times, rng = 4000, np.random.default_rng(10)
     alarms = np.mean([shifted(rng, EDGE).worse <= 0.025 for _ in range(times)])
-    # The greatest attainable probability of 20 signed ranks below 0.025 is 0.0242.
-    assert abs(alarms - 0.0242) <= 3.3 * math.sqrt(0.025 / times)
+    # The greatest attainable probability of 20 signs below 0.025: 15 or more above the margin.
+    assert abs(alarms - stats.binom.sf(14, PAIRS, 0.5)) <= 3.3 * math.sqrt(0.025 / times)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        lambda rng, size: rng.lognormal(0.0, 1.0, size) - 1.0,  # the median of a log-normal is 1
+        lambda rng, size: rng.exponential(1.0, size) - math.log(2.0),
+    ],
+    ids=["log-normal", "exponential"],
+)
+def test_skewed_differences_whose_median_is_at_the_margin_are_called_worse_no_more_often_than_the_level(noise):
+    times, pairs, rng = 1000, 70, np.random.default_rng(11)
+    found = [EDGE + 0.1 * noise(rng, pairs) for _ in range(times)]
+    tests = [sign(each, EDGE) for each in found]
+    assert sum(test.p <= LEVEL and test.worse < test.better for test in tests) <= allowed(times)
+    assert sum(one_sided(each - EDGE) <= LEVEL / 2 for each in found) > 5 * allowed(times)  # signed ranks
 
 
 SOME = {
-    "signed ranks": (shifted, "convergence", math.log(1.25)),
+    "signs": (shifted, "convergence", math.log(1.25)),
     "clustered costs": (clusters, "cost", math.log(1.25)),
 }
 
@@ -159,13 +176,12 @@ def test_what_is_said_to_be_detectable_is_found_four_times_in_five(pairs):
     assert abs(found - 0.8) <= 0.02 + 3.3 * math.sqrt(0.8 * 0.2 / times)
 
 
-def test_signed_ranks_find_a_shift_nearly_as_often_as_students_test():
-    # Asymptotic relative efficiency under normal noise: 3 / pi (Hodges and Lehmann, 1956).
-    times, rng, effect, noise = 2500, np.random.default_rng(50), EDGE + 0.03, 0.05
+def test_signs_find_a_shift_as_often_as_counting_says():
+    times, rng, effect, noise = 2500, np.random.default_rng(50), EDGE + 0.04, 0.05
     found = np.mean([shifted(rng, effect, noise).worse <= 0.025 for _ in range(times)])
-    pairs = PAIRS * 3 / math.pi
-    expected = stats.nct.sf(stats.t.ppf(0.975, pairs - 1), pairs - 1, (effect - EDGE) / noise * math.sqrt(pairs))
-    assert 0.6 < expected < 0.8 and abs(found - expected) <= 0.03 + 3.3 * math.sqrt(0.25 / times)
+    least = next(k for k in range(PAIRS + 1) if stats.binom.sf(k - 1, PAIRS, 0.5) <= 0.025)
+    expected = stats.binom.sf(least - 1, PAIRS, stats.norm.cdf((effect - EDGE) / noise))
+    assert 0.6 < expected < 0.9 and abs(found - expected) <= 3.3 * math.sqrt(0.25 / times)
 
 
 def test_lost_successes_are_found_as_often_as_counting_says():

@@ -11,6 +11,8 @@ import gdbench
 from gdbench.gate.comparison import compare
 from gdbench.gate.measures import COLUMNS, measures
 from gdbench.gate.sides import side_of
+from gdbench.reports.settings_table import settings
+from gdbench.stats.timings import roofline
 
 SUITE = {
     "title": "Iris, tuned",
@@ -107,6 +109,20 @@ def test_fewer_reporting_seeds_than_can_tell_are_taken_together_with_the_other_t
     tested = found[found["family"] == "convergence"].set_index("metric")
     assert set(tested.index) == {"steps_to_target", "final_loss", "success"}
     assert tested.loc["final_loss", "pairs"] == len(run.trials) == 10
+
+
+def test_the_numbers_shown_are_those_of_the_runs_own_tables(frames):
+    run = frames(SUITE)
+    later = run.trials.assign(digest="0" + run.trials["digest"].str.slice(1))
+    tables = settings(run).iloc[0], roofline(run.timings, run.subjects).set_index("subject")["median"]
+    for level in (0.05, 0.9):  # all trials are compared, or those that report alone
+        found = compare(side_of(run), side_of(dataclasses.replace(run, trials=later)), level=level).findings
+        row = found.set_index("metric")
+        assert row.loc["final_loss", "base"] == row.loc["final_loss", "head"] == tables[0]["loss"]
+        assert row.loc["steps_to_target", "base"] == tables[0]["steps_to_target"]
+        assert (row.loc["success", "base"], row.loc["success", "unit"]) == (tables[0]["reached"], "share")
+        step = run.subjects[(run.subjects["part"] == "step") & (run.subjects["jobs"] == 1)]["subject"].item()
+        assert (row.loc["step", "base"], row.loc["step", "unit"]) == (tables[1][step], "s")
 
 
 def test_a_rule_that_head_adds_leaves_the_metrics_of_the_others_as_they_are(frames):

@@ -84,7 +84,7 @@ def test_a_hostile_name_is_told_apart_and_on_one_line():
 def test_the_document_has_all_findings_as_json_can_hold_them():
     found = one_of_each(HOSTILE)
     read = json.loads(forms(found)["json"])
-    assert read["gdbench_verdicts"] == 1 and (read["verdict"], read["exit_code"]) == ("regressed", 1)
+    assert read["gdbench_verdicts"] == 2 and (read["verdict"], read["exit_code"]) == ("regressed", 1)
     assert list(read["counts"]) == list(VERDICTS) and sum(read["counts"].values()) == len(read["metrics"]) == 21
     assert read["rules"][0] == HOSTILE and read["base"]["run"] == "0000aaaa" and read["notes"] == found.notes
     late = read["metrics"][1]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from gdbench.stats.paired import clustered, differences, mcnemar, signed_rank, unpaired
+from gdbench.stats.paired import clustered, differences, mcnemar, one_sided, sign, unpaired
 
 MARGIN = math.log(1.03)
 SLACK = 3.3  # standard deviations of Monte Carlo error that a share may be off: one seed in a thousand
@@ -30,15 +30,20 @@ def within(share, expected, times):
     return abs(share - expected) <= SLACK * math.sqrt(expected * (1 - expected) / times)
 
 
+def counted(found):
+    """P(at least as many differences above zero), by going through all outcomes of one coin a pair."""
+    seen = sum(value > 0 for value in found)
+    return sum(sum(coins) >= seen for coins in itertools.product((0, 1), repeat=len(found))) / 2 ** len(found)
+
+
 # Signed ranks
 
 
 @pytest.mark.parametrize("pairs", [3, 8, 25, 50])
 def test_signed_ranks_are_scipys_where_nothing_is_tied(pairs):
     found = np.random.default_rng(pairs).normal(0.02, 0.1, pairs)
-    test = signed_rank(found, MARGIN)
-    for p, shifted in ((test.worse, found - MARGIN), (test.better, -found - MARGIN)):
-        assert p == pytest.approx(stats.wilcoxon(shifted, alternative="greater", method="exact").pvalue, rel=1e-9)
+    expected = stats.wilcoxon(found, alternative="greater", method="exact").pvalue
+    assert one_sided(found) == pytest.approx(expected, rel=1e-9)
 
 
 values = st.one_of(st.integers(-3, 3).map(float), st.sampled_from([math.inf, -math.inf]))
@@ -46,40 +51,58 @@ values = st.one_of(st.integers(-3, 3).map(float), st.sampled_from([math.inf, -ma
 
 @given(st.lists(values, min_size=1, max_size=10))
 def test_signed_ranks_count_all_signs_with_ties_zeros_and_infinities(found):
-    test = signed_rank(np.array(found), margin=1.0)
-    assert test.worse == pytest.approx(above([value - 1.0 for value in found]), rel=1e-12)
-    assert test.better == pytest.approx(above([-value - 1.0 for value in found]), rel=1e-12)
+    assert one_sided(np.array(found)) == pytest.approx(above(found), rel=1e-12)
 
 
-def test_the_normal_approximation_of_many_pairs_is_near_the_exact_probabilities():
-    found = np.random.default_rng(0).normal(0.02, 0.1, 61)
-    exact = stats.wilcoxon(found - MARGIN, alternative="greater", method="exact").pvalue
-    assert signed_rank(found, MARGIN).worse == pytest.approx(exact, rel=0.002)
-    large = signed_rank(np.random.default_rng(0).normal(0.05, 0.1, 2000), MARGIN)
-    assert large.pairs == 2000 and large.worse < 1e-10 and large.low < large.ratio < large.high
-
-
-def test_five_pairs_cannot_be_significant_and_six_can():
-    # 2 / 2^5 = 0.0625 and 2 / 2^6 = 0.03125; of order statistics, five pairs have no interval at 95 %.
-    five, six = (signed_rank(np.full(n, 1.0), MARGIN) for n in (5, 6))
-    assert (five.p, six.p) == (0.0625, 0.03125)
-    assert (five.low, five.high) == (0.0, math.inf) and six.low == six.high == pytest.approx(math.e)
-
-
-def test_a_ratio_at_the_margin_is_no_evidence_whatever_rounding_left_of_it():
-    base = np.arange(100.0, 2100.0, 100.0)
-    assert signed_rank(differences(base, base * 1.03), np.log1p(0.03)).worse == 1.0
-    assert signed_rank(differences(base * 1.03, base), np.log1p(0.03)).better == 1.0
+def test_the_normal_approximation_of_many_signed_ranks_is_near_the_exact_probabilities():
+    found = np.random.default_rng(0).normal(0.02, 0.1, 61) - MARGIN
+    exact = stats.wilcoxon(found, alternative="greater", method="exact").pvalue
+    assert one_sided(found) == pytest.approx(exact, rel=0.002)
 
 
 def test_equal_ratios_are_tied_whatever_rounding_left_of_them():
     found = differences(np.array([10, 20, 30, 70]), np.array([20, 40, 15, 35]))
-    assert signed_rank(found, 0.0).worse == above([1, 1, -1, -1])
+    assert one_sided(found) == above([1, 1, -1, -1])
 
 
 def test_an_infinite_difference_has_the_highest_rank_and_is_not_dropped():
-    test = signed_rank(np.array([math.inf, -0.1, -0.2, -0.3]), 0.0)
-    assert test.pairs == 4 and test.worse == above([9, -1, -2, -3])
+    assert one_sided(np.array([math.inf, -0.1, -0.2, -0.3])) == above([9, -1, -2, -3])
+
+
+# Signs
+
+
+@given(st.lists(values, min_size=1, max_size=10))
+def test_signs_count_all_outcomes_of_a_coin_a_pair_and_a_tie_counts_for_neither_claim(found):
+    test = sign(np.array(found), margin=1.0)
+    assert test.worse == pytest.approx(counted([value - 1.0 for value in found]), rel=1e-12)
+    assert test.better == pytest.approx(counted([-value - 1.0 for value in found]), rel=1e-12)
+    assert test.pairs == len(found)
+
+
+@pytest.mark.parametrize(("above", "pairs"), [(0, 1), (9, 10), (60, 100), (1050, 2000)])
+def test_signs_are_scipys_exact_binomial_test_at_every_size(above, pairs):
+    test = sign(np.repeat([0.5, -0.5], [above, pairs - above]), MARGIN)
+    assert test.worse == pytest.approx(stats.binomtest(above, pairs, alternative="greater").pvalue, rel=1e-9)
+    assert test.better == pytest.approx(stats.binomtest(pairs - above, pairs, alternative="greater").pvalue, rel=1e-9)
+
+
+def test_five_pairs_cannot_be_significant_and_six_can():
+    # 2 / 2^5 = 0.0625 and 2 / 2^6 = 0.03125; of order statistics, five pairs have no interval at 95 %.
+    five, six = (sign(np.full(n, 1.0), MARGIN) for n in (5, 6))
+    assert (five.p, six.p) == (0.0625, 0.03125)
+    assert (five.low, five.high) == (0.0, math.inf) and six.low == six.high == pytest.approx(math.e)
+
+
+def test_pairs_at_the_margin_do_not_let_a_few_others_decide():
+    # Six of twenty are worse, and the median is at the margin. Without the ties, six of six would be p = 0.016.
+    assert sign(np.repeat([MARGIN, 1.0], [14, 6]), MARGIN).worse > 0.5
+
+
+def test_a_ratio_at_the_margin_is_no_evidence_whatever_rounding_left_of_it():
+    base = np.arange(100.0, 2100.0, 100.0)
+    assert sign(differences(base, base * 1.03), np.log1p(0.03)).worse == 1.0
+    assert sign(differences(base * 1.03, base), np.log1p(0.03)).better == 1.0
 
 
 @pytest.mark.parametrize(
@@ -93,11 +116,11 @@ def test_an_infinite_difference_has_the_highest_rank_and_is_not_dropped():
     ],
 )
 def test_the_ratio_is_that_of_the_median_pair(found, ratio):
-    assert signed_rank(np.array(found), MARGIN).ratio == pytest.approx(ratio)
+    assert sign(np.array(found), MARGIN).ratio == pytest.approx(ratio)
 
 
 def test_no_pairs_tell_nothing():
-    test = signed_rank(np.array([]), MARGIN)
+    test = sign(np.array([]), MARGIN)
     assert test.pairs == 0 and test.p == test.worse == test.better == 1.0 and math.isnan(test.ratio)
 
 
@@ -226,7 +249,7 @@ def test_two_exact_timings_differ_by_what_processes_do():
 positive = st.integers(1, 60).map(float)
 pairs_of = st.lists(st.tuples(positive, positive), min_size=2, max_size=30)
 TESTS = {
-    "signed ranks": lambda base, head: signed_rank(differences(base, head), MARGIN),
+    "signs": lambda base, head: sign(differences(base, head), MARGIN),
     "clusters": lambda base, head: clustered(differences(base, head), np.arange(base.size) // 2, MARGIN),
     "unpaired": lambda base, head: unpaired(base, head, MARGIN),
     "successes": lambda base, head: mcnemar(base > 30, head > 30),
@@ -271,7 +294,7 @@ def test_more_is_worse(name):
 def test_the_interval_of_a_median_covers_it_as_often_as_counted_whatever_the_distribution(size):
     times, rng = 1500, np.random.default_rng(size)
     found = rng.exponential(1.0, (times, size)) - math.log(2)  # skewed, with the median at zero
-    tests = [signed_rank(row, MARGIN) for row in found]
+    tests = [sign(row, MARGIN) for row in found]
     covered = np.mean([test.low <= 1.0 <= test.high for test in tests])
     cut = next(k for k in range(size) if 2 * stats.binom.cdf(k, size, 0.5) > 0.05)  # ranks below it are outside
     assert within(covered, 1 - 2 * stats.binom.cdf(cut - 1, size, 0.5), times)

@@ -9,7 +9,7 @@ from gdbench.gate.measures import NAMES
 from gdbench.reports.verdicts.words import counts, has, touched
 from gdbench.results.export import plain, plain_rows
 
-VERSION = 1
+VERSION = 2
 WHOLE = ("batch_size", "pairs")  # whole numbers that pandas holds as floats, since some rows have NaN
 
 

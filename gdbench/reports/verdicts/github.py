@@ -13,7 +13,6 @@ from collections.abc import Iterator
 import pandas as pd
 
 from gdbench.gate.comparison import Comparison
-from gdbench.gate.verdicts import fails
 from gdbench.inputs.visible import visible
 from gdbench.reports.verdicts import table
 from gdbench.reports.verdicts.words import GRAVE, NOTHING, headline, listed, metric_name, plural, why
@@ -32,7 +31,9 @@ def annotations(comparison: Comparison, *, strict: bool = False) -> list[str]:
     """
     levels: dict[str, list[tuple[str, str]]] = {"error": [], "warning": [], "notice": []}
     for verdict, reason, title, message in _annotated(comparison.findings):
-        levels[_level(verdict, reason, strict)].append((f"{verdict}: {title}", message))
+        fails = comparison.fails(verdict, reason, strict=strict)
+        level = "error" if fails else "warning" if verdict == "inconclusive" else "notice"
+        levels[level].append((f"{verdict}: {title}", message))
     if not len(comparison.findings):
         levels["error"].append((comparison.verdict, NOTHING))
     return [_command(level, *each) for level, found in levels.items() for each in _fewer(found)]
@@ -53,12 +54,6 @@ def _annotated(findings: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
 
 
 _NO_NUMBERS = dict.fromkeys(("ratio", "margin", "q", "detail"), float("nan"))  # those of one metric, not of all
-
-
-def _level(verdict: str, reason: str, strict: bool) -> str:
-    if fails(verdict, reason, strict=strict):
-        return "error"
-    return "warning" if verdict == "inconclusive" else "notice"
 
 
 def _fewer(found: list[tuple[str, str]]) -> list[tuple[str, str]]:

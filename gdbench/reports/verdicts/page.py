@@ -11,7 +11,7 @@ from gdbench.gate.verdicts import VERDICTS
 from gdbench.reports import text
 from gdbench.reports.templates import template
 from gdbench.reports.verdicts import table
-from gdbench.reports.verdicts.words import counts, headline, margins, metric_name, ratio, reason, value, why
+from gdbench.reports.verdicts.words import counts, headline, margins, metric_name, of_base, ratio, reason, value, why
 
 WIDTH, HEIGHT, EDGE = 180, 18, 6  # pixels of an interval's picture
 LEAST, MOST = math.log(1.1), math.log(4.0)  # bounds on how far from 1 the axis goes, as log-ratios
@@ -28,7 +28,7 @@ def page(comparison: Comparison) -> str:
         headline=headline(comparison),
         meaning=VERDICTS[comparison.verdict] if len(found) else "",
         margins=margins(comparison),
-        sentences=[*comparison.notes, *table.unseen(comparison)],
+        sentences=[*comparison.notes, *table.explained(found), *table.unseen(comparison)],
         flagged=[metric for metric in metrics if metric["verdict"] != "unchanged"],
         unchanged=[metric for metric in metrics if metric["verdict"] == "unchanged"],
         counts={verdict: count for verdict, count in counts(comparison).items() if count},
@@ -67,16 +67,17 @@ def _reach(found: pd.DataFrame) -> float:
 
 def _plot(row: Mapping[Any, Any], reach: float) -> dict[str, float] | None:
     """The positions of margin, interval and ratio in the picture, on a log scale and cut at its ends."""
-    if not row["ratio"] > 0:
+    ratio, low, high = of_base(row)
+    if not ratio > 0:
         return None
 
     def place(number: float) -> float:
         log = math.log(number) if 0 < number < math.inf else math.copysign(math.inf, number - 1)
         return round(EDGE + (WIDTH - 2 * EDGE) * (1 + min(max(log / reach, -1.0), 1.0)) / 2, 1)
 
-    drawn = {"one": place(1.0), "ratio": place(row["ratio"])}
-    if not pd.isna(row["low"]):
-        drawn |= {"low": place(row["low"]), "high": place(row["high"])}
+    drawn = {"one": place(1.0), "ratio": place(ratio)}
+    if not pd.isna(low):
+        drawn |= {"low": place(low), "high": place(high)}
     if not pd.isna(row["margin"]):
         drawn |= {"near": place(1 / (1 + row["margin"])), "far": place(1 + row["margin"])}
     return drawn

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.gate.comparison import Comparison
+from gdbench.gate.comparison import TAKEN_APART, UNITS, Comparison
 from gdbench.reports import text
 from gdbench.reports.verdicts.words import (
     GRAVE,
@@ -91,7 +91,19 @@ def sentences(comparison: Comparison, everything: bool = False) -> Iterator[str]
     for code in dict.fromkeys(found["reason"]):
         yield f"{code}: {reason(code)}"
     yield from _shared(found)
+    yield from explained(found)
     yield from unseen(comparison)
+
+
+def explained(found: pd.DataFrame) -> Iterator[str]:
+    """How head / base was computed where it is not head's number divided by base's."""
+    listed = found[found["ratio"].notna()]
+    if listed["unit"].isin([UNITS["steps_to_target"], UNITS["final_loss"]]).any():
+        yield "head / base of steps and losses is that of the median pair of trials, not of the two medians"
+    if (listed["family"] == "cost").any():
+        apart = (listed["detail"] == TAKEN_APART).any()
+        what = "relative to the peak's cost in the same round" if apart else "the mean over pairs of processes"
+        yield f"head / base of costs is {what}, not the ratio of the two medians"
 
 
 def unseen(comparison: Comparison) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """The words that every form of a comparison shares: names, numbers, reasons and the headline."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from gdbench.gate.comparison import Comparison
+from gdbench.gate.comparison import PEAK, UNITS, Comparison
 from gdbench.gate.measures import kind
 from gdbench.gate.verdicts import REASONS, VERDICTS
 from gdbench.inputs.visible import visible
@@ -51,18 +52,33 @@ def label(name: object) -> str:
     return name if plain else visible(json.dumps(name, ensure_ascii=False))
 
 
+def of_base(row: Mapping[Any, Any]) -> tuple[float, float, float]:
+    """Head as a multiple of base, and the bounds of its interval. (`ratio` is above 1 where head is worse.)
+
+    >>> of_base({"metric": "success", "ratio": 2.0, "low": math.nan, "high": math.nan})
+    (0.5, nan, nan)
+    """
+    middle, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
+    if kind(str(row["metric"])) != "success":
+        return middle, low, high
+    middle, low, high = (math.inf if each == 0 else 1 / each for each in (middle, high, low))
+    return middle, low, high
+
+
 def ratio(row: Mapping[Any, Any], digits: int = 4) -> str:
     """Head as a multiple of base, with its interval if it has one."""
-    bounds = {"ratio": row["ratio"], "ratio_low": row["low"], "ratio_high": row["high"]}
-    return text.interval(lambda value: text.number(value, digits), bounds, "ratio")
+    return text.bounded(lambda value: text.number(value, digits), *of_base(row))
 
 
 def value(row: Mapping[Any, Any], side: str) -> str:
-    """A metric's value in `base` or `head`, in its unit; costs are multiples of the reference in the same round."""
-    metric = kind(str(row["metric"]))
-    if metric == "success":
+    """A metric's value in `base` or `head`, in its unit."""
+    if row["unit"] == UNITS["success"]:
         return text.percent(row[side], 0)
-    whole = metric == "steps_to_target" or row["family"] == "count"
+    if row["unit"] == "s":
+        return text.seconds(row[side])
+    if row["unit"] == PEAK:
+        return f"{text.number(row[side])} × peak"
+    whole = row["unit"] == UNITS["steps_to_target"] or row["family"] == "count"
     return text.steps(row[side]) if whole else text.number(row[side], 4)
 
 
