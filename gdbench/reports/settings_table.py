@@ -36,8 +36,8 @@ def settings(results: Results) -> pd.DataFrame:
     `_high`). `best_batch` marks the rule's best batch size on the tuning seeds. `default_*` is the rule with its own
     defaults. `at_edge` marks a chosen lr that is the least or greatest tried. `diverged` is the share of the group's
     tuning trials that diverged.
-    If the run's steps were timed, `step` is the seconds of one, measured alone (median over rounds). `time_to_target`
-    is the median steps to target times `step` (`bootstrap_product`). Both have intervals.
+    If the run's steps were timed, `step` is the seconds of one, measured alone, in the faster half of the rounds.
+    `time_to_target` is the median steps to target times `step` (`bootstrap_product`). Both have intervals.
     """
     return _settings(results).copy()
 

@@ -4,7 +4,8 @@
     found.trusted, found.reasons
 
 A busy machine makes steps look slower, each by a different factor, and the references too. So the references must agree
-over the rounds and with earlier sessions on this machine, and no step may look impossible.
+over the faster half of the rounds, from which costs are taken, and with earlier sessions on this machine; and no step
+may look impossible.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gdbench.stats.timings import POSSIBLE, REFERENCES, roofline
+from gdbench.stats.timings import POSSIBLE, REFERENCES, faster_half, roofline
 
-AGREEMENT = 0.10  # by which references may differ, over rounds and from earlier sessions
+AGREEMENT = 0.10  # by which references may differ, over the faster half of the rounds and from earlier sessions
 ROUNDS = 5  # at least
-MOST_ROUNDS = 0.75  # the share of the rounds that must agree: a cost is their median, which a few bad ones do not move
 FAST = 0.10  # the share of a round's samples whose slowest counts: others were disturbed
 DAYS, SESSIONS = 90, 10  # earlier sessions that count, and how many of the best of them
 CLEARLY = 1.25  # times cheaper than what does strictly less: beyond any noise of a quiet machine
@@ -53,9 +53,9 @@ def trust(timings: pd.DataFrame, subjects: pd.DataFrame, before: Mapping[str, li
 
 
 def reference_costs(timings: pd.DataFrame, subjects: pd.DataFrame) -> dict[str, float]:
-    """Seconds per FLOP or byte of each reference: the median over rounds of the round's fastest tenth."""
+    """Seconds per FLOP or byte of each reference: of the rounds' fastest tenths, the median of the `faster_half`."""
     timings, subjects = _of_one_job(timings, subjects)
-    return {str(name): float(own.median()) for name, own in _fast(timings, subjects).items()}
+    return {str(name): float(np.median(faster_half(own))) for name, own in _fast(timings, subjects).items()}
 
 
 def _of_one_job(timings: pd.DataFrame, subjects: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -83,16 +83,14 @@ def _rounds(timings: pd.DataFrame) -> list[str]:
 
 
 def _moved(timings: pd.DataFrame, subjects: pd.DataFrame) -> list[str]:
-    spread = {name: own.quantile(MOST_ROUNDS) / own.min() - 1.0 for name, own in _fast(timings, subjects).items()}
+    spread = {name: faster_half(own)[-1] / own.min() - 1.0 for name, own in _fast(timings, subjects).items()}
     if not spread:
         return ["no reference was timed beside the steps"]
     worst = max(spread, key=lambda name: spread[name])
     if spread[worst] <= AGREEMENT:
         return []
-    share, longer = 100 * (1 - MOST_ROUNDS), 100 * spread[worst]
-    return [
-        f"the machine was busy: in {share:.0f} % of the rounds {worst} took at least {longer:.0f} % longer than once"
-    ]
+    longer = f"{100 * spread[worst]:.0f} %"
+    return [f"the machine was busy: in half of the rounds {worst} took at least {longer} longer than in the fastest"]
 
 
 def _slower(timings: pd.DataFrame, subjects: pd.DataFrame, before: Mapping[str, list[float]]) -> list[str]:
