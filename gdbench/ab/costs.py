@@ -28,7 +28,6 @@ from gdbench.timing.pace import FEWEST, LEAST
 
 PAIRS, ROUNDS = 6, 3  # pairs of processes, each one repetition, and rounds in each pair
 AGAIN = 10  # pairs of processes the second time, when few steps are measured and one bad moment must not decide
-FEWEST_PAIRS = 2  # of which a spread can be estimated
 SAMPLES = 5  # per visit
 SHORTEST = 0.001  # seconds of a sample; the call itself counts, in base and head alike
 STAGE = 60.0  # seconds that all samples take together, unless that would make them shorter than SHORTEST
@@ -51,7 +50,7 @@ class Workload:
     @property
     def pairs(self) -> int:
         """Pairs of processes in the first measurement; each takes `ROUNDS` rounds."""
-        return PAIRS if self.rounds is None else max(FEWEST_PAIRS, -(-self.rounds // ROUNDS))
+        return PAIRS if self.rounds is None else -(-self.rounds // ROUNDS)
 
 
 class Taken(NamedTuple):

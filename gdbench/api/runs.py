@@ -141,6 +141,8 @@ class Run:
         """
         from gdbench.results.retarget import retargeted
 
+        if self.points != ALL:
+            raise UsageError(f"run {self.id} was loaded without its curves' points; load it with points = {ALL!r}")
         run = type(self).__new__(type(self))
         run.__dict__["frames"] = retargeted(self.frames, metric, level)
         run.id, run.state = self.id, self.state

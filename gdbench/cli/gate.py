@@ -155,7 +155,7 @@ def gate(
             "--rounds",
             metavar="N",
             min=6,
-            help="(--ab, --selfcheck) How often to time each step in both places, 18 by default; time grows with it.",
+            help="(--ab, --selfcheck) How often to time each step in both places, in threes; 18 by default.",
         ),
     ] = None,
     margin: MarginOption = 3.0,
@@ -185,7 +185,7 @@ def gate(
     """Compare two runs as a check: two stored runs, a run and a baseline, or two runs made now, side by side.
 
     Exit code 0: nothing became worse. 1: a regression. 3: a trial failed, a metric is missing, nothing was compared, or
-    something looks worse in too few pairs to ever be called regressed.
+    something is undecided in too few pairs to ever be called regressed.
     4: inconclusive, or no baseline. With --json, annotations go to standard error.
     """
     way = _way(ab, selfcheck, baseline)

@@ -109,7 +109,7 @@ def report(
     if goal is not None:
         metric, level = _target(goal)
         found = [run.for_target(metric, level) for run in found]
-        path = path.with_name(f"report-{metric}-{level:g}.html")
+        path = path.with_name(f"report-{metric}-{level!r}.html")
     page = str(found[0].report(path, *found[1:]))
     if as_json:
         print_json([{"run": "+".join(ids), "report": page}])

@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control
 from gdbench.gate.bits import Bits
 from gdbench.gate.contents import apart
 from gdbench.gate.measures import COUNTS, DATA, DIGEST, FAILED, NAMES, NONE, Values, by_metric, kind
-from gdbench.gate.pairing import LEVEL, of_reporting, telling, together_again
+from gdbench.gate.pairing import LEVEL, enough, to_compare
 from gdbench.gate.sides import Side
 from gdbench.gate.verdicts import FEW_PAIRS, REGRESSION, SUSPICIOUS, UNUSABLE, VERDICTS, exit_code, fails, gravest
 from gdbench.stats.paired import differences, mcnemar, sign, unpaired
@@ -86,12 +86,17 @@ class Comparison:
         verdict = self.verdict
         if self.excused and pairs:
             verdict = gravest(["unchanged", *(verdict for verdict, reason in pairs if reason != "no-baseline")])
-        blind = verdict == "inconclusive" and any(self.fails(*pair) for pair in pairs)
-        return UNUSABLE if blind else exit_code(verdict)
+        return UNUSABLE if verdict == "inconclusive" and self.blind else exit_code(verdict)
 
     def fails(self, verdict: str, reason: str, *, strict: bool = False) -> bool:
         """Whether a metric with this verdict and reason fails the check."""
         return fails(verdict, reason, strict=strict, few_pairs=self.few_pairs)
+
+    @property
+    def blind(self) -> int:
+        """How many metrics fail the check since they have too few pairs."""
+        pairs = zip(self.findings["verdict"], self.findings["reason"], strict=True)
+        return sum(self.fails(*pair) for pair in pairs if pair[1] == FEW_PAIRS)
 
 
 def compare(
@@ -108,9 +113,8 @@ def compare(
 
 def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row per metric: its names, and either a verdict with its reason, or a test for `judge`."""
-    mine, theirs = (by_metric(side.measures) for side in (base, head))
-    alike = of_reporting if telling(mine, level) else together_again
-    mine, theirs = alike(mine), alike(theirs)
+    mine, theirs = (by_metric(measures) for measures in _as_shown(base, head))
+    mine, theirs = to_compare(mine, theirs, level)
     same_machine = base.facts["machine"] == head.facts["machine"]
     bits: dict[Any, Bits] = {}
     parted = apart(mine, theirs)
@@ -136,6 +140,13 @@ def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bo
             found = _convergence(kind(name[1]), mine[name], theirs[name], bits[group], margin)
         if found is not None:
             yield {**dict(zip(NAMES, name, strict=True)), **found}
+
+
+def _as_shown(base: Side, head: Side) -> Iterator[pd.DataFrame]:
+    """The measures of both sides; without what tables show if one of them does not have it, as a baseline."""
+    both = all(side.measures["shown"].notna().any() for side in (base, head))
+    for side in (base, head):
+        yield side.measures if both else side.measures.assign(shown=np.nan)
 
 
 def _first(values: Values) -> float:
@@ -176,9 +187,7 @@ def _cost(base: Values, head: Values, margin: float, level: float, same_machine:
     A baseline keeps no seconds, so both are then multiples of what the peak takes.
     """
     mine, theirs = (np.array([*side.numbers.values()]) for side in (base, head))
-    timed = bool(base.shown and head.shown)
-    middles = _middles(base, head) if timed else _middles(base._replace(shown={}), head._replace(shown={}))
-    facts = {**middles, "unit": "s" if timed else PEAK}
+    facts = {**_middles(base, head), "unit": "s" if base.shown and head.shown else PEAK}
     if not same_machine:
         return {**facts, "verdict": "inconclusive", "reason": "other-machine"}
     margin = max(margin, APART)
@@ -281,7 +290,7 @@ def _verdict(row: "pd.Series[Any]", level: float) -> tuple[str, str]:
     if row["q"] <= level:
         return "improved", "suspicious" if test.ratio * SUSPICIOUS <= 1 else "beyond-margin"
     if row["differs"]:
-        few = 2.0 ** (1 - test.pairs) > level / row["among"]
+        few = not enough(test.pairs, row["among"], level)
         # Success has no margin; its effect on the steps is judged with the steps.
         graded = kind(row["metric"]) != "success"
         told = test.p <= level and test.worse < test.better

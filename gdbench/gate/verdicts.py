@@ -24,7 +24,7 @@ REASONS = {
     "follows-bits": "a count that differs where digests do, since it follows the path of a trial",
     "setting-differs": "another setting was chosen on the tuning seeds",
     "noisy": "the interval reaches beyond the margin: take more rounds, or a quieter machine",
-    "few-pairs": "so few pairs could not show a regression if all of them were worse: take more seeds or rounds",
+    "few-pairs": "so few pairs show no regression of one metric, even if all are worse: take more seeds or rounds",
     "among-many": "worse by itself, but not shown among so many metrics: take more seeds",
     "no-baseline": "base does not have it",
     "other-machine": "times of another machine say nothing about this one",

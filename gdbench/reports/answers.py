@@ -9,8 +9,9 @@ in `caveats.py`.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from gdbench.reports import text
@@ -135,59 +136,84 @@ def _claims(problem: str, rows: pd.DataFrame, found: Judgement) -> Iterator[Sequ
         return
     what = {"time": "the time", "loss": "the loss"}.get(found.unit, f"the {rows['unit'].iloc[0]}")
     if reference not in set(first["rule"]):
-        yield (f"Certain: {_listed(_factors(first, 'rule'))} {what} of {reference}, which the tuning seeds chose.",)
+        yield from _sooner(first, rows[rows["rule"] == reference].iloc[0], what)
         if len(first) > 1:
             yield ("They were not compared with each other.",)
         return
-    later = rows[rows["group"] > 1]
-    if found.unit == "loss" and later["ratio"].isna().any():  # of negative losses there are no ratios
-        yield (
-            f"Certain: {_listed(later['rule'].tolist())} end{'s' if len(later) == 1 else ''} at a higher loss.",
-            f"Certain: {_count(len(later), 'other rule')} end{'s' if len(later) == 1 else ''} at a higher loss.",
-        )
-        later = later.iloc[:0]
     batches = judged.batches[(judged.batches["problem"] == problem) & (judged.batches["p_holm"] <= LEVEL)]
     batches = batches[~batches["chosen"] & (batches["rule"] == reference) & (batches["sign"] > 0)]
-    certain = [*_factors(later, "rule"), *(f"batch {words}" for words in _factors(batches, "batch_size"))]
-    if certain:
-        yield f"Certain: {_listed(certain)} {what}.", f"Certain: {_listed(_summed(later, batches))} {what}."
+    yield from _later(rows[rows["group"] > 1], batches, what, found.unit)
     if len(first) > 1 and judged.pairs:
         seeds = _count(judged.pairs, "seed")
         yield (f"{seeds} cannot tell {'these two' if len(first) == 2 else 'them'} apart.",)
 
 
-def _factors(rows: pd.DataFrame, name: str) -> list[str]:
-    """`sgd takes 1.6 to 2.6 ×` for each row, those that take most summed up if they are many."""
-    told = [f"{getattr(row, name)} takes {_factor(row.ratio_low, row.ratio_high)}" for row in rows.itertuples()]
+def _sooner(first: pd.DataFrame, reference: Any, what: str) -> Iterator[Sequence[str]]:
+    """What is certain of rules that are sooner than the one that the tuning seeds chose."""
+    who, chosen = _listed(first["rule"].tolist()), f"{reference.rule}, which the tuning seeds chose"
+    ends = "s" if len(first) == 1 else ""
+    if first["ratio"].isna().any():  # of negative losses there are no ratios
+        yield (f"Certain: {who} end{ends} at a lower loss than {chosen}.",)
+    elif not reference.reached and what != "the loss":
+        yield (f"Certain: {who} get{ends} there, unlike {chosen}.",)
+    else:
+        yield (f"Certain: {_listed(_factors(first, 'rule', 'others', sooner=True))} {what} of {chosen}.",)
+
+
+def _later(rules: pd.DataFrame, batches: pd.DataFrame, what: str, unit: str) -> Iterator[Sequence[str]]:
+    """What is certain of the rules and of the batch sizes that come later than the chosen ones."""
+    have = [np.isfinite(rows["ratio_low"].astype(float)) for rows in (rules, batches)]  # a ratio
+    rates, sizes = rules[have[0]], batches[have[1]].assign(batch=lambda rows: "batch " + rows["batch_size"].astype(str))
+    certain = [*_factors(rates, "rule", "others"), *_factors(sizes, "batch", "other batches")]
+    if certain:
+        yield f"Certain: {_listed(certain)} {what}.", f"Certain: {_listed(_summed(rates, sizes))} {what}."
+    never, large = rules[~have[0]], batches[~have[1]]
+    who = [*never["rule"], *(f"batch {batch}" for batch in large["batch_size"])]
+    if who:
+        ends = "s" if len(who) == 1 else ""
+        verb = f"end{ends} at a higher loss" if unit == "loss" else f"rarely or never get{ends} there"
+        yield f"Certain: {_listed(who)} {verb}.", f"Certain: {_count(len(who), 'other')} {verb}."
+
+
+def _factors(rows: pd.DataFrame, name: str, others: str, *, sooner: bool = False) -> list[str]:
+    """`sgd takes 1.6 to 2.6 ×` for each row, those that take most summed up as so many `others` if they are many."""
+
+    def factor(rows: pd.DataFrame) -> str:
+        return _factor(rows["ratio_low"].min(), rows["ratio_high"].max(), sooner=sooner)
+
+    told = [f"{name} takes {factor(rows.iloc[[place]])}" for place, name in enumerate(rows[name])]
     if len(told) <= NAMED:
         return told
     left = rows.iloc[NAMED - 1 :]
-    return [*told[: NAMED - 1], f"{len(left)} others take {_factor(left['ratio_low'].min(), left['ratio_high'].max())}"]
+    return [*told[: NAMED - 1], f"{len(left)} {others} take {factor(left)}"]
 
 
 def _summed(later: pd.DataFrame, batches: pd.DataFrame) -> list[str]:
     """`4 other rules take 1.3 to 2 ×`, and the same of batch sizes."""
+    sizes = sorted(batches["batch_size"])
+    who = f"batch{'es' if len(sizes) > 1 else ''} {_listed(list(map(str, sizes)))}" if sizes else ""
     told = []
-    for rows, who in (
-        (later, _count(len(later), "other rule")),
-        (batches, f"batch{'es' if len(batches) > 1 else ''} {_listed(list(map(str, sorted(batches['batch_size']))))}"),
-    ):
+    for rows, named in ((later, _count(len(later), "other rule")), (batches, who)):
         if len(rows):
             factor = _factor(rows["ratio_low"].min(), rows["ratio_high"].max())
-            told.append(f"{who} take{'s' if len(rows) == 1 else ''} {factor}")
+            told.append(f"{named} take{'s' if len(rows) == 1 else ''} {factor}")
     return told
 
 
-def _factor(low: float, high: float) -> str:
+def _factor(low: float, high: float, *, sooner: bool = False) -> str:
     """The 95 % interval of a ratio that a test tells from 1, in words; beyond 1 there is nothing of it.
 
-    >>> _factor(1.62, 2.55), _factor(1.62, math.inf), _factor(0.4, 0.6), _factor(0.99, 1.8), _factor(1.0, 1.0)
-    ('1.6 to 2.6 ×', 'at least 1.6 ×', '0.4 to 0.6 ×', '1 to 1.8 ×', 'more than 1 ×')
+    >>> _factor(1.62, 2.55), _factor(1.62, math.inf), _factor(0.99, 1.8), _factor(1.0, 1.0)
+    ('1.6 to 2.6 ×', 'at least 1.6 ×', '1 to 1.8 ×', 'more than 1 ×')
+    >>> _factor(0.4, 0.6, sooner=True), _factor(0.4, 1.05, sooner=True), _factor(1.0, 1.0, sooner=True)
+    ('0.4 to 0.6 ×', '0.4 to 1 ×', 'less than 1 ×')
     """
-    below = high < 1
-    least, most = text.number(low if below else max(low, 1.0), 2), text.number(high, 2)
+    low, high = (min(low, 1.0), min(high, 1.0)) if sooner else (max(low, 1.0), max(high, 1.0))
+    least, most = text.number(low, 2), text.number(high, 2)
     if least == most:
-        return "more than 1 ×" if most == "1" else f"{least} ×"
+        return f"{'less' if sooner else 'more'} than 1 ×" if most == "1" else f"{least} ×"
+    if sooner and least == "0":
+        return f"at most {most} ×"
     if math.isinf(high):
         return "more than 1 ×" if least == "1" else f"at least {least} ×"
     return f"{least} to {most} ×"
@@ -209,7 +235,7 @@ def _all_lost(trials: pd.DataFrame) -> str:
 
 
 def _listed(names: Sequence[str], joint: str = "and") -> str:
-    *first, last = names or [""]
+    *first, last = names
     return f"{', '.join(first)} {joint} {last}" if first else str(last)
 
 

@@ -59,14 +59,23 @@ def _of_brackets(results: Results) -> Iterator[Caveat]:
     """Says that a run was trained for another target than it is judged by (results/retarget.py)."""
     if "trained_for" not in results.about or not (results.trials["crossed_after"] + 1 < _crossed(results)).any():
         return
-    ((metric, (level,)),) = results.about["target"].items()
-    command = results.environment.get("command", "")
-    again = f"{command} --set {shlex.quote(f'target={{{metric} = {level:g}}}')}" if command else ""
-    words = (
-        "What is certain holds anywhere in these brackets; what fell back between points is not seen. To train for it:"
-    )
     title = "This target was crossed between evaluated points."
-    yield Caveat(title, words, again, text.about(results.environment.get("wall_seconds", math.nan)))
+    words = "What is certain holds anywhere in these brackets; what fell back between points is not seen."
+    command = _command(results)
+    if not command:
+        yield Caveat(title, words)
+        return
+    takes = text.about(results.environment.get("wall_seconds", math.nan))
+    yield Caveat(title, f"{words} To train for it:", command, takes)
+
+
+def _command(results: Results) -> str:
+    """The command that repeats the run, for the target that it is judged by; empty if there is none."""
+    command = str(results.environment.get("command", ""))
+    if not command or "trained_for" not in results.about:
+        return command
+    ((metric, (level,)),) = results.about["target"].items()
+    return f"{command} --set {shlex.quote(f'target={{{metric} = {level!r}}}')}"
 
 
 def _crossed(results: Results) -> "pd.Series[float]":
@@ -109,13 +118,18 @@ def _of_edges(found: Judgement, results: Results) -> Iterator[Caveat]:
         which = {"high": "largest", "low": "smallest"}[row.at_edge]
         where = f"{row.rule} at batch {row.batch_size}" if row.batched else row.rule
         words = f"{where} does best at {text.number(row.lr, 2)}, the {which} learning rate tried."
-        command = results.environment.get("command", "")
+        command = _command(results)
         yield Caveat("The grid ends too early.", words, f"{command} --extend" if command else "")
         return
 
 
 def _of_seeds(found: Judgement, results: Results) -> Iterator[Caveat]:
-    """Which differences so many seeds can show, and how many would show half of it; by the gap that varies most."""
+    """Which differences so many seeds can show, and how many would show half of it; by the gap that varies most.
+
+    Where crossings are known to brackets alone, the brackets limit what can be shown.
+    """
+    if "trained_for" in results.about:
+        return
     judged = found.judged
     gaps = [gap for gap in judged.gaps.values() if np.isfinite(gap).sum() > 1]
     if not gaps:

@@ -22,7 +22,10 @@ CURVE_COLUMNS = ("step", "epoch", *METRICS, "grad_norm", "lr")
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """The frames of one run. about: what was run, with the definition of each problem. environment: where it ran."""
+    """The frames of one run. about: what was run, with the definition of each problem. environment: where it ran.
+
+    `about["looks"]` says whether `targets` has the very steps of crossings, which runs of earlier versions lack.
+    """
 
     about: dict[str, Any]
     environment: dict[str, Any]
@@ -45,6 +48,7 @@ def frames_of(stored: StoredRun) -> Frames:
             **_about(record),
             "problems": {name: definition["problem"] for name, definition in problems.items()},
             "hyperparameters": list(trials.columns[trials.columns.get_loc("lr") : trials.columns.get_loc("schedule")]),
+            "looks": None not in stored.trials["crossings"],
             **({"notices": stored.notices} if stored.notices else {}),
         },
         environment=record.environment,

@@ -1,7 +1,7 @@
 """What the reporting seeds can say about several rules: ratios paired by seed and problem, all tested together.
 
     gaps = [differences(sgd, adam), differences(lion, adam)]    # each: one cost per seed and problem
-    found = tested([(gap, gap) for gap in gaps])
+    found = tested([Range.exact(gap) for gap in gaps])
     found[0].ratio, found[0].low, found[0].high, found[0].adjusted
 
 A cost is whatever a rule needs until the target: samples, seconds, steps; infinite if it never got there. What is
@@ -30,7 +30,18 @@ DRAWS = 1000  # samples by which the power of a test is estimated
 MOST = 1e4  # the largest ratio that is looked for
 MOST_SEEDS = 1000
 
-Range = tuple[np.ndarray, np.ndarray]  # the least and the greatest differences that are possible
+
+class Range(NamedTuple):
+    """The `differences` of two rules: those shown, and the least and the greatest that are possible."""
+
+    shown: np.ndarray
+    least: np.ndarray
+    greatest: np.ndarray
+
+    @classmethod
+    def exact(cls, found: np.ndarray) -> "Range":
+        """Differences that are known."""
+        return cls(found, found, found)
 
 
 class Comparison(NamedTuple):
@@ -78,31 +89,45 @@ def differences(costs: ArrayLike, reference: ArrayLike) -> np.ndarray:
 def tested(found: Sequence[Range], slack: Sequence[float] | None = None, total: int | None = None) -> list[Comparison]:
     """All comparisons of a page together.
 
-    found: the least and the greatest `differences` that are possible, mostly twice the same; a comparison must hold for
-    both. slack: as `direction` takes it, one per comparison. total: how many comparisons these were chosen from, if
-    their own numbers chose them; as many as there are by default.
+    found: what is claimed of a comparison must hold wherever in its range the differences are. slack: as `direction`
+    takes it, one per comparison. total: how many comparisons these were chosen from, if their own numbers chose them;
+    as many as there are by default.
     """
     alone = [_in_range(each, more) for each, more in zip(found, slack or [0.0] * len(found), strict=True)]
     adjusted = holm([p for p, _ in alone], total)
     return [
-        Comparison(*_as_ratio(*each), p, together, sign, each[0].size)
+        Comparison(*_as_ratio(each), p, together, sign, each.shown.size)
         for each, (p, sign), together in zip(found, alone, adjusted, strict=True)
     ]
 
 
 def _in_range(found: Range, slack: float) -> tuple[float, int]:
-    """`direction` of the least and the greatest differences together: the larger p-value of one sign, or nothing."""
-    (p, sign), (other, opposite) = (direction(each, slack) for each in found)
-    return (max(p, other), sign) if sign == opposite else (1.0, 0)
+    """`direction`, or for a true range the greatest p-value that differences within it can have."""
+    if found.least is found.greatest or math.isinf(slack):
+        return direction(found.shown, slack)
+    return _two_sided(_against(found.least - slack), _against(-found.greatest - slack), slack)
 
 
-def _as_ratio(least: np.ndarray, greatest: np.ndarray) -> tuple[float, float, float]:
-    """The median ratio with its interval, which begins with the least and ends with the greatest differences."""
-    low = bootstrap_median(least)
-    high = low if greatest is least else bootstrap_median(greatest)
+def _against(found: np.ndarray) -> float:
+    """The p-value of the signed ranks above zero, if zeros and ties are all ranked against them.
+
+    No larger differences have a larger one, so that of the least holds for a whole range. (Without zeros, as in Pratt's
+    remarks on Wilcoxon's test, J. Am. Stat. Assoc. 54, 1959, a difference that rises to zero would be left out.)
+    """
+    if not found.size:
+        return 1.0
+    order = np.lexsort((found <= 0, np.abs(found)))  # of equal sizes, those above zero have the lowest ranks
+    ranks = np.arange(1, found.size + 1)
+    return float(_tail(np.array([ranks[found[order] > 0].sum()]), found.size)[0])
+
+
+def _as_ratio(found: Range) -> tuple[float, float, float]:
+    """The median ratio as shown, and its interval, from that of the least to that of the greatest differences."""
+    middle = bootstrap_median(found.shown)
+    low, high = (middle if each is found.shown else bootstrap_median(each) for each in found[1:])
     with np.errstate(over="ignore"):
-        low_end, middle, high_end = (float(np.exp(value)) for value in (low.low, high.estimate, high.high))
-    return middle, low_end, high_end
+        low_end, ratio, high_end = (float(np.exp(value)) for value in (low.low, middle.estimate, high.high))
+    return ratio, low_end, high_end
 
 
 def direction(found: np.ndarray, slack: float = 0.0) -> tuple[float, int]:
@@ -113,7 +138,10 @@ def direction(found: np.ndarray, slack: float = 0.0) -> tuple[float, int]:
     """
     if not found.size or math.isinf(slack):
         return 1.0, 0
-    above, below = one_sided(found - slack), one_sided(-found - slack)
+    return _two_sided(one_sided(found - slack), one_sided(-found - slack), slack)
+
+
+def _two_sided(above: float, below: float, slack: float) -> tuple[float, int]:
     p = 2.0 * min(above, below) / (1.0 - SHARE_OF_TIMING if slack else 1.0)
     return (p, 1 if above < below else -1) if p < 1.0 else (1.0, 0)
 
@@ -190,10 +218,12 @@ def _p_values(found: np.ndarray) -> np.ndarray:
     ranks = np.abs(found).argsort(axis=1).argsort(axis=1) + 1
     above = np.where(found > 0, ranks, 0).sum(axis=1)
     total = pairs * (pairs + 1) // 2
-    least = np.maximum(above, total - above)
+    return np.asarray(np.minimum(1.0, 2.0 * _tail(np.maximum(above, total - above), pairs)))
+
+
+def _tail(sums: np.ndarray, pairs: int) -> np.ndarray:
+    """How often the ranks above zero of so many pairs without ties sum to at least these numbers."""
     if pairs <= EXACT:
-        chances = at_least(tuple(range(1, pairs + 1)))[least]
-    else:
-        spread = math.sqrt(pairs * (pairs + 1) * (2 * pairs + 1) / 24)
-        chances = stats.norm.sf((least - 0.5 - total / 2) / spread)
-    return np.asarray(np.minimum(1.0, 2.0 * chances))
+        return np.asarray(at_least(tuple(range(1, pairs + 1)))[sums])
+    spread = math.sqrt(pairs * (pairs + 1) * (2 * pairs + 1) / 24)
+    return np.asarray(stats.norm.sf((sums - 0.5 - pairs * (pairs + 1) / 4) / spread))

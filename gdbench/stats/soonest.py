@@ -187,9 +187,9 @@ class _View:
     def range(self, first: Name, second: Name) -> Range:
         """The least and the greatest differences that are possible, where crossings are known to a bracket alone."""
         if self.exact:
-            gap = self.gap(first, second)
-            return gap, gap
-        return _paired(self.least[first], self.found[second]), _paired(self.found[first], self.least[second])
+            return Range.exact(self.gap(first, second))
+        least = _paired(self.least[first], self.found[second])
+        return Range(self.gap(first, second), least, _paired(self.found[first], self.least[second]))
 
     def slack(self, first: Name, second: Name, comparisons: int) -> float:
         """See `PerStep.slack`."""
@@ -273,16 +273,19 @@ class PerStep:
         """By how much the timing of two settings may move all their differences, as a logarithm; 0 in other units.
 
         A tenth of the level is left to it: Student's t at the level / 10 of one of so many comparisons, with the
-        standard errors of both timings' rounds, and the share by which the same code differs between processes.
+        standard errors of both timings' rounds, and the share by which the same code differs between processes. That
+        share is known, so it adds nothing to Welch and Satterthwaite's degrees of freedom.
         """
         if self.unit != "time":
             return 0.0
         logs = [np.log(self._rounds(row)) for row in (first, second)]
-        rounds = min(each.size for each in logs)
-        if rounds < 2:
+        if min(each.size for each in logs) < 2:
             return math.inf
-        spread = math.sqrt(sum(each.var(ddof=1) / each.size for each in logs) + 2 * BETWEEN_PROCESSES**2)
-        return float(stats.t.ppf(1 - SHARE_OF_TIMING * LEVEL / 2 / comparisons, rounds - 1) * spread)
+        squares = [float(each.var(ddof=1)) / each.size for each in logs]
+        spread = math.sqrt(sum(squares) + 2 * BETWEEN_PROCESSES**2)
+        shares = sum(square**2 / (each.size - 1) for square, each in zip(squares, logs, strict=True))
+        freedom = spread**4 / shares if shares > 0 else math.inf
+        return float(stats.t.ppf(1 - SHARE_OF_TIMING * LEVEL / 2 / comparisons, freedom) * spread)
 
     def _rounds(self, row: Any) -> np.ndarray:
         return self.seconds.get(_name(row), np.zeros(0))

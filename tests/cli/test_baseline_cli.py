@@ -158,7 +158,7 @@ def test_a_baseline_that_is_still_to_come_is_told_in_every_form(tiny, capsys, mo
     assert Path("page.html").exists() and Path("bench.json").exists()
     code, out, _ = call(capsys, "gate", "--baseline", "none", "--baseline-lenient", "--json")
     document = json.loads(out)
-    assert code == document["exit_code"] == 0 and document["gdbench_verdicts"] == 1
+    assert code == document["exit_code"] == 0 and document["gdbench_verdicts"] == 2
     assert document["verdict"] == "inconclusive"
 
 

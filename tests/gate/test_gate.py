@@ -4,11 +4,13 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sides import group, metric, side
 
 from gdbench.gate.comparison import compare
 from gdbench.gate.families import only
+from gdbench.gate.pairing import too_few
 
 
 def verdict_of(comparison, name):
@@ -214,6 +216,32 @@ def test_too_few_pairs_to_ever_say_regressed_fail_unless_that_is_allowed():
     assert (found.exit_code(), found.exit_code(strict=True)) == (3, 1)
     assert replace(found, few_pairs=True).exit_code() == 4
     assert compare(side(group(TEN[:3], UP[:3])), side(group(OTHER[:3], 1.01 * UP[:3]))).exit_code() == 0
+
+
+def test_a_baseline_with_too_few_pairs_is_told_by_its_fewest_and_most():
+    few = side(group(TEN[:3], UP[:3], UP[:3]), group(TEN[:5], UP[:5], UP[:5], rule="adam"), group(TEN, UP, rule="lion"))
+    (words,) = too_few(few)
+    assert words.startswith("3 to 5 trials of a rule can never show a regression of one metric alone among 8, ")
+    assert "; 9 can." in words
+    assert not [*too_few(side(group(TEN, UP, UP)))] and not [*too_few(side(count("flops", 1)))]
+    copies = side(group(["a"] * 10, UP))  # a function without noise
+    assert next(too_few(copies)).startswith("1 trial of a rule can never")
+    names = [f"seed-{number}-p" for number in range(4)]
+    tuned = side(*(part.assign(pair=names) for part in (metric("digest", TEN[:4]), metric("final_loss", UP[:4]))))
+    assert next(too_few(tuned)).startswith("4 seeds can never")
+
+
+def test_beside_a_baseline_both_sides_show_what_it_keeps():
+    seconds = pd.Series([1e-3] * 5)
+    stored = side(group(TEN[:3], UP[:3]), cost(COST), metric("default final_loss", UP[:3]).assign(shown=1.0))
+    head = side(
+        group(OTHER[:3], UP[:3]), cost(COST).assign(shown=seconds), metric("final_loss", UP[:3]).assign(shown=2.0)
+    )
+    run = side(group(TEN[:3], UP[:3]), cost(COST).assign(shown=seconds))
+    for base, unit, shown in ((side(group(TEN[:3], UP[:3]), cost(COST)), "times the peak", 1.0), (run, "s", 1e-3)):
+        row = compare(base, head).findings.set_index("metric").loc["step"]
+        assert (row["unit"], row["base"]) == (unit, shown)
+    assert compare(stored, head).findings.set_index("metric").loc["step", "unit"] == "times the peak"
 
 
 def test_negative_losses_have_a_difference_and_no_ratio():

@@ -97,8 +97,13 @@ def test_what_nobody_reaches_and_what_nobody_survives():
 
 
 def test_a_rule_that_never_arrives_takes_infinitely_many():
-    (advice,) = advices(results({("p", "adam"): EIGHT, ("p", "sgd"): [INF] * 8}))
-    assert "Certain: sgd takes ∞ × the epochs." in advice.sentences
+    (advice,) = advices(results({("p", "adam"): EIGHT, ("p", "sgd"): [INF] * 8, ("p", "lion"): 2 * EIGHT}))
+    told = ["Certain: lion takes 2 × the epochs.", "Certain: sgd rarely or never gets there."]
+    assert advice.sentences[1:] == told
+    lost = results({("p", "adam"): EIGHT, ("p", "sgd"): 2 * EIGHT}, target=False)
+    reports = (lost.trials["rule"] == "sgd") & (lost.trials["role"] == "report")
+    lost.trials.loc[reports, ["val_loss", "status"]] = INF, "diverged"
+    assert "Certain: sgd ends at a higher loss." in advices(lost)[0].sentences
 
 
 def test_several_problems_have_one_sentence_over_all():
@@ -164,6 +169,46 @@ def test_a_difference_is_told_with_its_interval_or_by_its_direction_alone():
     spread = TWENTY * np.linspace(1.5, 3.0, 20)
     (advice,) = advices(results({("p", "adam"): TWENTY, ("p", "sgd"): spread}))
     assert advice.sentences[1].startswith("Certain: sgd takes 1.") and " to 2." in advice.sentences[1]
+
+
+def against_tuning(sooner, chosen, **options):
+    """A run whose tuning seeds chose sgd, and whose reporting seeds take so many steps with adam and with sgd."""
+    run = results({("p", "adam"): sooner, ("p", "sgd"): TWENTY}, **options)
+    reports = (run.trials["role"] == "report") & (run.trials["rule"] == "sgd")
+    if not options:
+        run.trials.loc[reports, "steps_to_target"] = np.asarray(chosen)
+    tuned = (run.trials["role"] == "tune") & (run.trials["rule"] == "adam")
+    run.trials.loc[tuned, "steps_to_target"] *= 100
+    run.trials.loc[tuned, "val_loss"] *= 100
+    return run
+
+
+@pytest.mark.parametrize(
+    ("sooner", "chosen", "options", "told"),
+    [
+        (TWENTY / 2, TWENTY, {}, "adam takes 0.5 × the epochs of sgd, which the tuning seeds chose"),
+        (np.where(np.arange(20) < 9, TWENTY / 2, TWENTY), TWENTY, {}, "adam takes 0.5 to 1 × the epochs of sgd"),
+        (np.where(np.arange(20) < 8, TWENTY / 2, TWENTY), TWENTY, {}, "adam takes "),
+        (TWENTY, [INF] * 20, {}, "adam gets there, unlike sgd, which the tuning seeds chose"),
+        (TWENTY / 2, TWENTY, {"target": False}, "adam takes 0.5 × the loss of sgd"),
+    ],
+)
+def test_a_rule_that_is_sooner_than_the_one_that_tuning_chose(sooner, chosen, options, told):
+    (advice,) = advices(against_tuning(sooner, chosen, **options))
+    assert advice.sentences[1].startswith(f"Certain: {told}")
+    assert "more than" not in advice.words and "∞" not in advice.words and " 0 ×" not in advice.words
+
+
+def test_a_lower_negative_loss_has_no_ratio_either():
+    run = against_tuning(TWENTY / 2, TWENTY, target=False)
+    run.trials["val_loss"] -= 1000
+    assert advices(run)[0].sentences[1] == "Certain: adam ends at a lower loss than sgd, which the tuning seeds chose."
+
+
+def test_many_batch_sizes_are_summed_up_as_such():
+    run = results({("p", "adam"): TWENTY, ("p", "sgd"): TWENTY}, batches=(8, 16, 32, 64, 128, 256))
+    words = advices(run)[0].words
+    assert "batch 16 takes 2 ×" in words and "3 other batches take 8 to 32 × the epochs" in words
 
 
 def test_a_target_that_few_seeds_reach():

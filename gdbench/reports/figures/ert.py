@@ -31,11 +31,16 @@ def caption(results: Results) -> str:
         "Expected running time (ERT): the steps of all reporting trials, including all steps of those that never "
         "arrived, over the number of trials that reached the level. Each rule at its chosen setting; bands are 95 % "
         "bootstrap intervals over the reporting seeds. A line ends at the last level that a trial reached; to the "
-        "right is harder. The target is known to the step, other levels at the evaluated points. Failed trials, and "
-        "those that diverged before the target, reach nothing."
+        f"right is harder. {_known(results)} Failed trials, and those that diverged before the target, reach nothing."
     )
     goal = target(results)
     return f"{words} Dashed: the target, {text.metric(*goal)}." if goal else words
+
+
+def _known(results: Results) -> str:
+    if "trained_for" in results.about:
+        return "All levels are known at the evaluated points alone."
+    return "The target is known to the step, other levels at the evaluated points."
 
 
 def figure(results: Results) -> Drawing | None:

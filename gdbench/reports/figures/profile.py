@@ -50,9 +50,12 @@ def caption(results: Results) -> str:
 
 
 def figure(results: Results) -> Drawing | None:
-    """Shares by factor, to the best rule and to a reference; None with one rule, or if no rule arrives."""
+    """Shares by factor, to the best rule and to a reference; None with one rule, or if no rule arrives.
+
+    None too where crossings are known to brackets alone (results/retarget.py): these would decide who is the best.
+    """
     times = _times(results)
-    if times.shape[1] < 2 or not np.isfinite(times).any(axis=None):
+    if "trained_for" in results.about or times.shape[1] < 2 or not np.isfinite(times).any(axis=None):
         return None
     reference = _reference(times)
     rules = order(times.columns)

@@ -28,7 +28,7 @@ def page(comparison: Comparison) -> str:
         headline=headline(comparison),
         meaning=VERDICTS[comparison.verdict] if len(found) else "",
         margins=margins(comparison),
-        sentences=[*comparison.notes, *table.explained(found), *table.unseen(comparison)],
+        sentences=[*comparison.notes, *table.blind(comparison), *table.explained(found), *table.unseen(comparison)],
         flagged=[metric for metric in metrics if metric["verdict"] != "unchanged"],
         unchanged=[metric for metric in metrics if metric["verdict"] == "unchanged"],
         counts={verdict: count for verdict, count in counts(comparison).items() if count},
@@ -68,7 +68,7 @@ def _reach(found: pd.DataFrame) -> float:
 def _plot(row: Mapping[Any, Any], reach: float) -> dict[str, float] | None:
     """The positions of margin, interval and ratio in the picture, on a log scale and cut at its ends."""
     ratio, low, high = of_base(row)
-    if not ratio > 0:
+    if math.isnan(ratio):
         return None
 
     def place(number: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.gate.comparison import TAKEN_APART, UNITS, Comparison
+from gdbench.gate.verdicts import FEW_PAIRS
 from gdbench.reports import text
 from gdbench.reports.verdicts.words import (
     GRAVE,
@@ -42,7 +43,8 @@ def shown(comparison: Comparison, everything: bool = False) -> pd.DataFrame:
     if everything:
         return found
     few = found.groupby(["family", "verdict", "reason"], sort=False).cumcount() < FEW
-    return found[found["verdict"].isin(GRAVE) | (few & (found["verdict"] != "unchanged"))]
+    grave = found["verdict"].isin(GRAVE) | (found["reason"] == FEW_PAIRS)
+    return found[grave | (few & (found["verdict"] != "unchanged"))]
 
 
 def rows(comparison: Comparison, everything: bool = False) -> list[dict[str, str]]:
@@ -84,6 +86,7 @@ def sentences(comparison: Comparison, everything: bool = False) -> Iterator[str]
     if rules:
         yield f"touched: {listed([label(rule) for rule in rules], RULES)}"
     yield from comparison.notes
+    yield from blind(comparison)
     found = shown(comparison, everything)
     left = comparison.findings.drop(found.index)
     for (verdict, code), group in left[left["verdict"] != "unchanged"].groupby(["verdict", "reason"], sort=False):
@@ -93,6 +96,13 @@ def sentences(comparison: Comparison, everything: bool = False) -> Iterator[str]
     yield from _shared(found)
     yield from explained(found)
     yield from unseen(comparison)
+
+
+def blind(comparison: Comparison) -> Iterator[str]:
+    """Says that the check fails for want of pairs."""
+    if many := comparison.blind:
+        have = "has" if many == 1 else "have"
+        yield f"{plural(many, 'metric')} {have} too few pairs, which fails the check; --allow-few-pairs accepts it"
 
 
 def explained(found: pd.DataFrame) -> Iterator[str]:
