@@ -26,7 +26,13 @@ def figure(
     ] = None,
     columns: Annotated[
         int | None,
-        typer.Option("--columns", min=1, max=2, help="As wide as one or two columns of a paper; else as on the page."),
+        typer.Option(
+            "--columns",
+            metavar="N",
+            min=1,
+            max=2,
+            help="As wide as N columns of a paper; else as on the page.",
+        ),
     ] = None,
     store: StoreOption = None,
     out: OutOption = RESULTS,
@@ -35,12 +41,14 @@ def figure(
     """Write a figure of a run's page as SVG, PDF, PNG or PGF, with its caption beside it as text."""
     from gdbench.reports.notebook import caption
     from gdbench.reports.paper import save
+    from gdbench.reports.style import panels_in_a_row
 
     found = open_run(run, store, out, skip=skip)
     path = to or run_folder(out, found.id) / f"{name.replace('_', '-')}.svg"
     if path.suffix.lower() not in PICTURES:
-        raise UsageError(f"--to {shown(str(path))} must end in {', '.join(PICTURES)}")
-    save(found.figure(name, problem), path, columns)
+        raise UsageError(f"-o {shown(str(path))} must end in {', '.join(PICTURES[:-1])} or {PICTURES[-1]}")
+    with panels_in_a_row(columns or 3):
+        save(found.figure(name, problem), path, columns)
     say(f"figure: {path}", f"caption: {caption(found.frames, name, problem)}")
 
 

@@ -58,7 +58,7 @@ def print_answer(run: "Run") -> None:
     from gdbench.reports.answers import advices, overall
     from gdbench.reports.caveats import caveats
     from gdbench.reports.judgement import judgement
-    from gdbench.reports.ranking_table import readable
+    from gdbench.reports.ranking_table import explained, readable
 
     results = run.frames
     found, several = judgement(results), run.trials["problem"].nunique() > 1
@@ -71,11 +71,12 @@ def print_answer(run: "Run") -> None:
     if len(found.rules):
         say()
         print_table(readable(found, results, wide=width() >= WIDE))
+        paragraph(explained(found, results, wide=width() >= WIDE))
     for caveat in caveats(results):
         say()
         paragraph(f"{caveat.title} {caveat.words}".rstrip())
         if caveat.command:
-            say(f"  {caveat.command}" + (f"  ({caveat.takes})" if caveat.takes else ""))
+            say(f"  {caveat.typed}")
 
 
 def report(

@@ -62,7 +62,8 @@ class Dataset:
             task, other = f"classification with {counted(self.classes, 'class')}{names}", "regression"
         else:
             task, other = f"regression on {counted(self.outputs, 'target')}", "classification"
-        remedy = f'; if that is not meant, say task = "{other}"' if self.guessed else ""
+        numbers = not self.classes or all(map(_is_number, self.names))  # texts can be classes alone
+        remedy = f'; if that is not meant, say task = "{other}" in a suite' if self.guessed and numbers else ""
         return f"{self.name}: {samples}, {counted(self.x.shape[1], 'feature')}, {task}{remedy}"
 
     def column(self, j: int) -> str:
@@ -78,3 +79,11 @@ def counted(number: int, noun: str) -> str:
     """
     many = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else many}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

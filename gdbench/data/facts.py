@@ -13,6 +13,7 @@ from gdbench.data.dataset import Dataset, counted
 from gdbench.data.loading import load
 from gdbench.data.notices import NAMED, notices
 from gdbench.data.problems import build
+from gdbench.errors import shown
 from gdbench.kernels.networks.mlp import is_network
 
 SHARES = 4  # classes whose shares are listed
@@ -45,7 +46,7 @@ def _task(data: Dataset) -> str:
     ordered = np.sort(shares)[::-1]
     listed = ", ".join(f"{share:.0f}" for share in ordered[:SHARES]) + (", ..." if data.classes > SHARES else "")
     most = int(np.argmax(shares))
-    name = named(data.names[most]) if data.names else f"class {most}"
+    name = shown(data.names[most]) if data.names else f"class {most}"
     if np.ptp(shares) < EVEN:
         return f"{classes} of about {100 / data.classes:.0f} % each"
     return f"{classes} ({listed} %; always answering {name} scores {shares[most]:.0f} %)"

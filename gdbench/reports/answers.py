@@ -144,8 +144,8 @@ def _claims(problem: str, rows: pd.DataFrame, found: Judgement) -> Iterator[Sequ
     batches = batches[~batches["chosen"] & (batches["rule"] == reference) & (batches["sign"] > 0)]
     yield from _later(rows[rows["group"] > 1], batches, what, found.unit)
     if len(first) > 1 and judged.pairs:
-        seeds = _count(judged.pairs, "seed")
-        yield (f"{seeds} cannot tell {'these two' if len(first) == 2 else 'them'} apart.",)
+        which = f"{_listed(first['rule'].tolist())}" if len(first) == 2 else f"these {len(first)} rules"
+        yield (f"{_count(judged.pairs, 'seed')} cannot tell {which} apart.",)
 
 
 def _sooner(first: pd.DataFrame, reference: Any, what: str) -> Iterator[Sequence[str]]:
@@ -204,7 +204,7 @@ def _factor(low: float, high: float, *, sooner: bool = False) -> str:
     """The 95 % interval of a ratio that a test tells from 1, in words; beyond 1 there is nothing of it.
 
     >>> _factor(1.62, 2.55), _factor(1.62, math.inf), _factor(0.99, 1.8), _factor(1.0, 1.0)
-    ('1.6 to 2.6 ×', 'at least 1.6 ×', '1 to 1.8 ×', 'more than 1 ×')
+    ('1.6 to 2.6 ×', 'at least 1.6 ×', 'up to 1.8 ×', 'more than 1 ×')
     >>> _factor(0.4, 0.6, sooner=True), _factor(0.4, 1.05, sooner=True), _factor(1.0, 1.0, sooner=True)
     ('0.4 to 0.6 ×', '0.4 to 1 ×', 'less than 1 ×')
     """
@@ -216,6 +216,8 @@ def _factor(low: float, high: float, *, sooner: bool = False) -> str:
         return f"at most {most} ×"
     if math.isinf(high):
         return "more than 1 ×" if least == "1" else f"at least {least} ×"
+    if not sooner and least == "1":
+        return f"up to {most} ×"
     return f"{least} to {most} ×"
 
 

@@ -37,6 +37,11 @@ class Caveat(NamedTuple):
         takes = f" ({self.takes})" if self.takes else ""
         return " ".join(filter(None, [self.title, self.words, f"`{self.command}`{takes}" if self.command else ""]))
 
+    @property
+    def typed(self) -> str:
+        """The command with its time as a comment, so that the whole line can be copied."""
+        return self.command + (f"  # {self.takes}" if self.takes else "")
+
 
 def answers(results: Results) -> list[str]:
     """The page's sentences: a paragraph for each problem, then a line for each caveat."""
@@ -60,7 +65,10 @@ def _of_brackets(results: Results) -> Iterator[Caveat]:
     if "trained_for" not in results.about or not (results.trials["crossed_after"] + 1 < _crossed(results)).any():
         return
     title = "This target was crossed between evaluated points."
-    words = "What is certain holds anywhere in these brackets; what fell back between points is not seen."
+    words = (
+        "What is certain holds anywhere in these brackets; what fell back between points is not seen. "
+        "Only settings that were chosen for the run's own target are compared."
+    )
     command = _command(results)
     if not command:
         yield Caveat(title, words)
@@ -137,7 +145,7 @@ def _of_seeds(found: Judgement, results: Results) -> Iterator[Caveat]:
     seeds, fewest = min(gap.size for gap in gaps), fewest_pairs(judged.comparisons)
     command, number = results.environment.get("command", ""), NUMBERS[seeds] if seeds < len(NUMBERS) else str(seeds)
     if seeds < fewest:
-        title, words, needed = f"{number} seeds can tell no rules apart.", f"{fewest} can:", fewest
+        title, words, needed = f"{number} seeds can tell no rules apart.", f"{fewest} can", fewest
     else:
         gap = max(gaps, key=_spread)
         now = detectable(gap, judged.comparisons)
@@ -147,9 +155,12 @@ def _of_seeds(found: Judgement, results: Results) -> Iterator[Caveat]:
         if math.isinf(halved):
             yield Caveat(title, "")
             return
-        words, needed = f"For {times(math.sqrt(now))}:", int(halved)
+        words, needed = f"{halved:.0f} see {times(math.sqrt(now))}", int(halved)
+    if not command:
+        yield Caveat(title, f"{words}.")
+        return
     takes = text.about(results.environment.get("wall_seconds", math.nan) * needed / seeds)
-    yield Caveat(title, words, f"{_without_seeds(command)} --seeds {needed}" if command else "", takes)
+    yield Caveat(title, f"{words}:", f"{_without_seeds(command)} --seeds {needed}", takes)
 
 
 def _spread(gap: Any) -> float:
@@ -157,8 +168,11 @@ def _spread(gap: Any) -> float:
 
 
 def _without_seeds(command: str) -> str:
-    words = shlex.split(command)
-    if "--seeds" in words:
-        place = words.index("--seeds")
-        del words[place : place + 2]
-    return shlex.join(words)
+    words, kept = shlex.split(command), list[str]()
+    while words:
+        word, value = words.pop(0), words[0] if words else ""
+        if word == "--seeds" or (word == "--set" and value.startswith("seeds=")):
+            words.pop(0)
+        else:
+            kept.append(word)
+    return shlex.join(kept)

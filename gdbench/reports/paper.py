@@ -61,7 +61,9 @@ def ranking_as(results: Results, form: str) -> str:
 
 
 def _caption(results: Results) -> str:
-    words = [f"{results.about['title']}.", *facts(results).values(), explained(judgement(results), results)]
+    title = results.about["title"]
+    whole = title if title.endswith((".", "?", "!")) else f"{title}."
+    words = [whole, *facts(results).values(), explained(judgement(results), results)]
     return " ".join([*words, *(advice.words for advice in advices(results)[:1])])
 
 

@@ -19,8 +19,12 @@ def readable(found: Judgement, results: Results, *, wide: bool = True) -> list[d
     rows = []
     for row in frame.to_dict("records"):
         edge = edges[row["problem"], row["rule"], row["batch_size"]]
+        at_edge = (f" ({edge} edge)" if wide else " (edge)") if edge else ""
         cells = {"problem": row["problem"]} if several else {}
-        cells |= {"rule": row["rule"], "learning rate": text.number(row["lr"]) + (f" ({edge} edge)" if edge else "")}
+        cells |= {
+            "rule": row["rule"],
+            "learning rate": text.number(row["lr"]) + at_edge,
+        }
         if batches:
             cells["batch"] = str(row["batch_size"]) if row["batched"] else text.NONE
         cells[_cost_title(found.unit, goal)] = _cost(row, found.unit, mixed=frame["unit"].nunique() > 1)
@@ -67,15 +71,18 @@ def beside(found: Judgement) -> str:
     return str(references[0]) if len(references) == 1 else "the reference"
 
 
-def explained(found: Judgement, results: Results) -> str:
-    """What the columns mean, in a sentence or two."""
+def explained(found: Judgement, results: Results, *, wide: bool = True) -> str:
+    """What the columns mean, in a sentence or two. wide: as for `readable`."""
     tuned = (results.trials["role"] == "tune").any()
     which = "which the tuning seeds chose" if tuned else "whose median is the least"
     who = "the rule" if beside(found) == "the reference" else beside(found)
+    if not wide:
+        return f"× {beside(found)}: beside {who}, {which}, paired by seed; not the quotient of two medians."
     words = (
-        f"× {beside(found)}: the cost beside that of {who}, {which}, paired by seed, with its 95 % bootstrap interval."
+        f"× {beside(found)}: the cost beside that of {who}, {which}, paired by seed (so it is not the quotient of two "
+        "medians), with its 95 % bootstrap interval."
     )
     tied = (found.rules["group"] == 1).sum() > 1
-    words += " Rules that the seeds cannot tell apart are marked." if tied else ""
+    words += " Rules are told apart by all comparisons of the page together, not by one interval." if tied else ""
     notes = found.trust.notes if found.unit == "time" else []
     return " ".join([words, *(f"Of the seconds: {note}." for note in notes)])

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ RULES = (
 # What is drawn in these colours takes those of the page, which may be dark (`svg`).
 INK, LINE, PAPER = "#1b2331", "#d7dee7", "#fffefe"
 OF_PAGE = {INK: "currentColor", LINE: f"var(--line, {LINE})", PAPER: f"var(--paper, {PAPER})"}
+_MOST = ContextVar("panels in a row", default=3)
 PATH = "#d55e00"  # the vermilion of Okabe and Ito: stands out on grey contours
 DASHES = (
     *("", (4, 1.5), (1, 1)),  # of one run
@@ -93,14 +95,24 @@ def looks(labels: Iterable[str]) -> dict[str, dict[Any, Any]]:
     }
 
 
+@contextmanager
+def panels_in_a_row(most: int) -> Iterator[None]:
+    """Figures drawn meanwhile have at most so many panels in a row, as a narrow column of a paper needs."""
+    token = _MOST.set(most)
+    try:
+        yield
+    finally:
+        _MOST.reset(token)
+
+
 def panels(
     count: int, groups: int = 1, *, width: float = 4.2, height: float = 3.2, share: bool = True
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with `groups` times `count` axes, at most three in a row, so that text stays readable on a page.
+    """A figure with `groups` times `count` axes, few in a row (`panels_in_a_row`, else 3), so that text stays readable.
 
     Every group begins a row. The axes of a row share their y axis unless `share` is false.
     """
-    columns = min(count, 3)
+    columns = min(count, _MOST.get())
     rows = -(-count // columns)
     figure = Figure(figsize=(max(width * columns, 6.0), height * rows * groups), layout="constrained")
     table = figure.subplots(rows * groups, columns, squeeze=False, sharey="row" if share else False).reshape(

@@ -89,7 +89,8 @@ def run_suite(
     asked = [suite.definition, code, trains.name, *(["extend"] if extend else [])]
     identity = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     facts = {**environment(), **trains.facts()}
-    facts |= {"command": suite.command + (" --extend" if extend else "")} if suite.command else {}
+    options = (" --extend" if extend else "") + ("" if timing else " --no-time")
+    facts |= {"command": suite.command + options} if suite.command else {}
     facts |= {"data": suite.notices} if suite.notices else {}
     facts["problems"] = [f"{label}: {facts_of(one, suite.model.dtype[0])}" for label, one in suite.problems.items()]
     if suite.target is not None:

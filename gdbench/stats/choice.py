@@ -16,7 +16,8 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     then the first place in the suite. Without validation data the training loss decides, for a function its value. A
     diverged or failed trial counts as infinite in both; a stalled one keeps its values.
 
-    trials: `Run.trials`, of which the tuning ones count (`tuning`).
+    trials: `Run.trials`, of which the tuning ones count (`tuning`). Where a run is judged by another target than it was
+    trained for (results/retarget.py), only settings that report can be chosen.
     Columns: those of GROUP, `setting`, `lr`, `median_steps`, `median_loss`, `at_edge` ("low" or "high" if lr is the
     least or greatest of at least three tried), `diverged` (share of the group's trials) and `settings` (how many were
     tried).
@@ -42,9 +43,19 @@ def choose(trials: pd.DataFrame) -> pd.DataFrame:
     settings["at_edge"] = np.select(
         [(tried >= 3) & (settings["lr"] == lows), (tried >= 3) & (settings["lr"] == highs)], ["low", "high"], default=""
     )
+    if "crossed_after" in trials:
+        settings = _reporting(settings, trials)
     settings = settings.sort_values(["problem", "median_steps", "median_loss", "lr", "order"], kind="stable")
     best = settings.drop_duplicates(GROUP)
     return best[columns].reset_index(drop=True)
+
+
+def _reporting(settings: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The settings that have reporting trials; all of a group where none has."""
+    names = [*GROUP, "setting"]
+    reports = pd.MultiIndex.from_frame(trials.loc[trials["role"] == "report", names])
+    known = pd.Series(pd.MultiIndex.from_frame(settings[names]).isin(reports), settings.index)
+    return settings[known | ~known.groupby([settings[name] for name in GROUP]).transform("any")]
 
 
 def tuning(trials: pd.DataFrame) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def test_a_figure_is_written_in_each_format_and_width(folder, tmp_path, capsys):
     ("words", "error"),
     [
         (("standings",), "figure 'standings' is unknown; did you mean 'standing'"),
-        (("standing", "-o", "x.gif"), "--to 'x.gif' must end in .svg, .pdf, .png, .pgf"),
+        (("standing", "-o", "x.gif"), "-o 'x.gif' must end in .svg, .pdf, .png or .pgf"),
         (("standing", "--problem", "wine"), "problem 'wine' is not in this run"),
     ],
 )

@@ -63,7 +63,7 @@ def test_init_writes_a_suite_that_says_what_is_in_the_data(here, capsys):
     assert code == 0
     for words in (
         "240 rows, 5 features, 2 classes",
-        "always answering no scores",
+        "always answering 'no' scores",
         "column flat is 0 in 99.58 % of the rows; it says little",
         "gdbench run customers.toml",
     ):

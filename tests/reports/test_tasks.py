@@ -106,7 +106,7 @@ def test_3_how_sure_that_is(screen, run):
     certain = (run.ranking["group"] > 1).any()
     assert screen.shows(re.compile("Certain: .* ×" if certain else "cannot tell .* apart"))
     alike = run.ranking[run.ranking["group"] == 1]
-    assert len(alike) == 1 or screen.shows(re.compile("cannot tell (these two|them) apart"))
+    assert len(alike) == 1 or screen.shows(re.compile("cannot tell .* apart"))
 
 
 def test_4_what_was_asked_and_tried(screen):
@@ -127,7 +127,7 @@ def test_7_what_more_seeds_would_show_and_how_long_they_take(screen):
     found = [each.inner_text() for each in screen.page.locator(".caveats li").all()]
     (seeds,) = (words for words in found if "--seeds" in words)
     assert re.search(
-        r"see differences from [\d.]+ × on\. For [\d.]+ ×:.*--seeds \d+.*about [\d.]+ (s|min|h)", seeds, re.S
+        r"see differences from [\d.]+ × on\. \d+ see [\d.]+ ×:.*--seeds \d+.*about [\d.]+ (s|min|h)", seeds, re.S
     )
     assert screen.shows(re.compile(r"--seeds \d+"), "code")
 

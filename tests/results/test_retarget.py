@@ -9,7 +9,9 @@ import pytest
 import gdbench
 from gdbench.cli import main
 from gdbench.errors import UsageError
+from gdbench.reports.judgement import judgement
 from gdbench.results.retarget import retargeted
+from gdbench.stats import choose
 from gdbench.stats.soonest import soonest
 
 SUITE = {
@@ -99,6 +101,20 @@ def test_a_run_that_stored_no_crossings_knows_them_to_its_points_alone(run):
     for trials in (run.trials.drop(columns="diverged_step"), run.trials.assign(diverged_step=np.nan)):
         again = retargeted(dataclasses.replace(old, trials=trials), "val_accuracy", 0.7).trials
         assert again["steps_to_target"].equals(found["steps_to_target"])
+
+
+def test_only_settings_that_report_are_judged_by_the_other_target(run):
+    trials = run.trials.copy()
+    tuned = trials["role"] == "tune"
+    chosen = trials.loc[trials["role"] == "report", ["rule", "setting"]].drop_duplicates()
+    reports = pd.MultiIndex.from_frame(trials[["rule", "setting"]]).isin(pd.MultiIndex.from_frame(chosen))
+    curves = run.curves.copy()
+    others = curves["trial"].isin(trials.loc[tuned & ~reports, "trial"])
+    curves.loc[others, "val_accuracy"] = 1.0  # whatever was not chosen now gets there at once
+    frames = retargeted(dataclasses.replace(run.frames, curves=curves), "val_accuracy", 0.8)
+    assert set(choose(frames.trials)["setting"]) == set(chosen["setting"])
+    assert (judgement(frames).rules["seeds"] == 8).all()
+    assert run.for_target("val_loss", 1e-9).answers[0].startswith("No rule reached 1.00e-9 validation loss")
 
 
 def test_every_problem_must_have_the_metric_and_all_points(run, folder):

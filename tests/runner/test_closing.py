@@ -78,7 +78,7 @@ def test_the_time_to_target_is_median_steps_times_the_median_cost_of_a_step(smal
         trials = run.trials[(run.trials["role"] == "report") & (run.trials["rule"] == row.rule)]
         steps = trials[trials["batch_size"] == row.batch_size]["steps_to_target"].to_numpy()
         rounds = costs[row.problem, row.rule, row.batch_size]
-        assert len(rounds) > 1 and row.step == np.median(rounds)
+        assert len(rounds) and row.step == np.median(rounds)
         found = (row.time_to_target, row.time_to_target_low, row.time_to_target_high)
         assert found == bootstrap_product(steps, rounds)
 
