@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gdbench.cli.options import repeated
-from gdbench.cli.output import note
+from gdbench.cli.output import note, say
 from gdbench.errors import UsageError, nearest, shown
 from gdbench.inputs.paths import user_path
 from gdbench.results.files import RESULTS
@@ -96,7 +96,7 @@ def compare_with_baseline(name: str, head: "Side", out: Path, *, lenient: bool =
 class Saved:
     """What was written: the number of metrics, and what changed, one line per metric. changes: None for a new file.
 
-    notes: sentences about what no gate can find with this baseline.
+    notes: sentences about what no gate can find with this baseline; they belong on standard error.
     """
 
     path: Path
@@ -107,11 +107,18 @@ class Saved:
     def sentences(self) -> list[str]:
         """The result as sentences for the terminal."""
         if self.changes is None:
-            return [f"baseline: {self.path}, new, {self.metrics} metrics", *self.notes]
+            return [f"baseline: {self.path}, new, {self.metrics} metrics"]
         if not self.changes:
-            return [f"baseline: {self.path}, nothing changed in {self.metrics} metrics", *self.notes]
+            return [f"baseline: {self.path}, nothing changed in {self.metrics} metrics"]
         many = "1 metric differs" if len(self.changes) == 1 else f"{len(self.changes)} metrics differ"
-        return [f"baseline: {self.path}, {many}, {self.metrics} are in the file now", *self.changes, *self.notes]
+        return [f"baseline: {self.path}, {many}, {self.metrics} are in the file now", *self.changes]
+
+    def tell(self, *, silent: bool = False, few: bool = False) -> None:
+        """Print the sentences, or only the first (few), or none of them (silent); and the notes."""
+        for sentence in () if silent else self.sentences()[: 1 if few else None]:
+            say(sentence)
+        for sentence in self.notes:
+            note(sentence)
 
     def document(self) -> dict[str, Any]:
         """The result as JSON can hold it."""

@@ -22,7 +22,7 @@ from gdbench.cli.options import (
     readers,
     repeated,
 )
-from gdbench.cli.output import print_json, say
+from gdbench.cli.output import print_json
 from gdbench.cli.verdicts import SUMMARY, Outputs, tell
 from gdbench.errors import GdbenchError, UsageError
 from gdbench.results.files import RESULTS
@@ -266,11 +266,9 @@ def _update(baseline: str, head: Named, asked: GateOptions, out: Path, outputs: 
     from gdbench.cli.baselines import save_baseline
 
     saved = _readable(head, lambda run: save_baseline(baseline, run.frames, out, asked.families or None))
+    saved.tell(silent=outputs.as_json, few=outputs.quiet)
     if outputs.as_json:
         print_json(saved.document())
-    else:
-        for sentence in saved.sentences()[: 1 if outputs.quiet else None]:
-            say(sentence)
     return 0
 
 

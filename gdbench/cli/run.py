@@ -158,8 +158,7 @@ def _tell_saved(saved: "Saved | None", done: "Run", *, silent: bool) -> dict[str
     if saved is None:
         note(f"no baseline was written, since run {done.id} is {done.state}; the same command continues it")
         return None
-    for sentence in () if silent else saved.sentences():
-        say(sentence)
+    saved.tell(silent=silent)
     return saved.document()
 
 

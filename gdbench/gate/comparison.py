@@ -30,9 +30,10 @@ APART = 0.25  # the least margin of timings that were not taken together; refere
 TAKEN_APART = "the two timings were not taken together, so only gross differences count; `gate --ab` finds smaller ones"
 OF_TARGET = ("steps_to_target", "success")
 FOLLOWING = ("gradient_evaluations", "function_evaluations")  # counts that differ with the path of a trial
-TOGETHER, LEAST = 0.8, 4  # the share of a kind's metrics that must move together, and how many the kind must have
+MOST_OF, LEAST = 0.8, 4  # the share of a kind's metrics that must move together, and how many the kind must have
 UNITS = {"steps_to_target": "steps", "final_loss": "loss", "success": "share"}  # of `base` and `head`
 PEAK = "times the peak"  # the unit of costs without seconds
+TOGETHER = "too few trials report, so all trials of a rule are compared; base and head are of those that report"
 NEGATIVE = "some values are negative, so the difference is a share of the larger one, not a ratio"
 OF_TEST = ("ratio", "low", "high", "p", "pairs", "detectable")
 COLUMNS = (
@@ -114,7 +115,7 @@ def compare(
 def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bool = False) -> Iterator[dict[str, Any]]:
     """A row per metric: its names, and either a verdict with its reason, or a test for `judge`."""
     mine, theirs = (by_metric(measures) for measures in _as_shown(base, head))
-    mine, theirs = to_compare(mine, theirs, level)
+    mine, theirs, together = to_compare(mine, theirs, level)
     same_machine = base.facts["machine"] == head.facts["machine"]
     bits: dict[Any, Bits] = {}
     parted = apart(mine, theirs)
@@ -138,6 +139,8 @@ def compared(base: Side, head: Side, margin: float, level: float, *, lenient: bo
             found = _count(name[1], _first(mine[name]), _first(theirs[name]), bits[group], margin)
         else:
             found = _convergence(kind(name[1]), mine[name], theirs[name], bits[group], margin)
+            if together and found is not None and "test" in found:
+                found.setdefault("detail", TOGETHER)
         if found is not None:
             yield {**dict(zip(NAMES, name, strict=True)), **found}
 
@@ -321,7 +324,7 @@ def _together(frame: pd.DataFrame) -> pd.DataFrame:
         total = _of_kind(frame, family, metric)
         for verdict in ("regressed", "improved"):
             moved = members[members["verdict"] == verdict]
-            if total >= LEAST and len(moved) >= TOGETHER * total and moved["reason"].ne("suspicious").all():
+            if total >= LEAST and len(moved) >= MOST_OF * total and moved["reason"].ne("suspicious").all():
                 frame.loc[moved.index, "reason"] = "suite-wide"
     return frame
 

@@ -1,6 +1,6 @@
 """Which trials of a rule are compared, and whether they are enough to ever show a regression.
 
-    base, head = to_compare(base, head, level)
+    base, head, together = to_compare(base, head, level)
     enough(pairs=8, metrics=25, level=0.05)
 
 The least p of n pairs is 2^(1 - n), which may be too large among many metrics.
@@ -23,7 +23,7 @@ def enough(pairs: float, metrics: float, level: float) -> bool:
 def too_few(side: Side) -> Iterator[str]:
     """A sentence about a baseline if some metric of convergence has too few pairs to ever be called regressed."""
     metrics = by_metric(side.measures)
-    metrics, _ = to_compare(metrics, {}, LEVEL)
+    metrics, *_ = to_compare(metrics, {}, LEVEL)
     tested = _converging(metrics)
     # The gate judges successes with the steps.
     few = {name: count for name, count in _pairs(metrics, tested).items() if kind(name[1]) != "success"}
@@ -40,8 +40,8 @@ def too_few(side: Side) -> Iterator[str]:
     )
 
 
-def to_compare(base: Metrics, head: Metrics, level: float) -> tuple[Metrics, Metrics]:
-    """The metrics to compare: of the reporting trials, or of all trials if those alone can prove nothing.
+def to_compare(base: Metrics, head: Metrics, level: float) -> tuple[Metrics, Metrics, bool]:
+    """The metrics to compare: of the reporting trials, or of all trials together if those alone can prove nothing.
 
     A tuned rule is judged by its reporting trials; the many settings that were tried would drown them. But they may be
     too few among so many metrics. Then all trials of a rule are taken together, which still shows what became of most
@@ -50,8 +50,9 @@ def to_compare(base: Metrics, head: Metrics, level: float) -> tuple[Metrics, Met
     reporting = _of_reporting(base)
     names = _converging(reporting)
     fewest = min(_pairs(base, names).values(), default=0)
-    alike = _together if names and not enough(fewest, len(names), level) else _of_reporting
-    return alike(base), alike(head)
+    if not names or enough(fewest, len(names), level):
+        return _of_reporting(base), _of_reporting(head), False
+    return _together(base), _together(head), any(name[1] != kind(name[1]) for name in _converging(base))
 
 
 def _converging(metrics: Metrics) -> list[tuple[str, ...]]:

@@ -204,7 +204,7 @@ def _factor(low: float, high: float, *, sooner: bool = False) -> str:
     """The 95 % interval of a ratio that a test tells from 1, in words; beyond 1 there is nothing of it.
 
     >>> _factor(1.62, 2.55), _factor(1.62, math.inf), _factor(0.99, 1.8), _factor(1.0, 1.0)
-    ('1.6 to 2.6 ×', 'at least 1.6 ×', 'up to 1.8 ×', 'more than 1 ×')
+    ('1.6 to 2.6 ×', 'at least 1.6 ×', 'more, up to 1.8 ×', 'more than 1 ×')
     >>> _factor(0.4, 0.6, sooner=True), _factor(0.4, 1.05, sooner=True), _factor(1.0, 1.0, sooner=True)
     ('0.4 to 0.6 ×', '0.4 to 1 ×', 'less than 1 ×')
     """
@@ -217,7 +217,7 @@ def _factor(low: float, high: float, *, sooner: bool = False) -> str:
     if math.isinf(high):
         return "more than 1 ×" if least == "1" else f"at least {least} ×"
     if not sooner and least == "1":
-        return f"up to {most} ×"
+        return f"more, up to {most} ×"
     return f"{least} to {most} ×"
 
 

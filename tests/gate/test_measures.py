@@ -109,6 +109,7 @@ def test_fewer_reporting_seeds_than_can_tell_are_taken_together_with_the_other_t
     tested = found[found["family"] == "convergence"].set_index("metric")
     assert set(tested.index) == {"steps_to_target", "final_loss", "success"}
     assert tested.loc["final_loss", "pairs"] == len(run.trials) == 10
+    assert "all trials of a rule are compared" in tested.loc["final_loss", "detail"]
 
 
 def test_the_numbers_shown_are_those_of_the_runs_own_tables(frames):

@@ -164,7 +164,7 @@ def test_a_difference_is_told_with_its_interval_or_by_its_direction_alone():
     doubled = np.where(np.arange(20) < 9, 2 * TWENTY, TWENTY)  # the median pair is a tie
     (advice,) = advices(results({("p", "adam"): TWENTY, ("p", "sgd"): doubled}))
     assert advice.instruction.startswith("Use adam ") and advice.sentences[1:] == [
-        "Certain: sgd takes up to 2 × the epochs."
+        "Certain: sgd takes more, up to 2 × the epochs."
     ]
     spread = TWENTY * np.linspace(1.5, 3.0, 20)
     (advice,) = advices(results({("p", "adam"): TWENTY, ("p", "sgd"): spread}))

@@ -242,12 +242,12 @@ def test_the_first_screen_says_what_where_when_and_how_to_repeat(tmp_path):
         "[rule.sgd]\nlr = [0.1]\n"
     )
     done = gdbench.run(path, overrides=["budget.steps=2"], seeds=2, store=tmp_path / "c.db", time=False)
-    assert done.environment["command"] == f"python -m gdbench run '{path}' --set budget.steps=2 --seeds 2"
+    assert done.environment["command"] == f"python -m gdbench run '{path}' --set budget.steps=2 --seeds 2 --no-time"
     frames = dataclasses.replace(done.frames, about={**done.about, "git_commit": "c0ffee" * 7, "git_dirty": True})
     head = render(frames).partition("<form")[0].partition("<h2>")[0]
     for words in (f"{len(done.trials)} trials in ", done.environment["cpu"], " UTC", "c0ffeec0ffee with uncommitted"):
         assert words in head
-    assert "--set budget.steps=2 --seeds 2</code>" in head
+    assert "--set budget.steps=2 --seeds 2 --no-time</code>" in head
 
 
 def test_the_command_line_keeps_its_plugins_in_the_command(tmp_path):
@@ -259,9 +259,8 @@ def test_the_command_line_keeps_its_plugins_in_the_command(tmp_path):
     words = ["run", str(tmp_path / "s.toml"), "--plugin", str(tmp_path / "none.py")]
     with pytest.raises(SystemExit):
         main([*words, "--no-time", "--quiet", "--out", str(tmp_path / "out")])
-    assert (
-        gdbench.load(tmp_path / "out" / "gdbench.db").environment["command"] == f"python -m gdbench {' '.join(words)}"
-    )
+    command = gdbench.load(tmp_path / "out" / "gdbench.db").environment["command"]
+    assert command == f"python -m gdbench {' '.join(words)} --no-time"
 
 
 def test_a_run_of_a_dict_is_repeated_from_its_store(run):

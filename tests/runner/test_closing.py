@@ -80,7 +80,7 @@ def test_the_time_to_target_is_median_steps_times_the_median_cost_of_a_step(smal
         rounds = costs[row.problem, row.rule, row.batch_size]
         assert len(rounds) and row.step == np.median(rounds)
         found = (row.time_to_target, row.time_to_target_low, row.time_to_target_high)
-        assert found == bootstrap_product(steps, rounds)
+        np.testing.assert_array_equal(found, bootstrap_product(steps, rounds))  # NaN bounds with one round
 
 
 def test_settings_of_one_problem_are_timed_as_they_clip(mixed, monkeypatch):
