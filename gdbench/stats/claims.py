@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from gdbench.stats.intervals import bootstrap_median
+from gdbench.stats.intervals import Interval, bootstrap_median
 from gdbench.stats.paired import EXACT, POWER, at_least, one_sided
 
 LEVEL = 0.05  # the share of pages that may claim a difference where there is none
@@ -29,6 +29,7 @@ SHARE_OF_TIMING = 0.1  # of the level, which is left to the error of a timing
 DRAWS = 1000  # samples by which the power of a test is estimated
 MOST = 1e4  # the largest ratio that is looked for
 MOST_SEEDS = 1000
+FAR = 1e6  # stands for an infinite difference: so large that its exponential is infinite, and that of half of it too
 
 
 class Range(NamedTuple):
@@ -122,12 +123,19 @@ def _against(found: np.ndarray) -> float:
 
 
 def _as_ratio(found: Range) -> tuple[float, float, float]:
-    """The median ratio as shown, and its interval, from that of the least to that of the greatest differences."""
-    middle = bootstrap_median(found.shown)
-    low, high = (middle if each is found.shown else bootstrap_median(each) for each in found[1:])
+    """The median ratio as shown, and its interval, from that of the least to that of the greatest differences.
+
+    Halfway between a rule that alone never gets there and one that alone does lies the ratio 1.
+    """
+    middle = _median(found.shown)
+    low, high = (middle if each is found.shown else _median(each) for each in found[1:])
     with np.errstate(over="ignore"):
         low_end, ratio, high_end = (float(np.exp(value)) for value in (low.low, middle.estimate, high.high))
     return ratio, low_end, high_end
+
+
+def _median(found: np.ndarray) -> Interval:
+    return bootstrap_median(np.clip(found, -FAR, FAR))
 
 
 def direction(found: np.ndarray, slack: float = 0.0) -> tuple[float, int]:

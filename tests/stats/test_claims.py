@@ -44,6 +44,8 @@ def test_a_rule_that_never_arrives_is_later_by_no_finite_ratio():
     found = compared({"a": reference, "b": np.full(8, INF), "c": [INF, *reference[1:]]}, "a")
     assert found["b"].ratio == INF and found["b"].low == INF and found["b"].differs
     assert found["c"].ratio == 1.0 and not found["c"].differs
+    split = compared({"a": [INF] * 4 + [1.0] * 4, "b": [1.0] * 4 + [INF] * 4}, "a")["b"]
+    assert (split.ratio, split.low, split.high) == (1.0, 0.0, INF) and not split.differs
     never = compared({"a": np.full(8, INF), "b": np.full(8, INF)}, "a")["b"]
     assert never.p == 1.0 and never.ratio == 1.0  # a tie
 
