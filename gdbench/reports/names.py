@@ -98,4 +98,4 @@ def _width(letter: str) -> int:
 
 def laid_out(text: str) -> str:
     """A text of about the same width in letters that every font has. A dollar sign would begin a formula."""
-    return re.sub(r"[^ -#%-~\xa0-\u024f…–×µ]", lambda found: ("", "x", "m")[_width(found[0])], text)
+    return re.sub(r"[^ -#%-~\xa0-\u024f…–×µ‘’“”]", lambda found: ("", "x", "m")[_width(found[0])], text)
