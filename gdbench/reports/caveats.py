@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from gdbench.reports import text
 from gdbench.reports.answers import advices
 from gdbench.reports.judgement import Judgement, judgement, times
-from gdbench.reports.results import Results, target
+from gdbench.reports.results import Results, bracketed, target
 from gdbench.stats import choose
 from gdbench.stats.claims import detectable, fewest_pairs, pairs_to_halve
 
@@ -62,7 +61,7 @@ def caveats(results: Results) -> list[Caveat]:
 
 def _of_brackets(results: Results) -> Iterator[Caveat]:
     """Says that a run was trained for another target than it is judged by (results/retarget.py)."""
-    if "trained_for" not in results.about or not (results.trials["crossed_after"] + 1 < _crossed(results)).any():
+    if not bracketed(results):
         return
     title = "This target was crossed between evaluated points."
     words = (
@@ -84,11 +83,6 @@ def _command(results: Results) -> str:
         return command
     ((metric, (level,)),) = results.about["target"].items()
     return f"{command} --set {shlex.quote(f'target={{{metric} = {level!r}}}')}"
-
-
-def _crossed(results: Results) -> "pd.Series[float]":
-    steps = results.trials["steps_to_target"]
-    return steps.where(np.isfinite(steps), -1.0)
 
 
 def _of_time(found: Judgement, results: Results) -> Iterator[Caveat]:
@@ -136,7 +130,7 @@ def _of_seeds(found: Judgement, results: Results) -> Iterator[Caveat]:
 
     Where crossings are known to brackets alone, the brackets limit what can be shown.
     """
-    if "trained_for" in results.about:
+    if bracketed(results):
         return
     judged = found.judged
     gaps = [gap for gap in judged.gaps.values() if np.isfinite(gap).sum() > 1]

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pandas as pd
 
 from gdbench.stats import objective, score_name
@@ -88,6 +89,14 @@ def target(results: Results) -> tuple[str, float] | None:
     for metric, levels in results.about["target"].items():
         return metric, levels[-1]
     return None
+
+
+def bracketed(results: Results) -> bool:
+    """Whether some crossing of the target is known to evaluated points alone (results/retarget.py)."""
+    if "crossed_after" not in results.trials:
+        return False
+    steps = results.trials["steps_to_target"]
+    return bool((np.isfinite(steps) & (results.trials["crossed_after"] + 1 < steps)).any())
 
 
 def score_of(results: Results) -> str:

@@ -192,12 +192,20 @@ def unpaired(base: np.ndarray, head: np.ndarray, margin: float, level: float = 0
     pairs = min(values.size for values in logs)
     if pairs < 2:
         return NOTHING
-    squares = [values.var(ddof=1) / values.size for values in logs]
-    spread = float(np.sqrt(sum(squares) + 2 * BETWEEN_PROCESSES**2))
-    # Welch and Satterthwaite's degrees of freedom; the spread between processes is known, so it adds none.
-    shares = sum(square**2 / (values.size - 1) for square, values in zip(squares, logs, strict=True))
-    freedom = spread**4 / shares if shares > 0 else np.inf
+    spread, freedom = welch(*logs)
     return _student(float(logs[1].mean() - logs[0].mean()), spread, freedom, margin, level, pairs, size)
+
+
+def welch(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """The standard error of the difference of two timings' mean logarithms, and its degrees of freedom.
+
+    Each has two values or more. The spread between processes is known, so it adds nothing to Welch and Satterthwaite's
+    degrees of freedom.
+    """
+    squares = [values.var(ddof=1) / values.size for values in (first, second)]
+    spread = float(np.sqrt(sum(squares) + 2 * BETWEEN_PROCESSES**2))
+    shares = sum(square**2 / (values.size - 1) for square, values in zip(squares, (first, second), strict=True))
+    return spread, float(spread**4 / shares) if shares > 0 else np.inf
 
 
 def _student(

@@ -35,7 +35,7 @@ from gdbench.stats.choice import (
 )
 from gdbench.stats.claims import LEVEL, SHARE_OF_TIMING, Comparison, Range, differences, tested
 from gdbench.stats.intervals import bootstrap_median
-from gdbench.stats.paired import BETWEEN_PROCESSES
+from gdbench.stats.paired import welch
 
 UNITS = ("epochs", "steps", "time", "loss")  # time in seconds
 DATA = ("epochs", "steps")  # whose ratio is fixed at a batch size
@@ -273,18 +273,14 @@ class PerStep:
         """By how much the timing of two settings may move all their differences, as a logarithm; 0 in other units.
 
         A tenth of the level is left to it: Student's t at the level / 10 of one of so many comparisons, with the
-        standard errors of both timings' rounds, and the share by which the same code differs between processes. That
-        share is known, so it adds nothing to Welch and Satterthwaite's degrees of freedom.
+        standard errors of both timings' rounds, and the share by which the same code differs between processes.
         """
         if self.unit != "time":
             return 0.0
         logs = [np.log(self._rounds(row)) for row in (first, second)]
         if min(each.size for each in logs) < 2:
             return math.inf
-        squares = [float(each.var(ddof=1)) / each.size for each in logs]
-        spread = math.sqrt(sum(squares) + 2 * BETWEEN_PROCESSES**2)
-        shares = sum(square**2 / (each.size - 1) for square, each in zip(squares, logs, strict=True))
-        freedom = spread**4 / shares if shares > 0 else math.inf
+        spread, freedom = welch(*logs)
         return float(stats.t.ppf(1 - SHARE_OF_TIMING * LEVEL / 2 / comparisons, freedom) * spread)
 
     def _rounds(self, row: Any) -> np.ndarray:

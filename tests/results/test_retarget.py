@@ -9,6 +9,7 @@ import pytest
 import gdbench
 from gdbench.cli import main
 from gdbench.errors import UsageError
+from gdbench.reports.figures import ert
 from gdbench.reports.judgement import judgement
 from gdbench.results.retarget import retargeted
 from gdbench.stats import choose
@@ -70,6 +71,8 @@ def test_a_level_that_the_run_looked_at_itself_is_known_to_the_step(run):
     np.testing.assert_array_equal(again.trials["steps_to_target"], run.trials["steps_to_target"])
     assert again.ranking.equals(run.ranking)
     assert not any("evaluated points" in words for words in again.answers)
+    assert again.answers == run.answers and "known to the step" in ert.caption(again.frames)
+    assert "evaluated points alone" in ert.caption(run.for_target("val_accuracy", 0.8).frames)
 
 
 def test_what_a_bracket_could_overturn_is_not_told(run):

@@ -12,7 +12,7 @@ from gdbench.reports import text
 from gdbench.reports.figure import Figure
 from gdbench.reports.hardness import Hardness
 from gdbench.reports.lines import batch_panel, draw_medians, share_legend
-from gdbench.reports.results import Results, has_batches, once, target
+from gdbench.reports.results import Results, bracketed, has_batches, once, target
 from gdbench.reports.style import order, panels, style
 from gdbench.results.metrics import rises
 from gdbench.results.targets import first_steps
@@ -38,7 +38,7 @@ def caption(results: Results) -> str:
 
 
 def _known(results: Results) -> str:
-    if "trained_for" in results.about:
+    if bracketed(results):
         return "All levels are known at the evaluated points alone."
     return "The target is known to the step, other levels at the evaluated points."
 

@@ -18,7 +18,7 @@ from gdbench.reports.figure import Figure
 from gdbench.reports.lines import line_options, plain_ticks, share_legend
 from gdbench.reports.marks import mark
 from gdbench.reports.names import short, write
-from gdbench.reports.results import Results, has_batches, once, target
+from gdbench.reports.results import Results, bracketed, has_batches, once, target
 from gdbench.reports.style import order, panels, style
 from gdbench.stats import censored_steps, reported
 from gdbench.stats.profiles import bands, profile, ratios
@@ -55,7 +55,7 @@ def figure(results: Results) -> Drawing | None:
     None too where crossings are known to brackets alone (results/retarget.py): these would decide who is the best.
     """
     times = _times(results)
-    if "trained_for" in results.about or times.shape[1] < 2 or not np.isfinite(times).any(axis=None):
+    if bracketed(results) or times.shape[1] < 2 or not np.isfinite(times).any(axis=None):
         return None
     reference = _reference(times)
     rules = order(times.columns)
