@@ -1,5 +1,7 @@
 """`gdbench history`: metrics over the stored runs of one machine, with their change points. It never fails a check."""
 
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +60,7 @@ def history(
     the final loss of the chosen settings. Only complete runs count. A change never fails this command; use `gdbench
     gate` for that.
     """
-    from gdbench.api import history as past  # loads pandas, which `--help` does not need
+    from gdbench.api import run_metrics  # loads pandas, which `--help` does not need
 
     if plot is not None and plot.suffix not in FORMS:
         raise UsageError(f"--plot {plot} must end in {' or '.join(FORMS)}")
@@ -69,18 +71,25 @@ def history(
             say(noted)
     with database.snapshot() as snapshot:
         stored, notes = snapshot.checked(skip), snapshot.notes()
-    known = past.machines(stored)
+    known = run_metrics.machines(stored)
     if not known:
         raise GdbenchError(
             f"nothing was measured: there are no complete runs in {database.place}; `gdbench run` makes one"
         )
     name = _machine(machine, list(known))
-    records = past.runs_of(stored, name)[-limit if limit else 0 :]
-    points = past.read_points(
-        database, records, damaged="skip" if skip else "stop", tell=note, processes=readers(records)
+    records = run_metrics.runs_of(stored, name)[-limit if limit else 0 :]
+    points = run_metrics.read_points(
+        database,
+        records,
+        damaged="skip" if skip else "stop",
+        tell=note,
+        processes=readers(records),
+        then=partial(import_module, "gdbench.api.history"),
     )
+    from gdbench.api.history import history as with_changes  # loads SciPy, which reading the runs does not need
+
     points = _chosen(points, metrics or [])
-    frame = past.history(points, notes, minimum=minimum, magnitude=magnitude / 100)
+    frame = with_changes(points, notes, minimum=minimum, magnitude=magnitude / 100)
     if plot is not None:
         _draw(frame, plot)
     if as_json:
@@ -109,10 +118,10 @@ def _accept(database: "Store", run: str | None, why: str | None) -> str:
 
 def _machine(asked: str | None, known: list[str]) -> str:
     """The fingerprint of the machine to show: this one, or if it has no runs, the machine of the latest run."""
-    from gdbench.machine.environment import environment, fingerprint
+    from gdbench.machine.environment import fingerprint, hardware
 
     if asked is None:
-        here = fingerprint(environment())
+        here = fingerprint(hardware())
         return here if here in known else known[0]
     found = [name for name in known if name.startswith(asked)] if asked else []
     if len(found) != 1:

@@ -21,7 +21,7 @@ from gdbench.cli.options import (
 from gdbench.cli.output import print_facts, print_json, print_table, say
 from gdbench.errors import UsageError, nearest
 from gdbench.inputs.limits import check_name
-from gdbench.results.files import RESULTS
+from gdbench.results.files import RESULTS, is_given
 
 if TYPE_CHECKING:
     from gdbench.kernels.functions.contract import Function
@@ -38,6 +38,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one rule or function (formula, defaults, source), one suite, or a run's summary."""
+    if _is_run(name) and not plugin:  # runs need neither plug-ins nor kernels
+        _show_run(name, store, out, skip, as_json)
+        return
     from gdbench import suites  # loads the kernels, which `--help` does not need
     from gdbench.kernels import FUNCTIONS, RULES
     from gdbench.kernels.rules.registry import find
@@ -52,6 +55,13 @@ def show(
         _show_suite(name, as_json)
     else:
         _show_run(name, store, out, skip, as_json)
+
+
+def _is_run(name: str) -> bool:
+    """Whether a name can only be that of a run."""
+    from gdbench.api.runs import is_export
+
+    return name.partition("~")[0] == "latest" or is_given(name) or is_export(Path(name))
 
 
 def _show_rule(rule: "BaseRule", as_json: bool) -> None:
@@ -148,13 +158,12 @@ def _show_suite(name: str, as_json: bool) -> None:
 
 
 def _show_run(name: str, store: str | None, out: Path, skip: bool, as_json: bool) -> None:
-    from gdbench.api.runs import is_export
     from gdbench.cli.results import print_answer, summary
 
     try:
         run = open_run(name, store, out, skip=skip)
     except UsageError as error:
-        if name.startswith("latest") or is_export(Path(name)):
+        if _is_run(name):
             raise
         from gdbench import suites
         from gdbench.kernels import FUNCTIONS, RULES

@@ -28,17 +28,24 @@ def environment() -> dict[str, Any]:
 
     compiled_for, features = target()
     return {
+        **hardware(),
+        "compiled_for": compiled_for,
+        "features": [name for name in WIDE if name in features],
+        "os": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **{name: package_version(name) for name in PACKAGES},
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """The part of `environment` that is found out without Numba: all that `fingerprint` needs of a CPU."""
+    return {
         "cpu": cpu_name(),
         "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
         "threads": usable_cores(),
         **{f"{level.name}_kib": level.size // 2**10 for level in levels() if level.size},
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "compiled_for": compiled_for,
-        "features": [name for name in WIDE if name in features],
-        "os": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
-        "python": platform.python_version(),
-        **{name: package_version(name) for name in PACKAGES},
     }
 
 

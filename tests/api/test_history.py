@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbench.api import history
+from gdbench.api import history, run_metrics
 from gdbench.cli import main
 from gdbench.machine.environment import environment, fingerprint
 from gdbench.reports import history as figures
@@ -193,8 +193,8 @@ def planted(tmp_path):
 
 
 def frame_of(store, **options):
-    records = history.runs_of(store.runs(), fingerprint(HERE))
-    return history.history(history.read_points(store, records), store.notes(), **options)
+    records = run_metrics.runs_of(store.runs(), fingerprint(HERE))
+    return history.history(run_metrics.read_points(store, records), store.notes(), **options)
 
 
 def test_a_cost_is_the_median_of_ratios_within_rounds(planted):
@@ -241,7 +241,7 @@ def test_suites_of_one_name_that_measure_differently_are_told_apart(tmp_path):
     first = plant(store, age=3)
     words = plant(store, table={**TABLE, "title": "Another title"}, age=2)
     longer = plant(store, table={**TABLE, "budget": {"epochs": 9}}, age=1)
-    labels = history.suite_labels(store.runs())
+    labels = run_metrics.suite_labels(store.runs())
     assert labels[first] == labels[words] != labels[longer] and labels[longer].startswith("planted ")
 
 
@@ -368,7 +368,7 @@ def test_the_figure_has_a_line_before_each_change_dashed_where_it_is_accepted(pl
 
 def test_values_that_have_no_logarithm_are_shown_and_not_searched(planted):
     store, _ = planted
-    points = history.read_points(store, history.runs_of(store.runs(), fingerprint(HERE)))
+    points = run_metrics.read_points(store, run_metrics.runs_of(store.runs(), fingerprint(HERE)))
     points["value"] -= 15.0
     frame = history.history(points, {})
     assert frame.loc[frame["value"].lt(0), "change"].isna().all()

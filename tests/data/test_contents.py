@@ -11,7 +11,7 @@ from key_change import without_contents
 
 import gdbench
 from gdbench import suites
-from gdbench.api import history
+from gdbench.api import run_metrics
 from gdbench.data import loading, shipped
 from gdbench.data.dataset import Dataset
 from gdbench.errors import UsageError
@@ -185,10 +185,10 @@ def test_history_has_metrics_of_their_own_for_other_data(runs):
     database = Store(str(store))
     records = database.runs()
     told = []
-    names = set(history.read_points(database, records, tell=told.append)["metric"])
+    names = set(run_metrics.read_points(database, records, tell=told.append)["metric"])
     assert sum("iris" in name and ", data 65979432)" in name for name in names) == 1
     assert sum("rosenbrock" in name for name in names) == 1
     (sentence,) = told
     assert sentence.startswith("The data of iris were not the same in all runs (") and "65979432" in sentence
-    (old,) = history.parted({"iris": {"a": None, "b": "65979432abc"}})
+    (old,) = run_metrics.parted({"iris": {"a": None, "b": "65979432abc"}})
     assert "unknown, since a run was made before it was stored, 65979432" in old

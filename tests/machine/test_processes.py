@@ -13,9 +13,10 @@ from reliability.planted import plant
 from shared_work import doubled, killed_elsewhere, refused
 
 import gdbench
-from gdbench.api import history
+from gdbench.api import run_metrics
 from gdbench.cli import options
 from gdbench.errors import DamagedError, UsageError
+from gdbench.machine.environment import fingerprint
 from gdbench.machine.processes import EndedError, NotStartedError, apart, command, helper, shared, variables
 from gdbench.store import Store
 
@@ -93,9 +94,9 @@ def store(tmp_path_factory):
 
 def test_history_is_the_same_by_several_processes(store):
     place = Store(store)
-    records = history.runs_of(place.runs(), history.fingerprint(place.runs()[0].environment))
+    records = run_metrics.runs_of(place.runs(), fingerprint(place.runs()[0].environment))
     assert len(records) == 3
-    alone, together = (history.read_points(place, records, processes=count) for count in (1, 2))
+    alone, together = (run_metrics.read_points(place, records, processes=count) for count in (1, 2))
     assert len(alone) and alone.equals(together)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import gdbench
-from gdbench.api import history
+from gdbench.api import history, run_metrics
 from gdbench.errors import DamagedError, GdbenchError
 from gdbench.inputs.writing import BESIDE
 from gdbench.store import Store
@@ -127,8 +127,8 @@ def _history(path: Path) -> str:
     store = Store(path)
     with store.snapshot() as snapshot:
         records, notes = snapshot.checked(), snapshot.notes()
-    chosen = history.runs_of(records, next(iter(history.machines(records))))
-    return history.history(history.read_points(store, chosen), notes).to_csv(index=False)
+    chosen = run_metrics.runs_of(records, next(iter(run_metrics.machines(records))))
+    return history.history(run_metrics.read_points(store, chosen), notes).to_csv(index=False)
 
 
 if __name__ == "__main__":
