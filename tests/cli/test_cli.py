@@ -311,7 +311,7 @@ def test_listing_rules_is_quick():
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(suite, tmp_path):
     import signal
 
-    suite.write_text(SUITE.replace("epochs = 2", "epochs = 3000"))
+    suite.write_text(SUITE.replace("epochs = 2", "epochs = 400"))
     command = [
         sys.executable,
         "-m",

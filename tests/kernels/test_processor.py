@@ -56,7 +56,9 @@ def test_without_variables_it_is_this_processor_and_numba_may_leave_avx_out(numb
     name, found = processor.target()
     assert name == llvm.get_host_cpu_name() and found == processor.features_of_host() & ALL
     numba(ENABLE_AVX=0)
-    assert not processor.target()[1] & {"avx512f", "avx2"}
+    left = processor.target()[1]
+    # Numba removes what is called avx..., but newer processors also have `vaes`, which implies AVX2.
+    assert "avx512f" not in left and ("avx2" not in left or "vaes" in processor.features_of_host())
 
 
 def test_other_processors_tell_their_features_themselves(monkeypatch, numba):
