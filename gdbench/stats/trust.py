@@ -73,6 +73,7 @@ def _fast(timings: pd.DataFrame, subjects: pd.DataFrame) -> dict[Any, "pd.Series
         (mine["seconds"] / mine["steps"] / mine["subject"].map(work).astype(float))
         .groupby([mine["subject"], mine["round"]])
         .quantile(FAST)
+        .dropna()  # a reference without known work says nothing
     )
     return {name: own.droplevel(0) for name, own in costs.groupby(level=0)}
 

@@ -91,3 +91,10 @@ def test_a_machine_that_is_slower_than_in_its_best_sessions_is_not_trusted():
 def test_no_timing_is_no_trusted_timing():
     timings, subjects = session()
     assert trust(timings.iloc[:0], subjects).reasons == ["no step was timed"]
+
+
+def test_references_without_known_work_are_none():
+    timings, subjects = session()
+    unknown = subjects.assign(flops=np.nan, bytes=np.nan)
+    assert reference_costs(timings, unknown) == {}
+    assert trust(timings, unknown).reasons == ["no reference was timed beside the steps"]
