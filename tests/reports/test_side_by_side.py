@@ -179,6 +179,7 @@ def test_runs_that_share_no_setting_and_choose_otherwise_stand_side_by_side_too(
     assert "momentum (run 2)" in render(run.frames, other.frames)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_command_puts_runs_on_one_page(tmp_path, capsys):
     suite = tmp_path / "s.toml"
     suite.write_text(
