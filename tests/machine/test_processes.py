@@ -137,3 +137,9 @@ def test_a_damaged_curve_is_seen_whichever_points_are_wanted(store, tmp_path):
     for points in ("all", "first", "none"):
         with pytest.raises(DamagedError, match="trial 3"):
             Store(path).read(Store(path).find("latest").run, points=points)
+
+
+def test_a_process_that_reads_runs_loads_neither_scipy_nor_numba():
+    code = "import sys, gdbench.api.run_metrics; print(*{'scipy', 'numba'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
