@@ -8,7 +8,7 @@ from gdbench.kernels.directions.contract import Direction
 from gdbench.kernels.functions.contract import FUNCTIONS, Function
 from gdbench.kernels.functions.problem import FunctionProblem
 from gdbench.kernels.networks.mlp import MLP
-from gdbench.kernels.networks.training import Samples
+from gdbench.kernels.networks.passes import Samples
 from gdbench.kernels.quadratic.problem import DataQuadratic
 from gdbench.kernels.rules.contract import Rule, rule
 from gdbench.kernels.rules.registry import RULES

@@ -1,7 +1,7 @@
 """The contracts of a problem and of its training. Other code relies on these alone, never on the kind of problem."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -95,12 +95,22 @@ class Training(Protocol):
         ...
 
     @property
+    def evaluation_seconds(self) -> float:
+        """The time that evaluations took."""
+        ...
+
+    @property
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """The steps of the evaluations so far, and the values of the problem's columns: a row for each."""
+        ...
+
+    @property
     def ended(self) -> bool:
         """Whether the trial has diverged, or has crossed its last level and is to stop there."""
         ...
 
     def advance(self, update: Update, state: np.ndarray, table: np.ndarray, *, lasting: bool = True) -> None:
-        """Take one step for each row of the table of coefficients, fewer if the trial ends.
+        """Take one step for each row of the table of coefficients, fewer if the trial ends; look and evaluate if due.
 
         lasting: whether a parameter that is not finite stays so in later steps, as in all our rules. Then it is enough
         to look for one now and then, and to take the steps since the last look again where there is one.
@@ -111,8 +121,12 @@ class Training(Protocol):
         """Set the parameters to x, and count one step. known: the objective before it, if that was computed."""
         ...
 
-    def look(self) -> None:
-        """Look at the target, if a look is due; `advance` and `move` do so after each step."""
+    def observe(self) -> None:
+        """Look at the target and evaluate, each if it is due; `advance` and `move` do so after each step."""
+        ...
+
+    def finish(self) -> None:
+        """Evaluate where the trial ended, if it ended between two points."""
         ...
 
     def objective(self) -> Objective:
@@ -194,9 +208,11 @@ class Problem(Protocol):
         clip_value: float = 0.0,
         threads: int = 1,
         target: Target | None = None,
+        points: Sequence[int] = (),
     ) -> Training:
         """Begin a trial at its initial parameters.
 
         threads: the size of its team, more than 1 only with `teams`. target: to be crossed; the loop looks at it.
+        points: the steps at which to evaluate, in order.
         """
         ...

@@ -1,15 +1,13 @@
 """A trial on its way, whatever trains it: when to evaluate it, its curve, and its record at the end.
 
 trajectory = Trajectory(trial, problem)
-training = problem.begin(..., target=trajectory.target)
-for point in trajectory.points:
-    ...                                          # train up to that step, fewer if the trial ends
-    trajectory.observe(training.steps, training.evaluate(), lr)
-record = trajectory.record(training, seconds=...)
+training = problem.begin(..., target=trajectory.target, points=trajectory.points)
+...                                              # train up to the last point, or to where the trial ends
+record = trajectory.record(training, training.curve, seconds=...)
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,7 +34,7 @@ class Outcome(Protocol):
 
 
 class Trajectory:
-    """A trial on its way. Evaluations are only stored; they decide nothing.
+    """A trial on its way. Evaluations decide nothing.
 
     total: steps of the budget. points: the steps to evaluate it at, from 0 to total. target: what to look for, and how
     often.
@@ -53,7 +51,6 @@ class Trajectory:
         self.target = self._target()
         self.columns = ("step", "epoch", *problem.columns, "lr")
         self._schedule, self._lr = definition["schedule"], definition["hyperparameters"]["lr"]
-        self._curve: list[tuple[float, ...]] = []
 
     def _target(self) -> Target | None:
         trial, stop = self.trial, self.trial.definition["stop"]
@@ -63,43 +60,49 @@ class Trajectory:
         every = steps_between_looks(trial.role, self.total, self.problem.look_cost(metric, self.batch_size))
         return Target(metric, levels, every, rises(metric), bool(stop))
 
-    @property
-    def step(self) -> int:
-        """The step of the last evaluation; -1 before the first one."""
-        return int(self._curve[-1][0]) if self._curve else -1
-
     def rates(self, first: int, count: int) -> np.ndarray:
         """The learning rates of steps first, first + 1, ... (1 is the first), in float64."""
         return schedules.learning_rates(self._schedule, self._lr, first, count, self.total)
 
-    def observe(self, step: int, values: Sequence[float], lr: float) -> None:
-        """Store an evaluation after `step` steps. values: of the problem's columns. lr: of the last step."""
-        self._curve.append((float(step), step / self.per_epoch, *values, lr))
+    def _curve(self, steps: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The rows of `columns`; lr is that of the last step, so that there is none at step 0."""
+        lrs = np.full(len(steps), math.nan)
+        lrs[steps > 0] = schedules.learning_rates_at(self._schedule, self._lr, steps[steps > 0], self.total)
+        return np.column_stack([steps, steps / self.per_epoch, values, lrs])
 
-    def record(self, outcome: Outcome, *, seconds: float, stalled: bool = False, **counted: int) -> TrialRecord:
+    def record(
+        self,
+        outcome: Outcome,
+        curve: tuple[np.ndarray, np.ndarray],
+        *,
+        seconds: float,
+        stalled: bool = False,
+        **counted: int,
+    ) -> TrialRecord:
         """The record of the trial.
 
-        seconds: of its steps. stalled: whether its rule found no further step. counted: `gradient_evaluations` and
-        `function_evaluations`; by default one gradient per step.
+        curve: the steps of its evaluations, and the values of the problem's columns. seconds: of its steps. stalled:
+        whether its rule found no further step. counted: `gradient_evaluations` and `function_evaluations`; by default
+        one gradient per step.
         """
         crossings = list(outcome.crossings) if self.trial.target else []
         reached = bool(crossings) and math.isfinite(crossings[-1])
-        diverged = math.isfinite(outcome.diverged_step)
+        diverged, last = math.isfinite(outcome.diverged_step), int(curve[0][-1])
         return _record(
             self.trial,
             batch_size=self.batch_size,
             parameters=self.problem.size,
             status="reached" if reached else "diverged" if diverged else "stalled" if stalled else "exhausted",
-            steps=self.step,
-            epochs=self.step / self.per_epoch,
+            steps=last,
+            epochs=last / self.per_epoch,
             seconds=seconds,
             crossing_seconds=outcome.look_seconds,
             steps_to_target=crossings[-1] if crossings else None,
             crossings=crossings,
             diverged_step=outcome.diverged_step,
             columns=self.columns,
-            curve=np.array(self._curve),
-            **{"gradient_evaluations": self.step, "function_evaluations": 0, **counted},
+            curve=self._curve(*curve),
+            **{"gradient_evaluations": last, "function_evaluations": 0, **counted},
         )
 
 

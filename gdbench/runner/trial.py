@@ -35,20 +35,17 @@ def train(
         **clipping(definition),
         threads=threads,
         target=trajectory.target,
+        points=trajectory.points,
     )
     stepper = begin(rule, hyperparameters, training, trajectory.rates, definition["budget"])
-    for point in trajectory.points:
-        while training.steps < point and not stepper.ended:
-            if cancelled():
-                return None
-            stepper.advance(min(chunk, stepper.chunk, point - training.steps))
-        if training.steps == trajectory.step:  # it ended right at the last evaluation
-            break
-        trajectory.observe(training.steps, training.evaluate(), stepper.lr)
-        if stepper.ended:
-            break
+    while training.steps < trajectory.total and not stepper.ended:
+        if cancelled():
+            return None
+        stepper.advance(min(chunk, stepper.chunk, trajectory.total - training.steps))
+    training.finish()
     return trajectory.record(
         training,
+        training.curve,
         seconds=stepper.seconds,
         stalled=stepper.stalled,
         gradient_evaluations=stepper.gradient_evaluations,

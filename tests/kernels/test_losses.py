@@ -21,7 +21,7 @@ SCALE = 0.375
 @kernel(source=None)
 def _values(loss, z, labels, targets, order, first, scratch, values, scores):
     losses.loss_values(loss, z, labels, targets, order, first, scratch, values)
-    losses.score_values(z, labels, targets, order, first, scores)
+    losses.score_values(z, labels, targets, order, first, scratch, scores)
 
 
 @kernel(source=None)

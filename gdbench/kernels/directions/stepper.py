@@ -95,9 +95,9 @@ class DirectionStepper:
         """Take the next `count` steps, fewer if the trial ends."""
         training = self.training
         if training.steps == 0:
-            training.look()
+            training.observe()
         lrs = self.rates(training.steps + 1, count)
-        started, looked = time.perf_counter(), training.look_seconds
+        started, aside = time.perf_counter(), training.look_seconds + training.evaluation_seconds
         for lr in lrs:
             if training.ended:
                 self.ended = True
@@ -113,4 +113,4 @@ class DirectionStepper:
             if training.ended or any(getattr(self, name) >= limit for name, limit in self.limits.items()):
                 self.ended = True
                 break
-        self.seconds += time.perf_counter() - started - (training.look_seconds - looked)
+        self.seconds += time.perf_counter() - started + aside - training.look_seconds - training.evaluation_seconds

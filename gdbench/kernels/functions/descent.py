@@ -15,8 +15,10 @@ from numba.core import types
 from gdbench.kernels.arithmetic.clipping import clip
 from gdbench.kernels.arithmetic.random import Stream, normal
 from gdbench.kernels.arithmetic.sums import norm
-from gdbench.kernels.compile.jit import kernel
+from gdbench.kernels.compile.jit import inlined, kernel
 from gdbench.kernels.functions.callables import GRADIENT, VALUE
+from gdbench.kernels.loop.clock import now
+from gdbench.kernels.loop.evaluations import evaluations_at, made, wanted
 from gdbench.kernels.loop.looks import crossed, due, looks_of
 from gdbench.kernels.rules.contract import update_type
 
@@ -38,7 +40,21 @@ class Workspace(NamedTuple):
     gradient: np.ndarray  # the same with its noise, in the parameters' dtype
 
 
-def _descend(update, value, gradient, theta, state, table, first, work, limit, looks, every, path):
+WIDTH = 2  # numbers of an evaluation: the value, and the norm of the gradient
+
+
+@inlined
+def _evaluate(value, gradient, theta, work, evaluations, step):
+    """Evaluate the function after `step` steps; one that depends on the step, as the last step saw it."""
+    started, row = now(), evaluations.values[evaluations.count[0]]
+    for j in range(theta.size):
+        work.point[j] = theta[j]
+    gradient(work.point, max(step, 1), work.options, work.exact)
+    row[0], row[1] = value(work.point, work.options), norm(work.exact)
+    made(evaluations, step, now() - started)
+
+
+def _descend(update, value, gradient, theta, state, table, first, work, limit, looks, evaluations, every, path):
     """Take steps first + 1, first + 2, ..., one per row of the table.
 
     Returns how many were taken, and whether the last one diverged: a parameter, or a value on the path, is not finite,
@@ -47,6 +63,8 @@ def _descend(update, value, gradient, theta, state, table, first, work, limit, l
     value and the norm of its gradient without noise. path has a row for each of these, or none at all.
     """
     n, row = theta.size, 0
+    if first == 0 and wanted(evaluations, 0):
+        _evaluate(value, gradient, theta, work, evaluations, 0)
     for i in range(table.shape[0]):
         t = first + i + 1
         for j in range(n):
@@ -81,6 +99,8 @@ def _descend(update, value, gradient, theta, state, table, first, work, limit, l
             row += 1
         if exploded or not finite:
             return i + 1, True
+        if wanted(evaluations, t):
+            _evaluate(value, gradient, theta, work, evaluations, t)
     last = first + table.shape[0]
     if due(looks, last):
         for j in range(n):
@@ -99,6 +119,7 @@ def descend(dtype: str) -> Any:
         *(np.zeros(1), 0, 0.0, np.zeros(1), np.zeros(1), number(0), number(0)),
         *(np.zeros(1), np.zeros(1), np.zeros(1, dtype)),
     )
-    guarded = (numba.typeof(work), types.float64, numba.typeof(looks_of(None)))
+    watched = numba.typeof(looks_of(None)), numba.typeof(evaluations_at([], WIDTH))
+    guarded = (numba.typeof(work), types.float64, *watched)
     rest = (vector, matrix, matrix, types.int64, *guarded, types.int64, types.float64[:, ::1])
     return kernel(_descend, signature=types.Tuple((types.int64, types.boolean))(*functions, *rest), variant=dtype)

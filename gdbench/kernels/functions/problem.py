@@ -5,7 +5,8 @@ problem.loss([0.0, 0.0]), problem.gradient([0.0, 0.0]), problem.hessian([0.0, 0.
 """
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,9 +16,11 @@ from gdbench.kernels.arithmetic import linear
 from gdbench.kernels.arithmetic.random import Stream, normals, uniforms
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.functions.callables import STEP, Compiled
-from gdbench.kernels.functions.descent import Workspace, descend
+from gdbench.kernels.functions.descent import WIDTH, Workspace, descend
 from gdbench.kernels.loop import sampling
-from gdbench.kernels.loop.looks import Watched, crossed, due
+from gdbench.kernels.loop.evaluations import Evaluations, made
+from gdbench.kernels.loop.looks import crossed, due
+from gdbench.kernels.loop.watched import Watched
 from gdbench.kernels.problem import Target, Update, largest_loss
 
 NO_PATH = np.empty((0, 0))
@@ -130,6 +133,7 @@ class FunctionProblem:
         clip_value: float = 0.0,
         threads: int = 1,
         target: Target | None = None,
+        points: Sequence[int] = (),
     ) -> "FunctionTraining":
         """Begin a trial at its first point; one thread trains it."""
         number = np.dtype(self.dtype).type
@@ -145,7 +149,7 @@ class FunctionProblem:
             np.zeros(self.size),
             np.zeros(self.size, self.dtype),
         )
-        return FunctionTraining(self, work, target)
+        return FunctionTraining(self, work, target, points)
 
     def _point(self, theta: object) -> np.ndarray:
         return sampling.check_vector("theta", theta, self.size, "float64").copy()  # central differences change it
@@ -154,8 +158,10 @@ class FunctionProblem:
 class FunctionTraining(Watched):
     """A descent over a function: its point, the number of its steps, and its workspace."""
 
-    def __init__(self, problem: FunctionProblem, work: Workspace, target: Target | None) -> None:
-        super().__init__(target, problem.initial(work.seed))
+    def __init__(
+        self, problem: FunctionProblem, work: Workspace, target: Target | None, points: Sequence[int] = ()
+    ) -> None:
+        super().__init__(target, problem.initial(work.seed), points, WIDTH)
         self.problem, self.work = problem, work
         self._limit = math.inf  # then no value is computed, since any will do
         if problem.explodes:
@@ -179,7 +185,9 @@ class FunctionTraining(Watched):
         loop = descend(self.problem.dtype)
         given = (update, *self.problem.compiled.first_class, self.theta, state, table)
         with _within_vectors(self.problem.size):
-            taken, diverged = loop(*given, self.steps, self.work, self._limit, self.looks, every, path)
+            taken, diverged = loop(
+                *given, self.steps, self.work, self._limit, self.looks, self.evaluations, every, path
+            )
         self.steps += taken
         if diverged:
             self.diverged_step = float(self.steps)
@@ -218,7 +226,9 @@ class FunctionTraining(Watched):
             (lambda: self.steps) if problem.noise > 0 or problem.timed else None,
         )
 
-    def evaluate(self) -> tuple[float, float]:
+    def measure(self, evaluations: Evaluations) -> None:
         """Value and gradient norm at the present point; a function of the step is evaluated at the last step."""
+        started = time.perf_counter_ns()
         gradient = self.problem.gradient(self.theta, step=max(self.steps, 1))
-        return self.problem.loss(self.theta), linear.length(gradient)
+        evaluations.values[evaluations.count[0]] = self.problem.loss(self.theta), linear.length(gradient)
+        made(evaluations, self.steps, time.perf_counter_ns() - started)

@@ -9,9 +9,8 @@ import numpy as np
 
 from gdbench.kernels.arithmetic.random import Stream, permutation
 from gdbench.kernels.compile import cuda
-from gdbench.kernels.gpu.layout import SPLITS
 from gdbench.kernels.networks.mlp import MLP
-from gdbench.kernels.networks.training import Samples
+from gdbench.kernels.networks.passes import Samples
 from gdbench.kernels.problem import UPDATE
 from gdbench.kernels.rules.contract import Rule
 
@@ -159,5 +158,4 @@ def samples_on_device(problem: MLP) -> tuple[Samples, np.ndarray]:
 
 def values_of(problem: MLP, record: np.ndarray) -> tuple[float, ...]:
     """The values of the problem's columns from the numbers of an evaluation (kernels/gpu/layout.py)."""
-    numbers = record.tolist()
-    return problem.record(numbers[:SPLITS], numbers[SPLITS : 2 * SPLITS], numbers[2 * SPLITS])
+    return tuple(problem.values_of(record.astype(np.float64)).tolist())

@@ -9,15 +9,12 @@ no point to the curve and counts as no evaluation. The compiled loops look by th
 functions.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.problem import Target
-
-_SECOND = 1e9  # nanoseconds
 
 
 class Looks(NamedTuple):
@@ -66,56 +63,6 @@ def crossed(looks, step, value):
         number += 1
     looks.crossed[0] = number
     return looks.stop and number == looks.levels.size
-
-
-class Watched:
-    """A training that knows where its trial crossed its target, and where it diverged.
-
-    theta: the parameters. steps: how many were taken. looks: at the target. diverged_step: infinite if it has not.
-    """
-
-    def __init__(self, target: Target | None, theta: np.ndarray) -> None:
-        self.theta, self.steps = theta, 0
-        self.looks, self.diverged_step = looks_of(target), math.inf
-
-    @property
-    def crossings(self) -> tuple[float, ...]:
-        """The step at which each level of the target was crossed; infinite if it was not."""
-        known = self.looks.steps[: self.looks.crossed[0]].tolist()
-        return (*map(float, known), *[math.inf] * (self.looks.levels.size - len(known)))
-
-    @property
-    def look_seconds(self) -> float:
-        """The time that the looks took."""
-        return float(self.looks.nanoseconds[0]) / _SECOND
-
-    @property
-    def ended(self) -> bool:
-        """Whether the trial has diverged, or has crossed its last level and is to stop there."""
-        looks = self.looks
-        return math.isfinite(self.diverged_step) or bool(looks.stop and looks.crossed[0] == looks.levels.size)
-
-    def move(self, x: np.ndarray, known: float | None = None) -> None:
-        """Set the parameters to x, count one step, and look. known: the objective before it, if that was computed."""
-        exploded = self.exploded(known)
-        self.place(x)
-        self.steps += 1
-        if exploded or not np.isfinite(self.theta).all():
-            self.diverged_step = float(self.steps)
-        else:
-            self.look()
-
-    def place(self, x: np.ndarray) -> None:
-        """Set the parameters to x."""
-        self.theta[:] = x
-
-    def exploded(self, known: float | None) -> bool:
-        """Whether the loss of the next step's batch shows that the trial has diverged. known: as `move` takes it."""
-        raise NotImplementedError
-
-    def look(self) -> None:
-        """Look at the target, if a look is due."""
-        raise NotImplementedError
 
 
 def kept(looks: Looks) -> tuple[np.ndarray, np.ndarray]:

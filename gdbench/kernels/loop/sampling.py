@@ -1,5 +1,6 @@
 """Which samples a step uses, and the checks of arguments that all problems share."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -10,7 +11,7 @@ from gdbench.kernels.arithmetic import arrays
 from gdbench.kernels.arithmetic.random import Stream, permutation, permute
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.directions.objective import Derivatives, Objective
-from gdbench.kernels.loop.looks import Watched
+from gdbench.kernels.loop.watched import Watched
 from gdbench.kernels.problem import Problem, Target
 
 P = TypeVar("P", bound=Problem)
@@ -42,8 +43,8 @@ def reorder(batches, step, work):
 class SampledTraining(Watched, Generic[P]):
     """A trial on samples: its parameters and the number of its steps. Not to be shared between threads."""
 
-    def __init__(self, problem: P, batches: Batches, target: Target | None) -> None:
-        super().__init__(target, arrays.copied(problem.initial(batches.seed)))
+    def __init__(self, problem: P, batches: Batches, target: Target | None, points: Sequence[int], width: int) -> None:
+        super().__init__(target, arrays.copied(problem.initial(batches.seed)), points, width)
         self.problem, self.batches = problem, batches
 
     def over_batch(self, problem: Derivatives) -> Objective:

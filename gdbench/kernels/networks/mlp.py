@@ -15,18 +15,21 @@ import numpy as np
 
 from gdbench.errors import UsageError
 from gdbench.kernels.arithmetic import linear
-from gdbench.kernels.arithmetic.team import ALONE, Team, Worker
+from gdbench.kernels.arithmetic.team import Team, Worker
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.layers import Layers
 from gdbench.kernels.loop import sampling
+from gdbench.kernels.loop.evaluations import Evaluations
 from gdbench.kernels.loop.looks import Looks, due, kept, looks_of, restore
 from gdbench.kernels.loop.sampling import Batches, SampledTraining
-from gdbench.kernels.networks import activations, losses, training
+from gdbench.kernels.networks import activations, evaluation, losses, training
 from gdbench.kernels.networks.curvature import hessian, hessian_product
+from gdbench.kernels.networks.evaluation import WIDTH, Curve, Watch
 from gdbench.kernels.networks.initial import initial_weights
 from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.networks.network import Network, Workspace, penalty, workspace
-from gdbench.kernels.networks.training import Guard, Samples, Watch
+from gdbench.kernels.networks.passes import Samples
+from gdbench.kernels.networks.training import Guard
 from gdbench.kernels.problem import SPLITS, Problem, Target, Update, largest_loss
 
 MAX_PARAMETERS = 10**9
@@ -76,15 +79,12 @@ class MLP:
         score = "accuracy" if self.samples.labels.size else "mse"
         self.scores_a_sample = 1 if score == "accuracy" else outputs
         self.columns = (*(f"{split}_loss" for split in SPLITS), *(f"{split}_{score}" for split in SPLITS), "grad_norm")
+        sizes = np.array([len(split.x) or math.nan for split in self.splits])
+        self._divisors = np.array([*(sizes / sizes), *(sizes * self.scores_a_sample), 1.0])
 
-    def record(self, losses: Sequence[float], scores: Sequence[float], gradient_norm: float) -> tuple[float, ...]:
-        """The values of `columns` from each split's mean loss and sum of scores; those of an empty split are NaN."""
-        sizes = [split.x.shape[0] for split in self.splits]
-        means = [float(loss) if size else math.nan for loss, size in zip(losses, sizes, strict=True)]
-        # Divided in float64: 9 of 10 must equal a target of 0.9 in float32 too.
-        counts = [size * self.scores_a_sample for size in sizes]
-        shares = [float(score) / count if count else math.nan for score, count in zip(scores, counts, strict=True)]
-        return (*means, *shares, float(gradient_norm))
+    def values_of(self, numbers: np.ndarray) -> np.ndarray:
+        """The values of `columns`, NaN for an empty split, from the numbers of evaluations (networks/evaluation.py)."""
+        return numbers / self._divisors  # in float64: 9 of 10 must equal a target of 0.9 in float32 too
 
     @property
     def sizes(self) -> np.ndarray:
@@ -140,8 +140,7 @@ class MLP:
 
     def mean_loss(self, theta: np.ndarray, rows: np.ndarray, work: Workspace) -> float:
         """`loss` without the penalty, and without checks."""
-        value, _, _ = training.evaluate(theta, self.network, self.samples, rows, work, ALONE, False)
-        return float(value)
+        return float(training.mean_loss(theta, self.network, self.samples, rows, work))
 
     def gradient(self, theta: np.ndarray, rows: np.ndarray | None = None, work: Workspace | None = None) -> np.ndarray:
         """The gradient of `loss` (size): a vector of `work`, which the next gradient overwrites."""
@@ -193,6 +192,7 @@ class MLP:
         clip_value: float = 0.0,
         threads: int = 1,
         target: Target | None = None,
+        points: Sequence[int] = (),
     ) -> "Training":
         """Begin a trial at its initial weights.
 
@@ -201,7 +201,7 @@ class MLP:
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
         batches = Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
-        return Training(self, batches, threads, target)
+        return Training(self, batches, threads, target, points)
 
     def guard(self, first: float) -> Guard:
         """What shows that a trial has diverged whose first batch had the loss `first`."""
@@ -216,6 +216,10 @@ class MLP:
         split, _, kind = metric.partition("_")
         samples = self.splits[SPLITS.index(split)] if metric else self.splits[0]
         return Watch(looks, samples, kind != "loss", float(len(samples.x) * self.scores_a_sample))
+
+    def curve(self, evaluations: Evaluations) -> Curve:
+        """What an evaluation computes."""
+        return Curve(evaluations, self.splits, self.samples)
 
     def _vector(self, name: str, given: np.ndarray) -> np.ndarray:
         return sampling.check_vector(name, given, self.size, self.dtype)
@@ -255,8 +259,15 @@ class _OnWorkspace(NamedTuple):
 class Training(SampledTraining[MLP]):
     """A network in training: its parameters, workspace and team. Not to be shared between threads."""
 
-    def __init__(self, problem: MLP, batches: Batches, threads: int = 1, target: Target | None = None) -> None:
-        super().__init__(problem, batches, target)
+    def __init__(
+        self,
+        problem: MLP,
+        batches: Batches,
+        threads: int = 1,
+        target: Target | None = None,
+        points: Sequence[int] = (),
+    ) -> None:
+        super().__init__(problem, batches, target, points, WIDTH)
         self.team = Team(threads)
         self.work = problem.workspace(threads=threads)
         # Each worker computes the epoch's order for itself, and judges each look, so none waits for another's.
@@ -264,6 +275,9 @@ class Training(SampledTraining[MLP]):
         self._works = [self.work, *(self.work._replace(order=order, epoch=epoch) for order, epoch in own)]
         looks = [self.looks, *(looks_of(target) for _ in range(threads - 1))]
         self._watches = [problem.watch(each, target.metric if target else "") for each in looks]
+        made = self.evaluations
+        others = [made._replace(count=made.count.copy(), nanoseconds=made.count.copy()) for _ in range(threads - 1)]
+        self._curves = [problem.curve(each) for each in (made, *others)]
         self._guard = problem.guard(self._loss())
 
     @property
@@ -287,11 +301,14 @@ class Training(SampledTraining[MLP]):
         """
         few = len(table) <= FEW or not lasting
         before = None if few else (self.theta.copy(), state.copy(), [kept(watch.looks) for watch in self._watches])
+        evaluated = self.evaluations.count.copy()
         taken, diverged = self._advance(update, state, table, self._guard._replace(each_step=few))
         if before and not np.isfinite(self.theta).all():
             self.theta[:], state[:] = before[:2]
             for watch, crossed in zip(self._watches, before[2], strict=True):
                 restore(watch.looks, crossed)
+            for curve in self._curves:
+                curve.evaluations.count[:] = evaluated
             taken, diverged = self._advance(update, state, table, self._guard._replace(each_step=True))
         self.steps += taken
         if diverged:
@@ -303,7 +320,8 @@ class Training(SampledTraining[MLP]):
 
         def part(worker: Worker) -> tuple[int, bool]:
             place = self._works[worker.rank]
-            given = (problem.network, problem.samples, self.batches, place, worker, guard, self._watches[worker.rank])
+            watched = (self._watches[worker.rank], self._curves[worker.rank])
+            given = (problem.network, problem.samples, self.batches, place, worker, guard, *watched)
             found: tuple[int, bool] = loop(update, self.theta, state, table, self.steps, *given)
             return found
 
@@ -313,7 +331,7 @@ class Training(SampledTraining[MLP]):
         """Look at the target, if a look is due."""
         if due(self.looks, self.steps):
             watch = self._watches[0]
-            training.look_once(self.theta, self.problem.network, watch, self.steps, self.work)
+            evaluation.look_once(self.theta, self.problem.network, watch, self.steps, self.work)
 
     def exploded(self, known: float | None) -> bool:
         """Whether the loss of the next step's batch shows that the trial has diverged."""
@@ -322,23 +340,11 @@ class Training(SampledTraining[MLP]):
             return False
         return not self._loss() <= self._guard.limit
 
-    def evaluate(self) -> tuple[float, ...]:
-        """The values of `problem.columns` at the present parameters."""
-        problem, found = self.problem, []
-        for split in problem.splits:
-            rows = self.work.natural[: split.x.shape[0]]
-            found.append(self._over(split, rows, split is problem.samples) if rows.size else (0.0, 0.0, 0.0))
-        losses, scores, norms = zip(*found, strict=True)
-        return problem.record(losses, scores, norms[0])
+    def measure(self, evaluations: Evaluations) -> None:
+        """Evaluate at the present parameters, by one thread."""
+        curve = self.problem.curve(evaluations)
+        evaluation.evaluate_once(self.theta, self.problem.network, curve, self.steps, self.work)
 
-    def _over(self, split: Samples, rows: np.ndarray, want_gradient: bool) -> tuple[float, ...]:
-        """`training.evaluate` by the whole team."""
-
-        def part(worker: Worker) -> tuple[float, ...]:
-            place = self._works[worker.rank]
-            found: tuple[float, ...] = training.evaluate(
-                self.theta, self.problem.network, split, rows, place, worker, want_gradient
-            )
-            return found
-
-        return self.team.together(part)
+    def values_of(self, numbers: np.ndarray) -> np.ndarray:
+        """See `MLP.values_of`."""
+        return self.problem.values_of(numbers)

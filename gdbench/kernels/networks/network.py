@@ -28,6 +28,7 @@ from gdbench.kernels.networks.activations import activate, backpropagate
 BLOCK = 256  # samples per block and thread of a team; no number depends on it
 CACHED = 2**20  # bytes of samples from which they outgrow a core's cache
 LINE = arrays.LINE // 8  # integers in a line of a cache
+TILE = 64  # samples that go through the whole network together where nothing goes back
 ROWS = 8  # of a matrix or block: a worker of a team takes multiples of them, the rows of a tile
 
 
@@ -71,7 +72,7 @@ class Workspace(NamedTuple):
 
 def workspace(layers: Layers, training: int, largest: int, dtype: str, threads: int = 1) -> Workspace:
     """A workspace for `training` training samples, splits of at most `largest` samples, and a team of `threads`."""
-    block = min(BLOCK * threads, max(largest, 1))
+    block = min(BLOCK * threads, max(largest, threads))
     units, widest, size = block * layers.numbers, block * max(layers.sizes[1:]), layers.size
     # Not initialised: arrays that a trial never writes to take no memory.
     tangents = Tangents(
@@ -120,21 +121,27 @@ def prefetch_for(x, order, first, low, high):
 
 
 @inlined
-def forward(theta, network, low, high, work, prefetch=NOTHING):
-    """Compute every layer's results for rows low ... high - 1 of a block, into work.values.
+def forward_from(x, theta, network, low, work, prefetch=NOTHING):
+    """Compute every layer's results for the samples x (rows x features), into rows low, low + 1, ... of work.values.
 
     prefetch: samples that are gathered next; the first layer's product asks for them (kernels/arithmetic/products.py).
     """
-    rows, layers = high - low, network.layers.shape[0]
+    rows, layers = x.shape[0], network.layers.shape[0]
     for number in range(layers):
         at = layer_at(network.layers, number)
-        x = matrix(work.values, work.block * at.below + low * at.inputs, rows, at.inputs)
         here, count = work.block * at.above + low * at.outputs, rows * at.outputs
-        z = matrix(work.values, here, rows, at.outputs)
-        w, wanted = matrix(theta, at.weight, at.inputs, at.outputs), prefetch if number == 0 else NOTHING
-        biased_product(x, w, vector(theta, at.bias, at.outputs), z, wanted)
+        z, w = matrix(work.values, here, rows, at.outputs), matrix(theta, at.weight, at.inputs, at.outputs)
+        biased_product(x, w, vector(theta, at.bias, at.outputs), z, prefetch if number == 0 else NOTHING)
         if number < layers - 1:
             activate(network.activation, vector(work.values, here, count), vector(work.sums, here, count))
+        x = z
+
+
+@inlined
+def forward(theta, network, low, high, work, prefetch=NOTHING):
+    """`forward_from` the inputs in rows low ... high - 1 of work.values, which `gather` wrote."""
+    features = layer_at(network.layers, 0).inputs
+    forward_from(matrix(work.values, low * features, high - low, features), theta, network, low, work, prefetch)
 
 
 @inlined

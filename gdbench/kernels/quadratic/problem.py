@@ -6,6 +6,7 @@ problem.loss(theta), problem.gradient(theta, problem.batch(seed=0, step=1, size=
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,9 +17,12 @@ from numba.core import types
 from gdbench.kernels.arithmetic import linear
 from gdbench.kernels.arithmetic.clipping import clip
 from gdbench.kernels.arithmetic.products import add_product
+from gdbench.kernels.arithmetic.sums import norm
 from gdbench.kernels.compile.jit import inlined, kernel
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.loop import sampling
+from gdbench.kernels.loop.clock import now
+from gdbench.kernels.loop.evaluations import Evaluations, evaluations_at, made, wanted
 from gdbench.kernels.loop.looks import crossed, due, looks_of
 from gdbench.kernels.loop.sampling import Batches, SampledTraining, reorder
 from gdbench.kernels.problem import Target, Update, largest_loss
@@ -89,6 +93,8 @@ class Exact(NamedTuple):
     x: np.ndarray
     mean: np.ndarray  # of the training samples
     spread: float  # their mean loss at their mean
+    test_mean: np.ndarray
+    test_spread: float
     limit: float  # the largest loss of a batch that has not diverged
     bound: float  # if half of difference x gradient is at most this, the loss is at most `limit`
     scratch: np.ndarray  # 3 x parameters
@@ -102,12 +108,30 @@ def _look(theta, exact, looks, step):
     return crossed(looks, step, _mean_loss(theta, exact.matrix, exact.mean, exact.spread, exact.scratch))
 
 
-def _train(update, theta, state, table, first, matrix, x, batches, work, exact, looks):
+@inlined
+def _evaluate(theta, exact, evaluations, step):
+    """Evaluate after `step` steps: the mean losses over the splits (none validates), and the gradient's norm."""
+    started, row = now(), evaluations.values[evaluations.count[0]]
+    row[0] = _mean_loss(theta, exact.matrix, exact.mean, exact.spread, exact.scratch)
+    row[3] = norm(exact.scratch[1])  # the matrix times the difference from the mean, which is the gradient
+    row[1] = np.nan
+    row[2] = _mean_loss(theta, exact.matrix, exact.test_mean, exact.test_spread, exact.scratch)
+    made(evaluations, step, now() - started)
+
+
+@kernel
+def _evaluate_once(theta, exact, evaluations, step):
+    _evaluate(theta, exact, evaluations, step)
+
+
+def _train(update, theta, state, table, first, matrix, x, batches, work, exact, looks, evaluations):
     """Take steps first + 1, first + 2, ..., one per row of the table of coefficients; `first` were taken before.
 
     Returns how many were taken, and whether the last one diverged.
     """
     n = x.shape[0]
+    if first == 0 and wanted(evaluations, 0):
+        _evaluate(theta, exact, evaluations, 0)
     if first == 0 and _look(theta, exact, looks, 0):
         return 0, False
     for i in range(table.shape[0]):
@@ -133,7 +157,10 @@ def _train(update, theta, state, table, first, matrix, x, batches, work, exact, 
             finite = finite and math.isfinite(theta[j])
         if exploded or not finite:
             return i + 1, True
-        if _look(theta, exact, looks, step + 1):
+        ends = _look(theta, exact, looks, step + 1)
+        if wanted(evaluations, step + 1):
+            _evaluate(theta, exact, evaluations, step + 1)
+        if ends:
             return i + 1, False
     return table.shape[0], False
 
@@ -143,8 +170,10 @@ def _compiled(dtype: str) -> Any:
     number = np.dtype(dtype).type
     vector, matrix = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     batches = numba.typeof(Batches(0, 1, 1, True, number(0), number(0)))
-    exact = numba.typeof(Exact(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), 0.0, 0.0, 0.0, np.zeros((3, 1))))
-    given = (batches, numba.typeof(_workspace(1, 1, dtype)), exact, numba.typeof(looks_of(None)))
+    square, line = np.zeros((1, 1)), np.zeros(1)
+    exact = numba.typeof(Exact(square, square, line, 0.0, line, 0.0, 0.0, 0.0, np.zeros((3, 1))))
+    watched = numba.typeof(looks_of(None)), numba.typeof(evaluations_at([], 1))
+    given = (batches, numba.typeof(_workspace(1, 1, dtype)), exact, *watched)
     update = types.FunctionType(update_type(dtype))
     rest = (types.int64, matrix, matrix, *given)
     signature = types.Tuple((types.int64, types.boolean))(update, vector, matrix, matrix, *rest)
@@ -232,7 +261,7 @@ class DataQuadratic:
     def exact(self, first: float) -> Exact:
         """The problem in float64, for a trial whose first batch had the loss `first`."""
         limit, scratch = largest_loss(first), np.empty((3, self.size))
-        return Exact(self.matrix, self.x, *self.spreads[0], limit, limit / 2 - self.largest, scratch)
+        return Exact(self.matrix, self.x, *self.spreads[0], *self.spreads[1], limit, limit / 2 - self.largest, scratch)
 
     def begin(
         self,
@@ -243,19 +272,22 @@ class DataQuadratic:
         clip_value: float = 0.0,
         threads: int = 1,
         target: Target | None = None,
+        points: Sequence[int] = (),
     ) -> "QuadraticTraining":
         """Begin a trial at its first point; one thread trains it."""
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
         batches = Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
-        return QuadraticTraining(self, batches, target)
+        return QuadraticTraining(self, batches, target, points)
 
 
 class QuadraticTraining(SampledTraining[DataQuadratic]):
     """A trial on a data quadratic: its point and the number of its steps."""
 
-    def __init__(self, problem: DataQuadratic, batches: Batches, target: Target | None) -> None:
-        super().__init__(problem, batches, target)
+    def __init__(
+        self, problem: DataQuadratic, batches: Batches, target: Target | None, points: Sequence[int] = ()
+    ) -> None:
+        super().__init__(problem, batches, target, points, len(problem.columns))
         self.work = _workspace(problem.size, problem.n, problem.dtype)
         self._exact = problem.exact(self._loss())
 
@@ -269,7 +301,7 @@ class QuadraticTraining(SampledTraining[DataQuadratic]):
         problem = self.problem
         loop = _compiled(problem.dtype)
         given = (update, self.theta, state, table, self.steps, problem.work_matrix, problem.work_x)
-        taken, diverged = loop(*given, self.batches, self.work, self._exact, self.looks)
+        taken, diverged = loop(*given, self.batches, self.work, self._exact, self.looks, self.evaluations)
         self.steps += taken
         if diverged:
             self.diverged_step = float(self.steps)
@@ -287,10 +319,6 @@ class QuadraticTraining(SampledTraining[DataQuadratic]):
         """What the next step minimises."""
         return self.over_batch(self.problem)
 
-    def evaluate(self) -> tuple[float, ...]:
-        """The values of `problem.columns` at the present point."""
-        problem, theta = self.problem, self.theta.astype(np.float64)
-        scratch = self._exact.scratch
-        train, test = (float(_mean_loss(theta, problem.matrix, *spread, scratch)) for spread in problem.spreads)
-        gradient = linear.product(problem.matrix, theta - problem.spreads[0][0])
-        return train, math.nan, test, linear.length(gradient)
+    def measure(self, evaluations: Evaluations) -> None:
+        """Evaluate at the present point."""
+        _evaluate_once(self.theta, self._exact, evaluations, self.steps)

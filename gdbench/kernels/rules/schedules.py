@@ -113,10 +113,10 @@ def _share(kind, options, lr, t, total):
 
 
 @kernel
-def _fill(kind, options, lr, first, total, out):
+def _fill(kind, options, lr, steps, total, out):
     warmup = options[-1]
     for i in range(out.size):
-        t = first + i
+        t = steps[i]
         rate = lr * _share(kind, options, lr, t, total)
         out[i] = rate * (t / warmup) if t < warmup else rate
 
@@ -146,11 +146,13 @@ def _check(kind: str, name: str, value: Any) -> float:
 
 
 def learning_rates(schedule: Mapping[str, Any], lr: float, first: int, count: int, total: int) -> np.ndarray:
-    """lr at steps first ... first + count - 1 of `total`, float64 (count), for a schedule from `with_defaults`.
+    """lr at steps first ... first + count - 1 of `total`, float64 (count), for a schedule from `with_defaults`."""
+    return learning_rates_at(schedule, lr, np.arange(first, first + count), total)
 
-    Each step's value depends on that step alone, not on where a chunk begins.
-    """
-    kind, out = schedule["kind"], np.empty(count)
+
+def learning_rates_at(schedule: Mapping[str, Any], lr: float, steps: np.ndarray, total: int) -> np.ndarray:
+    """lr at these steps (int64, from 1 on), otherwise as `learning_rates`; each depends on its own step alone."""
+    kind, out = schedule["kind"], np.empty(steps.size)
     options = np.array([float(schedule[name]) for name in SCHEDULES[kind]])
-    _fill(_KINDS[kind], options, float(lr), first, total, out)
+    _fill(_KINDS[kind], options, float(lr), steps, total, out)
     return out

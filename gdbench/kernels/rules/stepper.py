@@ -24,7 +24,8 @@ Advance = Callable[..., None]  # as `Training.advance`
 class ScalarStepper:
     """A scalar rule: one gradient per step, chunks of steps in compiled code.
 
-    seconds: time spent on steps, without looks. lr: that of the last step. ended: whether no step follows.
+    seconds: time spent on steps, without looks and evaluations. lr: that of the last step. ended: whether no step
+    follows.
     """
 
     ended = stalled = False
@@ -42,8 +43,12 @@ class ScalarStepper:
     @property
     def chunk(self) -> int:
         """Steps between two checks for cancellation: as many as take about half a second."""
-        spent = self.seconds + self.training.look_seconds
+        spent = self.seconds + self._aside()
         return max(1, int(_LOOK * self.training.steps / spent)) if spent else 10
+
+    def _aside(self) -> float:
+        """Seconds spent on looks and evaluations so far."""
+        return self.training.look_seconds + self.training.evaluation_seconds
 
     @property
     def gradient_evaluations(self) -> int:
@@ -55,9 +60,9 @@ class ScalarStepper:
         lrs = self.rates(self.training.steps + 1, count)
         table = self.rule.table(self.hyperparameters, self.training.steps + 1, lrs, self.dtype)
         training = self.training
-        before, started, looked = training.steps, time.perf_counter(), training.look_seconds
+        before, started, aside = training.steps, time.perf_counter(), self._aside()
         (by or training.advance)(self.update, self.state, table, lasting=self.rule.ours)
-        self.seconds += time.perf_counter() - started - (training.look_seconds - looked)
+        self.seconds += time.perf_counter() - started - (self._aside() - aside)
         taken = training.steps - before
         self.ended = training.ended or taken < count
         if taken:

@@ -26,7 +26,8 @@ from gdbench.kernels.gpu.costs import Choice, choose
 from gdbench.kernels.gpu.engines import Engine, engines
 from gdbench.kernels.gpu.sweep.engine import room
 from gdbench.kernels.gpu.trials import Evaluation, GpuTrial
-from gdbench.kernels.loop.looks import Watched, crossed, due
+from gdbench.kernels.loop.looks import crossed, due
+from gdbench.kernels.loop.watched import Watched
 from gdbench.kernels.networks.mlp import is_network
 from gdbench.kernels.rules.contract import find_scalar, is_scalar
 from gdbench.kernels.rules.registry import find
@@ -264,15 +265,23 @@ class _OnGpu(Watched):
         target = None if self.looks_elsewhere else trajectory.target
         super().__init__(target, np.zeros(0))
         self.column = problem.columns.index(target.metric) if target else 0
+        self._evaluated = set(trajectory.points)
+        self._curve: list[tuple[int, tuple[float, ...]]] = []
         self.points = sorted({*trajectory.points, *(range(0, trajectory.total + 1, target.every) if target else ())})
 
-    def observe(self, found: Evaluation) -> bool:
+    def take(self, found: Evaluation) -> bool:
         """Take an evaluation; returns whether it is the last one."""
         if due(self.looks, found.step):
             crossed(self.looks, found.step, found.values[self.column])
-        if found.step in self.trajectory.points:
-            self.trajectory.observe(found.step, found.values, found.lr)
+        if found.step in self._evaluated:
+            self._curve.append((found.step, found.values))
         return found.step >= self.trajectory.total
+
+    @property
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """The steps and values of the trial's evaluations."""
+        steps, values = zip(*self._curve, strict=True)
+        return np.array(steps), np.array(values)
 
 
 def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[TrialRecord]]:
@@ -287,7 +296,7 @@ def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[Tria
             ended: list[tuple[_OnGpu, float]] = []
             for found in engine.advance():
                 each = begun[places[found.gpu_trial]]
-                if not engine.suspect(found.gpu_trial) and each.observe(found):
+                if not engine.suspect(found.gpu_trial) and each.take(found):
                     ended.append((each, float(engine.seconds[found.gpu_trial])))
             yield _records(ended)
         del engine  # frees its memory before the next one asks for some
@@ -303,7 +312,7 @@ def _records(ended: Sequence[tuple[_OnGpu, float]]) -> list[TrialRecord]:
             found: Outcome = to_target(trial) if each.looks_elsewhere else each
         except Exception as error:
             return failed(trial, named(error))
-        return each.trajectory.record(found, seconds=seconds)
+        return each.trajectory.record(found, each.curve, seconds=seconds)
 
     pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="gdbench-looks")
     try:

@@ -134,7 +134,7 @@ def apply_loss(dtype: str, threads: int = THREADS) -> Kernel:
             z, d = matrix(values, i * apart, 1, outputs), matrix(deltas, i * apart, 1, outputs)
             if want_losses:
                 loss_values(loss, z, labels, targets, numbers, at + i, d, losses)
-                score_values(z, labels, targets, numbers, at + i, scores)
+                score_values(z, labels, targets, numbers, at + i, d, scores)
             else:
                 for j in range(outputs):
                     if not abs(z[0, j]) <= bound:

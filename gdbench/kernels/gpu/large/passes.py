@@ -18,7 +18,7 @@ from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.layers import Layer
 from gdbench.kernels.networks.activations import NUMBERS, keeps_sums
 from gdbench.kernels.networks.mlp import MLP
-from gdbench.kernels.networks.training import Samples
+from gdbench.kernels.networks.passes import Samples
 
 _GRID = 2048  # blocks of a launch at most; each then takes one piece of work after another
 
@@ -187,7 +187,7 @@ class Passes:
         want_losses: bool,
         want_gradient: bool,
     ) -> None:
-        """`training.visit` of `count` samples."""
+        """`visit` (networks/passes.py) of `count` samples."""
         scale = self.number(1) / self.number(count)
         for low in range(0, count, self.rows):
             here = min(self.rows, count - low)

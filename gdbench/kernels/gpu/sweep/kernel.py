@@ -37,7 +37,7 @@ from gdbench.kernels.layers import Layers, layer_at
 from gdbench.kernels.networks.activations import activate, backpropagate, keeps_sums
 from gdbench.kernels.networks.losses import loss_gradient, loss_values, score_values
 from gdbench.kernels.networks.network import Network, penalise
-from gdbench.kernels.networks.training import Samples
+from gdbench.kernels.networks.passes import Samples
 from gdbench.kernels.rules.contract import Rule
 
 WARP = 32
@@ -118,7 +118,7 @@ def _apply_loss(place, network, samples, rows, scale, want_losses, want_gradient
         given = (samples.labels, samples.targets, arrays.numbers, i)
         if want_losses:
             loss_values(network.loss, z, *given, d, arrays.losses)
-            score_values(z, *given, arrays.scores)
+            score_values(z, *given, d, arrays.scores)
         else:
             for j in range(outputs):
                 if not abs(z[0, j]) <= bound:

@@ -6,6 +6,7 @@ The loss of a batch is the mean over its samples. A loss is one file and one ent
 index there. A network's loops are compiled once for all losses.
 """
 
+from gdbench.kernels.arithmetic.intrinsics import vector
 from gdbench.kernels.compile.jit import inlined, one_of
 from gdbench.kernels.networks.losses.binary_cross_entropy import BINARY_CROSS_ENTROPY
 from gdbench.kernels.networks.losses.contract import Loss
@@ -29,24 +30,31 @@ def output_count(loss: str, columns: int) -> int:
 
 
 @inlined
-def score_values(z, labels, targets, order, first, scores):
-    """Write each sample's score to scores, at first, first + 1, ...
+def score_values(z, labels, targets, order, first, scratch, scores):
+    """Write each sample's score to scores, at first, first + 1, ...; scratch: a matrix of z's shape.
 
     With labels it is 1 for the right class, else 0. The first of equal outputs wins, a single output above 0 means
     class 1, and a NaN is wrong. Without labels it is the sum of squared errors.
     """
     rows, outputs = z.shape
-    zero, one = z.dtype.type(0), z.dtype.type(1)
-    for i in range(rows):
-        row = order[first + i]
-        if labels.size > 0:
-            best = 0
-            for j in range(1, outputs):
-                best = j if z[i, j] > z[i, best] else best
-            said = best if outputs > 1 else (1 if z[i, 0] > zero else 0)
-            scores[first + i] = one if said == labels[row] and z[i, best] == z[i, best] else zero
-        else:
-            squared = zero
-            for j in range(outputs):
-                squared += (z[i, j] - targets[row, j]) * (z[i, j] - targets[row, j])
-            scores[first + i] = squared
+    number, here = z.dtype.type, vector(scores, first, z.shape[0])
+    if labels.size > 0:
+        # The loops over samples are the inner ones, so that they fill vectors where z is transposed (`_measure`).
+        for i in range(rows):
+            scratch[i, 0] = z[i, 0]
+            here[i] = number(0) if outputs > 1 or not z[i, 0] > number(0) else number(1)
+        for j in range(1, outputs):
+            for i in range(rows):
+                greater = z[i, j] > scratch[i, 0]
+                here[i] = number(j) if greater else here[i]
+                scratch[i, 0] = z[i, j] if greater else scratch[i, 0]
+        for i in range(rows):
+            right = here[i] == number(labels[order[first + i]]) and scratch[i, 0] == scratch[i, 0]
+            here[i] = number(1) if right else number(0)
+    else:
+        for i in range(rows):
+            here[i] = number(0)
+        for j in range(outputs):
+            for i in range(rows):
+                difference = z[i, j] - targets[order[first + i], j]
+                here[i] += difference * difference

@@ -8,6 +8,7 @@ overflows, as in PyTorch's `binary_cross_entropy_with_logits`.
 """
 
 from gdbench.kernels.arithmetic.elementary import exp, log1p
+from gdbench.kernels.arithmetic.intrinsics import vector
 from gdbench.kernels.compile.jit import inlined
 from gdbench.kernels.networks.losses.contract import Loss, scaled
 
@@ -25,16 +26,20 @@ def _logistic(z, out):
 def _values(z, labels, targets, order, first, scratch, out):
     rows, outputs = z.shape
     zero = z.dtype.type(0)
-    # The logarithms have a loop of their own, which vectorises; a loop that indexes by `order` does not.
-    for i in range(rows):
-        for j in range(outputs):
+    # The loops over samples are the inner ones, so that they fill vectors where z is transposed (networks/passes.py).
+    # The logarithms have a loop of their own, since one that indexes by `order` does not.
+    for j in range(outputs):
+        for i in range(rows):
             scratch[i, j] = log1p(exp(-abs(z[i, j])))
+    here = vector(out, first, rows)
     for i in range(rows):
-        row, total = order[first + i], zero
-        for j in range(outputs):
-            scratch[i, j] += (z[i, j] if z[i, j] > zero else zero) - targets[row, j] * z[i, j]
-            total += scratch[i, j]
-        out[first + i] = total / z.dtype.type(outputs)
+        here[i] = zero
+    for j in range(outputs):
+        for i in range(rows):
+            positive = z[i, j] if z[i, j] > zero else zero
+            here[i] += scratch[i, j] + (positive - targets[order[first + i], j] * z[i, j])
+    for i in range(rows):
+        here[i] /= z.dtype.type(outputs)
 
 
 @inlined

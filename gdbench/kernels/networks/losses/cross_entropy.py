@@ -28,14 +28,24 @@ def _shifted_exp(z, out):
 
 @inlined
 def _values(z, labels, targets, order, first, scratch, out):
-    _shifted_exp(z, scratch)
-    for i in range(z.shape[0]):
-        top, total = z[i, 0], z.dtype.type(0)
-        for j in range(1, z.shape[1]):
-            top = z[i, j] if z[i, j] > top else top
-        for j in range(z.shape[1]):
-            total += scratch[i, j]
-        out[first + i] = log(total) - (z[i, labels[order[first + i]]] - top)
+    # The loops over samples are the inner ones, so that they fill vectors where z is transposed (networks/passes.py).
+    rows, outputs = z.shape
+    here = vector(out, first, rows)
+    for i in range(rows):
+        here[i] = z[i, 0]
+    for j in range(1, outputs):
+        for i in range(rows):
+            here[i] = z[i, j] if z[i, j] > here[i] else here[i]
+    for j in range(outputs):
+        for i in range(rows):
+            scratch[i, j] = exp(z[i, j] - here[i])
+    for j in range(1, outputs):
+        for i in range(rows):
+            scratch[i, 0] += scratch[i, j]
+    for i in range(rows):
+        here[i] = z[i, labels[order[first + i]]] - here[i]
+    for i in range(rows):
+        here[i] = log(scratch[i, 0]) - here[i]
 
 
 @inlined
