@@ -61,7 +61,7 @@ def to_target(trial: Trial) -> Training:
     assert trajectory.target is not None
     target = trajectory.target._replace(stop=True)
     training = problem.begin(
-        seed=trial.seed, batch_size=trajectory.batch_size, target=target, threads=1, **clipping(definition)
+        seed=trial.seed, batch_size=trajectory.batch_size, target=target, threads=1, points=(), **clipping(definition)
     )
     stepper = begin(rule, definition["hyperparameters"], training, trajectory.rates)
     while training.steps < trajectory.total and not stepper.ended:

@@ -17,7 +17,7 @@ from gdbench.kernels.rules.registry import find
 
 @pytest.mark.skipif(DISABLED, reason="nothing is compiled in this lane")
 def test_the_second_call_compiles_nothing():
-    from gdbench.kernels.networks import training
+    from gdbench.kernels.networks import evaluation, training
 
     problem = gdbench.problem("iris", dtype="float32")
     rule = RULES["adam"]
@@ -29,7 +29,7 @@ def test_the_second_call_compiles_nothing():
         trained.evaluate()
         problem.gradient(trained.theta)
 
-    kernels = [training.evaluate, training.gradient, rule.table_kernel]
+    kernels = [evaluation.evaluate_once, training.gradient, rule.table_kernel]
     once(0)
     counts = [len(k.signatures) for k in kernels]
     update, loop = rule.update("float32"), training.train("float32")

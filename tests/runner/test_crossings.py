@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import gdbench
 from gdbench import suites
 from gdbench.kernels.loop.looks import due, looks_of
-from gdbench.kernels.networks import training as loops
+from gdbench.kernels.networks import evaluation
 from gdbench.kernels.problem import DIVERGED, Target
 from gdbench.kernels.rules.registry import find
 from gdbench.kernels.rules.stepper import ScalarStepper
@@ -123,7 +123,7 @@ def test_a_look_that_ends_early_answers_as_the_whole_one(seed, quantile, kind, s
     for exact in (level, value, np.nextafter(value, math.inf), np.nextafter(value, -math.inf)):
         target = Target(metric, (float(exact),), 1, rises=kind == "accuracy")
         watch = problem.watch(looks_of(target), metric)
-        loops.look_once(began.theta, problem.network, watch, 7, began.work)
+        evaluation.look_once(began.theta, problem.network, watch, 7, began.work)
         crossed = value >= exact if target.rises else value <= exact
         assert watch.looks.crossed[0] == int(crossed)
 
@@ -235,7 +235,9 @@ PLACE = 4 * 5  # the first hidden bias: relu gives 0 there, and no output change
 @pytest.mark.parametrize("chunk", [1, 3, 4, 5, 20])
 def test_a_parameter_that_no_loss_shows_is_found_at_its_step(chunk, lasting):
     problem = gdbench.problem(IRIS)
-    began = problem.begin(seed=0, batch_size=8, target=Target("val_accuracy", (0.0, 2.0), 1, rises=True))
+    began = problem.begin(
+        seed=0, batch_size=8, target=Target("val_accuracy", (0.0, 2.0), 1, rises=True), points=[0, 3, 4, 6, 20]
+    )
     update, taken = planted(), 0
     while taken < 20 and not began.ended:
         # A row of coefficients for each step; it tells the update which step it is.
@@ -245,6 +247,9 @@ def test_a_parameter_that_no_loss_shows_is_found_at_its_step(chunk, lasting):
         taken += began.steps - before
     assert began.diverged_step == began.steps == 5
     assert began.crossings == (0.0, math.inf)
+    began.finish()
+    steps, values = began.curve
+    assert steps.tolist() == [0, 3, 4, 5] and len(values) == 4  # none is left of steps that were taken twice
 
 
 def test_looks_are_due_at_multiples_until_all_levels_are_crossed():

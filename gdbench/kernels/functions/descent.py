@@ -46,7 +46,7 @@ WIDTH = 2  # numbers of an evaluation: the value, and the norm of the gradient
 @inlined
 def _evaluate(value, gradient, theta, work, evaluations, step):
     """Evaluate the function after `step` steps; one that depends on the step, as the last step saw it."""
-    started, row = now(), evaluations.values[evaluations.count[0]]
+    started, row = now(), evaluations.values[evaluations.filled[0]]
     for j in range(theta.size):
         work.point[j] = theta[j]
     gradient(work.point, max(step, 1), work.options, work.exact)

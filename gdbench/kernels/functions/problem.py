@@ -230,5 +230,5 @@ class FunctionTraining(Watched):
         """Value and gradient norm at the present point; a function of the step is evaluated at the last step."""
         started = time.perf_counter_ns()
         gradient = self.problem.gradient(self.theta, step=max(self.steps, 1))
-        evaluations.values[evaluations.count[0]] = self.problem.loss(self.theta), linear.length(gradient)
+        evaluations.values[evaluations.filled[0]] = self.problem.loss(self.theta), linear.length(gradient)
         made(evaluations, self.steps, time.perf_counter_ns() - started)

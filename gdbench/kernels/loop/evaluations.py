@@ -23,7 +23,7 @@ class Evaluations(NamedTuple):
     points: np.ndarray  # int64: the steps at which one is due, in order
     steps: np.ndarray  # int64: the steps at which they were made
     values: np.ndarray  # float64: a row of numbers for each
-    count: np.ndarray  # int64, one element: how many were made
+    filled: np.ndarray  # int64, one element: how many of the rows are
     nanoseconds: np.ndarray  # int64, one element: what they took
 
 
@@ -37,13 +37,13 @@ def evaluations_at(points: Sequence[int], width: int) -> Evaluations:
 @inlined
 def wanted(evaluations, step):
     """Whether an evaluation is due after `step` steps."""
-    count = evaluations.count[0]
+    count = evaluations.filled[0]
     return count < evaluations.points.size and evaluations.points[count] == step
 
 
 @inlined
 def made(evaluations, step, nanoseconds):
     """Note that the next row of `values` was written, after `step` steps, and how long that took."""
-    evaluations.steps[evaluations.count[0]] = step
-    evaluations.count[0] += 1
+    evaluations.steps[evaluations.filled[0]] = step
+    evaluations.filled[0] += 1
     evaluations.nanoseconds[0] += nanoseconds

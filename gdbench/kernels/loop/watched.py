@@ -43,7 +43,7 @@ class Watched:
     @property
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """The steps of the evaluations so far, and the values of the problem's columns: a row for each."""
-        count = self.evaluations.count[0]
+        count = self.evaluations.filled[0]
         return self.evaluations.steps[:count], self.values_of(self.evaluations.values[:count])
 
     @property
@@ -74,7 +74,7 @@ class Watched:
 
     def finish(self) -> None:
         """Evaluate where the trial ended, if it ended between two points."""
-        made, count = self.evaluations, self.evaluations.count[0]
+        made, count = self.evaluations, self.evaluations.filled[0]
         if count < made.points.size and (count == 0 or made.steps[count - 1] != self.steps):
             self.measure(made)
 

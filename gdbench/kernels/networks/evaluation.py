@@ -88,7 +88,7 @@ def evaluate(theta, network, curve, step, work, worker):
 
     The gradient is that of the training objective, penalty included, and stays in work.gradient.
     """
-    started, place = now(), curve.evaluations.count[0]
+    started, place = now(), curve.evaluations.filled[0]
     for split in range(len(curve.splits)):
         samples, loss, score = curve.splits[split], 0.0, 0.0
         n = samples.x.shape[0]

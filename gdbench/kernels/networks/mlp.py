@@ -276,7 +276,7 @@ class Training(SampledTraining[MLP]):
         looks = [self.looks, *(looks_of(target) for _ in range(threads - 1))]
         self._watches = [problem.watch(each, target.metric if target else "") for each in looks]
         made = self.evaluations
-        others = [made._replace(count=made.count.copy(), nanoseconds=made.count.copy()) for _ in range(threads - 1)]
+        others = [made._replace(filled=made.filled.copy(), nanoseconds=made.filled.copy()) for _ in range(threads - 1)]
         self._curves = [problem.curve(each) for each in (made, *others)]
         self._guard = problem.guard(self._loss())
 
@@ -301,14 +301,14 @@ class Training(SampledTraining[MLP]):
         """
         few = len(table) <= FEW or not lasting
         before = None if few else (self.theta.copy(), state.copy(), [kept(watch.looks) for watch in self._watches])
-        evaluated = self.evaluations.count.copy()
+        evaluated = self.evaluations.filled.copy()
         taken, diverged = self._advance(update, state, table, self._guard._replace(each_step=few))
         if before and not np.isfinite(self.theta).all():
             self.theta[:], state[:] = before[:2]
             for watch, crossed in zip(self._watches, before[2], strict=True):
                 restore(watch.looks, crossed)
             for curve in self._curves:
-                curve.evaluations.count[:] = evaluated
+                curve.evaluations.filled[:] = evaluated
             taken, diverged = self._advance(update, state, table, self._guard._replace(each_step=True))
         self.steps += taken
         if diverged:

@@ -111,7 +111,7 @@ def _look(theta, exact, looks, step):
 @inlined
 def _evaluate(theta, exact, evaluations, step):
     """Evaluate after `step` steps: the mean losses over the splits (none validates), and the gradient's norm."""
-    started, row = now(), evaluations.values[evaluations.count[0]]
+    started, row = now(), evaluations.values[evaluations.filled[0]]
     row[0] = _mean_loss(theta, exact.matrix, exact.mean, exact.spread, exact.scratch)
     row[3] = norm(exact.scratch[1])  # the matrix times the difference from the mean, which is the gradient
     row[1] = np.nan
