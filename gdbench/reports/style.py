@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from gdbench.reports.compact import compact
@@ -131,6 +132,22 @@ def saved(figure: Figure, path: Path, form: str, dpi: int) -> None:
     path.write_bytes(buffer.getvalue())
 
 
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Lay the figure out for SVG by its engine alone. `savefig` would draw the whole figure once more for that."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        yield
+        return
+    FigureCanvasSVG(figure)  # whose texts the engine measures, at SVG's own resolution
+    figure.dpi = FigureCanvasSVG.fixed_dpi
+    engine.execute(figure)
+    with mpl.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+        figure.set_layout_engine(None)  # "none" would leave a stand-in, for which the figure is drawn once more
+    yield
+    figure.set_layout_engine(engine)
+
+
 def svg(figure: Figure, name: str) -> str:
     """The figure as an SVG element whose ids all begin with `name`, so that one page can hold several.
 
@@ -138,7 +155,7 @@ def svg(figure: Figure, name: str) -> str:
     """
     buffer = io.StringIO()
     named = name_marks(figure)
-    with style():
+    with style(), _laid_out(figure):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = annotated(compact(text[text.index("<svg") :], name), figure, named)
