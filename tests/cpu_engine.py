@@ -7,6 +7,7 @@ import numpy as np
 from gdbench.kernels.compile.cuda import Gpu
 from gdbench.kernels.directions.stepper import begin
 from gdbench.kernels.gpu.trials import Evaluation
+from gdbench.kernels.problem import WHOLE
 
 GPU = Gpu("Stand-in", (9, 0), 1, 232_448, 233_472, 2**30)
 
@@ -22,14 +23,16 @@ class CpuEngine:
     launched = staticmethod(lambda engine: None)
     compiled = staticmethod(lambda capability: None)
 
-    def __init__(self, problem, gpu_trials, *, rules=(), largest=0):
+    def __init__(self, problem, gpu_trials, *, rules=(), largest=0, scope=WHOLE):
         assert {m.rule.name for m in gpu_trials} <= {rule.name for rule in rules}
         assert largest >= max(m.batch_size for m in gpu_trials)
         self.gpu_trials, self.gpu, self.kernel = list(gpu_trials), GPU, SimpleNamespace(image=self.compiled)
         self.seconds, self.launches, self.ended = np.zeros(len(gpu_trials)), 0, set()
         self.suspects = set()
         self.trainings = [
-            problem.begin(seed=m.seed, batch_size=m.batch_size, clip_norm=m.clip_norm, clip_value=m.clip_value)
+            problem.begin(
+                seed=m.seed, batch_size=m.batch_size, clip_norm=m.clip_norm, clip_value=m.clip_value, scope=scope
+            )
             for m in gpu_trials
         ]
         pairs = zip(gpu_trials, self.trainings, strict=True)
@@ -66,6 +69,9 @@ class CpuEngine:
                     break
                 if training.steps in gpu_trial.points:
                     yield Evaluation(i, training.steps, training.evaluate(), stepper.lr)
+
+    def theta(self, gpu_trial):
+        return self.trainings[gpu_trial].theta
 
     def suspect(self, gpu_trial):
         return gpu_trial in self.suspects

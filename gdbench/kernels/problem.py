@@ -41,6 +41,20 @@ class Target(NamedTuple):
     stop: bool = False
 
 
+class Scope(NamedTuple):
+    """What the evaluations of a network are over; those of other problems are always over everything.
+
+    train: how many of the training samples, the same ones for all trials; None: all. gradient: whether the norm of the
+    whole training split's gradient is computed; else it is NaN.
+    """
+
+    train: int | None = None
+    gradient: bool = True
+
+
+WHOLE = Scope()
+
+
 class Objective(Protocol):
     """What one step minimises, for rules that see more than a gradient (kernels/directions/objective.py).
 
@@ -129,6 +143,10 @@ class Training(Protocol):
         """Evaluate where the trial ended, if it ended between two points."""
         ...
 
+    def whole(self) -> dict[str, float]:
+        """The columns over the whole training split at the present parameters, if evaluations are over less."""
+        ...
+
     def objective(self) -> Objective:
         """What the next step minimises."""
         ...
@@ -209,10 +227,11 @@ class Problem(Protocol):
         threads: int = 1,
         target: Target | None = None,
         points: Sequence[int] = (),
+        scope: Scope = WHOLE,
     ) -> Training:
         """Begin a trial at its initial parameters.
 
         threads: the size of its team, more than 1 only with `teams`. target: to be crossed; the loop looks at it.
-        points: the steps at which to evaluate, in order.
+        points: the steps at which to evaluate, in order. scope: what evaluations are over.
         """
         ...

@@ -85,14 +85,17 @@ class TrialRecord:
     parameters: int | None = None
     gradient_evaluations: int | None = None
     function_evaluations: int | None = None
+    whole: dict[str, float] = field(default_factory=dict)  # over all training samples, where the curve is over some
     columns: tuple[str, ...] = ()
     curve: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     error: str | None = None
 
     @property
     def final(self) -> dict[str, float]:
-        """The last point of the curve, by name; empty for a failed trial."""
-        return dict(zip(self.columns, map(float, self.curve[-1]), strict=True)) if len(self.curve) else {}
+        """The values at the end of the trial, by name, those of training over all samples; empty for a failed trial."""
+        if not len(self.curve):
+            return {}
+        return {**dict(zip(self.columns, map(float, self.curve[-1]), strict=True)), **self.whole}
 
     @property
     def loss(self) -> float:

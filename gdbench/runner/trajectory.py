@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels.problem import Problem, Target
+from gdbench.kernels.problem import Problem, Scope, Target
 from gdbench.kernels.rules import schedules
 from gdbench.results.metrics import rises
 from gdbench.runner.points import evaluation_points, steps_between_looks, total_steps
@@ -49,6 +49,7 @@ class Trajectory:
         epochs = self.per_epoch if problem.batched else None  # a function has no epochs: each step would end one
         self.points = evaluation_points(definition["evaluate"], self.total, epochs)
         self.target = self._target()
+        self.scope = scope(definition)
         self.columns = ("step", "epoch", *problem.columns, "lr")
         self._schedule, self._lr = definition["schedule"], definition["hyperparameters"]["lr"]
 
@@ -76,14 +77,15 @@ class Trajectory:
         curve: tuple[np.ndarray, np.ndarray],
         *,
         seconds: float,
+        whole: dict[str, float],
         stalled: bool = False,
         **counted: int,
     ) -> TrialRecord:
         """The record of the trial.
 
-        curve: the steps of its evaluations, and the values of the problem's columns. seconds: of its steps. stalled:
-        whether its rule found no further step. counted: `gradient_evaluations` and `function_evaluations`; by default
-        one gradient per step.
+        curve: the steps of its evaluations, and the values of the problem's columns. seconds: of its steps. whole:
+        `Training.whole` at its end. stalled: whether its rule found no further step. counted: `gradient_evaluations`
+        and `function_evaluations`; by default one gradient per step.
         """
         crossings = list(outcome.crossings) if self.trial.target else []
         reached = bool(crossings) and math.isfinite(crossings[-1])
@@ -102,6 +104,7 @@ class Trajectory:
             diverged_step=outcome.diverged_step,
             columns=self.columns,
             curve=self._curve(*curve),
+            whole=whole,
             **{"gradient_evaluations": last, "function_evaluations": 0, **counted},
         )
 
@@ -142,6 +145,12 @@ def rare_looks(settings: Iterable[Setting], metric: str) -> list[str]:
         if every > 1:
             found[f"{setting.problem}, batch {size}: after every {every} steps"] = None
     return list(found)
+
+
+def scope(definition: dict[str, Any]) -> Scope:
+    """What the evaluations of a trial with this definition are over."""
+    evaluate = definition["evaluate"]
+    return Scope(evaluate.get("train"), evaluate.get("gradient", True))
 
 
 def clipping(definition: dict[str, Any]) -> dict[str, float]:

@@ -36,6 +36,7 @@ def train(
         threads=threads,
         target=trajectory.target,
         points=trajectory.points,
+        scope=trajectory.scope,
     )
     stepper = begin(rule, hyperparameters, training, trajectory.rates, definition["budget"])
     while training.steps < trajectory.total and not stepper.ended:
@@ -46,6 +47,7 @@ def train(
     return trajectory.record(
         training,
         training.curve,
+        whole=training.whole(),
         seconds=stepper.seconds,
         stalled=stepper.stalled,
         gradient_evaluations=stepper.gradient_evaluations,
@@ -60,8 +62,9 @@ def to_target(trial: Trial) -> Training:
     trajectory = Trajectory(trial, problem)
     assert trajectory.target is not None
     target = trajectory.target._replace(stop=True)
+    norm, value = clipping(definition).values()
     training = problem.begin(
-        seed=trial.seed, batch_size=trajectory.batch_size, target=target, threads=1, points=(), **clipping(definition)
+        seed=trial.seed, batch_size=trajectory.batch_size, target=target, clip_norm=norm, clip_value=value
     )
     stepper = begin(rule, definition["hyperparameters"], training, trajectory.rates)
     while training.steps < trajectory.total and not stepper.ended:

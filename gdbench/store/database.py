@@ -492,9 +492,9 @@ def _delete_trials(
 def _trial_rows(records: Sequence[TrialRecord], run: str, code: str, backend: str) -> list[dict[str, Any]]:
     rows = []
     for record in records:
-        final = dict(zip(record.columns, record.curve[-1], strict=True)) if len(record.curve) else {}
+        final = record.final
         facts = {
-            **{k: v for k, v in vars(record).items() if k not in ("columns", "curve")},
+            **{k: v for k, v in vars(record).items() if k not in ("columns", "curve", "whole")},
             **{name: final.get(name) for name in METRICS},
             "crossings": [step if math.isfinite(step) else None for step in record.crossings] or None,
             "run": run,

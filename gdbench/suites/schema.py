@@ -29,6 +29,7 @@ from gdbench.suites.counting import axis_size
 from gdbench.suites.grid import check_axis, expand
 from gdbench.suites.trials import TUNE_SEED
 
+POINTS = 40  # of a trial that are evaluated, unless the suite says otherwise
 LABEL = 80  # characters of a problem's or a rule's label
 
 
@@ -235,17 +236,33 @@ class Budget(_Model):
         return self
 
 
+def _train(value: Any) -> Any:
+    if value == "all" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError('must be "all" or a whole number of training samples, 1 or more')
+
+
 class Evaluate(_Model):
-    """When a trial is evaluated: at `points` spread over it and at every epoch's end, or `every` so many steps."""
+    """When a trial is evaluated, and over what.
+
+    At `points` spread over it and at every epoch's end (40 by default), or `every` so many steps. train: over so many
+    training samples, or "all". gradient: with the norm of the whole training split's gradient.
+    """
 
     points: Annotated[int, Field(ge=2, le=limits.POINTS)] | None = None
     every: _Count | None = None
+    train: Annotated[int | str, BeforeValidator(_train)] = "all"
+    gradient: bool = True
 
     @model_validator(mode="after")
     def _one(self) -> "Evaluate":
-        if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError("must name exactly one of points and every, such as {points = 40}")
+        if self.points is not None and self.every is not None:
+            raise ValueError("must name points or every and not both, such as {points = 40}")
         return self
+
+    def when(self) -> dict[str, int]:
+        """`points` or `every`, whichever is given."""
+        return {"points": self.points or POINTS} if self.every is None else {"every": self.every}
 
 
 def _target(value: Any) -> Any:
@@ -286,7 +303,7 @@ class SuiteModel(_Model):
     budget: Budget = Field(Budget(epochs=30))
     target: Annotated[dict[str, list[float]], BeforeValidator(_target)] | None = None
     stop_at_target: bool = False
-    evaluate: Evaluate = Field(Evaluate(points=40))
+    evaluate: Evaluate = Field(Evaluate())
     problem: dict[str, _Problem] = Field(min_length=1)
     rule: dict[str, dict[str, Any]] = Field(min_length=1)
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gdbench.data.notices import notices
+from gdbench.data.problems import build
+from gdbench.kernels.networks.mlp import is_network
+from gdbench.kernels.rules.contract import is_scalar
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.suites.schema import SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
@@ -170,6 +173,18 @@ class Suite:
         axes = (kind.batch_size, self.model.schedule[0], kind.dtype, self.model.clip_norm[0], self.model.clip_value[0])
         return self._setting(kind.problem, kind.rule, rule, first, *axes)
 
+    def _evaluate(self, label: str, rule: BaseRule) -> dict[str, Any]:
+        """When a trial is evaluated; over how many training samples, and whether with the gradient, if not with all.
+
+        Only scalar rules on networks are ever evaluated over less.
+        """
+        asked, problem = self.model.evaluate, build(self.problems[label], self.model.dtype[0])
+        found: dict[str, Any] = asked.when()
+        if not (is_network(problem) and is_scalar(rule)):
+            return found
+        few = {} if asked.train == "all" or int(asked.train) >= problem.n else {"train": asked.train}
+        return {**found, **few, **({} if asked.gradient else {"gradient": False})}
+
     def _number(self, settings: Iterable[Setting], seeds: list[int], role: str, first: int) -> list[Trial]:
         target = (self.target[0], tuple(self.target[1])) if self.target else None
         pairs = itertools.product(settings, seeds)
@@ -193,7 +208,7 @@ class Suite:
             "clip_norm": float(clip_norm),
             "clip_value": float(clip_value),
             "budget": self.model.budget.model_dump(exclude_none=True),
-            "evaluate": self.model.evaluate.model_dump(exclude_none=True),
+            "evaluate": self._evaluate(problem, rule),
             "stop": [self.target[0], self.target[1][-1]] if self.target and self.model.stop_at_target else None,
         }
         return Setting(problem, label, definition)

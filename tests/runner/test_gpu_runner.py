@@ -381,8 +381,8 @@ from gdbench.kernels import MLP
 from gdbench.kernels.gpu.sweep import planning
 
 planning.THREADS = {4: {8: 4}, 8: {8: 4}}
-record = MLP.record  # without the compiler, a norm is a float64
-MLP.record = lambda self, losses, scores, slope: record(self, losses, scores, np.float32(slope))
+values_of = MLP.values_of  # without the compiler, a norm is a float64
+MLP.values_of = lambda self, numbers, scope: values_of(self, numbers.astype(np.float32).astype(float), scope)
 suite = json.loads(sys.argv[1])
 runs = [gdbench.run(suite, store=f"{backend}.db", backend=backend, time=False) for backend in ("cuda", "cpu")]
 print(json.dumps([json.loads(run.trials.to_json()) for run in runs]))

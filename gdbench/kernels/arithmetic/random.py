@@ -26,6 +26,7 @@ class Stream(IntEnum):
     SPLIT = 4
     GRID = 5
     TEACHER = 6
+    EVALUATION = 7  # which training samples are evaluated
 
 
 _u = np.uint64

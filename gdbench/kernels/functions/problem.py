@@ -21,7 +21,7 @@ from gdbench.kernels.loop import sampling
 from gdbench.kernels.loop.evaluations import Evaluations, made
 from gdbench.kernels.loop.looks import crossed, due
 from gdbench.kernels.loop.watched import Watched
-from gdbench.kernels.problem import Target, Update, largest_loss
+from gdbench.kernels.problem import WHOLE, Scope, Target, Update, largest_loss
 
 NO_PATH = np.empty((0, 0))
 
@@ -134,6 +134,7 @@ class FunctionProblem:
         threads: int = 1,
         target: Target | None = None,
         points: Sequence[int] = (),
+        scope: Scope = WHOLE,
     ) -> "FunctionTraining":
         """Begin a trial at its first point; one thread trains it."""
         number = np.dtype(self.dtype).type

@@ -14,6 +14,7 @@ from gdbench.kernels.gpu.large.engine import LargeEngine
 from gdbench.kernels.gpu.sweep.engine import SweepEngine
 from gdbench.kernels.gpu.trials import GpuTrial
 from gdbench.kernels.networks.mlp import MLP
+from gdbench.kernels.problem import WHOLE, Scope
 from gdbench.kernels.rules.contract import Rule
 
 Engine = SweepEngine | LargeEngine
@@ -35,18 +36,20 @@ def engines(
     choice: Choice | None = None,
     rules: Sequence[Rule] = (),
     largest: int = 0,
+    scope: Scope = WHOLE,
 ) -> Iterator[tuple[Engine, list[int]]]:
     """Each engine with the indices of the trials that it trains; an engine is made when the iterator comes to it.
 
     products: of the engine for large networks, "ordered" or "cublas" (kernels/gpu/large/engine.py); an engine's
     `comparable` says whether its trials' digests can be compared. choice: which engine, by default the one of `choose`.
-    rules, largest: as for `SweepEngine`.
+    rules, largest, scope: as for `SweepEngine`.
     """
     if (choice or choose(problem, gpu_trials, cuda.gpu())).engine == "sweep":
-        yield SweepEngine(problem, gpu_trials, rules=rules, largest=largest), list(range(len(gpu_trials)))
+        sweep = SweepEngine(problem, gpu_trials, rules=rules, largest=largest, scope=scope)
+        yield sweep, list(range(len(gpu_trials)))
         return
     for place, gpu_trial in enumerate(gpu_trials):
-        large = LargeEngine(problem, gpu_trial, products=products)
+        large = LargeEngine(problem, gpu_trial, products=products, scope=scope)
         try:
             yield large, [place]
         finally:

@@ -9,9 +9,10 @@ import numpy as np
 
 from gdbench.kernels.arithmetic.random import Stream, permutation
 from gdbench.kernels.compile import cuda
+from gdbench.kernels.gpu.layout import SPLITS
 from gdbench.kernels.networks.mlp import MLP
 from gdbench.kernels.networks.passes import Samples
-from gdbench.kernels.problem import UPDATE
+from gdbench.kernels.problem import UPDATE, Scope
 from gdbench.kernels.rules.contract import Rule
 
 NEVER = int(np.iinfo(np.int64).max)  # more steps than any trial takes
@@ -139,23 +140,32 @@ def step_count(left: int, pace: float) -> int:
     return max(1, min(left, wanted)) if left > 0 else 0
 
 
-def training_shares(problem: MLP, batch_sizes: np.ndarray, taken: np.ndarray, looks: np.ndarray) -> np.ndarray:
+def training_shares(
+    problem: MLP, scope: Scope, batch_sizes: np.ndarray, taken: np.ndarray, looks: np.ndarray
+) -> np.ndarray:
     """The share of a launch's time that each trial's steps took, by samples visited; evaluations took the rest."""
-    # An evaluation visits all splits forward and the training split backward too.
-    visited = sum(split.x.shape[0] for split in problem.splits) + problem.n
+    # An evaluation visits its samples forward; for the gradient, the training split forward and back.
+    visited = sum(split.x.shape[0] for split in problem.evaluated(scope)) + (2 * problem.n if scope.gradient else 0)
     training = taken * (batch_sizes + UPDATE)
     weight = training.sum() + visited * looks.sum()
     return np.asarray(training / weight if weight else np.zeros(len(training)))
 
 
-def samples_on_device(problem: MLP) -> tuple[Samples, np.ndarray]:
-    """The splits joined on the device, and SPLITS + 1 row numbers: where each begins and the last one ends."""
-    splits = problem.splits
+def samples_on_device(problem: MLP, scope: Scope) -> tuple[Samples, np.ndarray]:
+    """The samples on the device, those of the training split first, and what an evaluation visits (int64).
+
+    That is a row (first, last + 1) for the losses and scores of each split, and one for the gradient, which is empty if
+    no gradient is wanted. The last row is the training split.
+    """
+    splits = problem.splits if scope.train is None else (*problem.splits, problem.evaluated(scope)[0])
     joined = (np.concatenate([getattr(split, name) for split in splits]) for name in Samples._fields)
-    bounds = np.cumsum([0, *(split.x.shape[0] for split in splits)]).astype(np.int64)
-    return Samples(*(cuda.to_device(array) for array in joined)), bounds
+    ends = np.cumsum([split.x.shape[0] for split in splits])
+    rows = [(end - split.x.shape[0], end) for split, end in zip(splits, ends, strict=True)]
+    train, validation, test = (rows[-1] if scope.train is not None else rows[0]), *rows[1:SPLITS]
+    visits = [train, validation, test, (0, problem.n if scope.gradient else 0), (0, problem.n)]
+    return Samples(*(cuda.to_device(array) for array in joined)), np.array(visits, np.int64)
 
 
-def values_of(problem: MLP, record: np.ndarray) -> tuple[float, ...]:
+def values_of(problem: MLP, scope: Scope, record: np.ndarray) -> tuple[float, ...]:
     """The values of the problem's columns from the numbers of an evaluation (kernels/gpu/layout.py)."""
-    return tuple(problem.values_of(record.astype(np.float64)).tolist())
+    return tuple(problem.values_of(record.astype(np.float64), scope).tolist())

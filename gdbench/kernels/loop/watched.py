@@ -78,6 +78,10 @@ class Watched:
         if count < made.points.size and (count == 0 or made.steps[count - 1] != self.steps):
             self.measure(made)
 
+    def whole(self) -> dict[str, float]:
+        """The columns over the whole training split at the present parameters, if evaluations are over less: none."""
+        return {}
+
     def evaluate(self) -> tuple[float, ...]:
         """The values of the problem's columns at the present parameters."""
         once = evaluations_at([self.steps], self.width)

@@ -37,6 +37,7 @@ class Curve(NamedTuple):
     evaluations: Evaluations
     splits: tuple[Samples, ...]  # of which the losses and scores are: training, validation, test
     samples: Samples  # of which the gradient is: all that train
+    gradient: bool  # whether it is wanted
 
 
 @inlined
@@ -84,7 +85,7 @@ def look_once(theta, network, watch, step, work):
 
 @inlined
 def evaluate(theta, network, curve, step, work, worker):
-    """Evaluate after `step` steps: a row of `WIDTH` numbers, those of an empty split 0.
+    """Evaluate after `step` steps: a row of `WIDTH` numbers, 0 for an empty split and for a gradient not wanted.
 
     The gradient is that of the training objective, penalty included, and stays in work.gradient.
     """
@@ -99,9 +100,10 @@ def evaluate(theta, network, curve, step, work, worker):
         if worker.rank == 0:
             curve.evaluations.values[place, split] = loss
             curve.evaluations.values[place, len(curve.splits) + split] = score
-    visit(theta, network, curve.samples, work.natural, 0, curve.samples.x.shape[0], work, worker)
+    if curve.gradient:
+        visit(theta, network, curve.samples, work.natural, 0, curve.samples.x.shape[0], work, worker)
     if worker.rank == 0:
-        curve.evaluations.values[place, _NORM] = np.float64(norm(work.gradient))
+        curve.evaluations.values[place, _NORM] = np.float64(norm(work.gradient)) if curve.gradient else 0.0
     barrier(worker)  # the next gradient overwrites this one
     made(curve.evaluations, step, now() - started)
 

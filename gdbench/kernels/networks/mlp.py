@@ -15,11 +15,12 @@ import numpy as np
 
 from gdbench.errors import UsageError
 from gdbench.kernels.arithmetic import linear
+from gdbench.kernels.arithmetic.random import Stream, permutation
 from gdbench.kernels.arithmetic.team import Team, Worker
 from gdbench.kernels.directions.objective import Objective
 from gdbench.kernels.layers import Layers
 from gdbench.kernels.loop import sampling
-from gdbench.kernels.loop.evaluations import Evaluations
+from gdbench.kernels.loop.evaluations import Evaluations, evaluations_at
 from gdbench.kernels.loop.looks import Looks, due, kept, looks_of, restore
 from gdbench.kernels.loop.sampling import Batches, SampledTraining
 from gdbench.kernels.networks import activations, evaluation, losses, training
@@ -30,7 +31,7 @@ from gdbench.kernels.networks.losses import LOSSES
 from gdbench.kernels.networks.network import Network, Workspace, penalty, workspace
 from gdbench.kernels.networks.passes import Samples
 from gdbench.kernels.networks.training import Guard
-from gdbench.kernels.problem import SPLITS, Problem, Target, Update, largest_loss
+from gdbench.kernels.problem import SPLITS, WHOLE, Problem, Scope, Target, Update, largest_loss
 
 MAX_PARAMETERS = 10**9
 FEW = 16  # steps at a time, after each of which it costs less to look for odd parameters than to be able to go back
@@ -79,12 +80,27 @@ class MLP:
         score = "accuracy" if self.samples.labels.size else "mse"
         self.scores_a_sample = 1 if score == "accuracy" else outputs
         self.columns = (*(f"{split}_loss" for split in SPLITS), *(f"{split}_{score}" for split in SPLITS), "grad_norm")
-        sizes = np.array([len(split.x) or math.nan for split in self.splits])
-        self._divisors = np.array([*(sizes / sizes), *(sizes * self.scores_a_sample), 1.0])
+        self._parts: dict[int, Samples] = {}
 
-    def values_of(self, numbers: np.ndarray) -> np.ndarray:
-        """The values of `columns`, NaN for an empty split, from the numbers of evaluations (networks/evaluation.py)."""
-        return numbers / self._divisors  # in float64: 9 of 10 must equal a target of 0.9 in float32 too
+    def evaluated(self, scope: Scope) -> tuple[Samples, ...]:
+        """The samples that evaluations are over, by split."""
+        if scope.train is None:
+            return self.splits
+        if scope.train not in self._parts:
+            rows = np.sort(permutation(0, Stream.EVALUATION, self.n)[: scope.train])
+            part = (array[rows] if len(array) else array for array in self.samples)
+            self._parts[scope.train] = Samples(*map(np.ascontiguousarray, part))
+        return (self._parts[scope.train], *self.splits[1:])
+
+    def values_of(self, numbers: np.ndarray, scope: Scope = WHOLE) -> np.ndarray:
+        """The values of `columns` from the numbers of evaluations (networks/evaluation.py).
+
+        They are NaN for an empty split, and for a gradient that was not wanted.
+        """
+        sizes = np.array([len(split.x) or math.nan for split in self.evaluated(scope)])
+        wanted = 1.0 if scope.gradient else math.nan
+        # Divided in float64: 9 of 10 must equal a target of 0.9 in float32 too.
+        return numbers / np.array([*(sizes / sizes), *(sizes * self.scores_a_sample), wanted])
 
     @property
     def sizes(self) -> np.ndarray:
@@ -193,6 +209,7 @@ class MLP:
         threads: int = 1,
         target: Target | None = None,
         points: Sequence[int] = (),
+        scope: Scope = WHOLE,
     ) -> "Training":
         """Begin a trial at its initial weights.
 
@@ -201,7 +218,7 @@ class MLP:
         number = np.dtype(self.dtype).type
         per_epoch = self.steps_per_epoch(batch_size)
         batches = Batches(seed, batch_size, per_epoch, self.reshuffle, number(clip_norm), number(clip_value))
-        return Training(self, batches, threads, target, points)
+        return Training(self, batches, threads, target, points, scope)
 
     def guard(self, first: float) -> Guard:
         """What shows that a trial has diverged whose first batch had the loss `first`."""
@@ -217,9 +234,20 @@ class MLP:
         samples = self.splits[SPLITS.index(split)] if metric else self.splits[0]
         return Watch(looks, samples, kind != "loss", float(len(samples.x) * self.scores_a_sample))
 
-    def curve(self, evaluations: Evaluations) -> Curve:
+    def curve(self, evaluations: Evaluations, scope: Scope) -> Curve:
         """What an evaluation computes."""
-        return Curve(evaluations, self.splits, self.samples)
+        return Curve(evaluations, self.evaluated(scope), self.samples, scope.gradient)
+
+    def whole(self, theta: np.ndarray, scope: Scope, work: Workspace | None = None) -> dict[str, float]:
+        """The columns over the whole training split, by name; none if evaluations of this scope are over it anyway."""
+        if scope.train is None:
+            return {}
+        once, everything = evaluations_at([0], WIDTH), Scope(gradient=False)
+        curve = self.curve(once, everything)
+        evaluation.evaluate_once(theta, self.network, curve, 0, work or self.workspace())
+        (values,) = self.values_of(once.values, everything).tolist()
+        named = zip(self.columns, values, strict=True)
+        return {name: value for name, value in named if name.startswith(f"{SPLITS[0]}_")}
 
     def _vector(self, name: str, given: np.ndarray) -> np.ndarray:
         return sampling.check_vector(name, given, self.size, self.dtype)
@@ -266,8 +294,10 @@ class Training(SampledTraining[MLP]):
         threads: int = 1,
         target: Target | None = None,
         points: Sequence[int] = (),
+        scope: Scope = WHOLE,
     ) -> None:
         super().__init__(problem, batches, target, points, WIDTH)
+        self.scope = scope
         self.team = Team(threads)
         self.work = problem.workspace(threads=threads)
         # Each worker computes the epoch's order for itself, and judges each look, so none waits for another's.
@@ -277,7 +307,7 @@ class Training(SampledTraining[MLP]):
         self._watches = [problem.watch(each, target.metric if target else "") for each in looks]
         made = self.evaluations
         others = [made._replace(filled=made.filled.copy(), nanoseconds=made.filled.copy()) for _ in range(threads - 1)]
-        self._curves = [problem.curve(each) for each in (made, *others)]
+        self._curves = [problem.curve(each, scope) for each in (made, *others)]
         self._guard = problem.guard(self._loss())
 
     @property
@@ -342,9 +372,13 @@ class Training(SampledTraining[MLP]):
 
     def measure(self, evaluations: Evaluations) -> None:
         """Evaluate at the present parameters, by one thread."""
-        curve = self.problem.curve(evaluations)
+        curve = self.problem.curve(evaluations, self.scope)
         evaluation.evaluate_once(self.theta, self.problem.network, curve, self.steps, self.work)
+
+    def whole(self) -> dict[str, float]:
+        """See `MLP.whole`."""
+        return self.problem.whole(self.theta, self.scope, self.work)
 
     def values_of(self, numbers: np.ndarray) -> np.ndarray:
         """See `MLP.values_of`."""
-        return self.problem.values_of(numbers)
+        return self.problem.values_of(numbers, self.scope)

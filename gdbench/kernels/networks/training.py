@@ -128,7 +128,7 @@ def train(dtype: str) -> Any:
     theta, table = numba.typeof(np.zeros(1, dtype)), numba.typeof(np.zeros((1, 1), dtype))
     guard = numba.typeof(Guard(0.0, number(0), False))
     watch = numba.typeof(Watch(looks_of(None), none, False, 0.0))
-    curve = numba.typeof(Curve(evaluations_at([], WIDTH), (none,) * len(SPLITS), none))
+    curve = numba.typeof(Curve(evaluations_at([], WIDTH), (none,) * len(SPLITS), none, False))
     rest = (theta, table, table, types.int64, network, samples, batches, work, worker, guard, watch, curve)
     returned = types.Tuple((types.int64, types.boolean))
     return kernel(_train, signature=returned(update, *rest), variant=dtype, allocates=False)

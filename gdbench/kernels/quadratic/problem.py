@@ -25,7 +25,7 @@ from gdbench.kernels.loop.clock import now
 from gdbench.kernels.loop.evaluations import Evaluations, evaluations_at, made, wanted
 from gdbench.kernels.loop.looks import crossed, due, looks_of
 from gdbench.kernels.loop.sampling import Batches, SampledTraining, reorder
-from gdbench.kernels.problem import Target, Update, largest_loss
+from gdbench.kernels.problem import WHOLE, Scope, Target, Update, largest_loss
 from gdbench.kernels.rules.contract import update_type
 
 
@@ -273,6 +273,7 @@ class DataQuadratic:
         threads: int = 1,
         target: Target | None = None,
         points: Sequence[int] = (),
+        scope: Scope = WHOLE,
     ) -> "QuadraticTraining":
         """Begin a trial at its first point; one thread trains it."""
         number = np.dtype(self.dtype).type

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,12 +30,13 @@ from gdbench.kernels.gpu.trials import Evaluation, GpuTrial
 from gdbench.kernels.loop.looks import crossed, due
 from gdbench.kernels.loop.watched import Watched
 from gdbench.kernels.networks.mlp import is_network
+from gdbench.kernels.problem import WHOLE, Scope
 from gdbench.kernels.rules.contract import find_scalar, is_scalar
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
 from gdbench.machine.gpus import QueryError, gpus
 from gdbench.runner.backends.contract import Order, Trained
-from gdbench.runner.trajectory import Outcome, Trajectory, batch_size, clipping, failed, named
+from gdbench.runner.trajectory import Outcome, Trajectory, batch_size, clipping, failed, named, scope
 from gdbench.runner.trial import to_target, work
 from gdbench.store import TrialRecord
 from gdbench.suites import Setting, Suite, Trial
@@ -58,13 +60,14 @@ class Group:
     first: list[GpuTrial] = field(default_factory=list)
     second: list[GpuTrial] = field(default_factory=list)
     refused: str = ""  # why it cannot be compiled for the GPU
+    scope: Scope = WHOLE  # what evaluations are over
 
     def engines(
         self, gpu_trials: Sequence[GpuTrial], choice: Choice | None = None
     ) -> Iterator[tuple[Engine, list[int]]]:
         """The engines that train these trials, each with the numbers of its trials (kernels/gpu/engines.py)."""
         rules = list(self.rules.values())
-        return engines(self.problem, gpu_trials, choice=choice, rules=rules, largest=self.largest)
+        return engines(self.problem, gpu_trials, choice=choice, rules=rules, largest=self.largest, scope=self.scope)
 
     def choices(self) -> dict[str, Choice]:
         """The engines that its trials should get, by name."""
@@ -102,7 +105,7 @@ class Cuda:
                 continue
             key, size = _key(setting), batch_size(definition)
             if key not in self.groups:
-                self.groups[key] = Group(setting.problem, problem)
+                self.groups[key] = Group(setting.problem, problem, scope=scope(definition))
             group = self.groups[key]
             group.rules.setdefault(rule.name, rule)
             group.largest = max(group.largest, size)
@@ -293,26 +296,37 @@ def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[Tria
     begun = [_OnGpu(trial, group.problem) for trial in trials]
     for engine, places in group.engines([_gpu_trial(each) for each in begun]):
         while engine.running:
-            ended: list[tuple[_OnGpu, float]] = []
+            ended: list[_Ended] = []
             for found in engine.advance():
                 each = begun[places[found.gpu_trial]]
                 if not engine.suspect(found.gpu_trial) and each.take(found):
-                    ended.append((each, float(engine.seconds[found.gpu_trial])))
+                    whole = {}
+                    if group.scope.train is not None:
+                        whole = group.problem.whole(engine.theta(found.gpu_trial), group.scope)
+                    ended.append(_Ended(each, float(engine.seconds[found.gpu_trial]), whole))
             yield _records(ended)
         del engine  # frees its memory before the next one asks for some
 
 
-def _records(ended: Sequence[tuple[_OnGpu, float]]) -> list[TrialRecord]:
-    """The records of trials that ended, with the seconds of their steps."""
+class _Ended(NamedTuple):
+    """A trial that ended, the seconds of its steps, and what `Training.whole` would say."""
 
-    def record(one: tuple[_OnGpu, float]) -> TrialRecord:
-        each, seconds = one
+    of: _OnGpu
+    seconds: float
+    whole: dict[str, float]
+
+
+def _records(ended: Sequence[_Ended]) -> list[TrialRecord]:
+    """The records of trials that ended."""
+
+    def record(one: _Ended) -> TrialRecord:
+        each = one.of
         trial = each.trajectory.trial
         try:
             found: Outcome = to_target(trial) if each.looks_elsewhere else each
         except Exception as error:
             return failed(trial, named(error))
-        return each.trajectory.record(found, each.curve, seconds=seconds)
+        return each.trajectory.record(found, each.curve, seconds=one.seconds, whole=one.whole)
 
     pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="gdbench-looks")
     try:
@@ -350,7 +364,7 @@ def _probe(rule: Rule, size: int) -> GpuTrial:
 def _key(setting: Setting) -> Key:
     definition = setting.definition
     return (
-        json.dumps(definition["problem"], sort_keys=True),
+        json.dumps([definition["problem"], scope(definition)], sort_keys=True),
         definition["dtype"],
         find(definition["rule"]).source,
     )

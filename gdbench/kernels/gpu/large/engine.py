@@ -38,6 +38,7 @@ from gdbench.kernels.gpu.trials import (
     values_of,
 )
 from gdbench.kernels.networks.mlp import MLP
+from gdbench.kernels.problem import WHOLE, Scope
 
 PRODUCTS = ("ordered", "cublas")
 _ROWS = 8192  # samples at a time, at most
@@ -77,7 +78,7 @@ class LargeEngine:
 
     comparable: whether its digest can be compared with those of other trials. seconds: as in `SweepEngine`.
     kernel: that of the rule's update. products: "ordered" or "cublas". rows: samples at a time, by default as many as
-    fit. Raises UsageError for other products.
+    fit. scope: what evaluations are over. Raises UsageError for other products.
     """
 
     def __init__(
@@ -89,11 +90,12 @@ class LargeEngine:
         tiles: Sequence[Tile] = TILES,
         rows: int | None = None,
         threads: int = THREADS,
+        scope: Scope = WHOLE,
     ) -> None:
         if products not in PRODUCTS:
             raise UsageError(f"products = {products!r} must be one of {', '.join(PRODUCTS)}")
         self.problem, self.gpu_trials, self.dtype = problem, [gpu_trial], problem.dtype
-        self.comparable = products == "ordered"
+        self.comparable, self.scope = products == "ordered", scope
         self.gpu = cuda.gpu()
         self.steps, self.seconds, self.ended = 0, np.zeros(1), False
         self._suspect = False
@@ -146,7 +148,7 @@ class LargeEngine:
         self._account(self.steps - before, self._place - place, time.perf_counter() - started)
         found = records.copy_to_host().reshape(-1, RECORD)
         for point, record in zip(gpu_trial.points[place : self._place], found, strict=False):
-            yield Evaluation(0, point, values_of(self.problem, record), gpu_trial.rate(point))
+            yield Evaluation(0, point, values_of(self.problem, self.scope, record), gpu_trial.rate(point))
 
     def end(self, gpu_trial: int = 0) -> None:
         """Let the trial take no more steps."""
@@ -177,7 +179,7 @@ class LargeEngine:
         home.copy_to_device(initial)
         self.passes.bound = self.passes.number(gpu_trial.bound)
         self.passes.odd.copy_to_device(np.zeros(1, np.int32))
-        self._samples, self._bounds = samples_on_device(problem)
+        self._samples, self._visits = samples_on_device(problem, self.scope)
         epochs = max(2, min(_EPOCHS, ORDERS // (4 * problem.n))) if gpu_trial.batch_size < problem.n else 1
         width = len(gpu_trial.rule.coefficient_names)
         self._orders = np.zeros((epochs if problem.reshuffle else 1, problem.n), np.int32)
@@ -234,12 +236,12 @@ class LargeEngine:
         if self._due():
             held = self._held
             self.passes.look(
-                self._samples, self._bounds, held["orders"], held["still"], records, self._place - first
+                self._samples, self._visits, held["orders"], held["still"], records, self._place - first
             )  # fmt: skip
             self._place += 1
 
     def _account(self, taken: int, looks: int, elapsed: float) -> None:
         batch = np.array([self.gpu_trials[0].batch_size])
-        self.seconds += elapsed * training_shares(self.problem, batch, np.array([taken]), np.array([looks]))
+        self.seconds += elapsed * training_shares(self.problem, self.scope, batch, np.array([taken]), np.array([looks]))
         if taken:
             self._pace = elapsed / taken

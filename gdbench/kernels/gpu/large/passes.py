@@ -211,16 +211,15 @@ class Passes:
             1, 0, held["cursor"], gpu_trial.batch_size, per_epoch, self.problem.reshuffle, stream=self.stream
         )
 
-    def look(self, samples: Samples, bounds: np.ndarray, orders: Any, still: Any, records: Any, record: int) -> None:
+    def look(self, samples: Samples, visits: np.ndarray, orders: Any, still: Any, records: Any, record: int) -> None:
         """Evaluate, and write the numbers of a record (kernels/gpu/layout.py). still: a cursor at the first sample."""
-        for split in range(SPLITS):
-            begin, count = int(bounds[split]), int(bounds[split + 1] - bounds[split])
-            if count:
-                self.visit(samples, orders, still, begin, count, True, split == 0)
+        for split, (begin, end) in enumerate(visits[:SPLITS].tolist()):
+            if end > begin:
+                self.visit(samples, orders, still, begin, end - begin, True, False)
                 place = record * RECORD + split
-                self.sum(self.losses, 0, count, False, MEAN, records, place)
-                self.sum(self.scores, 0, count, False, TOTAL, records, place + SPLITS)
-                if split == 0:
-                    self.sum(
-                        self.home, self.stride, self.problem.size, True, ROOT, records, record * RECORD + 2 * SPLITS
-                    )
+                self.sum(self.losses, 0, end - begin, False, MEAN, records, place)
+                self.sum(self.scores, 0, end - begin, False, TOTAL, records, place + SPLITS)
+        _, count = visits[SPLITS].tolist()
+        if count:  # with the losses too, so that outputs are not judged as those of a step
+            self.visit(samples, orders, still, 0, count, True, True)
+            self.sum(self.home, self.stride, self.problem.size, True, ROOT, records, record * RECORD + 2 * SPLITS)

@@ -33,6 +33,7 @@ from gdbench.kernels.gpu.trials import (
 )
 from gdbench.kernels.networks.mlp import MLP
 from gdbench.kernels.networks.network import Network
+from gdbench.kernels.problem import WHOLE, Scope
 from gdbench.kernels.rules.contract import Rule
 
 
@@ -51,6 +52,7 @@ class SweepEngine:
     """Trials of one network in training on the GPU. Raises what numba-cuda raises when the GPU has no room for them.
 
     rules, largest: rules and greatest batch size of other engines that are to share a compiled kernel with this one.
+    scope: what evaluations are over.
     comparable: whether digests can be compared with those of other trials: yes, since the bits are the CPU's.
     seconds: each trial's share of the launches' time, by the samples of its steps, without evaluations.
     """
@@ -58,9 +60,15 @@ class SweepEngine:
     comparable = True
 
     def __init__(
-        self, problem: MLP, gpu_trials: Sequence[GpuTrial], *, rules: Sequence[Rule] = (), largest: int = 0
+        self,
+        problem: MLP,
+        gpu_trials: Sequence[GpuTrial],
+        *,
+        rules: Sequence[Rule] = (),
+        largest: int = 0,
+        scope: Scope = WHOLE,
     ) -> None:
-        self.problem, self.gpu_trials = problem, list(gpu_trials)
+        self.problem, self.gpu_trials, self.scope = problem, list(gpu_trials), scope
         self.dtype = problem.dtype
         known = {rule.name: rule for rule in (*rules, *(gpu_trial.rule for gpu_trial in self.gpu_trials))}
         self.rules = tuple(known[name] for name in sorted(known))
@@ -154,7 +162,7 @@ class SweepEngine:
         initial = lru_cache(maxsize=64)(self.problem.initial)
         for row, gpu_trial in zip(parameters, self.gpu_trials, strict=True):
             row[: self.problem.size] = initial(gpu_trial.seed)
-        self._samples, bounds = samples_on_device(self.problem)
+        self._samples, visits = samples_on_device(self.problem, self.scope)
         far = 0 if self.plan.near[1] else count * layout.activations
         sizes = [layout.stride, layout.parameters, layout.rows, layout.deltas, layout.sums, layout.activations]
         self._network = network._replace(layers=cuda.to_device(padded(self.problem.sizes).table))
@@ -163,7 +171,7 @@ class SweepEngine:
             "activations": cuda.empty(max(far, 4), self.dtype),
             "points": cuda.to_device(self._points),
             "limits": cuda.to_device(self._limits()),
-            "bounds": cuda.to_device(bounds),
+            "visits": cuda.to_device(visits),
             "sizes": cuda.to_device(np.array(sizes, np.int64)),
         }
 
@@ -206,7 +214,7 @@ class SweepEngine:
         self._from.record()
         self.kernel.launch(
             len(which), self.plan.shared, on["which"], on["jobs"], on["limits"], on["tables"], on["orders"],
-            on["points"], self._network, self._samples, on["bounds"], on["parameters"], on["activations"], records,
+            on["points"], self._network, self._samples, on["visits"], on["parameters"], on["activations"], records,
             launch.first, launch.count, on["sizes"],
         )  # fmt: skip
         self._to.record()
@@ -223,7 +231,7 @@ class SweepEngine:
     def _account(self, before: np.ndarray, count: int, elapsed: float) -> None:
         taken = self._jobs[:, Job.STEPS] - before[:, Job.STEPS]
         looks = self._jobs[:, Job.POINT] - before[:, Job.POINT]
-        self.seconds += elapsed * training_shares(self.problem, before[:, Job.BATCH], taken, looks)
+        self.seconds += elapsed * training_shares(self.problem, self.scope, before[:, Job.BATCH], taken, looks)
         if count:
             self._pace = elapsed / count
 
@@ -236,7 +244,7 @@ class SweepEngine:
                 key = gpu_trial.recipe, step
                 if key not in rates:
                     rates[key] = gpu_trial.rate(step)
-                yield Evaluation(i, step, values_of(self.problem, record), rates[key])
+                yield Evaluation(i, step, values_of(self.problem, self.scope, record), rates[key])
 
 
 def plan_of(problem: MLP, rules: Sequence[Rule], largest: int, gpu: cuda.Gpu) -> SweepPlan:

@@ -214,7 +214,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
     near_parameters, near_activations = near
 
     def sweep(
-        which, jobs, limits, tables, orders, points, network, samples, bounds, parameters, activations, records, first,
+        which, jobs, limits, tables, orders, points, network, samples, visits, parameters, activations, records, first,
         count, sizes,
     ):  # fmt: skip
         me, trial = lane(), which[block()]  # the host lists those with the largest batches first
@@ -243,24 +243,25 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
             barrier()
         last = layer_at(network.layers, network.layers.shape[0] - 1)
         size = last.bias + last.outputs  # how many parameters there are
-        n, until = bounds[1], min(first + count, job[_LAST])
+        n, until = visits[SPLITS + 1, 1], min(first + count, job[_LAST])
         step, ended, at, record = job[_STEPS], job[_ENDED], job[_POINT], job[_CURVE]
-        # The split that an evaluation visits next, -1 for a step.
+        # What an evaluation visits next: a split for its losses, or last the training split for its gradient; -1 for a
+        # step.
         split = 0 if points[at] == step and ended == 0 else -1
-        # Each iteration is one step, or one split of an evaluation. Conditions around barriers are the same for all
+        # Each iteration is one step, or one visit of an evaluation. Conditions around barriers are the same for all
         # threads. The loop ends when the trial ends or the launch's steps are done.
         while ended == 0 and (split >= 0 or step < until):
             # Choose the samples.
             looks = split >= 0
             if looks:
-                begin, end, order = bounds[split], bounds[split + 1], np.int64(-1)
+                begin, end, order = visits[split, 0], visits[split, 1], np.int64(-1)
             else:
                 epoch = ratio(step, job[_PER_EPOCH])
                 begin = (step - epoch * job[_PER_EPOCH]) * job[_BATCH]
                 end, order = min(begin + job[_BATCH], n), job[_ORDER]
                 if order >= 0 and job[_RESHUFFLE] != 0:
                     order += epoch - job[_EPOCH]
-            want_gradient = split <= 0  # of steps, and of the training split, for its norm
+            want_gradient = split < 0 or split == SPLITS
             scale = number(1) / number(end - begin)
             total, part = number(0), number(0)
             for low in range(begin, end, rows):
@@ -274,7 +275,9 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
                 _apply_loss(
                     place, network, samples, here, scale, looks, want_gradient, limit[_BOUND], arrays, me, lanes
                 )
-                if looks and me < 2:  # `sums.ordered_sum` of the losses by one thread, of the scores by another
+                if (
+                    looks and split < SPLITS and me < 2
+                ):  # `sums.ordered_sum` of the losses by one thread, of the scores by another
                     for i in range(here):
                         part += arrays.losses[i] if me == 0 else arrays.scores[i]
                         if (low - begin + i + 1) % CHUNK == 0:
@@ -287,21 +290,24 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
             if want_gradient and network.l2 != 0:
                 _penalise(place, network, me, lanes)
             if looks:  # the threads that added the losses and scores write them
-                total = total + part if end > begin else total
-                if me == 0:
-                    records[record, split] = total / number(end - begin)
-                if me == 1:
-                    records[record, SPLITS + split] = total
-                if split == 0:
+                if split == SPLITS:
                     gradient_norm = _norm(place, size, arrays, me, lanes)
                     if me == 0:
                         records[record, 2 * SPLITS] = gradient_norm
-                split += 1
-                while split < SPLITS and bounds[split] == bounds[split + 1]:  # an empty split has zeros, and no visit
+                else:
+                    total = total + part if end > begin else total
                     if me == 0:
-                        records[record, split], records[record, SPLITS + split] = number(0), number(0)
+                        records[record, split] = total / number(end - begin)
+                    if me == 1:
+                        records[record, SPLITS + split] = total
+                split += 1
+                while split <= SPLITS and visits[split, 0] == visits[split, 1]:  # nothing to visit: zeros
+                    if me == 0:
+                        records[record, split if split < SPLITS else 2 * SPLITS] = number(0)
+                    if me == 0 and split < SPLITS:
+                        records[record, SPLITS + split] = number(0)
                     split += 1
-                if split == SPLITS:
+                if split > SPLITS:
                     split, at, record = -1, at + 1, record + 1
             elif arrays.odd[0] != 0:  # every thread reads what any has written before a barrier
                 ended = SUSPECT
@@ -336,7 +342,7 @@ def sweep(rules: tuple[Rule, ...], dtype: str, threads: int, blocks: int, near: 
     samples = numba.typeof(Samples(np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.zeros((1, 1), dtype)))
     vector_of = types.int64[::1]
     signature = (
-        vector_of, matrix_of, table, table, types.int32[:, ::1], vector_of, network, samples, vector_of, flat, flat,
+        vector_of, matrix_of, table, table, types.int32[:, ::1], vector_of, network, samples, matrix_of, flat, flat,
         table, types.int64, types.int64, vector_of,
     )  # fmt: skip
     names = "+".join(rule.name for rule in rules)
