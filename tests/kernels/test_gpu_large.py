@@ -21,6 +21,7 @@ from gdbench.kernels.gpu.large.engine import LargeEngine, launches
 from gdbench.kernels.gpu.large.multiply import Cublas
 from gdbench.kernels.gpu.large.products import TILES
 from gdbench.kernels.gpu.trials import GpuTrial, coefficient_tables, epoch_orders
+from gdbench.kernels.problem import WHOLE
 
 H200 = Gpu("H200", (9, 0), 132, 232_448, 233_472, 150 * 10**9, 1.98e9)
 T4 = Gpu("T4", (7, 5), 40, 65_536, 65_536, 16 * 10**9, 1.59e9)
@@ -224,10 +225,11 @@ def test_trials_go_to_one_sweep_or_to_the_whole_gpu_one_after_another(monkeypatc
     few, many = [gpu_trial(4096), gpu_trial(4096, seed=1)], [gpu_trial()] * 40
     places = [at for _, at in engines.engines(network([784, 4096, 10], n=4096), few, products="cublas")]
     assert places == [[0], [1]]
-    assert done == [(few[0], {"products": "cublas"}), "closed", (few[1], {"products": "cublas"}), "closed"]
+    options = {"products": "cublas", "scope": WHOLE}
+    assert done == [(few[0], options), "closed", (few[1], options), "closed"]
     done.clear()
     assert [at for _, at in engines.engines(network([64, 32, 10]), many)] == [list(range(40))]
-    assert done == [(many, {"rules": (), "largest": 0})]
+    assert done == [(many, {"rules": (), "largest": 0, "scope": WHOLE})]
 
 
 def test_cublas_that_is_not_there_and_products_that_do_not_exist_are_told_in_a_sentence(monkeypatch):
