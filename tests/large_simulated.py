@@ -22,6 +22,7 @@ from gdbench.kernels.gpu.large.engine import LargeEngine, launches
 from gdbench.kernels.gpu.large.multiply import Matrix, Tiled
 from gdbench.kernels.gpu.large.products import Tile
 from gdbench.kernels.gpu.trials import GpuTrial
+from gdbench.kernels.problem import WHOLE, Scope
 
 BIG, SMALL = Tile(16, 16, 4, 2), Tile(8, 8, 4, 1)
 THREADS = 8
@@ -62,6 +63,9 @@ TRIALS = {
         problem([8, 4], "leaky-relu", "mse", features=8, outputs=4), "sgd", 6, [0, 2], [BIG, SMALL],
         {"clip_value": 0.01},
     ),
+    "evaluated over a part": (
+        problem([4], "relu", "mse"), "sgd", 13, [0, 2], [SMALL], {"scope": Scope(5, gradient=False), "rows": 3}
+    ),
     "not finite": (problem([4], "identity", "cross-entropy"), "sgd", 4, [0, 3], [SMALL], {"lr": 1e30}),
 }  # fmt: skip
 
@@ -89,9 +93,8 @@ def checked(launch):
 def trained(given, *, products="ordered"):
     """What the engine finds, and its parameters: two lists of numbers."""
     problem, tiles, options = given[0], given[4], given[5]
-    large = LargeEngine(
-        problem, member_of(given), tiles=tiles, rows=options.get("rows"), threads=THREADS, products=products
-    )  # fmt: skip
+    scope, more = options.get("scope", WHOLE), {"rows": options.get("rows"), "threads": THREADS, "products": products}
+    large = LargeEngine(problem, member_of(given), tiles=tiles, scope=scope, **more)
     large._pace = options.get("pace", 0.0)  # seconds a step, after which a launch is as long as it is
     found = [(each.step, *each.values, each.lr) for _ in iter(lambda: large.running, False) for each in large.advance()]
     return [number for values in found for number in values], large.theta().tolist()
@@ -128,8 +131,9 @@ def expected(given):
     """The same by the CPU."""
     network, points, gpu_trial = given[0], given[3], member_of(given)
     training = network.begin(
-        seed=1, batch_size=gpu_trial.batch_size, clip_norm=gpu_trial.clip_norm, clip_value=gpu_trial.clip_value
-    )
+        seed=1, batch_size=gpu_trial.batch_size, clip_norm=gpu_trial.clip_norm, clip_value=gpu_trial.clip_value,
+        scope=given[5].get("scope", WHOLE),
+    )  # fmt: skip
     stepper, found = begin(gpu_trial.rule, gpu_trial.hyperparameters, training, gpu_trial.rates), []
     for point in points:
         if point > training.steps:

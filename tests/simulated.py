@@ -41,6 +41,7 @@ class Case:
     orders: int = 2**28  # bytes of permutations of a launch
     guarded: bool = False  # whether a step that may have diverged ends its trial
     end: int | None = None  # a trial that is ended after the first launch
+    scope: tuple[int | None, bool] = (None, True)  # what evaluations are over: training samples, and the gradient
 
 
 CASES = {
@@ -78,6 +79,9 @@ CASES = {
     "guarded": Case({"loss": "mse"}, steps=6, points=(0, 3, 6), guarded=True),
     "suspect": Case({"loss": "mse", "activation": "identity"}, steps=9, points=(*range(9), 9), lr=30.0, guarded=True),
     "not finite": Case({"hidden": (), "loss": "mse"}, steps=1, points=(0, 1), batches=(13,), lr=np.inf, guarded=True),
+    "evaluated over a part": Case({"loss": "mse"}, steps=3, points=(0, 1, 3), scope=(5, False)),
+    "evaluated over a part, with the gradient": Case(batches=(13,), scope=(1, True)),
+    "evaluated without the gradient": Case({"others": (0, 3)}, scope=(None, False)),
     "ended": Case(seeds=(0, 1), batches=(13,), steps=12, points=(0, 4, 12), end=1),
 }
 # Activations and losses of no case above, in which what is not named is a relu and cross-entropy.
@@ -121,6 +125,7 @@ def run(case):
     from gdbench.kernels import RULES
     from gdbench.kernels.gpu.sweep import engine as sweep_engine
     from gdbench.kernels.gpu.sweep import planning
+    from gdbench.kernels.problem import Scope
 
     gpu = replace(sweep_engine.cuda.gpu(), shared=case.shared, shared_together=case.shared)
     net, lrs = problem(**case.problem), partial(rates, case.lr)
@@ -132,7 +137,7 @@ def run(case):
         for rule in case.rules for seed in case.seeds for batch in case.batches
     ]  # fmt: skip
     with mock.patch.object(sweep_engine.cuda, "gpu", lambda: gpu), mock.patch.object(planning, "ROWS", case.rows):
-        engine = sweep_engine.SweepEngine(net, gpu_trials)
+        engine = sweep_engine.SweepEngine(net, gpu_trials, scope=Scope(*case.scope))
     launches, found = [], {}
     launch = engine.kernel.launch
 
@@ -150,7 +155,9 @@ def run(case):
     for i, gpu_trial in enumerate(gpu_trials):
         if engine.suspect(i):
             continue
-        training = net.begin(seed=gpu_trial.seed, batch_size=gpu_trial.batch_size, **case.options)
+        training = net.begin(
+            seed=gpu_trial.seed, batch_size=gpu_trial.batch_size, scope=Scope(*case.scope), **case.options
+        )
         expected, taken = alone(case, gpu_trial, training, i == case.end and 10)  # the steps of the first launch
         mine = {step: found[m, step] for m, step in found if m == i}
         wrong += [

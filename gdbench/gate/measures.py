@@ -5,8 +5,10 @@ belongs to: the trial's key, the reporting seed or the round; for a trial and it
 
 | family      | metrics                                               | value                                          |
 | ----------- | ----------------------------------------------------- | ---------------------------------------------- |
-| digest      | digest, setting, data                                 | `text`: the hash of a curve; the setting that  |
-|             |                                                       | tuning chose; the hash of a problem's data     |
+| digest      | digest, setting, data                                 | `text`: the hash of a curve and of the last    |
+|             |                                                       | training loss and score over all samples; the  |
+|             |                                                       | setting that tuning chose; the hash of a       |
+|             |                                                       | problem's data                                 |
 | convergence | steps_to_target, final_loss, success; in a suite that | steps, infinite if censored; a loss; 1 or 0:   |
 |             | tunes, the names of trials that do not report begin   | whether it reached the target, or without a    |
 |             | with `default ` or `tuning `                          | target, whether it did not diverge             |
@@ -46,6 +48,7 @@ SEED = "seed-"  # begins the pairs of trials that are paired by their seeds
 AT = "@"  # in a pair, between the trial and its target
 DIGEST = ("digest", "digest")  # the first two names of the metric that holds a group's digests
 DATA = ("digest", "data")  # the first two names of the metric that holds the hash of a problem's data
+FINAL = ("train_loss", "train_accuracy", "train_mse")
 KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
 ROUNDINGS = 100  # of the loss at step 0 are added to a loss, so that one rounding moves it by a percent at most
 
@@ -147,7 +150,7 @@ def _hash(definition: Any) -> str:
 def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     base = trials[[*GROUP, "pair"]]
     failed = trials["status"] == FAILED
-    digests = trials["digest"].astype(object).fillna(UNTOLD).where(~failed, FAILED).str.slice(0, DIGEST_DIGITS)
+    digests = _digests(trials).fillna(UNTOLD).where(~failed, FAILED)
     yield base.assign(family="digest", metric="digest", text=digests)
     yield _of_data(frames.about.get("problems", {}))
     chosen = trials["tuned"] & (trials["seed"] == trials["seed"].where(trials["tuned"]).min())
@@ -165,6 +168,24 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
             .assign(family="count", metric=name, pair="all")
             .dropna(subset="value")
         )
+
+
+def _digests(trials: pd.DataFrame) -> pd.Series:
+    """The first digits of each curve's hash, exclusive or the bits of the last training loss and score.
+
+    A curve may be over a part of the training samples, so that its hash does not cover the numbers over all of them.
+    """
+    curves = trials["digest"].astype(object).str.slice(0, DIGEST_DIGITS)
+    known = curves.str.fullmatch(f"[0-9a-f]{{{DIGEST_DIGITS}}}").fillna(False).astype(bool)
+    found = np.array([int(text, 16) for text in curves[known]], np.uint64)
+    for turn, name in enumerate(name for name in FINAL if name in trials):
+        values = trials.loc[known, name].to_numpy(np.float64, copy=True)
+        values[np.isnan(values)] = np.nan  # of one kind
+        bits = values.view(np.uint64)
+        # Rotated, so that two equal numbers do not cancel.
+        found ^= (bits << np.uint64(turn)) | (bits >> np.uint64(64 - turn)) if turn else bits
+    curves[known] = [f"{number:0{DIGEST_DIGITS}x}" for number in found.tolist()]
+    return curves
 
 
 def _of_data(problems: Mapping[str, Any]) -> pd.DataFrame:

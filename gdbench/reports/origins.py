@@ -10,7 +10,13 @@ from typing import Any
 from gdbench.reports import text
 from gdbench.reports.results import Results
 
-ELSEWHERE = ("problems", "looks", "references", "references_before")  # facts of a run that are not about its machine
+ELSEWHERE = (
+    "problems",
+    "looks",
+    "part",
+    "references",
+    "references_before",
+)  # facts of a run that are not about its machine
 TOLD = ("run", "suite", "when", "commit", "code", "backend", "trials")  # of each run that stands beside others
 
 
@@ -50,6 +56,8 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
         yield "crossing (looking at the target), all cores", text.seconds(float(trials["crossing_seconds"].sum()))
     for line in results.environment.get("looks") or ():
         yield "looks at the target", str(line)
+    for line in results.environment.get("part") or ():
+        yield "training curves are over", str(line)
     yield "code", str(about["code"])[:12]
     if about["git_commit"]:
         yield "commit", _commit(results)

@@ -12,7 +12,7 @@ from gdbench.data.problems import build
 from gdbench.kernels.rules.registry import find
 from gdbench.machine.environment import usable_cores
 from gdbench.runner.points import MAX_EPOCH_ENDS, evaluation_points, total_steps
-from gdbench.runner.trajectory import batch_size, clipping
+from gdbench.runner.trajectory import batch_size, clipping, scope
 from gdbench.suites import Setting, Suite
 from gdbench.timing import Case
 from gdbench.timing.pace import LEAST
@@ -114,7 +114,7 @@ def _pace(setting: Setting) -> _Pace:
     definition = setting.definition
     problem, rule = build(definition["problem"], definition["dtype"]), find(definition["rule"])
     case = Case(setting.problem, problem, batch_size(definition), clipping(definition))
-    training = case.begin()
+    training = problem.begin(seed=0, batch_size=case.batch_size, scope=scope(definition))
     evaluated = by_the_clock(lambda count: training.evaluate())
     evaluated(1)  # compiles
     evaluation = evaluated(1)

@@ -21,7 +21,7 @@ from gdbench.runner.closing import Chosen, closing_pass, closing_plan
 from gdbench.runner.code import code_hash
 from gdbench.runner.extending import best_rates, finished_like, rates_beyond
 from gdbench.runner.timing import store_closing_pass
-from gdbench.runner.trajectory import named, rare_looks
+from gdbench.runner.trajectory import named, partly_evaluated, rare_looks
 from gdbench.runner.trial import CHUNK
 from gdbench.store import Store, TrialRecord
 from gdbench.store.life import HEARTBEAT_SECONDS
@@ -96,6 +96,8 @@ def run_suite(
     if suite.target is not None:
         looks = rare_looks(suite.defaults, suite.target[0])
         facts |= {"looks": looks} if looks else {}
+    part = partly_evaluated(suite.defaults)
+    facts |= {"part": part} if part else {}
     watcher.notices(suite.notices)
     refused = git.refusal(Path.cwd())
     facts |= {"git_refused": refused} if refused else {}

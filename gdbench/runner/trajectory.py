@@ -147,10 +147,22 @@ def rare_looks(settings: Iterable[Setting], metric: str) -> list[str]:
     return list(found)
 
 
+def partly_evaluated(settings: Iterable[Setting]) -> list[str]:
+    """Over how many training samples curves are, where not over all: such as `digits: 270 of 1,257 samples`."""
+    found: dict[str, None] = {}
+    for setting in settings:
+        definition = setting.definition
+        count, problem = scope(definition).train, build(definition["problem"], definition["dtype"])
+        if count is not None:
+            found[f"{setting.problem}: {count:,} of {problem.n:,} samples"] = None
+    return list(found)
+
+
 def scope(definition: dict[str, Any]) -> Scope:
-    """What the evaluations of a trial with this definition are over."""
+    """What the evaluations of a trial with this definition are over; everything where it does not say, as once."""
     evaluate = definition["evaluate"]
-    return Scope(evaluate.get("train"), evaluate.get("gradient", True))
+    train = evaluate.get("train", "all")
+    return Scope(None if train == "all" else train, evaluate.get("gradient", True))
 
 
 def clipping(definition: dict[str, Any]) -> dict[str, float]:

@@ -106,11 +106,11 @@ def _check_against_data(suite: Suite, where: str, label: str) -> None:
         _check_target(suite.target[0], problem, model.evaluate.train, where, label)
 
 
-def _check_target(metric: str, problem: Problem, train: int | str, where: str, label: str) -> None:
+def _check_target(metric: str, problem: Problem, train: int | str | None, where: str, label: str) -> None:
     if metric not in problem.columns:
         known = ", ".join(c for c in problem.columns if c != "grad_norm" and not c.startswith("test"))
         raise UsageError(f"{where}: target = {metric!r} is not a metric of problem.{label}; it has {known}")
-    if metric.startswith("train_") and train != "all":
+    if metric.startswith("train_") and isinstance(train, int):
         raise UsageError(
             f"{where}: target = {metric!r} looks at all training samples, and evaluate.train = {train} at some; leave "
             "one of them out"

@@ -246,13 +246,14 @@ class Evaluate(_Model):
     """When a trial is evaluated, and over what.
 
     At `points` spread over it and at every epoch's end (40 by default), or `every` so many steps. train: over so many
-    training samples, or "all". gradient: with the norm of the whole training split's gradient.
+    training samples, or "all"; by default as many as validate (`Suite`). gradient: with the norm of the whole training
+    split's gradient.
     """
 
     points: Annotated[int, Field(ge=2, le=limits.POINTS)] | None = None
     every: _Count | None = None
-    train: Annotated[int | str, BeforeValidator(_train)] = "all"
-    gradient: bool = True
+    train: Annotated[int | str | None, BeforeValidator(_train)] = None
+    gradient: bool = False
 
     @model_validator(mode="after")
     def _one(self) -> "Evaluate":

@@ -17,6 +17,8 @@ from gdbench.kernels.rules.registry import BaseRule
 from gdbench.suites.schema import SuiteModel
 from gdbench.suites.trials import TUNE_SEED, Setting, Trial
 
+FEW = 100  # validation samples, below which all training samples are evaluated
+
 
 class Kind(NamedTuple):
     """Trials that cost the same: their problem, batch size, dtype and rule (by its label), and how many there are."""
@@ -174,16 +176,23 @@ class Suite:
         return self._setting(kind.problem, kind.rule, rule, first, *axes)
 
     def _evaluate(self, label: str, rule: BaseRule) -> dict[str, Any]:
-        """When a trial is evaluated; over how many training samples, and whether with the gradient, if not with all.
+        """When a trial is evaluated, over how many training samples, and whether with the gradient's norm.
 
-        Only scalar rules on networks are ever evaluated over less.
+        As many samples train as validate, unless the suite says otherwise. All do where few validate, and where the
+        target is a training metric. Only scalar rules on networks are ever evaluated over less than everything.
         """
         asked, problem = self.model.evaluate, build(self.problems[label], self.model.dtype[0])
-        found: dict[str, Any] = asked.when()
         if not (is_network(problem) and is_scalar(rule)):
-            return found
-        few = {} if asked.train == "all" or int(asked.train) >= problem.n else {"train": asked.train}
-        return {**found, **few, **({} if asked.gradient else {"gradient": False})}
+            return {**asked.when(), "train": "all", "gradient": True}
+        validating = len(problem.splits[1].x)
+        of_training = self.target is not None and self.target[0].startswith("train_")
+        usual = "all" if of_training or validating < FEW else validating
+        train = usual if asked.train is None else asked.train
+        return {
+            **asked.when(),
+            "train": "all" if train == "all" or int(train) >= problem.n else train,
+            "gradient": asked.gradient,
+        }
 
     def _number(self, settings: Iterable[Setting], seeds: list[int], role: str, first: int) -> list[Trial]:
         target = (self.target[0], tuple(self.target[1])) if self.target else None

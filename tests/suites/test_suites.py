@@ -265,6 +265,16 @@ BAD = {
         "budget = 30\n" + GOOD.replace("budget", "#"),
         ["budget = 30 must be a table, such as {epochs"],
     ),
+    "evaluate of too few samples": (
+        "evaluate = {train = 0}\n" + GOOD,
+        ['evaluate.train = 0 must be "all" or a whole number of training samples'],
+    ),
+    "evaluate of text": ("evaluate = {train = 'some'}\n" + GOOD, ["evaluate.train = 'some' must be \"all\" or"]),
+    "evaluate twice": ("evaluate = {points = 3, every = 2}\n" + GOOD, ["points or every and not both"]),
+    "a part with a training target": (
+        "evaluate = {train = 5}\n" + GOOD.replace("val_accuracy", "train_loss"),
+        ["target = 'train_loss' looks at all training samples, and evaluate.train = 5 at some"],
+    ),
     "evaluate as a number": ("evaluate = 30\n" + GOOD, ["evaluate = 30 must be a table, such as {points = 40}"]),
     "a problem as a list": (GOOD.replace("[problem.iris]", "[[problem.iris]]"), ["[{", "must be a table"]),
     "label with a joiner of nothing": (GOOD.replace("problem.iris", "problem.'a\u200db'"), ["label", "printable"]),
