@@ -50,6 +50,7 @@ def simulated():
         "float64",
         "one output, one order",
         "rows at multiples of 16 bytes",
+        "evaluated over a part",
         "not finite",
     ],
 )
