@@ -107,3 +107,11 @@ def score_of(results: Results) -> str:
 def has_batches(trials: pd.DataFrame) -> bool:
     """Whether any of these trials has batches of samples; those of a function have none."""
     return objective(trials) != "value"
+
+
+def part_of_training(results: Results) -> str:
+    """A sentence, with a space before it, if the training curves of these problems are over a part of the samples."""
+    names = set(results.trials["problem"])
+    parts = [str(line).rpartition(": ") for line in results.environment.get("part") or ()]
+    told = [f"{count} (of {name})" if len(names) > 1 else count for name, _, count in parts if name in names]
+    return f" Training losses and scores along a curve are over {', '.join(told)}." if told else ""

@@ -78,6 +78,15 @@ def test_the_last_numbers_of_a_trial_are_over_all_training_samples(runs):
     assert runs[0].environment["part"] == ["digits: 270 of 1,257 samples"] and "part" not in runs[1].environment
 
 
+def test_the_page_and_the_captions_say_which_samples(runs):
+    from gdbench.reports.page import render
+
+    usual, whole = (render(run.frames) for run in runs)
+    words = "Training losses and scores along a curve are over 270 of 1,257 samples."
+    assert usual.count(words) == 2 and words not in whole  # under the loss curves, and under training against test
+    assert "digits: 270 of 1,257 samples" in usual and "training curves are over" not in whole
+
+
 def test_a_part_cannot_tell_when_a_training_target_was_reached(runs):
     with pytest.raises(UsageError, match=r"over a part of the samples \(digits: 270 of 1,257 samples\); train anew"):
         runs[0].for_target("train_loss", 1.0)

@@ -243,7 +243,8 @@ class MLP:
         if scope.train is None:
             return {}
         once, everything = evaluations_at([0], WIDTH), Scope(gradient=False)
-        curve = self.curve(once, everything)
+        others = (Samples(*(array[:0] for array in split)) for split in self.splits[1:])
+        curve = Curve(once, (self.samples, *others), self.samples, False)
         evaluation.evaluate_once(theta, self.network, curve, 0, work or self.workspace())
         (values,) = self.values_of(once.values, everything).tolist()
         named = zip(self.columns, values, strict=True)

@@ -17,7 +17,7 @@ from gdbench.reports.common_steps import complete
 from gdbench.reports.figure import Figure
 from gdbench.reports.heights import Heights
 from gdbench.reports.lines import batch_panel, draw_medians, share_legend
-from gdbench.reports.results import Results, has_batches, once
+from gdbench.reports.results import Results, has_batches, once, part_of_training
 from gdbench.reports.style import order, panels, style
 from gdbench.stats import ending, reported, summarise
 from gdbench.stats.timings import step_costs
@@ -40,7 +40,7 @@ def caption(results: Results) -> str:
         "where the first of its other trials stopped. On logarithmic axes, step 0 stands at 1 unless step 1 is "
         "known; linear ones end a little above the start. Time is steps times what one costs, measured alone."
     )
-    return words if has_batches(results.trials) else f"{words} {Heights.of(results).caption}"
+    return words + (part_of_training(results) if has_batches(results.trials) else f" {Heights.of(results).caption}")
 
 
 def figure(results: Results) -> Drawing | None:

@@ -19,7 +19,7 @@ from gdbench.reports.figure import Figure
 from gdbench.reports.hardness import Hardness
 from gdbench.reports.lines import draw_lines, line_name, plain_ticks, share_legend
 from gdbench.reports.marks import mark
-from gdbench.reports.results import Results
+from gdbench.reports.results import Results, part_of_training
 from gdbench.reports.style import INK, looks, order, panels, style
 from gdbench.stats import choose, ending, final_score, reported, score_name, summarise, tuning
 
@@ -35,7 +35,7 @@ def caption(results: Results) -> str:
         f"validation data, on the reporting seeds. The least training loss need not have the best {score}, which "
         "chooses nothing here. Settings whose median trial was lost are not shown. Right: both by step, each rule at "
         "its best batch size; medians over the reporting seeds, bands are 95 % bootstrap intervals. Accuracies are "
-        "drawn by their error, on a logarithmic axis."
+        f"drawn by their error, on a logarithmic axis.{part_of_training(results)}"
     )
 
 
