@@ -178,12 +178,11 @@ def _digests(trials: pd.DataFrame) -> pd.Series:
     curves = trials["digest"].astype(object).str.slice(0, DIGEST_DIGITS)
     known = curves.str.fullmatch(f"[0-9a-f]{{{DIGEST_DIGITS}}}").fillna(False).astype(bool)
     found = np.array([int(text, 16) for text in curves[known]], np.uint64)
-    for turn, name in enumerate(name for name in FINAL if name in trials):
-        values = trials.loc[known, name].to_numpy(np.float64, copy=True)
-        values[np.isnan(values)] = np.nan  # of one kind
-        bits = values.view(np.uint64)
-        # Rotated, so that two equal numbers do not cancel.
-        found ^= (bits << np.uint64(turn)) | (bits >> np.uint64(64 - turn)) if turn else bits
+    for turn, name in enumerate(FINAL, 1):  # rotated, so that two equal numbers do not cancel
+        if name in trials:
+            values = trials.loc[known, name].to_numpy(np.float64)
+            bits = np.where(np.isnan(values), np.uint64(0), values.view(np.uint64))
+            found ^= (bits << np.uint64(turn)) | (bits >> np.uint64(64 - turn))
     curves[known] = [f"{number:0{DIGEST_DIGITS}x}" for number in found.tolist()]
     return curves
 

@@ -104,7 +104,7 @@ def test_a_direction_rule_of_the_users_own_is_swept_and_its_mistakes_are_told(tm
         "def wrong(objective, x, c, memory):\n"
         "    return 3.0\n"
     )
-    given = suite({"mine": {}, "sgd": {"lr": 0.1}})
+    given = suite({"mine": {}, "sgd": {"lr": 0.1}}, evaluate={"gradient": True})  # as direction rules always are
     trials = gdbench.run(given, store=tmp_path / "a.db", plugins=[plugin]).trials
     assert trials["digest"].nunique() == 2  # two seeds: step for step the numbers of sgd
     with pytest.raises(UsageError, match=r"rule 'wrong' returned float of shape \(\); it must return a vector of"):
