@@ -5,7 +5,7 @@ import math
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy, deepcopy
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +51,7 @@ class Suite:
         self.name, self.table, self.model = name, table, model
         self.rules, self.problems, self.batch_sizes = rules, problems, batch_sizes
         self.added: tuple[tuple[str, float], ...] = ()
+        self._evaluate = cache(self._evaluated)  # a suite may have many settings, and few problems
         self.command = ""
         self.title = model.title or name
 
@@ -175,14 +176,14 @@ class Suite:
         axes = (kind.batch_size, self.model.schedule[0], kind.dtype, self.model.clip_norm[0], self.model.clip_value[0])
         return self._setting(kind.problem, kind.rule, rule, first, *axes)
 
-    def _evaluate(self, label: str, rule: BaseRule) -> dict[str, Any]:
+    def _evaluated(self, label: str, scalar: bool) -> dict[str, Any]:
         """When a trial is evaluated, over how many training samples, and whether with the gradient's norm.
 
         As many samples train as validate, unless the suite says otherwise. All do where few validate, and where the
         target is a training metric. Only scalar rules on networks are ever evaluated over less than everything.
         """
         asked, problem = self.model.evaluate, build(self.problems[label], self.model.dtype[0])
-        if not (is_network(problem) and is_scalar(rule)):
+        if not (is_network(problem) and scalar):
             return {**asked.when(), "train": "all", "gradient": True}
         validating = len(problem.splits[1].x)
         of_training = self.target is not None and self.target[0].startswith("train_")
@@ -217,7 +218,7 @@ class Suite:
             "clip_norm": float(clip_norm),
             "clip_value": float(clip_value),
             "budget": self.model.budget.model_dump(exclude_none=True),
-            "evaluate": self._evaluate(problem, rule),
+            "evaluate": dict(self._evaluate(problem, is_scalar(rule))),
             "stop": [self.target[0], self.target[1][-1]] if self.target and self.model.stop_at_target else None,
         }
         return Setting(problem, label, definition)
