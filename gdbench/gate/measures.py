@@ -175,15 +175,22 @@ def _digests(trials: pd.DataFrame) -> pd.Series:
 
     A curve may be over a part of the training samples, so that its hash does not cover the numbers over all of them.
     """
-    curves = trials["digest"].astype(object).str.slice(0, DIGEST_DIGITS)
-    known = curves.str.fullmatch(f"[0-9a-f]{{{DIGEST_DIGITS}}}").fillna(False).astype(bool)
-    found = np.array([int(text, 16) for text in curves[known]], np.uint64)
+    texts = [text[:DIGEST_DIGITS] if isinstance(text, str) else None for text in trials["digest"].tolist()]
+    known = np.array([text is not None for text in texts], bool)
+    try:  # all at once: there may be very many
+        found = np.frombuffer(bytes.fromhex("".join(filter(None, texts))), ">u8").astype(np.uint64)
+    except ValueError:
+        found = np.empty(0, np.uint64)
+    curves = pd.Series(texts, trials.index, object)
+    if len(found) != known.sum():  # an export without hashes may hold anything
+        return curves
     for turn, name in enumerate(FINAL, 1):  # rotated, so that two equal numbers do not cancel
         if name in trials:
-            values = trials.loc[known, name].to_numpy(np.float64)
+            values = trials[name].to_numpy(np.float64)[known]
             bits = np.where(np.isnan(values), np.uint64(0), values.view(np.uint64))
             found ^= (bits << np.uint64(turn)) | (bits >> np.uint64(64 - turn))
-    curves[known] = [f"{number:0{DIGEST_DIGITS}x}" for number in found.tolist()]
+    text = found.astype(">u8").tobytes().hex()
+    curves[known] = [text[first : first + DIGEST_DIGITS] for first in range(0, len(text), DIGEST_DIGITS)]
     return curves
 
 
