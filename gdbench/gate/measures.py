@@ -21,6 +21,7 @@ the seconds of a cost. A baseline does not keep it.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -48,8 +49,9 @@ SEED = "seed-"  # begins the pairs of trials that are paired by their seeds
 AT = "@"  # in a pair, between the trial and its target
 DIGEST = ("digest", "digest")  # the first two names of the metric that holds a group's digests
 DATA = ("digest", "data")  # the first two names of the metric that holds the hash of a problem's data
-FINAL = ("train_loss", "train_accuracy", "train_mse")
+FINAL = ("train_loss", "train_accuracy", "train_mse")  # which a trial's curve may not cover
 KEY_DIGITS, DIGEST_DIGITS, TARGET_DIGITS = 8, 16, 4
+_HEX = re.compile(f"[0-9a-f]{{{DIGEST_DIGITS}}}").fullmatch
 ROUNDINGS = 100  # of the loss at step 0 are added to a loss, so that one rounding moves it by a percent at most
 
 
@@ -171,19 +173,15 @@ def _of_trials(frames: Frames, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _digests(trials: pd.DataFrame) -> pd.Series:
-    """The first digits of each curve's hash, exclusive or the bits of the last training loss and score.
+    """The first digits of each curve's hash, exclusive or the bits of the last training loss and score, rotated.
 
     A curve may be over a part of the training samples, so that its hash does not cover the numbers over all of them.
     """
     texts = [text[:DIGEST_DIGITS] if isinstance(text, str) else None for text in trials["digest"].tolist()]
-    known = np.array([text is not None for text in texts], bool)
-    try:  # all at once: there may be very many
-        found = np.frombuffer(bytes.fromhex("".join(filter(None, texts))), ">u8").astype(np.uint64)
-    except ValueError:
-        found = np.empty(0, np.uint64)
+    # An export without hashes may hold anything.
+    known = np.array([text is not None and _HEX(text) is not None for text in texts], bool)
     curves = pd.Series(texts, trials.index, object)
-    if len(found) != known.sum():  # an export without hashes may hold anything
-        return curves
+    found = np.frombuffer(bytes.fromhex("".join(curves[known])), ">u8").astype(np.uint64)  # there may be very many
     for turn, name in enumerate(FINAL, 1):  # rotated, so that two equal numbers do not cancel
         if name in trials:
             values = trials[name].to_numpy(np.float64)[known]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypedDict
 
 import numpy as np
 
@@ -39,6 +39,13 @@ class Target(NamedTuple):
     every: int
     rises: bool = False
     stop: bool = False
+
+
+class Clipping(TypedDict, total=False):
+    """How gradients are clipped, as `Problem.begin` takes it; 0: they are not."""
+
+    clip_norm: float
+    clip_value: float
 
 
 class Scope(NamedTuple):

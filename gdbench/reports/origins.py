@@ -13,7 +13,7 @@ from gdbench.reports.results import Results
 ELSEWHERE = (
     "problems",
     "looks",
-    "part",
+    "evaluated_over",
     "references",
     "references_before",
 )  # facts of a run that are not about its machine
@@ -56,7 +56,7 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
         yield "crossing (looking at the target), all cores", text.seconds(float(trials["crossing_seconds"].sum()))
     for line in results.environment.get("looks") or ():
         yield "looks at the target", str(line)
-    for line in results.environment.get("part") or ():
+    for line in results.environment.get("evaluated_over") or ():
         yield "training curves are over", str(line)
     yield "code", str(about["code"])[:12]
     if about["git_commit"]:

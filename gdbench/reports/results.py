@@ -112,6 +112,6 @@ def has_batches(trials: pd.DataFrame) -> bool:
 def part_of_training(results: Results) -> str:
     """A sentence, with a space before it, if the training curves of these problems are over a part of the samples."""
     names = set(results.trials["problem"])
-    parts = [str(line).rpartition(": ") for line in results.environment.get("part") or ()]
+    parts = [str(line).rpartition(": ") for line in results.environment.get("evaluated_over") or ()]
     told = [f"{count} (of {name})" if len(names) > 1 else count for name, _, count in parts if name in names]
     return f" Training losses and scores along a curve are over {', '.join(told)}." if told else ""

@@ -135,17 +135,21 @@ def saved(figure: Figure, path: Path, form: str, dpi: int) -> None:
 @contextmanager
 def _laid_out(figure: Figure) -> Iterator[None]:
     """Lay the figure out for SVG by its engine alone. `savefig` would draw the whole figure once more for that."""
-    engine = figure.get_layout_engine()
+    engine, canvas, dpi = figure.get_layout_engine(), figure.canvas, figure.dpi
     if engine is None:
         yield
         return
-    FigureCanvasSVG(figure)  # whose texts the engine measures, at SVG's own resolution
-    figure.dpi = FigureCanvasSVG.fixed_dpi
-    engine.execute(figure)
-    with mpl.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
-        figure.set_layout_engine(None)  # "none" would leave a stand-in, for which the figure is drawn once more
-    yield
-    figure.set_layout_engine(engine)
+    try:
+        FigureCanvasSVG(figure)  # whose texts the engine measures, at SVG's own resolution
+        figure.dpi = FigureCanvasSVG.fixed_dpi
+        engine.execute(figure)
+        with mpl.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+            figure.set_layout_engine(None)  # "none" would leave a stand-in, for which the figure is drawn once more
+        yield
+    finally:
+        figure.set_layout_engine(engine)
+        figure.set_canvas(canvas)
+        figure.dpi = dpi
 
 
 def svg(figure: Figure, name: str) -> str:

@@ -54,7 +54,7 @@ def _check(frames: Frames, metric: str, level: float) -> None:
     known = [name for name in TARGETS if name in curves and curves[name].notna().any()]
     if metric not in known:
         raise UsageError(f"{goal}: the run has no curve of {metric}{nearest(metric, known)}")
-    part = frames.environment.get("part") if metric.startswith("train_") else None
+    part = frames.environment.get("evaluated_over") if metric.startswith("train_") else None
     if part:
         raise UsageError(
             f"{goal}: training curves of this run are over a part of the samples ({part[0]}); train anew with it"

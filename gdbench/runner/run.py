@@ -97,7 +97,7 @@ def run_suite(
         looks = rare_looks(suite.defaults, suite.target[0])
         facts |= {"looks": looks} if looks else {}
     part = partly_evaluated(suite.defaults)
-    facts |= {"part": part} if part else {}
+    facts |= {"evaluated_over": part} if part else {}
     watcher.notices(suite.notices)
     refused = git.refusal(Path.cwd())
     facts |= {"git_refused": refused} if refused else {}

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gdbench.data.problems import build
-from gdbench.kernels.problem import Problem, Scope, Target
+from gdbench.kernels.problem import Clipping, Problem, Scope, Target
 from gdbench.kernels.rules import schedules
 from gdbench.results.metrics import rises
 from gdbench.runner.points import evaluation_points, steps_between_looks, total_steps
@@ -165,9 +165,9 @@ def scope(definition: dict[str, Any]) -> Scope:
     return Scope(None if train == "all" else train, evaluate.get("gradient", True))
 
 
-def clipping(definition: dict[str, Any]) -> dict[str, float]:
-    """How gradients are clipped, as `Problem.begin` takes it."""
-    return {name: definition[name] for name in ("clip_norm", "clip_value")}
+def clipping(definition: dict[str, Any]) -> Clipping:
+    """How the gradients of a trial with this definition are clipped."""
+    return {"clip_norm": definition["clip_norm"], "clip_value": definition["clip_value"]}
 
 
 def _record(trial: Trial, **outcome: Any) -> TrialRecord:

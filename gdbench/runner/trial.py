@@ -62,10 +62,7 @@ def to_target(trial: Trial) -> Training:
     trajectory = Trajectory(trial, problem)
     assert trajectory.target is not None
     target = trajectory.target._replace(stop=True)
-    norm, value = clipping(definition).values()
-    training = problem.begin(
-        seed=trial.seed, batch_size=trajectory.batch_size, target=target, clip_norm=norm, clip_value=value
-    )
+    training = problem.begin(seed=trial.seed, batch_size=trajectory.batch_size, target=target, **clipping(definition))
     stepper = begin(rule, definition["hyperparameters"], training, trajectory.rates)
     while training.steps < trajectory.total and not stepper.ended:
         stepper.advance(min(CHUNK, trajectory.total - training.steps))

@@ -179,8 +179,8 @@ class Suite:
     def _evaluated(self, label: str, scalar: bool) -> dict[str, Any]:
         """When a trial is evaluated, over how many training samples, and whether with the gradient's norm.
 
-        As many samples train as validate, unless the suite says otherwise. All do where few validate, and where the
-        target is a training metric. Only scalar rules on networks are ever evaluated over less than everything.
+        As many training samples are evaluated as validate, unless the suite says otherwise; all where few validate, and
+        where the target is a training metric. Only scalar rules on networks are ever evaluated over a part.
         """
         asked, problem = self.model.evaluate, build(self.problems[label], self.model.dtype[0])
         if not (is_network(problem) and scalar):

@@ -9,7 +9,7 @@ not depend on it.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from gdbench.kernels.compile.jit import first_class
 from gdbench.kernels.directions.stepper import DirectionStepper
 from gdbench.kernels.networks import parts as alone
 from gdbench.kernels.networks.mlp import is_network
-from gdbench.kernels.problem import Problem, Training
+from gdbench.kernels.problem import Clipping, Problem, Training
 from gdbench.kernels.rules.contract import Rule, is_scalar
 from gdbench.kernels.rules.registry import BaseRule
 from gdbench.kernels.rules.stepper import ScalarStepper
@@ -41,7 +41,7 @@ class Case:
     label: str
     problem: Problem
     batch_size: int
-    clipping: Mapping[str, float] = field(default_factory=dict)  # clip_norm, clip_value
+    clipping: Clipping = field(default_factory=Clipping)
 
     @property
     def network(self) -> MLP:
@@ -61,7 +61,7 @@ class Case:
 
     def begin(self) -> Training:
         """A training of the problem at step 0."""
-        return self.problem.begin(seed=0, batch_size=self.batch_size, **cast("dict[str, Any]", self.clipping))
+        return self.problem.begin(seed=0, batch_size=self.batch_size, **self.clipping)
 
 
 def whole_step(

@@ -342,6 +342,15 @@ def test_cancelling_keeps_what_ended_and_the_same_command_goes_on(small, gpu, tm
     assert same(run, gdbench.run(small, store=tmp_path / "cpu.db", backend="cpu"))
 
 
+def test_trials_over_a_part_of_the_training_samples_are_those_of_the_cpu(one, gpu, tmp_path):
+    part = {**one, "evaluate": {"points": 6, "train": 20}}
+    run, alone = (gdbench.run(part, store=tmp_path / f"{name}.db", backend=name) for name in ("cuda", "cpu"))
+    assert same(run, alone) and "cuda" in set(run.trials["backend"])
+    whole = gdbench.run(one, store=tmp_path / "whole.db", backend="cpu")
+    assert run.trials["train_loss"].equals(whole.trials["train_loss"])
+    assert not run.curves["train_loss"].equals(whole.curves["train_loss"])
+
+
 def test_a_run_of_one_backend_is_not_gone_on_with_by_the_other(one, gpu, tmp_path):
     with pytest.raises(InterruptedRunError):
         gdbench.run(one, store=tmp_path / "s.db", backend="cuda", watcher=Told(after=1))

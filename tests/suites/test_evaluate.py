@@ -75,7 +75,10 @@ def test_the_last_numbers_of_a_trial_are_over_all_training_samples(runs):
     for name in ("train_loss", "train_accuracy", "val_loss", "status", "diverged_step"):
         assert usual[name].equals(whole[name])
     assert (usual["key"] != whole["key"]).all() and (usual["digest"] != whole["digest"]).all()
-    assert runs[0].environment["part"] == ["digits: 270 of 1,257 samples"] and "part" not in runs[1].environment
+    assert (
+        runs[0].environment["evaluated_over"] == ["digits: 270 of 1,257 samples"]
+        and "evaluated_over" not in runs[1].environment
+    )
 
 
 def test_the_page_and_the_captions_say_which_samples(runs):
@@ -104,3 +107,7 @@ def test_the_gate_sees_what_a_curve_over_a_part_does_not(runs):
     before, after = (measures(each) for each in (frames, replace(frames, trials=changed)))
     digests = [each[each["metric"] == "digest"]["text"].to_numpy() for each in (before, after)]
     assert (digests[0] != digests[1]).sum() == 1
+    odd = frames.trials.copy()
+    odd.loc[1, "digest"] = "not a hash"  # as an edited export may say
+    text = measures(replace(frames, trials=odd)).query("metric == 'digest'")["text"].to_numpy()
+    assert (text != digests[0]).tolist() == [place == 1 for place in range(len(text))]

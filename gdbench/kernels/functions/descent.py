@@ -23,6 +23,7 @@ from gdbench.kernels.loop.looks import crossed, due, looks_of
 from gdbench.kernels.rules.contract import update_type
 
 _NOISE = int(Stream.NOISE)
+WIDTH = 2  # numbers of an evaluation: the value, and the norm of the gradient
 
 
 class Workspace(NamedTuple):
@@ -38,9 +39,6 @@ class Workspace(NamedTuple):
     point: np.ndarray  # float64: the parameters, widened
     exact: np.ndarray  # float64: the gradient
     gradient: np.ndarray  # the same with its noise, in the parameters' dtype
-
-
-WIDTH = 2  # numbers of an evaluation: the value, and the norm of the gradient
 
 
 @inlined

@@ -87,6 +87,7 @@ class MLP:
         if scope.train is None:
             return self.splits
         if scope.train not in self._parts:
+            # By the seed of the splits (data/splitting.py), so that all trials are evaluated over the same samples.
             rows = np.sort(permutation(0, Stream.EVALUATION, self.n)[: scope.train])
             part = (array[rows] if len(array) else array for array in self.samples)
             self._parts[scope.train] = Samples(*map(np.ascontiguousarray, part))

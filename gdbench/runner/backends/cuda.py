@@ -263,7 +263,7 @@ class _OnGpu(Watched):
     """A trial that the GPU trains: its trajectory, and its crossings unless the CPU is to find them."""
 
     def __init__(self, trial: Trial, problem: MLP) -> None:
-        self.trajectory = trajectory = Trajectory(trial, problem)
+        self.problem, self.trajectory = problem, (trajectory := Trajectory(trial, problem))
         self.looks_elsewhere = trial.role != "tune" and trajectory.target is not None
         target = None if self.looks_elsewhere else trajectory.target
         super().__init__(target, np.zeros(0))
@@ -300,20 +300,18 @@ def _train_together(group: Group, trials: Sequence[Trial]) -> Iterator[list[Tria
             for found in engine.advance():
                 each = begun[places[found.gpu_trial]]
                 if not engine.suspect(found.gpu_trial) and each.take(found):
-                    whole = {}
-                    if group.scope.train is not None:
-                        whole = group.problem.whole(engine.theta(found.gpu_trial), group.scope)
-                    ended.append(_Ended(each, float(engine.seconds[found.gpu_trial]), whole))
+                    seconds = float(engine.seconds[found.gpu_trial])
+                    ended.append(_Ended(each, seconds, engine.theta(found.gpu_trial)))
             yield _records(ended)
         del engine  # frees its memory before the next one asks for some
 
 
 class _Ended(NamedTuple):
-    """A trial that ended, the seconds of its steps, and what `Training.whole` would say."""
+    """A trial that ended, the seconds of its steps, and its parameters."""
 
     of: _OnGpu
     seconds: float
-    whole: dict[str, float]
+    theta: np.ndarray
 
 
 def _records(ended: Sequence[_Ended]) -> list[TrialRecord]:
@@ -324,9 +322,10 @@ def _records(ended: Sequence[_Ended]) -> list[TrialRecord]:
         trial = each.trajectory.trial
         try:
             found: Outcome = to_target(trial) if each.looks_elsewhere else each
+            whole = each.problem.whole(one.theta, each.trajectory.scope)
         except Exception as error:
             return failed(trial, named(error))
-        return each.trajectory.record(found, each.curve, seconds=one.seconds, whole=one.whole)
+        return each.trajectory.record(found, each.curve, seconds=one.seconds, whole=whole)
 
     pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="gdbench-looks")
     try:
